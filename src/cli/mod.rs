@@ -1,0 +1,43 @@
+//! The command line: clap only, a file a subcommand. Parsing performs no effect; nothing below this module knows clap.
+//!
+//! [`main`] is the only place that decides the exit code and prints an error chain.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod output;
+mod paths;
+
+/// Unattended bare-metal installs, done safely.
+#[derive(Debug, Parser)]
+#[command(name = "ironstrap", version, arg_required_else_help = true)]
+struct Cli {
+    /// The site's directory.
+    #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
+    site: std::path::PathBuf,
+    /// Machine-readable output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Runs the operator's command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            crate::failure::exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    match cli.command {}
+}

@@ -1,0 +1,28 @@
+//! Writing to the terminal without dying of a closed pipe.
+
+use std::io::{self, Write};
+
+/// Writes text to standard output; a reader that went away is no error.
+///
+/// # Errors
+/// Any other failure, such as a full disk behind a redirection.
+pub fn print(text: &str) -> io::Result<()> {
+    ignore_closed_pipe(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()))
+}
+
+/// Writes text to standard error; nothing can be done if that fails.
+pub fn note(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints an error and its causes, outermost first.
+pub fn error(error: &anyhow::Error) {
+    note(&format!("error: {error:#}\n"));
+}
+
+fn ignore_closed_pipe(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,70 @@
+//! Where things stand in a site's directory.
+
+use std::path::{Path, PathBuf};
+
+use crate::value::HostName;
+
+/// The layout of a site. Under version control: `site.yaml`, `hosts/`, `profiles/`, `templates/`, `files/`,
+/// `scripts/`, `ironstrap.lock`, `ironstrap.pub`. Never under version control: all of `.ironstrap/` (0700, and it
+/// ignores itself in Git).
+#[derive(Debug, Clone)]
+pub struct SitePaths {
+    root: PathBuf,
+}
+
+impl SitePaths {
+    /// The site in this directory.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The site's directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Key, orders, store, cache: what is not the site's text.
+    pub fn private(&self) -> PathBuf {
+        self.root.join(".ironstrap")
+    }
+
+    /// The secret key, 0600.
+    pub fn secret_key(&self) -> PathBuf {
+        self.private().join("site.key")
+    }
+
+    /// The public key, minisign's format.
+    pub fn public_key(&self) -> PathBuf {
+        self.root.join("ironstrap.pub")
+    }
+
+    /// Pinned images.
+    pub fn lock_file(&self) -> PathBuf {
+        self.root.join("ironstrap.lock")
+    }
+
+    /// The image store.
+    pub fn store(&self) -> PathBuf {
+        self.private().join("store")
+    }
+
+    /// What can be made again.
+    pub fn cache(&self) -> PathBuf {
+        self.private().join("cache")
+    }
+
+    /// Permits, a file a host.
+    pub fn permits(&self) -> PathBuf {
+        self.private().join("orders")
+    }
+
+    /// The permit of one host.
+    pub fn permit(&self, host: &HostName) -> PathBuf {
+        self.permits().join(format!("{host}.json"))
+    }
+
+    /// Events that `serve` received, one JSON a line.
+    pub fn events(&self) -> PathBuf {
+        self.private().join("events.jsonl")
+    }
+}

@@ -1,0 +1,8 @@
+//! A host that is complete: everything an installer needs is there and fits together.
+//!
+//! Profiles become [`Host`]s by `resolve`, and [`LockedHost`]s when the lock file pins their image. Renderers see only
+//! these. If resolving succeeds, rendering can't fail on data. Pure.
+
+mod model;
+
+pub use model::{Handoff, Host, Installer, Locale, LockedHost, Site};

@@ -1,0 +1,95 @@
+//! The claim record: the mark on a disk that an order has begun to wipe it.
+//!
+//! It is 4 KiB at byte 1 MiB − 4 KiB of the disk, where images may hold nothing. It is written before anything is
+//! destroyed, and stays for good: it tells a later run whose disk this is and which order was the newest.
+
+use serde::{Deserialize, Serialize};
+
+use super::FormatVersion;
+use crate::value::{Digest, HostName, OrderId};
+
+/// Where the record stands on the disk, in bytes.
+pub const OFFSET: u64 = (1 << 20) - 4096;
+/// Its size in bytes.
+pub const SIZE: usize = 4096;
+
+const MAGIC: &[u8; 16] = b"IRONSTRAP-CLAIM\n";
+/// magic, length (u32 LE), SHA-256 of the JSON
+const HEADER: usize = 16 + 4 + 32;
+
+/// Who claimed this disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Format of this document.
+    pub version: FormatVersion<1>,
+    /// The order that may wipe this disk again until it is done.
+    pub order: OrderId,
+    /// Its generation; orders of this host with a lower one are stale.
+    pub generation: u64,
+    /// The host it is for.
+    pub host: HostName,
+    /// `Disk::stable_name` of the disk it was written to: a cloned disk carries a claim for another disk.
+    pub disk: String,
+    /// How many runs have begun to write under this order, from 1.
+    pub attempts: u32,
+}
+
+impl Claim {
+    /// The record as it is written.
+    ///
+    /// # Errors
+    /// When the names are so long that the JSON doesn't fit; no valid order is.
+    pub fn to_record(&self) -> Result<[u8; SIZE], serde_json::Error> {
+        let json = serde_json::to_vec(self)?;
+        let mut record = [0; SIZE];
+        let Some(place) = record.get_mut(HEADER..HEADER + json.len()) else {
+            return Err(serde::ser::Error::custom(format!(
+                "claim of {} bytes doesn't fit its record",
+                json.len()
+            )));
+        };
+        place.copy_from_slice(&json);
+        record[..16].copy_from_slice(MAGIC);
+        record[16..20].copy_from_slice(&(json.len() as u32).to_le_bytes());
+        record[20..HEADER].copy_from_slice(Digest::of(&json).as_bytes());
+        Ok(record)
+    }
+
+    /// The claim in these bytes; `None` where there is none, or one that was torn or changed.
+    pub fn from_record(record: &[u8]) -> Option<Self> {
+        let (header, rest) = record.split_at_checked(HEADER)?;
+        let length = u32::from_le_bytes(header[16..20].try_into().ok()?) as usize;
+        let json = rest.get(..length)?;
+        if &header[..16] != MAGIC || Digest::of(json).as_bytes() != &header[20..] {
+            return None;
+        }
+        serde_json::from_slice(json).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_and_a_changed_one_does_not() {
+        let claim = Claim {
+            version: FormatVersion,
+            order: OrderId::from_random([7; 16]),
+            generation: 3,
+            host: "web01".parse().unwrap(),
+            disk: "serial:S1".to_owned(),
+            attempts: 1,
+        };
+        let record = claim.to_record().unwrap();
+        assert_eq!(Claim::from_record(&record), Some(claim));
+        for byte in [0, 17, 25, 60] {
+            let mut torn = record;
+            torn[byte] ^= 1;
+            assert_eq!(Claim::from_record(&torn), None, "byte {byte}");
+        }
+        assert_eq!(Claim::from_record(&[0; SIZE]), None);
+        assert_eq!(Claim::from_record(b"short"), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! The story of an install, one event a line.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, FormatVersion};
+use crate::value::{HostName, ImageRef, OrderId, Timestamp};
+
+/// One thing that happened. Posted as JSON to `<server>/v1/events`, appended to the recorder, printed on the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Format of this document.
+    pub version: FormatVersion<1>,
+    /// One run of the agent or of the hand-off: random, so that a resent event can be told from a new one.
+    pub run: String,
+    /// Counts the events of this run, from 0; a sender repeats an event with the same number.
+    pub seq: u64,
+    /// The target's clock; the server adds its own.
+    pub time: Timestamp,
+    /// The host, once it is known.
+    pub host: Option<HostName>,
+    /// The order, once it is known.
+    pub order: Option<OrderId>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened. Writers use the named variants; readers meet `Unknown` for those of newer writers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// The agent runs.
+    Started {
+        /// ironstrap's version.
+        agent: String,
+        /// What this run can promise, in words.
+        trust: String,
+    },
+    /// The order for this machine was found and verified.
+    Ordered {
+        /// What will be installed.
+        image: ImageRef,
+        /// Generation of the order.
+        generation: u64,
+    },
+    /// A disk was chosen and nothing speaks against it.
+    Planned {
+        /// Kernel name, model, serial, size, in words.
+        disk: String,
+        /// Bytes that will be written.
+        bytes: u64,
+    },
+    /// The claim is on the disk; from here on the old content is lost.
+    Claimed {
+        /// `Disk::stable_name`.
+        disk: String,
+        /// Runs that have begun under this order, from 1.
+        attempt: u32,
+    },
+    /// Work goes on.
+    Progress {
+        /// Which part.
+        step: Step,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// Everything is written, read back, personalised, and the disk has its partition table: it boots.
+    Committed {
+        /// SHA-256 fingerprint of the SSH host key, as `ssh-keygen -l` prints it.
+        ssh_host_key: Option<String>,
+        /// Largest resident set of the agent, in KiB.
+        peak_rss_kib: u64,
+    },
+    /// The agent restarts the machine.
+    Rebooting {
+        /// Whether the firmware was told to boot the disk next (`BootNext`).
+        boot_next: bool,
+    },
+    /// The machine is installed under this order already; nothing was touched.
+    AlreadyDone,
+    /// Nothing was touched, and this is why.
+    Refused {
+        /// Stable code.
+        code: Code,
+        /// A sentence.
+        message: String,
+    },
+    /// The install broke off after the claim; the disk isn't bootable and the order can be used again.
+    Failed {
+        /// Stable code.
+        code: Code,
+        /// A sentence.
+        message: String,
+    },
+    /// Configuration management reported success: the host is done.
+    Converged {
+        /// What ran.
+        by: String,
+    },
+    /// Configuration management reported failure.
+    HandoffFailed {
+        /// What ran.
+        by: String,
+        /// Why, as far as it said.
+        message: String,
+    },
+    /// An event of a newer writer.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Long parts of an install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Blocks are fetched, verified and written.
+    Write,
+    /// Blocks are read back and compared.
+    ReadBack,
+}

@@ -1,0 +1,140 @@
+//! What the agent saw on a machine: a dump that can be replayed offline.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::FormatVersion;
+use super::claim::Claim;
+use crate::value::{ByteSize, DiskIdentity, Mac, OrderId, SerialNumber, SystemUuid, Timestamp};
+
+/// Everything the plan is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Format of this document.
+    pub version: FormatVersion<1>,
+    /// The machine's clock; it may be wrong.
+    pub clock: Timestamp,
+    /// Who the machine is.
+    pub machine: Machine,
+    /// Every whole disk, sorted by name.
+    pub disks: Vec<Disk>,
+}
+
+/// Identity of the machine and how it was booted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// SMBIOS system manufacturer.
+    pub vendor: Option<String>,
+    /// SMBIOS product name.
+    pub model: Option<String>,
+    /// SMBIOS serial; `None` where it is absent or a placeholder.
+    pub serial: Option<SerialNumber>,
+    /// SMBIOS UUID; `None` where it is absent or a placeholder.
+    pub uuid: Option<SystemUuid>,
+    /// Ethernet interfaces with their permanent addresses, sorted by name.
+    pub nics: Vec<Nic>,
+    /// Memory the kernel has.
+    pub memory: ByteSize,
+    /// What the firmware says about Secure Boot.
+    pub secure_boot: SecureBoot,
+}
+
+/// State of Secure Boot (UEFI variables `SecureBoot` and `SetupMode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecureBoot {
+    /// Enforced.
+    On,
+    /// Supported but off, or in setup mode.
+    Off,
+    /// No such variable: no UEFI.
+    Absent,
+}
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nic {
+    /// The kernel's name in this boot.
+    pub name: String,
+    /// Permanent hardware address.
+    pub mac: Mac,
+    /// Driver bound to it, if any.
+    pub driver: Option<String>,
+    /// Whether it has a link.
+    pub carrier: bool,
+}
+
+/// One whole disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// The kernel's name in this boot, like `sda`.
+    pub name: String,
+    /// Size in bytes.
+    pub size: ByteSize,
+    /// Logical block size in bytes.
+    pub logical_block: u32,
+    /// Serial number, trimmed.
+    pub serial: Option<String>,
+    /// World-wide name.
+    pub wwn: Option<String>,
+    /// Model, trimmed.
+    pub model: Option<String>,
+    /// The kernel calls it removable, or it sits on USB: never a target.
+    pub removable: bool,
+    /// Writes are refused.
+    pub read_only: bool,
+    /// It carries our payload or recorder: the medium we booted from or another one of ours.
+    pub boot_medium: bool,
+    /// What its first and last MiB hold.
+    pub content: DiskContent,
+    /// UUIDs of ext4, XFS and btrfs file systems found on its partitions or on the whole disk.
+    pub filesystems: Vec<Uuid>,
+    /// Orders whose done file is in its ESP.
+    pub done: Vec<OrderId>,
+}
+
+impl Disk {
+    /// The view that selectors match.
+    pub fn identity(&self) -> DiskIdentity<'_> {
+        DiskIdentity {
+            serial: self.serial.as_deref(),
+            wwn: self.wwn.as_deref(),
+            model: self.model.as_deref(),
+            size: self.size,
+        }
+    }
+
+    /// A name that survives reboots: WWN, else serial, else model and size; what a claim is bound to.
+    pub fn stable_name(&self) -> String {
+        match (&self.wwn, &self.serial) {
+            (Some(wwn), _) => format!("wwn:{wwn}"),
+            (None, Some(serial)) => format!("serial:{serial}"),
+            (None, None) => {
+                format!("model:{}:{}", self.model.as_deref().unwrap_or("?"), self.size.as_bytes())
+            }
+        }
+    }
+}
+
+/// What a look at both ends of a disk found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum DiskContent {
+    /// First and last MiB are zero.
+    Blank,
+    /// Our claim record is there and intact.
+    Ours {
+        /// The newest claim on this disk.
+        claim: Claim,
+    },
+    /// Something else is there.
+    Foreign {
+        /// What it looks like, in words: `GPT`, `LUKS`, `LVM`, `md`, `ZFS`, `ext4`, … or `unknown data`.
+        looks_like: String,
+    },
+    /// It couldn't be read.
+    Unreadable {
+        /// The error.
+        error: String,
+    },
+}

@@ -1,0 +1,23 @@
+//! Contracts between the side that builds and the side that installs: what travels in bundles, stores and messages.
+//!
+//! Data only: no I/O and no rules beyond "this can't be said". Every document carries a format version and an unknown one
+//! is refused by its deserialiser, so that an old agent never half-understands a new order. Old fixtures in
+//! `tests/compat/` must parse for ever. Nothing here knows profiles.
+
+pub mod boot;
+pub mod claim;
+pub mod code;
+pub mod event;
+pub mod facts;
+pub mod image;
+pub mod lock;
+pub mod manifest;
+pub mod order;
+pub mod payload;
+pub mod plan;
+pub mod recorder;
+pub mod system;
+mod version;
+
+pub use code::Code;
+pub use version::FormatVersion;

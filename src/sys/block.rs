@@ -1,0 +1,285 @@
+//! Block devices: one trait for disks, image files and the twins that tests use.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+
+/// A disk or a file that stands for one. Offsets and lengths in bytes; a short read or write is an error, never a
+/// smaller number. Shared between threads; overlapping writes from two threads are the caller's mistake.
+pub trait BlockDevice: Send + Sync {
+    /// Length in bytes.
+    fn size(&self) -> u64;
+
+    /// Logical block size in bytes, 512 or 4096.
+    fn logical_block(&self) -> u32;
+
+    /// Fills the buffer from this place.
+    ///
+    /// # Errors
+    /// Past the end, or the device's own error.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all bytes at this place. Durable only after [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// Past the end, or the device's own error.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when everything written before is on stable storage.
+    ///
+    /// # Errors
+    /// The device's own error: what was written since the last flush may be lost.
+    fn flush(&self) -> io::Result<()>;
+}
+
+/// A file or a device node, through the page cache.
+#[derive(Debug)]
+pub struct FileDevice {
+    file: File,
+    size: u64,
+    logical_block: u32,
+}
+
+impl FileDevice {
+    /// Uses an open file whose size is known (for a device node, ask the kernel; `metadata` says 0).
+    pub fn new(file: File, size: u64, logical_block: u32) -> Self {
+        Self { file, size, logical_block }
+    }
+
+    /// The file itself, for calls that this trait doesn't have.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+fn check(size: u64, offset: u64, length: usize) -> io::Result<()> {
+    match offset.checked_add(length as u64) {
+        Some(end) if end <= size => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("{length} bytes at {offset} reach past the end of the device ({size} bytes)"),
+        )),
+    }
+}
+
+impl BlockDevice for FileDevice {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.logical_block
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        check(self.size, offset, buffer.len())?;
+        self.file.read_exact_at(buffer, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        check(self.size, offset, bytes.len())?;
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+/// What a [`MemoryDevice`] was asked to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Bytes were written there.
+    Write {
+        /// First byte.
+        offset: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Everything before is durable.
+    Flush,
+}
+
+/// The fake: a disk in memory that records every write and flush, and fails where it is told to.
+#[derive(Debug)]
+pub struct MemoryDevice {
+    logical_block: u32,
+    state: Mutex<MemoryState>,
+}
+
+#[derive(Debug)]
+struct MemoryState {
+    bytes: Vec<u8>,
+    log: Vec<Operation>,
+    bad: Option<std::ops::Range<u64>>,
+}
+
+impl MemoryDevice {
+    /// A disk with this content and 512-byte blocks.
+    pub fn new(content: Vec<u8>) -> Self {
+        Self {
+            logical_block: 512,
+            state: Mutex::new(MemoryState { bytes: content, log: Vec::new(), bad: None }),
+        }
+    }
+
+    /// The faulty twin: reads and writes that touch this range fail.
+    #[must_use]
+    pub fn with_bad_range(self, bad: std::ops::Range<u64>) -> Self {
+        self.locked().bad = Some(bad);
+        self
+    }
+
+    /// A copy of what the disk holds now.
+    pub fn content(&self) -> Vec<u8> {
+        self.locked().bytes.clone()
+    }
+
+    /// Everything that was written and flushed so far, in order.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.locked().log.clone()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, MemoryState> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl MemoryState {
+    fn place(&self, offset: u64, length: usize) -> io::Result<std::ops::Range<usize>> {
+        check(self.bytes.len() as u64, offset, length)?;
+        let range = offset..offset + length as u64;
+        match &self.bad {
+            Some(bad) if bad.start < range.end && range.start < bad.end => {
+                Err(io::Error::other(format!("input/output error at byte {}", bad.start.max(range.start))))
+            }
+            _ => Ok(offset as usize..offset as usize + length),
+        }
+    }
+}
+
+impl BlockDevice for MemoryDevice {
+    fn size(&self) -> u64 {
+        self.locked().bytes.len() as u64
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.logical_block
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let state = self.locked();
+        let place = state.place(offset, buffer.len())?;
+        buffer.copy_from_slice(&state.bytes[place]);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.locked();
+        let place = state.place(offset, bytes.len())?;
+        state.bytes[place].copy_from_slice(bytes);
+        state.log.push(Operation::Write { offset, bytes: bytes.to_vec() });
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.locked().log.push(Operation::Flush);
+        Ok(())
+    }
+}
+
+/// A window of a device as a `Read + Write + Seek` stream, for crates that want one (GPT, FAT, ext4).
+pub struct Window<'a> {
+    device: &'a dyn BlockDevice,
+    start: u64,
+    length: u64,
+    position: u64,
+}
+
+impl std::fmt::Debug for Window<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Window")
+            .field("start", &self.start)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Window<'a> {
+    /// The bytes from `start`, `length` of them (cut at the device's end).
+    pub fn new(device: &'a dyn BlockDevice, start: u64, length: u64) -> Self {
+        let length = length.min(device.size().saturating_sub(start));
+        Self { device, start, length, position: 0 }
+    }
+
+    fn room(&self, want: usize) -> usize {
+        want.min(usize::try_from(self.length.saturating_sub(self.position)).unwrap_or(usize::MAX))
+    }
+}
+
+impl io::Read for Window<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.room(buffer.len());
+        self.device.read_at(self.start + self.position, &mut buffer[..count])?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl io::Write for Window<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.room(bytes.len());
+        if count == 0 && !bytes.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "write past the end of the window"));
+        }
+        self.device.write_at(self.start + self.position, &bytes[..count])?;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.device.flush()
+    }
+}
+
+impl io::Seek for Window<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            io::SeekFrom::Start(offset) => Some(offset),
+            io::SeekFrom::End(delta) => self.length.checked_add_signed(delta),
+            io::SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
+        };
+        self.position =
+            target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
+    use super::*;
+
+    #[test]
+    fn a_window_sees_its_range_only() {
+        let device = MemoryDevice::new((0..=255).collect());
+        let mut window = Window::new(&device, 16, 4);
+        let mut all = Vec::new();
+        window.read_to_end(&mut all).unwrap();
+        assert_eq!(all, [16, 17, 18, 19]);
+        window.seek(SeekFrom::End(-1)).unwrap();
+        assert!(window.write_all(&[1, 2]).is_err());
+        assert_eq!(device.content()[19..21], [1, 20]);
+    }
+
+    #[test]
+    fn past_the_end_and_bad_places_are_errors() {
+        let device = MemoryDevice::new(vec![0; 1024]).with_bad_range(512..513);
+        assert!(device.read_at(1000, &mut [0; 25]).is_err());
+        assert!(device.read_at(u64::MAX, &mut [0; 2]).is_err());
+        assert!(device.write_at(500, &[0; 20]).is_err());
+        assert!(device.write_at(0, &[1; 512]).is_ok());
+    }
+}

@@ -1,0 +1,52 @@
+//! Programs that somebody else wrote. No shell: a program and its arguments.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Runs programs.
+pub trait Runner {
+    /// Runs a program to its end and returns what it printed and its exit status.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    fn run(&self, program: &str, args: &[OsString]) -> io::Result<Output>;
+}
+
+/// Starts real processes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostRunner;
+
+impl Runner for HostRunner {
+    fn run(&self, program: &str, args: &[OsString]) -> io::Result<Output> {
+        Command::new(program).args(args).stdin(Stdio::null()).output()
+    }
+}
+
+/// Runs a program that must succeed; a missing one is reported with the Debian package that has it.
+///
+/// # Errors
+/// Not installed, not startable, or a failing exit status, with the end of what it printed.
+pub fn run_tool(runner: &dyn Runner, program: &str, package: &str, args: &[OsString]) -> Result<Output> {
+    let output = match runner.run(program, args) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("`{program}` is not installed; it is in Debian's package `{package}`")
+        }
+        other => other.with_context(|| format!("starting {program}"))?,
+    };
+    if !output.status.success() {
+        let printed = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<_> = printed.lines().rev().take(12).collect();
+        let tail: Vec<_> = lines.into_iter().rev().collect();
+        bail!("{program} failed ({}):\n{}", output.status, tail.join("\n"));
+    }
+    Ok(output)
+}
+
+/// Whether a program is on the `PATH`.
+pub fn is_installed(program: &str, path: &OsStr) -> bool {
+    std::env::split_paths(path).any(|dir| Path::new(&dir).join(program).is_file())
+}

@@ -1,0 +1,255 @@
+//! The site's Ed25519 key and minisign's text forms.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use blake2::{Blake2b512, Digest as _, digest::consts::U32};
+use ed25519_dalek::{Signer, SigningKey};
+
+use super::Verified;
+use crate::value::Digest;
+
+/// What kind of document a signature is for. Its text is the signature's trusted comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An install order.
+    Order,
+    /// The manifest of a bundle.
+    Bundle,
+    /// The manifest of a golden image.
+    Image,
+}
+
+impl Purpose {
+    fn trusted_comment(self) -> &'static str {
+        match self {
+            Self::Order => "ironstrap order v1",
+            Self::Bundle => "ironstrap bundle v1",
+            Self::Image => "ironstrap image v1",
+        }
+    }
+}
+
+/// Why bytes are not trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustError {
+    /// They have another digest.
+    Digest {
+        /// The trusted digest.
+        expected: Digest,
+        /// The digest they have.
+        found: Digest,
+    },
+    /// The signature isn't by this key, or not for these bytes.
+    Signature(String),
+    /// The signature is good, but for another kind of document.
+    Purpose {
+        /// What was asked for.
+        expected: &'static str,
+        /// What the signer said.
+        found: String,
+    },
+    /// The key's text can't be read.
+    Key(String),
+}
+
+impl std::fmt::Display for TrustError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Digest { expected, found } => write!(f, "digest is {found}, expected {expected}"),
+            Self::Signature(why) => write!(f, "signature doesn't hold: {why}"),
+            Self::Purpose { expected, found } => write!(f, "signed as `{found}`, expected `{expected}`"),
+            Self::Key(why) => write!(f, "key can't be read: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for TrustError {}
+
+/// The secret half. Never printed; its text form is minisign's unencrypted secret key file.
+pub struct SiteKey {
+    id: [u8; 8],
+    key: SigningKey,
+}
+
+impl std::fmt::Debug for SiteKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SiteKey({})", key_id(&self.id))
+    }
+}
+
+/// minisign prints the id as a little-endian number.
+fn key_id(id: &[u8; 8]) -> String {
+    format!("{:016X}", u64::from_le_bytes(*id))
+}
+
+fn checksum(id: &[u8; 8], secret: &[u8; 64]) -> [u8; 32] {
+    let mut hash = blake2::Blake2b::<U32>::new();
+    hash.update(b"Ed");
+    hash.update(id);
+    hash.update(secret);
+    hash.finalize().into()
+}
+
+fn base64_line(text: &str) -> Result<Vec<u8>, TrustError> {
+    let line = text.lines().nth(1).ok_or_else(|| TrustError::Key("it has no second line".to_owned()))?;
+    BASE64.decode(line.trim()).map_err(|error| TrustError::Key(error.to_string()))
+}
+
+impl SiteKey {
+    /// A new key from 40 random bytes: 32 of the secret, 8 of the id.
+    pub fn from_random(random: [u8; 40]) -> Self {
+        let seed: [u8; 32] = std::array::from_fn(|i| random[i]);
+        Self { id: std::array::from_fn(|i| random[32 + i]), key: SigningKey::from_bytes(&seed) }
+    }
+
+    /// minisign's secret key file, not encrypted: `minisign -S -s FILE` can use it. Keep it at mode 0600.
+    pub fn to_text(&self) -> String {
+        let secret = self.key.to_keypair_bytes();
+        let mut bytes = Vec::with_capacity(158);
+        bytes.extend_from_slice(b"Ed\0\0B2");
+        bytes.extend_from_slice(&[0; 48]); // salt and limits of a key derivation that isn't used
+        bytes.extend_from_slice(&self.id);
+        bytes.extend_from_slice(&secret);
+        bytes.extend_from_slice(&checksum(&self.id, &secret));
+        format!(
+            "untrusted comment: ironstrap site secret key {}\n{}\n",
+            key_id(&self.id),
+            BASE64.encode(bytes)
+        )
+    }
+
+    /// Reads [`to_text`](Self::to_text) or a secret key that `minisign -G -W` made.
+    ///
+    /// # Errors
+    /// When the text is damaged, or the key is encrypted.
+    pub fn from_text(text: &str) -> Result<Self, TrustError> {
+        let bytes = base64_line(text)?;
+        if bytes.len() != 158 || &bytes[..2] != b"Ed" || &bytes[4..6] != b"B2" {
+            return Err(TrustError::Key("it isn't a minisign secret key".to_owned()));
+        }
+        if bytes[2..4] != [0, 0] {
+            return Err(TrustError::Key(
+                "it is encrypted; ironstrap runs unattended and needs an unencrypted one".to_owned(),
+            ));
+        }
+        let id = std::array::from_fn(|i| bytes[54 + i]);
+        let secret: [u8; 64] = std::array::from_fn(|i| bytes[62 + i]);
+        if bytes[126..] != checksum(&id, &secret) {
+            return Err(TrustError::Key("its checksum is wrong".to_owned()));
+        }
+        let key =
+            SigningKey::from_keypair_bytes(&secret).map_err(|error| TrustError::Key(error.to_string()))?;
+        Ok(Self { id, key })
+    }
+
+    /// The public half.
+    pub fn public(&self) -> SitePublicKey {
+        SitePublicKey { id: self.id, key: self.key.verifying_key().to_bytes() }
+    }
+
+    /// A signature file for these bytes.
+    pub fn sign(&self, purpose: Purpose, bytes: &[u8]) -> String {
+        let signature = self.key.sign(&Blake2b512::digest(bytes)).to_bytes();
+        let comment = purpose.trusted_comment();
+        let global = self.key.sign(&[&signature[..], comment.as_bytes()].concat()).to_bytes();
+        let first = [&b"ED"[..], &self.id, &signature].concat();
+        format!(
+            "untrusted comment: signature by ironstrap site key {}\n{}\ntrusted comment: {comment}\n{}\n",
+            key_id(&self.id),
+            BASE64.encode(first),
+            BASE64.encode(global)
+        )
+    }
+}
+
+/// The public half: in every initramfs, and given to whoever verifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SitePublicKey {
+    id: [u8; 8],
+    key: [u8; 32],
+}
+
+impl SitePublicKey {
+    /// minisign's public key file.
+    pub fn to_text(&self) -> String {
+        let bytes = [&b"Ed"[..], &self.id, &self.key].concat();
+        format!(
+            "untrusted comment: ironstrap site public key {}\n{}\n",
+            key_id(&self.id),
+            BASE64.encode(bytes)
+        )
+    }
+
+    /// Reads minisign's public key file.
+    ///
+    /// # Errors
+    /// When the text is damaged.
+    pub fn from_text(text: &str) -> Result<Self, TrustError> {
+        let bytes = base64_line(text)?;
+        if bytes.len() != 42 || &bytes[..2] != b"Ed" {
+            return Err(TrustError::Key("it isn't a minisign public key".to_owned()));
+        }
+        Ok(Self { id: std::array::from_fn(|i| bytes[2 + i]), key: std::array::from_fn(|i| bytes[10 + i]) })
+    }
+
+    /// The id that minisign prints, 16 hexadecimal digits.
+    pub fn id(&self) -> String {
+        key_id(&self.id)
+    }
+
+    /// Accepts bytes that this key signed for this purpose.
+    ///
+    /// # Errors
+    /// Another key, changed bytes, a changed comment, or a signature for another purpose.
+    pub fn verify<T: AsRef<[u8]>>(
+        &self,
+        purpose: Purpose,
+        bytes: T,
+        signature: &str,
+    ) -> Result<Verified<T>, TrustError> {
+        let wrong = |error: minisign_verify::Error| TrustError::Signature(error.to_string());
+        let key = minisign_verify::PublicKey::decode(&self.to_text())
+            .map_err(|error| TrustError::Key(error.to_string()))?;
+        let signature = minisign_verify::Signature::decode(signature).map_err(wrong)?;
+        key.verify(bytes.as_ref(), &signature, false).map_err(wrong)?;
+        let found = signature.trusted_comment();
+        if found != purpose.trusted_comment() {
+            return Err(TrustError::Purpose { expected: purpose.trusted_comment(), found: found.to_owned() });
+        }
+        Ok(Verified::by_signature(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SiteKey {
+        SiteKey::from_random(std::array::from_fn(|i| i as u8))
+    }
+
+    #[test]
+    fn keys_read_back_and_do_not_show_themselves() {
+        let text = key().to_text();
+        assert_eq!(SiteKey::from_text(&text).unwrap().to_text(), text);
+        assert!(!format!("{:?}", key()).contains(&text[60..80]));
+        let public = key().public();
+        assert_eq!(SitePublicKey::from_text(&public.to_text()).unwrap(), public);
+        assert!(SiteKey::from_text(&text.replace('A', "B")).is_err());
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_bytes_key_and_purpose_only() {
+        let (key, other) = (key(), SiteKey::from_random([9; 40]));
+        let signature = key.sign(Purpose::Order, b"wipe web01");
+        assert_eq!(signature, key.sign(Purpose::Order, b"wipe web01"), "signatures are deterministic");
+        assert!(key.public().verify(Purpose::Order, b"wipe web01", &signature).is_ok());
+        assert!(key.public().verify(Purpose::Order, b"wipe web02", &signature).is_err());
+        assert!(other.public().verify(Purpose::Order, b"wipe web01", &signature).is_err());
+        assert!(matches!(
+            key.public().verify(Purpose::Image, b"wipe web01", &signature),
+            Err(TrustError::Purpose { .. })
+        ));
+        let moved = signature.replace("ironstrap order v1", "ironstrap image v1");
+        assert!(key.public().verify(Purpose::Image, b"wipe web01", &moved).is_err());
+    }
+}

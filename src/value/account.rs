@@ -1,0 +1,163 @@
+//! Users, password hashes and SSH keys, checked before they become lines of `/etc/passwd` and its kin.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{ValueError, serde_through_text};
+
+/// A user or group name that `useradd` would accept: lower case, at most 32 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountName(String);
+
+impl AccountName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let good = (1..=32).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+        if !good {
+            return Err(ValueError::new(format!(
+                "`{}` is not an account name (lower-case letters, digits, `_`, `-`; at most 32)",
+                text.escape_debug()
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+serde_through_text!(AccountName);
+
+/// A crypt(5) hash for `/etc/shadow`. Never printed by `Debug`; clear-text passwords do not parse.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash itself, for the one place that writes it; call it nowhere near a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+impl FromStr for PasswordHash {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        // crypt(5): $id$…; yescrypt, gost-yescrypt, bcrypt, SHA-512, SHA-256. MD5 and DES are too weak to install.
+        const SCHEMES: [&str; 6] = ["$y$", "$gy$", "$2b$", "$2y$", "$6$", "$5$"];
+        let scheme = SCHEMES.iter().find(|scheme| text.starts_with(**scheme));
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"./$=,-_".contains(&b);
+        match scheme {
+            Some(_) if text.len() <= 256 && text.bytes().all(legal) && text.matches('$').count() >= 3 => {
+                Ok(Self(text.to_owned()))
+            }
+            // the text may be a clear password: it is not shown
+            _ => Err(ValueError::new(
+                "not a password hash; make one with `mkpasswd -m yescrypt` (schemes: yescrypt, bcrypt, SHA-512, SHA-256)",
+            )),
+        }
+    }
+}
+
+impl serde::Serialize for PasswordHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for PasswordHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One public key in OpenSSH's one-line form, parsed and printed canonically (RFC 4253, section 6.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshPublicKey(String);
+
+impl SshPublicKey {
+    /// The line for `authorized_keys`, without a newline.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SshPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SshPublicKey {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = |why: String| {
+            ValueError::new(format!("not an SSH public key (like `ssh-ed25519 AAAA… name`): {why}"))
+        };
+        if text.contains("PRIVATE KEY") {
+            return Err(ValueError::new("this is a private key; put the line of the `.pub` file here"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(wrong("it holds a control character".to_owned()));
+        }
+        let key = ssh_key::PublicKey::from_openssh(text.trim()).map_err(|error| wrong(error.to_string()))?;
+        key.to_openssh().map(Self).map_err(|error| wrong(error.to_string()))
+    }
+}
+
+serde_through_text!(SshPublicKey);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clear_passwords_do_not_parse_and_are_not_shown() {
+        let error = "hunter2".parse::<PasswordHash>().unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        let hash: PasswordHash = "$6$abcdefgh$0123456789abcdef".parse().unwrap();
+        assert_eq!(format!("{hash:?}"), "PasswordHash(…)");
+    }
+
+    #[test]
+    fn account_names_can_not_break_a_line_of_passwd() {
+        for text in ["", "a:b", "A", "a b", "a\n", "1a", "root\0"] {
+            assert!(text.parse::<AccountName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ssh_keys_are_parsed_not_trusted() {
+        let good =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example";
+        assert_eq!(good.parse::<SshPublicKey>().unwrap().as_str(), good);
+        for text in [
+            "ssh-ed25519 AAAA",
+            "ssh-rsa",
+            &format!("{good}\nssh-rsa x"),
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+        ] {
+            assert!(text.parse::<SshPublicKey>().is_err(), "{text}");
+        }
+    }
+}
