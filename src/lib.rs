@@ -1,8 +1,43 @@
-//! ironstrap: host profiles become verified golden images on the right disks.
+//! ironstrap turns host profiles into unattended bare-metal installs: a verified golden image on the right disk, handed
+//! over to configuration management.
 //!
-//! Imports point one way: `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`;
-//! siblings in braces don't import each other. `image` and `order` import only `value`, `spec`, `trust` and `sys`; the
-//! agent sees no profile.
+//! # How data flows
+//!
+//! ```text
+//! site.yaml  hosts/  profiles/
+//!      │ profile   load, merge classes, diagnose with file:line:column
+//!      ▼
+//!  host::Host      resolved: nothing is missing that an installer needs
+//!      │ host::lock  ◄── ironstrap.lock ◄── image (store) ◄── image build | import
+//!      ▼
+//!  host::LockedHost
+//!      ├─► answers   Kickstart, preseed           (templates/)
+//!      ├─► handoff   cloud-init, ansible-pull, script: files and units of the installed system
+//!      ├─► boot      command line, grub.cfg, DHCP (netboot/)
+//!      └─► order     permit minted by `arm`, joined and signed by `bundle`
+//!            │ bundle::contents   a pure list of files
+//!            ▼
+//!  bundle          usb.img │ PXE tree, with a signed manifest ─► serve
+//!      ▼
+//!  agent           facts → plan → claim → blocks → read back → personalise → commit → report → reboot
+//!      ▼
+//!  installed host  configuration management runs ─► "converged"
+//! ```
+//!
+//! # Who may use whom
+//!
+//! Imports point one way, and `tests/architecture.rs` holds the table:
+//! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`; siblings in braces don't
+//! import each other. `image` and `order` import only `value`, `spec`, `trust` and `sys`. The agent also uses `order` and
+//! `image::read`, and never sees a profile: both sides meet in `spec`. Effects live in [`sys`]; `host`, `handoff`,
+//! `answers`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
+//!
+//! # What must always hold
+//!
+//! - Bytes are trusted only as [`trust::Verified`], and only such bytes can be written to a disk.
+//! - Nothing is wiped without a signed [`spec::order::InstallOrder`] for this machine and this disk.
+//! - A disk is untouched, or not bootable and safely tried again, or complete: the commit is the last write.
+//! - The same input gives the same bytes.
 
 pub mod cli;
 pub mod failure;

@@ -1,0 +1,223 @@
+//! The house rules that the compiler doesn't know: who may import whom, where effects may be, how long a file may be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each module may import from the crate. `cli` and `main` may import everything; a module that is missing here
+/// fails the test, so that a new one has to say where it stands.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("value", &[]),
+    ("failure", &[]),
+    ("spec", &["value"]),
+    ("trust", &["value", "spec"]),
+    ("sys", &["value", "spec", "trust", "failure"]),
+    ("profile", &["value", "spec", "trust", "sys", "failure"]),
+    ("host", &["value", "spec", "trust", "profile", "failure"]),
+    ("answers", &["value", "spec", "host", "failure"]),
+    ("handoff", &["value", "spec", "host", "failure"]),
+    ("boot", &["value", "spec", "host", "failure"]),
+    ("image", &["value", "spec", "trust", "sys", "failure"]),
+    ("order", &["value", "spec", "trust", "sys", "failure"]),
+    (
+        "bundle",
+        &["value", "spec", "trust", "sys", "host", "answers", "handoff", "boot", "image", "order", "failure"],
+    ),
+    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "failure"]),
+    ("agent", &["value", "spec", "trust", "sys", "order", "image", "failure"]),
+];
+
+/// Data in, data out: no file, clock, network, process or environment.
+const PURE: &[&str] = &[
+    "value/",
+    "spec/",
+    "trust/",
+    "host/",
+    "handoff/",
+    "answers/",
+    "boot/",
+    "order/",
+    "bundle/contents.rs",
+    "agent/plan.rs",
+    "agent/guard.rs",
+    "agent/table.rs",
+];
+
+const EFFECTS: &[&str] = &[
+    "std::fs",
+    "std::process",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::env",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "reqwest",
+    "tokio",
+    "rustix",
+    "getrandom::",
+];
+
+const LONGEST_FILE: usize = 400;
+
+fn sources() -> BTreeMap<String, String> {
+    fn walk(dir: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    walk(&root, &root, &mut found);
+    found
+}
+
+/// Code without comments and without the inline tests at the end of a file.
+fn product_code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn is_test_file(name: &str) -> bool {
+    name.ends_with("tests.rs") || name.contains("/tests/")
+}
+
+/// Modules of the crate that this code names, in `use crate::a::…`, `use crate::{a::…, b}` and `crate::a::…`.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let word =
+        |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    for (at, _) in code.match_indices("crate::") {
+        if code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            None => found.push(word(rest)),
+            Some(group) => {
+                let mut depth = 0;
+                let mut start = true;
+                for (i, c) in group.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => start = true,
+                        c if start && c.is_ascii_lowercase() => {
+                            found.push(word(&group[i..]));
+                            start = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_import_only_what_the_table_allows() {
+    let table: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let module = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        if matches!(module.as_str(), "cli" | "main" | "lib") || is_test_file(&name) {
+            continue;
+        }
+        let Some(allowed) = table.get(module.as_str()) else {
+            wrong.push(format!("{name}: module `{module}` isn't in the import table"));
+            continue;
+        };
+        let code = product_code(&text);
+        for import in imports(&code) {
+            if import != module && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{name}: `{module}` may not import `{import}`"));
+            }
+        }
+        if module == "agent"
+            && code.contains("crate::image::")
+            && code.matches("crate::image::").count() != code.matches("crate::image::read").count()
+        {
+            wrong.push(format!("{name}: the agent may use `image::read` only"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_have_no_effects() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        if is_test_file(&name) || !PURE.iter().any(|pure| name.starts_with(pure)) {
+            continue;
+        }
+        let code = product_code(&text);
+        for effect in EFFECTS.iter().filter(|effect| code.contains(**effect)) {
+            wrong.push(format!("{name}: `{effect}` is an effect; this module is pure"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_stands_in_sys_only_and_is_proved() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let lines: Vec<_> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or(line);
+            if !["unsafe {", "unsafe extern", "unsafe impl"].iter().any(|mark| code.contains(mark)) {
+                continue;
+            }
+            if !name.starts_with("sys/") {
+                wrong.push(format!("{name}:{}: unsafe outside sys/", at + 1));
+            }
+            if !lines[at.saturating_sub(8)..=at].iter().any(|line| line.contains("SAFETY:")) {
+                wrong.push(format!("{name}:{}: unsafe without a `// SAFETY:` proof", at + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_stay_short_and_say_what_they_are_for() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        if lines > LONGEST_FILE {
+            wrong.push(format!("{name}: {lines} lines; split it by what it owns"));
+        }
+        if !text.starts_with("//!") {
+            wrong.push(format!("{name}: no module documentation"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_shell_is_started() {
+    let starts_shell = |code: &str| {
+        ["Command::new(\"sh\")", "Command::new(\"bash\")", "\"-c\""].iter().any(|mark| code.contains(mark))
+    };
+    let wrong: Vec<_> = sources()
+        .into_iter()
+        .filter(|(name, text)| !is_test_file(name) && starts_shell(&product_code(text)))
+        .map(|(name, _)| format!("{name}: starts a shell; run the program with its arguments"))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_import_reader_sees_groups_and_paths() {
+    let code =
+        "use crate::{spec::{order::X, plan}, value};\nfn f() { crate::sys::block::g(); mycrate::x(); }";
+    assert_eq!(imports(code), ["spec", "value", "sys"]);
+}
