@@ -82,8 +82,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_tells_whose_fault_it_is() {
-        let user: anyhow::Result<()> = Err(anyhow::anyhow!("no such host"));
-        assert_eq!(exit_code(&user.unwrap_err()), ExitCode::from(1));
+        assert_eq!(exit_code(&anyhow::anyhow!("no such host")), ExitCode::from(1));
         let full: anyhow::Result<()> =
             Err(std::io::Error::from(std::io::ErrorKind::StorageFull)).context("writing usb.img");
         assert_eq!(exit_code(&full.unwrap_err()), ExitCode::from(3));
