@@ -1,5 +1,7 @@
 //! The house rules that the compiler doesn't know: who may import whom, where effects may be, how long a file may be.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
