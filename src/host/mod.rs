@@ -3,6 +3,8 @@
 //! Profiles become [`Host`]s by `resolve`, and [`LockedHost`]s when the lock file pins their image. Renderers see only
 //! these. If resolving succeeds, rendering can't fail on data. Pure.
 
+mod lock;
 mod model;
 
+pub use lock::{LockError, lock};
 pub use model::{Handoff, Host, Installer, Locale, LockedHost, Site};

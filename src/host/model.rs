@@ -25,8 +25,8 @@ pub struct Host {
     pub matching: HostMatch,
     /// Which installer does it.
     pub installer: Installer,
-    /// The golden image it gets.
-    pub image: ImageRef,
+    /// The golden image it gets; there always with the native installer, never needed by the others.
+    pub image: Option<ImageRef>,
     /// The disk it is installed on.
     pub target: DiskSelector,
     /// What may be overwritten there.

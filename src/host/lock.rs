@@ -1,0 +1,55 @@
+//! Pinning: a host's image by content. No default and no guess; what isn't in the lock file isn't built.
+
+use super::{Host, LockedHost};
+use crate::spec::image::ImagePin;
+use crate::spec::lock::LockFile;
+use crate::value::{HostName, ImageRef};
+
+/// Why a host can't be locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockError {
+    /// Its image isn't in the lock file.
+    NotPinned {
+        /// The host.
+        host: HostName,
+        /// The image it names.
+        image: ImageRef,
+    },
+    /// It names no image: another installer does it.
+    NoImage {
+        /// The host.
+        host: HostName,
+    },
+}
+
+impl std::fmt::Display for LockError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotPinned { host, image } => {
+                write!(f, "{host}: image {image} is not in ironstrap.lock; run `ironstrap lock` first")
+            }
+            Self::NoImage { host } => {
+                write!(
+                    f,
+                    "{host}: it has no golden image to pin; give it `image: NAME@VERSION` and `installer: native`"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for LockError {}
+
+/// Joins a host with the content of its image.
+///
+/// # Errors
+/// When it names no image or one that the lock file doesn't pin.
+pub fn lock(host: &Host, lock: &LockFile) -> Result<LockedHost, LockError> {
+    let image = host.image.clone().ok_or_else(|| LockError::NoImage { host: host.name.clone() })?;
+    match lock.images.get(&image) {
+        Some(manifest) => {
+            Ok(LockedHost { host: host.clone(), image: ImagePin { image, manifest: *manifest } })
+        }
+        None => Err(LockError::NotPinned { host: host.name.clone(), image }),
+    }
+}
