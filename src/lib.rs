@@ -42,6 +42,7 @@
 pub mod cli;
 pub mod failure;
 pub mod host;
+pub mod image;
 pub mod order;
 pub mod spec;
 pub mod sys;
