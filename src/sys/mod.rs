@@ -6,5 +6,7 @@
 
 pub mod block;
 pub mod clock;
+pub mod fat;
 pub mod files;
+pub mod gpt;
 pub mod process;
