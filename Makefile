@@ -1,10 +1,35 @@
 # Entry points for people; the real work is in cargo and in tests/.
+.DEFAULT_GOAL := help
+
+TRIPLE := x86_64-unknown-linux-gnu
+RELEASE := $(CURDIR)/target/$(TRIPLE)/release/ironstrap
+# The judges live in sbin, ksvalidator in an environment of its own.
+export PATH := $(CURDIR)/target/venv/bin:$(PATH):/usr/sbin:/sbin
+
+.PHONY: help
+help: ## This text.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 .PHONY: check
-check:
+check: ## Format, lints, unit and golden tests: a few minutes, no root, no network, no emulator.
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo nextest run
 
+.PHONY: release
+release: ## The optimised, static binary.
+	cargo build --release --bins
+
 .PHONY: test
-test: check
+test: check release ## Everything, with whole installs in QEMU: about half an hour on two cores.
+	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --profile vm --test vm --test reproducible
+
+.PHONY: demo
+demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.
+	tests/install-deps.sh demo
+	cargo build --release --bins
+	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example demo
+
+.PHONY: bench
+bench: release ## Figures: check of 10,000 hosts, the agent's memory, a stick of more than 4 GiB.
+	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example bench

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Installs what the tests and the demo need and this machine lacks: Debian packages, cargo-nextest, ksvalidator.
+# Says what it installs; does nothing when nothing is missing. Needs root, or sudo that asks nobody.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# command or file, and the package that brings it
+needs='
+qemu-system-x86_64                      qemu-system-x86
+qemu-img                                qemu-utils
+/usr/share/OVMF/OVMF_VARS_4M.ms.fd      ovmf
+mmdebstrap                              mmdebstrap
+newuidmap                               uidmap
+sgdisk                                  gdisk
+mkfs.vfat                               dosfstools
+mcopy                                   mtools
+mke2fs                                  e2fsprogs
+minisign                                minisign
+faketime                                faketime
+cpio                                    cpio
+zstd                                    zstd
+git                                     git
+ssh                                     openssh-client
+debconf-set-selections                  debconf
+grub-script-check                       grub-common
+dnsmasq                                 dnsmasq-base
+cc                                      gcc
+make                                    make
+/usr/lib/python3.11/ensurepip/__init__.py python3-venv
+'
+PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
+
+missing=()
+while read -r need package; do
+    [ -n "$need" ] || continue
+    case $need in
+        */ensurepip/*) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("$package") ;;
+        /*) [ -e "$need" ] || missing+=("$package") ;;
+        *) command -v "$need" >/dev/null || missing+=("$package") ;;
+    esac
+done <<<"$needs"
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+if [ ${#missing[@]} -gt 0 ]; then
+    # A qemu-utils that is newer than qemu-system-x86 (backports) conflicts with it: take both from one place.
+    case " ${missing[*]} " in *" qemu-system-x86 "*) missing+=(qemu-utils) ;; esac
+    echo "installing with apt-get: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" ||
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends --allow-downgrades \
+            "${missing[@]}" "qemu-utils=$(apt-cache policy qemu-system-x86 | sed -n 's/ *Candidate: //p')"
+fi
+
+# The user's own mmdebstrap run needs subordinate ids; root's doesn't.
+if [ "$(id -u)" != 0 ] && ! grep -q "^$(id -un):" /etc/subuid; then
+    echo "giving $(id -un) subordinate user ids for mmdebstrap"
+    as_root usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$(id -un)"
+fi
+
+case ${1:-} in
+    demo) exit 0 ;; # the demo runs no test runner and no validator
+esac
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+    echo "installing with cargo: cargo-nextest"
+    cargo install --locked --quiet cargo-nextest
+fi
+if [ ! -x target/venv/bin/ksvalidator ]; then
+    echo "installing with pip into target/venv: pykickstart"
+    mkdir -p target
+    python3 -m venv target/venv
+    target/venv/bin/pip install --quiet --disable-pip-version-check pykickstart
+fi

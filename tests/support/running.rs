@@ -1,0 +1,152 @@
+//! A machine that is on. Dropping it switches it off, so that a failed test leaves no QEMU behind.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::monitor::Monitor;
+use super::serial::Serial;
+
+/// Longest wait for anything, unless a test says otherwise. Emulated machines on a busy host are slow; a test that hangs
+/// ends all the same.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A QEMU process with its console and monitor.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    sockets: TempDir,
+    serial: Serial,
+    monitor: Monitor,
+    started: Instant,
+}
+
+impl Running {
+    pub(super) fn start(command: &mut Command, name: &str, dir: &Path, sockets: TempDir) -> Result<Self> {
+        let mut serial = Serial::new(&dir.join("serial.log"));
+        let number = (1..).find(|n| !dir.join(format!("serial.{n}.log")).exists()).unwrap_or(1);
+        serial.rotate(number)?;
+        let mut child = command.spawn().context("starting qemu-system-x86_64")?;
+        let monitor = match Monitor::connect(&sockets.path().join("qmp.sock")) {
+            Ok(monitor) => monitor,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let said = std::fs::read_to_string(dir.join("qemu.log")).unwrap_or_default();
+                return Err(error.context(format!("{name}: QEMU said: {said}")));
+            }
+        };
+        Ok(Self { name: name.to_owned(), child, sockets, serial, monitor, started: Instant::now() })
+    }
+
+    /// Waits for a line with `marker`, as long as [`PATIENCE`].
+    ///
+    /// # Errors
+    /// See [`Serial::wait_for`].
+    pub fn wait_for(&mut self, marker: &str) -> Result<String> {
+        self.wait_within(marker, PATIENCE)
+    }
+
+    /// Waits for a line with `marker`.
+    ///
+    /// # Errors
+    /// See [`Serial::wait_for`].
+    pub fn wait_within(&mut self, marker: &str, within: Duration) -> Result<String> {
+        let child = &mut self.child;
+        let mut alive = || matches!(child.try_wait(), Ok(None));
+        self.serial.wait_for(marker, within, &mut alive).with_context(|| format!("machine {}", self.name))
+    }
+
+    /// The console.
+    pub fn serial(&self) -> &Serial {
+        &self.serial
+    }
+
+    /// Time since it was switched on.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Waits until the guest has written this many bytes to the drive.
+    ///
+    /// # Errors
+    /// When the time is up or QEMU is gone.
+    pub fn wait_until_written(&mut self, drive: &str, bytes: u64) -> Result<u64> {
+        let started = Instant::now();
+        loop {
+            let written = self.monitor.written(drive)?;
+            if written >= bytes {
+                return Ok(written);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("machine {}: {written} of {bytes} bytes written; {}", self.name, self.serial.tail());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the machine has switched itself off.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn wait_for_end(mut self) -> Result<()> {
+        let started = Instant::now();
+        while self.child.try_wait().context("asking for QEMU's state")?.is_none() {
+            if started.elapsed() > PATIENCE {
+                bail!("machine {} is still on; {}", self.name, self.serial.tail());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Presses a key on the serial console.
+    ///
+    /// # Errors
+    /// When the console can't be reached.
+    pub fn type_on_serial(&self, text: &str) -> Result<()> {
+        use std::io::Write;
+        let socket = self.sockets.path().join("serial.sock");
+        let mut stream =
+            std::os::unix::net::UnixStream::connect(&socket).context("opening the serial console")?;
+        stream.write_all(text.as_bytes()).context("typing on the serial console")
+    }
+
+    /// The reset button: memory is lost, writes in flight may be.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn reset(&mut self) -> Result<()> {
+        self.monitor.command("system_reset", json!({})).map(drop)
+    }
+
+    /// Kills QEMU without a warning.
+    ///
+    /// # Errors
+    /// When it can't be killed.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill().context("killing QEMU")?;
+        self.child.wait().context("awaiting QEMU's end").map(drop)
+    }
+
+    /// Switches the machine off; everything that QEMU holds goes to its files.
+    ///
+    /// # Errors
+    /// When QEMU doesn't end.
+    pub fn power_off(mut self) -> Result<()> {
+        self.monitor.command("quit", json!({}))?;
+        self.wait_for_end()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,6 @@
+//! Whole installs in emulated machines. Each test starts machines only when `IRONSTRAP_VM=1` (`make test` sets it).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;
