@@ -39,6 +39,7 @@
 //! - A disk is untouched, or not bootable and safely tried again, or complete: the commit is the last write.
 //! - The same input gives the same bytes.
 
+pub mod agent;
 pub mod cli;
 pub mod failure;
 pub mod host;

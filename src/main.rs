@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ironstrap::cli::main()
+    if ironstrap::agent::is_agent() { ironstrap::agent::main() } else { ironstrap::cli::main() }
 }

@@ -9,4 +9,5 @@ pub mod clock;
 pub mod fat;
 pub mod files;
 pub mod gpt;
+pub mod linux;
 pub mod process;

@@ -1,0 +1,56 @@
+//! The agent: this binary as `/init` on the target.
+//!
+//! [`main`] is PID 1, which does next to nothing and so can't fail: it mounts the kernel's file systems, starts
+//! `worker` as a child and reaps. The worker tells the story from modules and facts to the commit; `worker.rs` reads
+//! aloud. What is decided (plan, guard) is pure; what is done goes through `sys`.
+//!
+//! Nothing here sees a profile: the order says everything.
+
+use std::process::ExitCode;
+
+pub mod console;
+pub mod init;
+pub mod modules;
+pub mod worker;
+
+/// Hidden route of the worker, a child of PID 1.
+const WORKER: &str = "agent-worker";
+/// Hidden route of the process that waits for a key before a restart.
+const WAITER: &str = "agent-waiter";
+
+/// Whether this process is the agent and not the operator's command.
+pub fn is_agent() -> bool {
+    let mut args = std::env::args_os();
+    let name = args.next().unwrap_or_default();
+    let route = args.next().unwrap_or_default();
+    std::process::id() == 1
+        || name.as_encoded_bytes().ends_with(b"/init")
+        || route == WORKER
+        || route == WAITER
+}
+
+/// The agent's process: PID 1, or one of its children.
+pub fn main() -> ExitCode {
+    let route = std::env::args_os().nth(1).unwrap_or_default();
+    if std::process::id() == 1 {
+        return init::run();
+    }
+    // Only PID 1 of a target starts these routes: typed on an operator's machine they must do nothing.
+    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || !started_as_agent() {
+        return ExitCode::from(2);
+    }
+    if route == WORKER {
+        worker::main()
+    } else if route == WAITER {
+        console::Consoles::open().wait_for_enter();
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    }
+}
+
+/// Whether the kernel was booted for an install.
+fn started_as_agent() -> bool {
+    let line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    line.split_whitespace().any(|word| word == crate::spec::boot::MARKER)
+}

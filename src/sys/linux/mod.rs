@@ -1,0 +1,10 @@
+//! Kernel calls of the agent: thin wrappers with owned types, one file a subject.
+//!
+//! Nothing here decides anything, retries anything or knows what an install is. Everything works on a running Linux only;
+//! what can be tested without one is kept out of here.
+
+pub mod disk;
+pub mod machine;
+pub mod mount;
+pub mod net;
+pub mod tty;
