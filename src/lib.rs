@@ -45,6 +45,7 @@ pub mod failure;
 pub mod host;
 pub mod image;
 pub mod order;
+pub mod serve;
 pub mod spec;
 pub mod sys;
 pub mod trust;

@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 
 mod output;
 mod paths;
+mod serve;
+mod status;
 
 /// Unattended bare-metal installs, done safely.
 #[derive(Debug, Parser)]
@@ -24,7 +26,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Serve(serve::Args),
+    Status(status::Args),
+}
 
 /// Runs the operator's command.
 pub fn main() -> ExitCode {
@@ -39,5 +44,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    match cli.command {}
+    let paths = paths::SitePaths::new(&cli.site);
+    match &cli.command {
+        Command::Serve(args) => serve::run(args, &paths),
+        Command::Status(args) => status::run(args, cli.json, &paths),
+    }
 }

@@ -1,0 +1,74 @@
+//! `ironstrap serve`: the bundle's files, the boot decision and the event sink, by HTTP.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::output;
+use super::paths::SitePaths;
+use crate::serve::{Options, Server};
+use crate::sys::clock::SystemClock;
+use crate::sys::files;
+use crate::trust::SitePublicKey;
+
+/// Longest public key file.
+const MAX_KEY: u64 = 4096;
+
+/// Serve a PXE tree to targets by HTTP, decide what they boot, and collect their events.
+///
+/// Events are not authenticated: a forged one can keep a machine from being installed, it can't make one install.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The tree that `bundle --pxe` made.
+    #[arg(long, value_name = "DIR")]
+    pxe: PathBuf,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Append the access log to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Send no faster than this, for each transfer.
+    #[arg(long, value_name = "BYTES_PER_SECOND", hide = true)]
+    rate: Option<u64>,
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// A tree that isn't signed by the site's key or isn't whole, a port that is taken, files that can't be written.
+pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
+    let key = files::read_text(&paths.public_key(), MAX_KEY)?;
+    let key = SitePublicKey::from_text(&key)
+        .with_context(|| format!("reading {}", paths.public_key().display()))?;
+    let options = Options {
+        tree: args.pxe.clone(),
+        store: paths.store(),
+        key,
+        events: paths.events(),
+        listen: args.listen,
+        rate: args.rate,
+    };
+    let log: Box<dyn Write + Send> = match &args.log {
+        Some(path) => Box::new(
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .with_context(|| format!("opening the access log {}", path.display()))?,
+        ),
+        None => Box::new(std::io::stdout()),
+    };
+    let server = Server::open(&options, Arc::new(SystemClock), log)?;
+    output::note(&format!(
+        "serving {} files of {} hosts on http://{}; stop with Ctrl-C\n",
+        server.tree().len(),
+        server.tree().orders().count(),
+        server.address()?
+    ));
+    server.run()
+}

@@ -1,0 +1,165 @@
+//! What targets talk to while they boot and install: a bundle's files, the boot decision, the event sink.
+//!
+//! Plain HTTP. The set of files is a map that is made once, at start, from the bundle's signed manifest; a request is a
+//! look-up in that map and never becomes a path, so there is nothing to traverse. Everything a target fetches here it
+//! verifies itself, by signature or digest: this server needs no trust and any web server can stand in for it.
+//!
+//! Events are not authenticated. What they can do is bounded by that: an event makes [`state`] call an order done, and
+//! done means that the host boots its own disk. A forged event can so keep a machine from being installed and can show
+//! nonsense in `status`; it can't make a machine install or wipe anything, since that takes a signed order.
+//!
+//! [`state`] is pure. Don't print here: the access log is a writer that is handed in.
+
+mod access;
+pub mod boot;
+mod http;
+pub mod journal;
+pub mod state;
+pub mod tree;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::failure::{Blame, BlameExt};
+use crate::sys::clock::Clock;
+use crate::trust::SitePublicKey;
+
+use access::AccessLog;
+use http::App;
+use journal::Journal;
+use tree::Tree;
+
+/// How long transfers may go on after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What to serve, and where.
+#[derive(Debug)]
+pub struct Options {
+    /// The tree that `bundle --pxe` made.
+    pub tree: PathBuf,
+    /// Where blobs are that the tree doesn't hold itself.
+    pub store: PathBuf,
+    /// Who must have signed the tree's manifest.
+    pub key: SitePublicKey,
+    /// Where events are kept.
+    pub events: PathBuf,
+    /// Address and port; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Bytes per second and transfer, for tests of slow networks.
+    pub rate: Option<u64>,
+}
+
+/// A server that holds its port and has checked what it serves, but doesn't answer yet.
+pub struct Server {
+    runtime: tokio::runtime::Runtime,
+    listener: tokio::net::TcpListener,
+    app: Arc<App>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Verifies the tree, reads the events of former runs and takes the port. The log gets a line a request.
+    ///
+    /// # Errors
+    /// A manifest that the key didn't sign, files that are missing or have another size, an events file that can't be
+    /// written or belongs to a running server, a port that is taken.
+    pub fn open(
+        options: &Options,
+        clock: Arc<dyn Clock + Send + Sync>,
+        log: Box<dyn Write + Send>,
+    ) -> Result<Self> {
+        let tree = Tree::open(&options.tree, &options.store, &options.key)?;
+        let (journal, story) = Journal::open(&options.events)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("starting the server's threads")
+            .blame(Blame::Environment)?;
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(options.listen))
+            .with_context(|| bind_sentence(options.listen))
+            .blame(Blame::Environment)?;
+        let log = Arc::new(AccessLog::new(log, Arc::clone(&clock)));
+        let app = App {
+            tree,
+            story: Mutex::new(story),
+            journal: Mutex::new(journal),
+            clock,
+            log,
+            rate: options.rate,
+        };
+        Ok(Self { runtime, listener, app: Arc::new(app) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system doesn't say.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.listener.local_addr().context("asking for the server's address")
+    }
+
+    /// The served tree.
+    pub fn tree(&self) -> &Tree {
+        &self.app.tree
+    }
+
+    /// Answers requests until SIGINT or SIGTERM; then transfers get a moment to end, and each leaves its line in the
+    /// log, whole or cut.
+    ///
+    /// # Errors
+    /// When the system takes the socket or the signals away.
+    pub fn run(self) -> Result<()> {
+        let Self { runtime, listener, app } = self;
+        let served = runtime.block_on(async {
+            let (told, mut stop) = tokio::sync::watch::channel(false);
+            let mut halt = stop.clone();
+            let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+            let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+                let _ = halt.wait_for(|told| *told).await;
+            });
+            let grace_over = async {
+                let _ = stop.wait_for(|told| *told).await;
+                tokio::time::sleep(GRACE).await;
+            };
+            let signals = tokio::spawn(async move {
+                let heard = stop_signal().await;
+                let _ = told.send(true);
+                heard
+            });
+            tokio::select! {
+                ended = server => ended.context("serving")?,
+                () = grace_over => {}
+            }
+            signals.await.context("waiting for signals")?
+        });
+        // cuts what is still going on; the bodies' destructors write their lines
+        runtime.shutdown_timeout(GRACE);
+        served.blame(Blame::Environment)
+    }
+}
+
+async fn stop_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        heard = tokio::signal::ctrl_c() => heard.context("listening for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn bind_sentence(address: SocketAddr) -> String {
+    format!(
+        "listening on {address} (another program may have the port, ports below 1024 need root, and the address must be this machine's; choose another with --listen)"
+    )
+}

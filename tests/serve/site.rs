@@ -1,0 +1,286 @@
+//! A site with a small PXE tree, a running server, and a client that sends what no library would.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ironstrap::spec::FormatVersion;
+use ironstrap::spec::image::{Blob, ImageManifest};
+use ironstrap::spec::manifest::{BundleFile, BundleHost, BundleManifest};
+use ironstrap::trust::{Purpose, SiteKey};
+use ironstrap::value::{Digest, Timestamp};
+
+pub const HOST: &str = "web01";
+pub const ORDER: &str = "0123456789abcdef0123456789abcdef";
+pub const BLOB: usize = 1_000_000;
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Site {
+    dir: tempfile::TempDir,
+    pub blob: Vec<u8>,
+}
+
+impl Site {
+    /// One host; the tree lists kernel, loader configuration and order, the image's blobs are in the store only.
+    pub fn new() -> Self {
+        let blob: Vec<u8> = (0..BLOB).map(|i| (i * 7 % 251) as u8).collect();
+        let site = Self { dir: tempfile::tempdir().unwrap(), blob };
+        let key = SiteKey::from_random([7; 40]);
+        site.write("ironstrap.pub", key.public().to_text().as_bytes());
+        site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&site.blob)), &site.blob);
+        let image = site.image();
+        site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&image)), &image);
+        let order = order(&Digest::of(&image));
+        let signature = key.sign(Purpose::Order, order.as_bytes());
+        let path = format!("etc/ironstrap/orders/{HOST}.json");
+        let archive = archive(&[(&path, &order), (&format!("{path}.minisig"), &signature)]);
+        let files = [
+            ("hosts/52-54-00-12-34-56.cfg", b"linux /kernel".to_vec()),
+            ("kernel", b"a kernel".to_vec()),
+            ("orders/web01.cpio", archive),
+        ];
+        let listed = files.iter().map(|(path, content)| {
+            site.write(&format!("pxe/{path}"), content);
+            BundleFile { path: (*path).to_owned(), size: content.len() as u64, digest: Digest::of(content) }
+        });
+        let manifest = BundleManifest {
+            version: FormatVersion,
+            generator: "test".to_owned(),
+            time: Timestamp::from_unix(0),
+            files: listed.collect(),
+            hosts: vec![BundleHost {
+                host: HOST.parse().unwrap(),
+                order: ORDER.parse().unwrap(),
+                generation: 1,
+            }],
+        };
+        let manifest = serde_json::to_vec(&manifest).unwrap();
+        site.write("pxe/manifest.json", &manifest);
+        site.write("pxe/manifest.json.minisig", key.sign(Purpose::Bundle, &manifest).as_bytes());
+        site
+    }
+
+    fn image(&self) -> Vec<u8> {
+        let blob = Blob { digest: Digest::of(&self.blob), size: BLOB as u64 };
+        let manifest: ImageManifest = serde_json::from_value(serde_json::json!({
+            "version": 1, "image": "debian@1", "size": "4096", "logical_block": 512, "raw": blob.digest,
+            "index": blob, "packs": [blob], "data": "4096", "partitions": [], "esp": 1,
+            "root": { "partition": 2, "uuid": "8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33", "kind": "ext4" },
+            "system": { "os": "debian", "os_version": "12", "kernel": "6.1", "network": "networkd",
+                        "selinux_enforcing": false, "tools": [] },
+        }))
+        .unwrap();
+        serde_json::to_vec(&manifest).unwrap()
+    }
+
+    fn write(&self, path: &str, content: &[u8]) {
+        let path = self.dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub fn tree(&self) -> PathBuf {
+        self.dir.path().join("pxe")
+    }
+
+    pub fn blob_path(&self) -> String {
+        format!("/blobs/{}", Digest::of(&self.blob))
+    }
+
+    pub fn events(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(".ironstrap/events.jsonl")).unwrap()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("access.log")).unwrap_or_default()
+    }
+
+    /// Waits for a line of the access log: it is written when the server is through with a transfer.
+    pub fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| wanted(line)) {
+                return line.to_owned();
+            }
+            assert!(start.elapsed() < PATIENCE, "no such line in:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ironstrap"));
+        command.arg("-C").arg(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = self.command();
+        command.arg("serve").arg("--pxe").arg(self.tree());
+        command.arg("--log").arg(self.dir.path().join("access.log"));
+        command
+    }
+
+    /// What a command that succeeds prints.
+    pub fn ironstrap(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What `serve` says when it doesn't start.
+    pub fn fails(&self, args: &[&str], code: i32) -> String {
+        let output = self.serve().args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    }
+}
+
+fn order(image: &Digest) -> String {
+    serde_json::json!({
+        "version": 1, "id": ORDER, "host": HOST, "generation": 1,
+        "not_before": "2026-11-23T07:00:00Z", "not_after": "2026-11-30T07:00:00Z",
+        "matching": { "macs": ["52:54:00:12:34:56"] },
+        "image": { "image": "debian@1", "manifest": image },
+        "target": { "serial": "S1" }, "wipe": "ours", "confirm_seconds": 0, "network": {},
+        "payload": null, "server": null,
+        "system": { "hostname": HOST, "timezone": null, "root": { "password": null, "ssh_keys": [] },
+                    "users": [], "files": [], "units": [] },
+    })
+    .to_string()
+}
+
+fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+    let entries = files.iter().map(|(path, content)| {
+        let entry = cpio::newc::Builder::new(path).mode(0o100_600);
+        (entry, std::io::Cursor::new(content.as_bytes().to_vec()))
+    });
+    cpio::write_cpio(entries, Vec::new()).unwrap()
+}
+
+/// An event of the site's host as JSON.
+pub fn event(run: &str, seq: u64, what: &str) -> String {
+    format!(
+        r#"{{"version":1,"run":"{run}","seq":{seq},"time":"2026-11-23T07:00:00Z","host":"{HOST}","order":"{ORDER}","what":{what}}}"#
+    )
+}
+
+/// A server; killed when the test is through with it.
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Running {
+    pub fn start(site: &Site, args: &[&str]) -> Self {
+        let mut command = site.serve();
+        let mut child =
+            command.args(["--listen", "127.0.0.1:0"]).args(args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(';').next());
+        let Some(address) = address.and_then(|address| address.parse().ok()) else {
+            panic!("the server said {line}");
+        };
+        Self { child, address }
+    }
+
+    /// Ends it as an operator does; it must end well and soon.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server doesn't stop");
+    }
+
+    pub fn post(&self, body: &str) -> Answer {
+        let length = body.len();
+        request(
+            self,
+            &format!(
+                "POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    }
+
+    /// Begins a transfer and reads this much of it.
+    pub fn fetch(&self, path: &str, count: usize) -> (TcpStream, Vec<u8>) {
+        self.begin(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"), count)
+    }
+
+    /// Reads this much of a transfer and hangs up.
+    pub fn fetch_and_go(&self, path: &str, count: usize) {
+        self.begin(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-\r\n\r\n"), count);
+    }
+
+    fn begin(&self, text: &str, count: usize) -> (TcpStream, Vec<u8>) {
+        let mut stream = connect(self);
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut got = vec![0; count];
+        stream.read_exact(&mut got).unwrap();
+        (stream, got)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+fn connect(server: &Running) -> TcpStream {
+    let stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Sends a request as it stands and reads the answer to its end. A server that refuses a body may hang up before it has
+/// read all of it.
+pub fn request(server: &Running, text: &str) -> Answer {
+    let mut stream = connect(server);
+    let _ = stream.write_all(text.as_bytes());
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer");
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, head, body: bytes[end + 4..].to_vec() }
+}
+
+pub fn get(server: &Running, path: &str, headers: &[&str]) -> Answer {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    request(server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"))
+}
