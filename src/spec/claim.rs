@@ -1,7 +1,8 @@
 //! The claim record: the mark on a disk that an order has begun to wipe it.
 //!
 //! It is 4 KiB at byte 1 MiB − 4 KiB of the disk, where images may hold nothing. It is written before anything is
-//! destroyed, and stays for good: it tells a later run whose disk this is and which order was the newest.
+//! destroyed, and stays for good: it tells a later run whose disk this is and which order was the newest. All of it that
+//! isn't zero stands in its first 512 bytes, one sector, so that a power cut leaves the old claim or the new one.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub const SIZE: usize = 4096;
 const MAGIC: &[u8; 16] = b"IRONSTRAP-CLAIM\n";
 /// magic, length (u32 LE), SHA-256 of the JSON
 const HEADER: usize = 16 + 4 + 32;
+/// What disks write whole or not at all.
+const SECTOR: usize = 512;
 
 /// Who claimed this disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +42,13 @@ impl Claim {
     /// The record as it is written.
     ///
     /// # Errors
-    /// When the names are so long that the JSON doesn't fit; no valid order is.
+    /// When the names of host and disk are so long that the JSON doesn't fit one sector. Find out before the wipe.
     pub fn to_record(&self) -> Result<[u8; SIZE], serde_json::Error> {
         let json = serde_json::to_vec(self)?;
         let mut record = [0; SIZE];
-        let Some(place) = record.get_mut(HEADER..HEADER + json.len()) else {
+        let Some(place) = record[..SECTOR].get_mut(HEADER..HEADER + json.len()) else {
             return Err(serde::ser::Error::custom(format!(
-                "claim of {} bytes doesn't fit its record",
+                "claim of {} bytes doesn't fit one sector; the names of host or disk are too long",
                 json.len()
             )));
         };
