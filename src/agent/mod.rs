@@ -9,9 +9,17 @@
 use std::process::ExitCode;
 
 pub mod console;
+pub mod failure;
+#[cfg(test)]
+mod fixture;
+pub mod guard;
 pub mod init;
 pub mod modules;
+pub mod plan;
+pub mod source;
 pub mod worker;
+
+pub use failure::Failure;
 
 /// Hidden route of the worker, a child of PID 1.
 const WORKER: &str = "agent-worker";

@@ -1,0 +1,254 @@
+//! What a disk holds, judged by its first and last MiB: blank, ours, or somebody's data.
+//!
+//! Pure. Errs towards "somebody's": every byte that isn't zero makes a disk foreign unless an intact claim record of ours
+//! is there. The words for foreign data are for people; no decision depends on them.
+
+use crate::spec::claim::{self, Claim};
+use crate::spec::facts::DiskContent;
+
+/// How much of each end is looked at, in bytes; of a smaller disk, all of it.
+pub const LOOK: u64 = 1 << 20;
+
+/// Judges the first and the last [`LOOK`] bytes of a disk of this size.
+pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
+    let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE);
+    if let Some(claim) = record.and_then(Claim::from_record) {
+        return DiskContent::Ours { claim };
+    }
+    if first.iter().chain(last).all(|byte| *byte == 0) {
+        return DiskContent::Blank;
+    }
+    let mut found: Vec<String> = SIGNATURES
+        .iter()
+        .filter(|(_, at, bytes)| first.get(*at..).is_some_and(|rest| rest.starts_with(bytes)))
+        .map(|(name, _, _)| (*name).to_owned())
+        .collect();
+    found.extend(gpt(first, last));
+    if is_md(first, last, disk_size) {
+        found.push("Linux md RAID".to_owned());
+    }
+    if is_zfs(first) || is_zfs(last) {
+        found.push("ZFS".to_owned());
+    }
+    if found.is_empty() && first.get(510..512) == Some(&[0x55, 0xaa]) {
+        found.push(mbr(first));
+    }
+    found.dedup();
+    let looks_like = if found.is_empty() { "unknown data".to_owned() } else { found.join(", ") };
+    DiskContent::Foreign { looks_like }
+}
+
+/// Name, place in the first MiB, bytes there.
+const SIGNATURES: &[(&str, usize, &[u8])] = &[
+    ("LUKS", 0, b"LUKS\xba\xbe"),
+    ("LVM physical volume", 0, b"LABELONE"),
+    ("LVM physical volume", 512, b"LABELONE"),
+    ("LVM physical volume", 1024, b"LABELONE"),
+    ("LVM physical volume", 1536, b"LABELONE"),
+    ("Ceph BlueStore", 0, b"bluestore block device"),
+    ("XFS", 0, b"XFSB"),
+    ("ext2/3/4", 1080, &[0x53, 0xef]),
+    ("btrfs", 65600, b"_BHRfS_M"),
+    ("NTFS", 3, b"NTFS    "),
+    ("BitLocker", 3, b"-FVE-FS-"),
+    ("exFAT", 3, b"EXFAT   "),
+    ("FAT", 82, b"FAT32   "),
+    ("FAT", 54, b"FAT1"),
+    ("swap", 4086, b"SWAPSPACE2"),
+    ("swap", 4086, b"SWAP-SPACE"),
+    ("ISO 9660", 32769, b"CD001"),
+    ("bcache", 4120, &[0xc6, 0x85, 0x73, 0xf6, 0x4e, 0x1a, 0x45, 0xca]),
+];
+
+fn gpt(first: &[u8], last: &[u8]) -> Option<String> {
+    const MAGIC: &[u8] = b"EFI PART";
+    let primary = [512, 4096].into_iter().find(|at| first.get(*at..).is_some_and(|r| r.starts_with(MAGIC)));
+    if let Some(header) = primary {
+        // the entries follow the header's block; 128 of 128 bytes everywhere
+        let kinds = first.get(header * 2..header * 2 + 128 * 128).unwrap_or_default();
+        let mut names: Vec<&str> = Vec::new();
+        for entry in kinds.chunks_exact(128).filter(|entry| entry[..16] != [0; 16]) {
+            let name = GPT_KINDS.iter().find(|(kind, _)| entry.starts_with(kind)).map_or("other", |(_, n)| n);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let names = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
+        return Some(format!("GPT ({names})"));
+    }
+    let backup = [512, 4096]
+        .into_iter()
+        .any(|block| last.len().checked_sub(block).is_some_and(|at| last[at..].starts_with(MAGIC)));
+    backup.then(|| "GPT (backup only)".to_owned())
+}
+
+/// First bytes of type GUIDs as they stand on the disk.
+const GPT_KINDS: &[(&[u8], &str)] = &[
+    (&[0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11], "EFI system"),
+    (&[0x48, 0x61, 0x68, 0x21, 0x49, 0x64, 0x6f, 0x6e], "BIOS boot"),
+    (&[0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47], "Linux"),
+    (&[0xe3, 0xbc, 0x68, 0x4f, 0xcd, 0xe8, 0xb1, 0x4d], "Linux root"),
+    (&[0x79, 0xd3, 0xd6, 0xe6, 0x07, 0xf5, 0xc2, 0x44], "Linux LVM"),
+    (&[0x0f, 0x88, 0x9d, 0xa1, 0xfc, 0x05, 0x3b, 0x4d], "Linux RAID"),
+    (&[0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43], "Linux swap"),
+    (&[0xa2, 0xa0, 0xd0, 0xeb, 0xe5, 0xb9, 0x33, 0x44], "Windows or data"),
+    (&[0x16, 0xe3, 0xc9, 0xe3, 0x5c, 0x0b, 0xb8, 0x4d], "Microsoft reserved"),
+    (&[0x2a, 0xe0, 0x31, 0xaa, 0x0f, 0x40, 0xdb, 0x11], "VMFS"),
+    (&[0xc3, 0x8c, 0x89, 0x6a, 0xd2, 0x1d, 0xb2, 0x11], "ZFS"),
+    (&[0xff, 0xfd, 0x97, 0x4f, 0x97, 0x1d, 0x4d, 0x47], "Ceph"),
+];
+
+/// md keeps its superblock at the start (1.1), 4 KiB in (1.2), or near the end (1.0, and 0.90 on a 64 KiB boundary).
+fn is_md(first: &[u8], last: &[u8], disk_size: u64) -> bool {
+    const MAGIC: [u8; 4] = 0xa92b_4efc_u32.to_le_bytes();
+    let at_start = |at: usize| first.get(at..).is_some_and(|rest| rest.starts_with(&MAGIC));
+    let at_end = |place: Option<u64>| {
+        let begin = disk_size.saturating_sub(last.len() as u64);
+        let inside = place.and_then(|place| place.checked_sub(begin)).map(|at| at as usize);
+        inside.and_then(|at| last.get(at..)).is_some_and(|rest| rest.starts_with(&MAGIC))
+    };
+    at_start(0)
+        || at_start(4096)
+        || at_end((disk_size / 4096 * 4096).checked_sub(8192))
+        || at_end((disk_size / 65536 * 65536).checked_sub(65536))
+}
+
+/// A label is 256 KiB, its second half an array of uberblocks; labels stand twice at each end, on 256 KiB boundaries.
+fn is_zfs(end: &[u8]) -> bool {
+    const MAGIC: u64 = 0x00ba_b10c;
+    end.chunks_exact(1024)
+        .any(|slot| slot.starts_with(&MAGIC.to_le_bytes()) || slot.starts_with(&MAGIC.to_be_bytes()))
+}
+
+fn mbr(first: &[u8]) -> String {
+    let kinds: Vec<u8> =
+        (0..4).filter_map(|i| first.get(446 + i * 16 + 4).copied()).filter(|k| *k != 0).collect();
+    let name = |kind: &u8| match kind {
+        0x07 => "Windows",
+        0x82 => "Linux swap",
+        0x83 => "Linux",
+        0x8e => "Linux LVM",
+        0xfb => "VMFS",
+        0xfd => "Linux RAID",
+        0xa5 | 0xa6 | 0xa9 => "BSD",
+        0xee => "protective",
+        _ => "other",
+    };
+    match kinds.is_empty() {
+        true => "boot sector without partitions".to_owned(),
+        false => format!("MBR ({})", kinds.iter().map(name).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::FormatVersion;
+    use crate::value::OrderId;
+
+    const SIZE: u64 = (8 << 20) + 512;
+
+    fn ends() -> (Vec<u8>, Vec<u8>) {
+        (vec![0; LOOK as usize], vec![0; LOOK as usize])
+    }
+
+    fn foreign_at_start(at: usize, bytes: &[u8]) -> String {
+        let (mut first, last) = ends();
+        first[at..at + bytes.len()].copy_from_slice(bytes);
+        words(classify(&first, &last, SIZE))
+    }
+
+    fn foreign_on_disk(at: u64, bytes: &[u8]) -> String {
+        let (first, mut last) = ends();
+        let at = (at - (SIZE - LOOK)) as usize;
+        last[at..at + bytes.len()].copy_from_slice(bytes);
+        words(classify(&first, &last, SIZE))
+    }
+
+    fn words(content: DiskContent) -> String {
+        let DiskContent::Foreign { looks_like } = content else { panic!("{content:?} is not foreign") };
+        looks_like
+    }
+
+    fn claim() -> Claim {
+        Claim {
+            version: FormatVersion,
+            order: OrderId::from_random([7; 16]),
+            generation: 3,
+            host: "web01".parse().unwrap(),
+            disk: "serial:S1".to_owned(),
+            attempts: 1,
+        }
+    }
+
+    #[test]
+    fn zeroes_are_blank_and_one_byte_is_not() {
+        let (mut first, mut last) = ends();
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Blank);
+        last[LOOK as usize - 1] = 1;
+        assert_eq!(words(classify(&first, &last, SIZE)), "unknown data");
+        last[LOOK as usize - 1] = 0;
+        first[123_456] = 1;
+        assert_eq!(words(classify(&first, &last, SIZE)), "unknown data");
+    }
+
+    #[test]
+    fn an_intact_claim_makes_a_disk_ours_whatever_else_is_there() {
+        let (mut first, last) = ends();
+        let place = claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE;
+        first[place.clone()].copy_from_slice(&claim().to_record().unwrap());
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim() });
+        first[512..520].copy_from_slice(b"EFI PART");
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim() });
+        first[place.start + 60] ^= 1;
+        assert_eq!(words(classify(&first, &last, SIZE)), "GPT (empty)");
+    }
+
+    #[test]
+    fn known_signatures_are_named() {
+        let md = 0xa92b_4efc_u32.to_le_bytes();
+        for (at, bytes, name) in [
+            (0, &b"LUKS\xba\xbe\0\x02"[..], "LUKS"),
+            (512, b"LABELONE", "LVM physical volume"),
+            (0, b"XFSB", "XFS"),
+            (1080, &[0x53, 0xef], "ext2/3/4"),
+            (65600, b"_BHRfS_M", "btrfs"),
+            (3, b"NTFS    ", "NTFS"),
+            (4086, b"SWAPSPACE2", "swap"),
+            (0, &md, "Linux md RAID"),
+            (4096, &md, "Linux md RAID"),
+            (128 << 10, &0x00ba_b10c_u64.to_le_bytes(), "ZFS"),
+            (510, &[0x55, 0xaa], "boot sector without partitions"),
+            (450, &[[0xfb].as_slice(), &[0; 59], &[0x55, 0xaa]].concat(), "MBR (VMFS)"),
+        ] {
+            assert_eq!(foreign_at_start(at, bytes), name);
+        }
+        for (at, bytes, name) in [
+            (SIZE - 512, &b"EFI PART"[..], "GPT (backup only)"),
+            (SIZE / 4096 * 4096 - 8192, &md, "Linux md RAID"),
+            (SIZE / 65536 * 65536 - 65536, &md, "Linux md RAID"),
+        ] {
+            assert_eq!(foreign_on_disk(at, bytes), name);
+        }
+    }
+
+    #[test]
+    fn partition_types_of_a_gpt_are_named() {
+        let (mut first, last) = ends();
+        first[510..520].copy_from_slice(b"\x55\xaaEFI PART");
+        for (slot, kind) in [0, 9, 4].into_iter().enumerate() {
+            let at = 1024 + slot * 128;
+            first[at..at + 8].copy_from_slice(GPT_KINDS[kind].0);
+        }
+        assert_eq!(words(classify(&first, &last, SIZE)), "GPT (EFI system, VMFS, Linux LVM)");
+    }
+
+    #[test]
+    fn disks_smaller_than_two_looks_are_judged_without_panic() {
+        for size in [0_usize, 1, 511, 512, 4096, 100_000] {
+            let disk = vec![1; size];
+            let expected = if size == 0 { "Blank" } else { "Foreign" };
+            assert!(format!("{:?}", classify(&disk, &disk, size as u64)).starts_with(expected));
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From what was ordered and what was seen to what will be done, or to a refusal: the only place that decides whether a
+//! disk may be wiped.
+//!
+//! Pure: `simulate` runs it on a dump, the agent on live facts, with the same answer. Promises: exactly one disk matches
+//! the selector, and it is neither removable nor a medium of ours; no data but ours is overwritten unless the order allows
+//! it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's root.
+//! Every refusal about disks lists them all.
+//!
+//! Order of judgement: identity, done, validity, image, choice of the disk, claims, state of the disk, its content, other
+//! disks. "Done" comes before validity, because a machine that is installed boots its disk even when the order is old.
+
+use crate::spec::claim::Claim;
+use crate::spec::facts::{Disk, DiskContent, Facts};
+use crate::spec::image::{ImageManifest, NetworkStack};
+use crate::spec::order::{InstallOrder, WipePolicy};
+use crate::spec::plan::{Plan, Refusal};
+use crate::spec::{Code, FormatVersion};
+use crate::value::Timestamp;
+
+/// Decides. `floor` is the bundle's time: a clock that stands earlier is wrong, and the floor is used in its place.
+///
+/// # Errors
+/// The refusal, with its code and what was seen.
+pub fn plan(
+    order: &InstallOrder,
+    manifest: &ImageManifest,
+    floor: Timestamp,
+    facts: &Facts,
+) -> Result<Plan, Refusal> {
+    check_machine(order, facts)?;
+    check_done(order, facts)?;
+    check_validity(order, floor, facts.clock)?;
+    check_image(order, manifest)?;
+    let disk = choose(order, facts)?;
+    let attempt = check_claims(order, disk, facts)?;
+    check_state(manifest, disk)?;
+    let overwrites_foreign = check_content(order, disk)?;
+    check_other_disks(manifest, disk, facts)?;
+    let plan = Plan {
+        host: order.host.clone(),
+        order: order.id.clone(),
+        disk: disk.clone(),
+        attempt,
+        overwrites_foreign,
+    };
+    match claim(order, &plan).to_record() {
+        Ok(_) => Ok(plan),
+        Err(error) => Err(Refusal::new(Code::Internal, format!("{}: {error}", describe(disk)))),
+    }
+}
+
+/// The claim that this plan writes first of all.
+pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
+    Claim {
+        version: FormatVersion,
+        order: order.id.clone(),
+        generation: order.generation,
+        host: order.host.clone(),
+        disk: plan.disk.stable_name(),
+        attempts: plan.attempt,
+    }
+}
+
+/// One disk in words: for refusals, the countdown and `simulate`.
+pub fn describe(disk: &Disk) -> String {
+    let mut text = format!("{}: {}", disk.name, disk.model.as_deref().unwrap_or("unknown model"));
+    text += &format!(", serial {}", disk.serial.as_deref().unwrap_or("none"));
+    if let Some(wwn) = &disk.wwn {
+        text += &format!(", wwn {wwn}");
+    }
+    let bytes = disk.size.as_bytes();
+    text += &format!(", {:.1} GB ({bytes} bytes), ", bytes as f64 / 1e9);
+    text += &match &disk.content {
+        DiskContent::Blank => "blank".to_owned(),
+        DiskContent::Ours { claim } => {
+            format!("claimed by order {} of {}, generation {}", claim.order, claim.host, claim.generation)
+        }
+        DiskContent::Foreign { looks_like } => format!("holds {looks_like}"),
+        DiskContent::Unreadable { error } => format!("can't be read ({error})"),
+    };
+    for (flag, word) in [
+        (disk.boot_medium, "our boot medium"),
+        (disk.removable, "removable or USB"),
+        (disk.read_only, "read-only"),
+        (disk.logical_block != 512, "not made of 512-byte blocks"),
+    ] {
+        if flag {
+            text += &format!(", {word}");
+        }
+    }
+    text
+}
+
+/// A refusal that lists every disk of the machine.
+fn with_disks(code: Code, message: &str, facts: &Facts) -> Refusal {
+    let mut text = format!("{message}\ndisks of this machine:");
+    for disk in &facts.disks {
+        text += &format!("\n  {}", describe(disk));
+    }
+    if facts.disks.is_empty() {
+        text += " none";
+    }
+    Refusal::new(code, text)
+}
+
+fn check_machine(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
+    if order.matching.matches(&facts.machine) {
+        return Ok(());
+    }
+    let message = format!("the order is for {}, and this machine is not that host", order.host);
+    Err(Refusal::new(Code::NoHost, message))
+}
+
+fn check_done(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
+    match facts.disks.iter().find(|disk| disk.done.contains(&order.id)) {
+        Some(disk) => Err(Refusal::new(
+            Code::OrderDone,
+            format!("order {} of {} is done: {}", order.id, order.host, describe(disk)),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// `not_after` is judged against the later of clock and floor. `not_before` only against a clock that can be believed, one
+/// that isn't before the floor: with a clock known to be wrong, the generation guards against old media.
+fn check_validity(order: &InstallOrder, floor: Timestamp, clock: Timestamp) -> Result<(), Refusal> {
+    let now = clock.max(floor);
+    let how = if clock < floor {
+        format!("the machine's clock says {clock}, which is before the bundle was made; taken as {floor}")
+    } else {
+        format!("the machine's clock says {clock}")
+    };
+    if order.not_after < now {
+        let message = format!("order {} of {} ended at {}; {how}", order.id, order.host, order.not_after);
+        return Err(Refusal::new(Code::OrderExpired, message));
+    }
+    if clock >= floor && clock < order.not_before {
+        let message = format!("order {} of {} begins at {}; {how}", order.id, order.host, order.not_before);
+        return Err(Refusal::new(Code::OrderExpired, message));
+    }
+    Ok(())
+}
+
+fn check_image(order: &InstallOrder, manifest: &ImageManifest) -> Result<(), Refusal> {
+    let image = &manifest.image;
+    let refuse = |why: String| Err(Refusal::new(Code::ImageUnsupported, why));
+    if *image != order.image.image {
+        return refuse(format!("the order is for image {}, its manifest is of {image}", order.image.image));
+    }
+    if manifest.system.selinux_enforcing {
+        return refuse(format!(
+            "image {image} enforces SELinux; files that the install changes would have no labels"
+        ));
+    }
+    if manifest.system.network == NetworkStack::Unknown {
+        return refuse(format!(
+            "image {image} enables none of systemd-networkd, ifupdown and NetworkManager, so {} would have no network",
+            order.host
+        ));
+    }
+    Ok(())
+}
+
+fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusal> {
+    let matching: Vec<_> = facts.disks.iter().filter(|d| order.target.matches(d.identity())).collect();
+    let (never, eligible): (Vec<_>, Vec<_>) =
+        matching.into_iter().partition(|disk| disk.boot_medium || disk.removable);
+    let names = |disks: &[&Disk]| disks.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (eligible.as_slice(), never.as_slice()) {
+        ([disk], _) => Ok(*disk),
+        ([], []) => {
+            let message = format!("no disk has {}", order.target);
+            Err(with_disks(Code::NoDisk, &message, facts))
+        }
+        ([], never) => {
+            let message = format!(
+                "only {} has {}, and boot media and removable disks are never a target",
+                names(never),
+                order.target
+            );
+            Err(with_disks(Code::NoDisk, &message, facts))
+        }
+        (several, _) => {
+            let message = format!("{} disks have {}: {}", several.len(), order.target, names(several));
+            Err(with_disks(Code::ManyDisks, &message, facts))
+        }
+    }
+}
+
+/// Judges the claims on all disks; gives the number of this attempt.
+fn check_claims(order: &InstallOrder, target: &Disk, facts: &Facts) -> Result<u32, Refusal> {
+    let mut attempt = 1;
+    for disk in &facts.disks {
+        let DiskContent::Ours { claim } = &disk.content else { continue };
+        if claim.order == order.id {
+            check_own_claim(order, claim, disk, target, facts)?;
+            attempt = claim.attempts.saturating_add(1);
+        } else if claim.host == order.host && claim.generation >= order.generation {
+            let message = format!(
+                "the order is generation {} of {}, but {} was claimed by generation {} (order {})",
+                order.generation, order.host, disk.name, claim.generation, claim.order
+            );
+            return Err(with_disks(Code::OrderStale, &message, facts));
+        }
+    }
+    Ok(attempt)
+}
+
+/// A claimed order goes on only on the disk, and for the host, that it was claimed for.
+fn check_own_claim(
+    order: &InstallOrder,
+    claim: &Claim,
+    disk: &Disk,
+    target: &Disk,
+    facts: &Facts,
+) -> Result<(), Refusal> {
+    let problem = if disk.name != target.name {
+        format!("was claimed on {}, but the disk to be written is {}", disk.name, target.name)
+    } else if claim.disk != disk.stable_name() {
+        format!("was claimed on disk {}; {} is {}, a copy of it", claim.disk, disk.name, disk.stable_name())
+    } else if claim.host != order.host {
+        format!("was claimed for host {}, not {}", claim.host, order.host)
+    } else {
+        return Ok(());
+    };
+    Err(with_disks(Code::OrderClaimed, &format!("order {} {problem}", order.id), facts))
+}
+
+fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
+    let what = describe(disk);
+    if disk.logical_block != manifest.logical_block {
+        let message = format!(
+            "blocks of {} bytes, the image is made for {}: {what}",
+            disk.logical_block, manifest.logical_block
+        );
+        return Err(Refusal::new(Code::SectorSize, message));
+    }
+    if disk.size < manifest.size {
+        let message = format!(
+            "{} bytes too small for image {} of {} bytes: {what}",
+            manifest.size.as_bytes() - disk.size.as_bytes(),
+            manifest.image,
+            manifest.size.as_bytes()
+        );
+        return Err(Refusal::new(Code::DiskTooSmall, message));
+    }
+    if disk.read_only {
+        return Err(Refusal::new(Code::DiskReadOnly, format!("writes are refused: {what}")));
+    }
+    match &disk.content {
+        DiskContent::Unreadable { .. } => Err(Refusal::new(Code::DiskIo, what)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether somebody's data will be lost, which the order must allow. An install of ours for another host, or one that was
+/// copied here from another disk, is somebody's data.
+fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
+    let why = match &disk.content {
+        DiskContent::Blank => return Ok(false),
+        DiskContent::Ours { claim } if claim.host != order.host => {
+            format!("it was installed for host {}, not {}", claim.host, order.host)
+        }
+        DiskContent::Ours { claim } if claim.disk != disk.stable_name() => {
+            format!("it holds a copy of disk {}", claim.disk)
+        }
+        DiskContent::Ours { .. } => return Ok(false),
+        DiskContent::Foreign { looks_like } => format!("it holds {looks_like}"),
+        DiskContent::Unreadable { error } => format!("it can't be read: {error}"),
+    };
+    match order.wipe {
+        WipePolicy::Foreign => Ok(true),
+        WipePolicy::Ours => Err(Refusal::new(
+            Code::ForeignData,
+            format!("{why}, and order {} doesn't allow its loss: {}", order.id, describe(disk)),
+        )),
+    }
+}
+
+fn check_other_disks(manifest: &ImageManifest, target: &Disk, facts: &Facts) -> Result<(), Refusal> {
+    let root = manifest.root.uuid;
+    let other = facts.disks.iter().find(|d| d.name != target.name && d.filesystems.contains(&root));
+    match other {
+        Some(disk) => {
+            let message = format!("{} carries a file system with the image's root UUID {root}", disk.name);
+            Err(with_disks(Code::DuplicateRoot, &message, facts))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
