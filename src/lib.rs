@@ -40,6 +40,8 @@
 //! - The same input gives the same bytes.
 
 pub mod agent;
+pub mod boot;
+pub mod bundle;
 pub mod cli;
 pub mod failure;
 pub mod host;

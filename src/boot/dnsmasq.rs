@@ -1,0 +1,129 @@
+//! A snippet for dnsmasq that starts machines from a PXE tree.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use ipnet::Ipv4Net;
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::template::render;
+use crate::spec::order::HostMatch;
+use crate::spec::system::{Ipv4, NetworkSpec};
+use crate::value::HostName;
+
+/// One host as DHCP sees it.
+#[derive(Debug, Clone)]
+pub struct DhcpHost {
+    /// Its name.
+    pub host: HostName,
+    /// How it is recognised.
+    pub matching: HostMatch,
+    /// Its network.
+    pub network: NetworkSpec,
+}
+
+/// The configuration: as proxy on the networks that the hosts are in, with the lines for a server of its own beside it.
+///
+/// # Errors
+/// Only by a mistake in the template.
+pub fn config(hosts: &[DhcpHost]) -> Result<String> {
+    #[derive(Serialize)]
+    struct Network {
+        address: String,
+        mask: String,
+    }
+    #[derive(Serialize)]
+    struct Line {
+        mac: String,
+        address: Option<String>,
+        name: String,
+    }
+    let mut networks: BTreeSet<Ipv4Net> = BTreeSet::new();
+    let mut lines = Vec::new();
+    for host in hosts {
+        let interfaces = &host.network.interfaces;
+        let fixed = |ipv4: &Ipv4| match ipv4 {
+            Ipv4::Static { address, .. } => Some(*address),
+            Ipv4::Dhcp => None,
+        };
+        networks.extend(interfaces.iter().filter_map(|i| fixed(&i.ipv4)).map(|net| net.trunc()));
+        let macs: BTreeSet<_> =
+            host.matching.macs.iter().copied().chain(interfaces.iter().map(|i| i.mac)).collect();
+        for mac in macs {
+            let own = interfaces.iter().find(|i| i.mac == mac).and_then(|i| fixed(&i.ipv4));
+            let address = own.map(|net| net.addr().to_string());
+            lines.push(Line { mac: mac.to_string(), address, name: host.host.short().to_owned() });
+        }
+    }
+    let networks: Vec<_> = networks
+        .into_iter()
+        .map(|net| Network { address: net.network().to_string(), mask: net.netmask().to_string() })
+        .collect();
+    let values = context! { networks => Value::from(Serde(&networks)), hosts => Value::from(Serde(&lines)) };
+    render("dnsmasq.conf", include_str!("../../netboot/dnsmasq.conf"), field, values)
+}
+
+/// One field of a dnsmasq line. Addresses and names are all that goes in; anything else is a mistake of ours.
+fn field(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || ".:-".contains(c);
+    if text.is_empty() || !text.chars().all(good) {
+        return Err(format!("`{}` is no field of a dnsmasq line", text.escape_debug()));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::spec::system::Interface;
+
+    fn host(name: &str, mac: &str, address: Option<&str>) -> DhcpHost {
+        let mac = mac.parse().unwrap();
+        let ipv4 =
+            address.map_or(Ipv4::Dhcp, |a| Ipv4::Static { address: a.parse().unwrap(), gateway: None });
+        DhcpHost {
+            host: name.parse().unwrap(),
+            matching: HostMatch { macs: vec![mac], ..HostMatch::default() },
+            network: NetworkSpec { interfaces: vec![Interface { mac, ipv4 }], ..NetworkSpec::default() },
+        }
+    }
+
+    #[test]
+    fn it_is_a_proxy_on_the_networks_that_the_hosts_are_in() {
+        let hosts = [
+            host("web01.example.com", "52:54:00:12:34:56", Some("10.0.0.11/24")),
+            host("web02", "52:54:00:12:34:57", Some("10.0.0.12/24")),
+            host("db01", "52:54:00:12:34:58", None),
+        ];
+        let text = config(&hosts).unwrap();
+        assert_eq!(text.matches("\ndhcp-range=10.0.0.0,proxy,255.255.255.0\n").count(), 1, "{text}");
+        assert!(text.contains("\ndhcp-host=52:54:00:12:34:56,10.0.0.11,web01\n"), "{text}");
+        assert!(text.contains("\ndhcp-host=52:54:00:12:34:58,db01\n"), "{text}");
+        is_accepted(&text);
+        is_accepted(&config(&[]).unwrap());
+    }
+
+    fn is_accepted(text: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dnsmasq.conf");
+        std::fs::write(&path, text).unwrap();
+        let file = format!("--conf-file={}", path.display());
+        match Command::new("dnsmasq").args(["--test", &file]).output() {
+            Ok(output) => {
+                assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr))
+            }
+            Err(_) => eprintln!("skipped: dnsmasq (package dnsmasq-base) is not installed"),
+        }
+    }
+
+    #[test]
+    fn a_field_can_not_become_two() {
+        for text in ["a,b", "a b", "a\nb", "", "a#b"] {
+            assert!(field(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! GRUB's configuration on sticks and over PXE.
+//!
+//! The loaders are a distribution's own, signed: `search`, `chainloader`, `smbios` and `regexp` are in Debian's. Its PXE
+//! binary reads `/grub/grub.cfg` of the TFTP root; its disk binary reads `/EFI/<vendor>/grub.cfg`, then the one beside itself.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::cmdline;
+use super::template::render;
+use crate::spec::boot::done_file;
+use crate::spec::order::HostMatch;
+use crate::value::{HostName, KernelArg, OrderId, SerialNumber};
+
+/// One host with an order, as far as its loader is concerned.
+#[derive(Debug, Clone)]
+pub struct BootHost {
+    /// Its name.
+    pub host: HostName,
+    /// Its order.
+    pub order: OrderId,
+    /// How it is recognised.
+    pub matching: HostMatch,
+    /// Its kernel arguments.
+    pub kernel_args: Vec<KernelArg>,
+}
+
+/// A file of the TFTP tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Path in the tree.
+    pub path: String,
+    /// Content.
+    pub text: String,
+}
+
+/// Where the kernel stands on a stick.
+pub const USB_KERNEL: &str = "/ironstrap/kernel";
+/// Where the agent's initramfs stands on a stick.
+pub const USB_INITRAMFS: &str = "/ironstrap/initramfs";
+/// Where the orders stand on a stick.
+pub const USB_ORDERS: &str = "/ironstrap/orders.cpio";
+/// Where the kernel stands in a TFTP tree.
+pub const PXE_KERNEL: &str = "/kernel";
+/// Where the agent's initramfs stands in a TFTP tree.
+pub const PXE_INITRAMFS: &str = "/initramfs";
+
+/// Where one host's order stands in a TFTP tree.
+pub fn pxe_orders(host: &HostName) -> String {
+    format!("/orders/{host}.cpio")
+}
+
+/// The configuration of a stick for these hosts.
+///
+/// The loader can't tell which host it runs on, so the agent starts with the arguments of all of them, each once.
+///
+/// # Errors
+/// Only by a mistake in the template.
+pub fn usb(hosts: &[BootHost]) -> Result<String> {
+    #[derive(Serialize)]
+    struct Order {
+        done_file: String,
+    }
+    let orders: Vec<_> = hosts.iter().map(|host| Order { done_file: done_file(&host.order) }).collect();
+    let mut seen = BTreeSet::new();
+    let all: Vec<_> =
+        hosts.iter().flat_map(|host| &host.kernel_args).filter(|arg| seen.insert(*arg)).cloned().collect();
+    let values = context! {
+        orders => Value::from(Serde(&orders)),
+        kernel => USB_KERNEL,
+        args => cmdline::agent(&all),
+        initrds => [USB_INITRAMFS, USB_ORDERS],
+    };
+    render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)
+}
+
+/// `grub/grub.cfg` of a TFTP tree and the scripts that it finds the hosts by.
+///
+/// # Errors
+/// A host that only its serial number names, when GRUB can't compare that number.
+pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
+    #[derive(Serialize)]
+    struct BySerial {
+        pattern: String,
+        script: String,
+    }
+    let mut scripts = Vec::new();
+    let mut serials = Vec::new();
+    let mut by_uuid = false;
+    for host in hosts {
+        let text = pxe_host(host)?;
+        let mut names: Vec<_> = host.matching.macs.iter().map(|mac| mac.dashed()).collect();
+        names.extend(host.matching.uuid.map(|uuid| uuid.to_string()));
+        by_uuid |= host.matching.uuid.is_some();
+        if let (true, Some(serial)) = (names.is_empty(), &host.matching.serial) {
+            let name = format!("serial-{}", host.host);
+            serials.push(BySerial {
+                pattern: serial_pattern(host, serial)?,
+                script: format!("/hosts/{name}.cfg"),
+            });
+            names.push(name);
+        }
+        scripts.extend(
+            names.into_iter().map(|name| Script { path: format!("hosts/{name}.cfg"), text: text.clone() }),
+        );
+    }
+    let values = context! { by_uuid, serials => Value::from(Serde(&serials)) };
+    let text = render("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), quote, values)?;
+    scripts.push(Script { path: "grub/grub.cfg".to_owned(), text });
+    Ok(scripts)
+}
+
+/// The script of one host over PXE: done → its disk, else the agent.
+///
+/// # Errors
+/// Only by a mistake in the template.
+pub fn pxe_host(host: &BootHost) -> Result<String> {
+    let values = context! {
+        done_file => done_file(&host.order),
+        title => format!("Install {} with ironstrap", host.host),
+        kernel => PXE_KERNEL,
+        args => cmdline::agent(&host.kernel_args),
+        initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
+    };
+    render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)
+}
+
+/// A regular expression that matches this serial number in any case, with blanks around it.
+fn serial_pattern(host: &BootHost, serial: &SerialNumber) -> Result<String> {
+    let mut pattern = "^ *".to_owned();
+    for c in serial.to_string().chars() {
+        match c {
+            c if c.is_ascii_alphabetic() => {
+                pattern.extend(['[', c.to_ascii_lowercase(), c.to_ascii_uppercase(), ']']);
+            }
+            c if c.is_ascii_digit() => pattern.push(c),
+            ' ' | '.' | '_' | '/' | '+' | ':' | '-' | '#' | ',' => pattern.extend(['[', c, ']']),
+            _ => bail!(
+                "{}: GRUB can't compare the serial number `{serial}`; add a MAC address or the UUID to `match`",
+                host.host
+            ),
+        }
+    }
+    pattern.push_str(" *$");
+    Ok(pattern)
+}
+
+/// One word of a GRUB script, in single quotes: nothing is expanded in them, and there is no way out but a quote.
+fn quote(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        return Err(format!(
+            "`{}` has a control character; a GRUB script can't hold it",
+            text.escape_debug()
+        ));
+    }
+    Ok(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! GRUB's own parser judges what is written.
+
+use std::process::Command;
+
+use super::*;
+
+fn host(name: &str, order: u8) -> BootHost {
+    BootHost {
+        host: name.parse().unwrap(),
+        order: OrderId::from_random([order; 16]),
+        matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
+        kernel_args: vec!["net.ifnames=0".parse().unwrap(), "odd=[a]*#%~".parse().unwrap()],
+    }
+}
+
+/// Whether GRUB's parser takes the script.
+fn parses(text: &str) -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("grub.cfg");
+    std::fs::write(&path, text).unwrap();
+    match Command::new("grub-script-check").arg(&path).output() {
+        Ok(output) => output.status.success(),
+        Err(_) => {
+            eprintln!("skipped: grub-script-check (package grub-common) is not installed");
+            true
+        }
+    }
+}
+
+#[test]
+fn a_stick_looks_for_every_done_file_before_it_offers_to_install() {
+    let text = usb(&[host("web01", 1), host("db01", 2)]).unwrap();
+    assert!(parses(&text), "{text}");
+    let menu = text.find("menuentry").unwrap();
+    for order in ["01".repeat(16), "02".repeat(16)] {
+        let search = format!("search --no-floppy --file --set=done '/EFI/ironstrap/done-{order}'");
+        assert!(text.find(&search).unwrap() < menu, "{text}");
+    }
+    assert!(text.contains("initrd '/ironstrap/initramfs' '/ironstrap/orders.cpio'\n"), "{text}");
+    assert_eq!(text.matches("'net.ifnames=0'").count(), 1, "arguments of two hosts are given once");
+}
+
+#[test]
+fn pxe_finds_a_host_by_every_address_and_by_uuid() {
+    let mut web = host("web01", 1);
+    web.matching.macs.push("52:54:00:AB:cd:ef".parse().unwrap());
+    web.matching.uuid = Some("8B3F12AC-7D01-4A7E-9F44-0C5B1F0A2D33".parse().unwrap());
+    let scripts = pxe(&[web]).unwrap();
+    let paths: Vec<_> = scripts.iter().map(|script| script.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "hosts/52-54-00-12-34-56.cfg",
+            "hosts/52-54-00-ab-cd-ef.cfg",
+            "hosts/8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33.cfg",
+            "grub/grub.cfg"
+        ]
+    );
+    for script in &scripts {
+        assert!(parses(&script.text), "{}:\n{}", script.path, script.text);
+    }
+    assert!(scripts[0].text.contains("initrd '/initramfs' '/orders/web01.cpio'\n"));
+    assert!(scripts[3].text.contains("--get-uuid 8"));
+}
+
+#[test]
+fn a_host_without_address_and_uuid_is_found_by_its_serial_in_any_case() {
+    let mut web = host("web01", 1);
+    web.matching = HostMatch { serial: Some("CZ-31 a.1".parse().unwrap()), ..HostMatch::default() };
+    let scripts = pxe(&[web.clone()]).unwrap();
+    assert_eq!(scripts[0].path, "hosts/serial-web01.cfg");
+    assert!(scripts[1].text.contains("'^ *[cC][zZ][-]31[ ][aA][.]1 *$' \"$serial\""), "{}", scripts[1].text);
+    assert!(scripts[1].text.contains("source '/hosts/serial-web01.cfg'"));
+    assert!(parses(&scripts[1].text));
+    web.matching.serial = Some("a'; exit; '1".parse().unwrap());
+    assert!(pxe(&[web]).unwrap_err().to_string().contains("web01"));
+}
+
+#[test]
+fn an_unknown_machine_boots_its_disk_and_never_the_agent() {
+    let scripts = pxe(&[host("web01", 1)]).unwrap();
+    let main = &scripts.last().unwrap().text;
+    assert!(!main.contains("linux "), "{main}");
+    assert!(main.contains("chainloader \"($disk)/EFI/BOOT/BOOTX64.EFI\""), "{main}");
+}
+
+#[test]
+fn no_value_leaves_its_quotes() {
+    assert_eq!(quote("a'b; reboot").unwrap(), r"'a'\''b; reboot'");
+    assert!(quote("a\nreboot").is_err());
+    for text in ["$root", "`x`", "{ x }", "a\\", "#c", "'", "''", "\"", "ü"] {
+        let line = format!("echo {} end\n", quote(text).unwrap());
+        assert!(parses(&line), "{line}");
+    }
+    assert!(!parses("echo 'open\n") || Command::new("grub-script-check").arg("-V").output().is_err());
+}

@@ -1,0 +1,4 @@
+//! Boot media: what a machine starts from to be installed.
+
+mod firmware;
+mod modules;
