@@ -11,3 +11,4 @@ pub mod files;
 pub mod gpt;
 pub mod linux;
 pub mod process;
+pub mod rooted;
