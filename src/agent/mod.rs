@@ -15,6 +15,7 @@ mod fixture;
 pub mod guard;
 pub mod init;
 pub mod modules;
+pub mod personalise;
 pub mod plan;
 pub mod source;
 pub mod worker;

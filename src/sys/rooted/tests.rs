@@ -1,3 +1,5 @@
+//! Links that would lead out of the tree, and links that work.
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;

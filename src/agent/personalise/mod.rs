@@ -1,0 +1,62 @@
+//! Makes an installed image one host: edits of its mounted root, as data and without running anything in it.
+//!
+//! The caller has mounted the new root and its EFI system partition; everything here happens through [`RootedDir`], so
+//! that a link in the image can't lead a write into the agent's own system. Steps run in order and each is durable when
+//! it returns. Running them twice gives the same tree, except for fresh keys and seeds. What the image can't do was
+//! refused when the bundle was built; an error here means that image and manifest disagree.
+//!
+//! Nothing here knows how the disk was written, and no step may start a program of the image.
+
+mod accounts;
+mod files;
+mod homes;
+mod identity;
+mod network;
+mod ssh;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::spec::image::ImageManifest;
+use crate::spec::system::{NetworkSpec, SystemSpec};
+use crate::sys::rooted::RootedDir;
+
+/// What the operator should know of the host that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// SHA-256 fingerprint of its Ed25519 SSH host key, as `ssh-keygen -l` prints it; `None` without sshd.
+    pub ssh_fingerprint: Option<String>,
+}
+
+/// Turns the mounted image into the host.
+///
+/// # Errors
+/// When a file of the image can't be read or written, or isn't what its manifest says; the disk must not be committed.
+pub fn apply(
+    root: &Path,
+    esp: &Path,
+    system: &SystemSpec,
+    image: &ImageManifest,
+    network: &NetworkSpec,
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Report> {
+    ensure!(
+        !image.system.selinux_enforcing,
+        "the image enforces SELinux, and files written here would have no label"
+    );
+    let root = RootedDir::open(root)?;
+    let esp = RootedDir::open(esp)?;
+    identity::apply(&root, &esp, system, random).context("giving the host its identity")?;
+    network::apply(&root, image.system.network, network).context("configuring the network")?;
+    homes::apply(&root, system).context("setting up the accounts")?;
+    let ssh_fingerprint =
+        ssh::apply(&root, &image.system, &system.hostname, random).context("making the SSH host keys")?;
+    files::apply(&root, system).context("writing the order's files")?;
+    root.sync()?;
+    esp.sync()?;
+    Ok(Report { ssh_fingerprint })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! ifupdown: interfaces(5). It knows kernel names only, so systemd-udevd names the interfaces by address first
+//! (systemd.link(5)).
+
+use super::{ConfigFile, spaced};
+use crate::spec::system::{Interface, Ipv4, NetworkSpec};
+
+pub(super) fn files(network: &NetworkSpec) -> Vec<ConfigFile> {
+    let main =
+        "# Written by ironstrap.\nsource /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n";
+    let mut files = vec![ConfigFile::new("/etc/network/interfaces", 0o644, main.to_owned())];
+    let mut stanzas = String::new();
+    if network.interfaces.is_empty() {
+        // hot-plugged: a port without a cable then doesn't hold up the boot
+        stanzas.push_str("allow-hotplug /en*=ironstrap /eth*=ironstrap\niface ironstrap inet dhcp\n");
+    }
+    for (at, interface) in network.interfaces.iter().enumerate() {
+        let link = format!("[Match]\nPermanentMACAddress={}\n\n[Link]\nName={}\n", interface.mac, name(at));
+        files.push(ConfigFile::new(format!("/etc/systemd/network/00-ironstrap-{at}.link"), 0o644, link));
+        stanzas.push_str(&stanza(&name(at), interface, network));
+    }
+    files.push(ConfigFile::new("/etc/network/interfaces.d/ironstrap", 0o644, stanzas));
+    files
+}
+
+/// Not `eth<n>`: the kernel gives those names itself and the two would meet.
+fn name(at: usize) -> String {
+    format!("lan{at}")
+}
+
+fn stanza(name: &str, interface: &Interface, network: &NetworkSpec) -> String {
+    let mut text = match &interface.ipv4 {
+        Ipv4::Dhcp => format!("auto {name}\niface {name} inet dhcp\n"),
+        Ipv4::Static { address, gateway } => {
+            let gateway = gateway.map(|gateway| format!("    gateway {gateway}\n")).unwrap_or_default();
+            format!("auto {name}\niface {name} inet static\n    address {address}\n{gateway}")
+        }
+    };
+    // read by resolvconf where it is installed
+    if !network.dns.is_empty() {
+        text.push_str(&format!("    dns-nameservers {}\n", spaced(&network.dns)));
+    }
+    if !network.search.is_empty() {
+        text.push_str(&format!("    dns-search {}\n", spaced(&network.search)));
+    }
+    text
+}

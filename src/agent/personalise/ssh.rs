@@ -1,0 +1,66 @@
+//! SSH host keys: the image's go, an Ed25519 one is made here so that its fingerprint can be reported.
+//!
+//! The other types are made by `ssh-keygen -A` on the first boot, before sshd starts: an RSA key takes long, and only the
+//! installed system knows which types its sshd wants.
+
+use anyhow::{Context, Result};
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
+
+use super::files;
+use crate::spec::image::ImageSystem;
+use crate::sys::rooted::{Attributes, RootedDir};
+use crate::value::HostName;
+
+const DIRECTORY: &str = "/etc/ssh";
+const UNIT: &str = "ironstrap-ssh-keys.service";
+/// `ssh-keygen -A` leaves keys that exist alone. It is not run again later: a type that was removed on purpose stays away.
+const UNIT_TEXT: &str = "\
+[Unit]
+Description=Make the SSH host keys that the install left out
+Before=ssh.service sshd.service ssh.socket sshd.socket
+ConditionPathExists=!/var/lib/ironstrap/ssh-keys-made
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/ssh-keygen -A
+ExecStart=/bin/touch /var/lib/ironstrap/ssh-keys-made
+
+[Install]
+WantedBy=multi-user.target
+";
+
+/// Removes the image's keys and makes this host's. The fingerprint, as `ssh-keygen -l` prints it; `None` where the image
+/// has no sshd.
+pub(super) fn apply(
+    root: &RootedDir,
+    image: &ImageSystem,
+    host: &HostName,
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Option<String>> {
+    for (name, _) in root.list(DIRECTORY)? {
+        if name.starts_with("ssh_host_") {
+            root.remove(&format!("{DIRECTORY}/{name}"))?;
+        }
+    }
+    let has = |tool: &str| image.tools.iter().any(|found| found == tool);
+    if !has("sshd") {
+        return Ok(None);
+    }
+    let mut seed = [0; 32];
+    random(&mut seed);
+    let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&seed));
+    let key = PrivateKey::new(pair, format!("root@{}", host.short())).context("making the SSH host key")?;
+    let secret = key.to_openssh(LineEnding::LF).context("encoding the SSH host key")?;
+    let public = key.public_key().to_openssh().context("encoding the SSH host key")? + "\n";
+    root.make_dirs(DIRECTORY, Attributes::root(0o755))?;
+    let path = format!("{DIRECTORY}/ssh_host_ed25519_key");
+    root.write(&path, Attributes::root(0o600), secret.as_bytes())?;
+    root.write(&format!("{path}.pub"), Attributes::root(0o644), public.as_bytes())?;
+    if has("ssh-keygen") {
+        root.make_dirs("/var/lib/ironstrap", Attributes::root(0o755))?;
+        files::write_unit(root, UNIT, UNIT_TEXT)?;
+        files::enable(root, UNIT)?;
+    }
+    Ok(Some(key.fingerprint(HashAlg::Sha256).to_string()))
+}
