@@ -9,12 +9,15 @@
 use std::process::ExitCode;
 
 pub mod console;
+pub mod disks;
+pub mod facts;
 pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod guard;
 pub mod init;
 pub mod modules;
+pub mod orders;
 pub mod personalise;
 pub mod plan;
 pub mod source;

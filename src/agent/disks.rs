@@ -1,0 +1,178 @@
+//! Whole disks as the kernel's `/sys/block` describes them, and what can be read off them without mounting.
+//!
+//! Everything works below a root directory and an opener, so that a tree of plain files stands for a machine. Content is
+//! judged by `guard`; nothing is decided here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::guard;
+use crate::spec::facts::{Disk, DiskContent};
+use crate::spec::{payload, recorder};
+use crate::sys::block::{BlockDevice, Window};
+use crate::sys::gpt;
+use crate::value::{ByteSize, OrderId};
+
+/// Opens the disk with this kernel name for reading.
+pub type Opener<'a> = &'a dyn Fn(&str) -> io::Result<Box<dyn BlockDevice>>;
+
+/// Block devices that aren't disks, or stand for other disks.
+const NOT_DISKS: [&str; 11] =
+    ["loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd", "mtdblock", "drbd", "bcache"];
+
+/// Every whole disk, sorted by name.
+pub fn look(sys: &Path, open: Opener<'_>) -> Vec<Disk> {
+    let mut disks: Vec<_> =
+        names(sys).iter().map(|name| disk(&sys.join("block").join(name), name, open)).collect();
+    disks.retain(|disk| disk.size.as_bytes() > 0);
+    disks
+}
+
+/// Kernel names of the whole disks, sorted; without a look at them.
+pub fn names(sys: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(sys.join("block")).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !NOT_DISKS.iter().any(|prefix| name.starts_with(prefix)))
+        // a path of a multipath NVMe device stands for the device beside it
+        .filter(|name| number(&sys.join("block").join(name).join("hidden")) != Some(1))
+        .collect();
+    names.sort();
+    names
+}
+
+fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
+    let size = number(&directory.join("size")).unwrap_or(0) * 512;
+    let place = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let on_usb = place.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"usb"));
+    let mut disk = Disk {
+        name: name.to_owned(),
+        size: ByteSize::bytes(size),
+        logical_block: number(&directory.join("queue/logical_block_size")).unwrap_or(512) as u32,
+        serial: serial(directory),
+        wwn: wwn(directory),
+        model: model(directory),
+        removable: on_usb || number(&directory.join("removable")) == Some(1),
+        read_only: number(&directory.join("ro")) == Some(1),
+        boot_medium: false,
+        content: DiskContent::Blank,
+        filesystems: Vec::new(),
+        done: Vec::new(),
+    };
+    if size > 0 {
+        match open(name) {
+            Ok(device) => look_inside(&mut disk, directory, &*device),
+            Err(error) => disk.content = DiskContent::Unreadable { error: error.to_string() },
+        }
+    }
+    disk
+}
+
+fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice) {
+    disk.content = content(device);
+    let partitions: Vec<_> =
+        table(device).map(|table| table.entries.into_values().collect()).unwrap_or_default();
+    let ours = [payload::PARTITION_TYPE, recorder::PARTITION_TYPE];
+    disk.boot_medium = partitions.iter().any(|partition| ours.contains(&partition.kind));
+    for esp in partitions.iter().filter(|partition| partition.kind == gpt::ESP) {
+        disk.done.extend(done_orders(Window::new(device, esp.offset(), esp.length())).unwrap_or_default());
+    }
+    let mut starts: Vec<u64> = partitions.iter().map(gpt::Entry::offset).collect();
+    starts.extend(kernel_partitions(directory));
+    starts.push(0);
+    starts.sort_unstable();
+    starts.dedup();
+    disk.filesystems = starts.into_iter().filter_map(|start| filesystem_uuid(device, start)).collect();
+}
+
+fn content(device: &dyn BlockDevice) -> DiskContent {
+    let length = guard::LOOK.min(device.size());
+    let (mut first, mut last) = (vec![0; length as usize], vec![0; length as usize]);
+    let read = device.read_at(0, &mut first).and_then(|()| device.read_at(device.size() - length, &mut last));
+    match read {
+        Ok(()) => guard::classify(&first, &last, device.size()),
+        Err(error) => DiskContent::Unreadable { error: error.to_string() },
+    }
+}
+
+/// The partition table of a disk with 512-byte blocks, if it has an intact one.
+pub fn table(device: &dyn BlockDevice) -> Option<gpt::Table> {
+    let mut bytes = vec![0; gpt::PRIMARY_LENGTH];
+    device.read_at(0, &mut bytes).ok()?;
+    gpt::parse_primary(&bytes).ok()
+}
+
+/// Where the kernel sees partitions, by whichever table, in bytes.
+fn kernel_partitions(directory: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let partitions = entries.map(|entry| entry.path()).filter(|path| path.join("partition").exists());
+    partitions.filter_map(|path| number(&path.join("start"))).map(|start| start * 512).collect()
+}
+
+/// UUID of an ext, XFS or btrfs file system that starts here.
+fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
+    // place of the magic, the magic, place of the UUID
+    const KNOWN: [(u64, &[u8], u64); 3] =
+        [(1080, &[0x53, 0xef], 1128), (0, b"XFSB", 32), (65600, b"_BHRfS_M", 65568)];
+    KNOWN.iter().find_map(|(place, magic, uuid)| {
+        let mut found = [0; 8];
+        device.read_at(start + place, &mut found[..magic.len()]).ok()?;
+        let mut bytes = [0; 16];
+        device.read_at(start + uuid, &mut bytes).ok()?;
+        (found[..magic.len()] == **magic).then(|| Uuid::from_bytes(bytes))
+    })
+}
+
+/// Orders whose done file is in this ESP.
+fn done_orders(esp: Window<'_>) -> io::Result<Vec<OrderId>> {
+    let volume = fatfs::FileSystem::new(esp, fatfs::FsOptions::new())?;
+    let directory = volume.root_dir().open_dir("EFI/ironstrap")?;
+    let names = directory.iter().filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
+    Ok(names.filter_map(|name| name.to_lowercase().strip_prefix("done-")?.parse().ok()).collect())
+}
+
+fn text(path: PathBuf) -> Option<String> {
+    let bytes = std::fs::read(path).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn number(path: &Path) -> Option<u64> {
+    text(path.to_owned())?.parse().ok()
+}
+
+/// virtio and NVMe say it in a file; SCSI and ATA in the unit serial number page (a header of four bytes before it).
+fn serial(directory: &Path) -> Option<String> {
+    let page = || {
+        let page = std::fs::read(directory.join("device/vpd_pg80")).ok()?;
+        let serial = String::from_utf8_lossy(page.get(4..)?).trim_matches(['\0', ' ']).to_owned();
+        (!serial.is_empty()).then_some(serial)
+    };
+    text(directory.join("serial")).or_else(|| text(directory.join("device/serial"))).or_else(page)
+}
+
+/// A name that is unique world-wide; `t10.` names are made of model and serial and say nothing more.
+fn wwn(directory: &Path) -> Option<String> {
+    let name = text(directory.join("wwid")).or_else(|| text(directory.join("device/wwid")))?;
+    ["naa.", "eui.", "nvme.", "uuid."].iter().any(|prefix| name.starts_with(prefix)).then_some(name)
+}
+
+/// ATA disks have their full name in the ATA information page only; SCSI's has 16 characters.
+fn model(directory: &Path) -> Option<String> {
+    const NAME: std::ops::Range<usize> = 60 + 54..60 + 94;
+    let ata = || {
+        let page = std::fs::read(directory.join("device/vpd_pg89")).ok()?;
+        // words of the identity are stored with their bytes exchanged
+        let bytes: Vec<u8> = page.get(NAME)?.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+        let name = String::from_utf8_lossy(&bytes).trim_matches(['\0', ' ']).to_owned();
+        (!name.is_empty()).then_some(name)
+    };
+    ata().or_else(|| text(directory.join("device/model")))
+}
+
+#[cfg(test)]
+#[path = "disks_tests.rs"]
+mod tests;

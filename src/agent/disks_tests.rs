@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use super::*;
+use crate::sys::block::MemoryDevice;
+
+fn write(root: &Path, path: &str, content: &[u8]) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+fn machine(files: &[(&str, &[u8])], contents: BTreeMap<&str, Vec<u8>>) -> Vec<Disk> {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, content) in files {
+        write(dir.path(), path, content);
+    }
+    look(dir.path(), &|name| match contents.get(name) {
+        Some(bytes) => Ok(Box::new(MemoryDevice::new(bytes.clone())) as Box<dyn BlockDevice>),
+        None => Err(io::Error::other("no medium")),
+    })
+}
+
+#[test]
+fn each_transport_tells_its_serial_model_and_name() {
+    let mut ata_page = vec![0; 60 + 512];
+    for (at, pair) in b"EXAMPLE SSD 870 EVO 250GB               ".chunks_exact(2).enumerate() {
+        ata_page[60 + 54 + at * 2..60 + 56 + at * 2].copy_from_slice(&[pair[1], pair[0]]);
+    }
+    let files: [(&str, &[u8]); 15] = [
+        ("block/vda/size", b"8192\n"),
+        ("block/vda/serial", b"VIRT1"),
+        ("block/nvme0n1/size", b"8192\n"),
+        ("block/nvme0n1/wwid", b"eui.0025388b710116a1\n"),
+        ("block/nvme0n1/device/serial", b"S4EUNX0N123456      \n"),
+        ("block/nvme0n1/device/model", b"Example SSD 970\n"),
+        ("block/sda/size", b"8192\n"),
+        ("block/sda/device/vpd_pg80", b"\0\x80\0\x08  S3Z9N "),
+        ("block/sda/device/vpd_pg89", &ata_page),
+        ("block/sda/device/wwid", b"naa.5002538e40a1b2c3\n"),
+        ("block/sda/device/model", b"EXAMPLE SSD 870 \n"),
+        ("block/sdb/size", b"8192\n"),
+        ("block/sdb/device/wwid", b"t10.ATA     QEMU HARDDISK   QM00005\n"),
+        ("block/loop0/size", b"8192\n"),
+        ("block/sr0/size", b"8192\n"),
+    ];
+    let disks = machine(&files, BTreeMap::new());
+    let seen: Vec<_> = disks
+        .iter()
+        .map(|d| (d.name.as_str(), d.serial.as_deref(), d.wwn.as_deref(), d.model.as_deref()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("nvme0n1", Some("S4EUNX0N123456"), Some("eui.0025388b710116a1"), Some("Example SSD 970")),
+            ("sda", Some("S3Z9N"), Some("naa.5002538e40a1b2c3"), Some("EXAMPLE SSD 870 EVO 250GB")),
+            ("sdb", None, None, None),
+            ("vda", Some("VIRT1"), None, None),
+        ]
+    );
+    assert!(disks.iter().all(|disk| matches!(disk.content, DiskContent::Unreadable { .. })));
+}
+
+#[test]
+fn a_disk_on_usb_is_removable_whatever_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = "devices/pci0000:00/0000:00:04.0/usb1/1-1/1-1:1.0/host0/target0:0:0/0:0:0:0/block/sda";
+    write(dir.path(), &format!("{real}/size"), b"8192\n");
+    write(dir.path(), &format!("{real}/removable"), b"0\n");
+    write(dir.path(), "block/sdb/size", b"8192\n");
+    std::os::unix::fs::symlink(format!("../{real}"), dir.path().join("block/sda")).unwrap();
+    let disks = look(dir.path(), &|_| Err(io::Error::other("no medium")));
+    assert_eq!(disks.iter().map(|disk| disk.removable).collect::<Vec<_>>(), [true, false]);
+}
+
+fn with_table(entries: Vec<gpt::Entry>) -> Vec<u8> {
+    let mut disk = vec![0; 64 << 20];
+    let mut table = gpt::Table::new(Uuid::from_u128(1));
+    table.entries = (1..).zip(entries).collect();
+    let built = table.build(disk.len() as u64).unwrap();
+    disk[..built.primary.len()].copy_from_slice(&built.primary);
+    disk[built.backup_offset as usize..].copy_from_slice(&built.backup);
+    disk
+}
+
+#[test]
+fn partitions_tell_media_done_orders_and_file_systems() {
+    let (esp, root) = (1 << 20, 40 << 20);
+    let mut disk = with_table(vec![
+        gpt::Entry::new(gpt::ESP, Uuid::from_u128(2), esp, 36 << 20, "ESP"),
+        gpt::Entry::new(gpt::LINUX_ROOT_X64, Uuid::from_u128(3), root, 8 << 20, "root"),
+        gpt::Entry::new(payload::PARTITION_TYPE, Uuid::from_u128(4), 50 << 20, 4096, "payload"),
+    ]);
+    let uuid = Uuid::from_u128(0x1234);
+    disk[root as usize + 1080..][..2].copy_from_slice(&[0x53, 0xef]);
+    disk[root as usize + 1128..][..16].copy_from_slice(uuid.as_bytes());
+    let order = OrderId::from_random([5; 16]);
+    let volume = &mut disk[esp as usize..esp as usize + (36 << 20)];
+    fatfs::format_volume(io::Cursor::new(&mut *volume), fatfs::FormatVolumeOptions::new()).unwrap();
+    let filesystem = fatfs::FileSystem::new(io::Cursor::new(volume), fatfs::FsOptions::new()).unwrap();
+    let directory = filesystem.root_dir().create_dir("EFI").unwrap().create_dir("ironstrap").unwrap();
+    directory.create_file(&format!("done-{order}")).unwrap().write_all(b"x").unwrap();
+    drop(directory);
+    drop(filesystem);
+
+    let size = (disk.len() / 512).to_string();
+    let files: [(&str, &[u8]); 1] = [("block/vda/size", size.as_bytes())];
+    let seen = machine(&files, BTreeMap::from([("vda", disk)])).remove(0);
+    assert!(seen.boot_medium);
+    assert_eq!(seen.filesystems, [uuid]);
+    assert_eq!(seen.done, [order]);
+    assert!(matches!(seen.content, DiskContent::Foreign { .. }));
+}

@@ -1,0 +1,162 @@
+//! What this machine is: SMBIOS, interfaces, firmware, memory. Disks are in `disks`.
+//!
+//! Works below a root directory. Whatever is missing is `None`: a machine without a serial number can still be matched by
+//! its MAC address. Placeholders count as missing.
+
+use std::path::Path;
+
+use super::disks::{self, Opener};
+use crate::spec::FormatVersion;
+use crate::spec::facts::{Facts, Machine, Nic, SecureBoot};
+use crate::value::{ByteSize, Timestamp};
+
+/// Everything that a plan needs, from `/sys` and `/proc` below this directory and from the disks.
+pub fn gather(root: &Path, clock: Timestamp, open: Opener<'_>) -> Facts {
+    Facts {
+        version: FormatVersion,
+        clock,
+        machine: machine(root),
+        disks: disks::look(&root.join("sys"), open),
+    }
+}
+
+/// Who the machine is.
+pub fn machine(root: &Path) -> Machine {
+    let sys = root.join("sys");
+    let dmi = |name: &str| text(&sys.join("class/dmi/id").join(name));
+    Machine {
+        vendor: dmi("sys_vendor"),
+        model: dmi("product_name"),
+        serial: dmi("product_serial").and_then(|text| text.parse().ok()),
+        uuid: dmi("product_uuid").and_then(|text| text.parse().ok()),
+        nics: nics(&sys.join("class/net")),
+        memory: memory(&root.join("proc/meminfo")),
+        secure_boot: secure_boot(&sys),
+    }
+}
+
+fn text(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Ethernet interfaces that have a device behind them.
+fn nics(directory: &Path) -> Vec<Nic> {
+    const ETHERNET: &str = "1";
+    let mut nics = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, Ok(name)) = (entry.path(), entry.file_name().into_string()) else { continue };
+        let real = path.join("device").exists() && text(&path.join("type")).as_deref() == Some(ETHERNET);
+        let mac = text(&path.join("address")).and_then(|text| text.parse().ok());
+        if let (true, Some(mac)) = (real, mac) {
+            let driver = std::fs::read_link(path.join("device/driver")).ok();
+            let driver = driver.and_then(|link| Some(link.file_name()?.to_string_lossy().into_owned()));
+            let carrier = text(&path.join("carrier")).as_deref() == Some("1");
+            nics.push(Nic { name, mac, driver, carrier });
+        }
+    }
+    nics.sort_by(|a, b| a.name.cmp(&b.name));
+    nics
+}
+
+fn memory(meminfo: &Path) -> ByteSize {
+    let text = std::fs::read_to_string(meminfo).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok());
+    ByteSize::bytes(kib.unwrap_or(0_u64) << 10)
+}
+
+/// The GUID of variables that UEFI itself defines.
+const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+fn secure_boot(sys: &Path) -> SecureBoot {
+    // four bytes of attributes, then the value
+    let variable = |name: &str| {
+        let path = sys.join(format!("firmware/efi/efivars/{name}-{GLOBAL}"));
+        std::fs::read(path).ok().and_then(|bytes| bytes.get(4).copied())
+    };
+    match (variable("SecureBoot"), variable("SetupMode")) {
+        (Some(1), Some(1)) | (Some(0), _) => SecureBoot::Off,
+        (Some(_), _) => SecureBoot::On,
+        (None, _) => SecureBoot::Absent,
+    }
+}
+
+/// What this run can promise, in words: nothing more than is true.
+pub fn trust_sentence(secure_boot: SecureBoot, from_stick: bool) -> String {
+    let firmware = match secure_boot {
+        SecureBoot::On => "Secure Boot is on and covers loader and kernel, not this agent",
+        SecureBoot::Off => "Secure Boot is off",
+        SecureBoot::Absent => "the firmware has no Secure Boot",
+    };
+    let way = match from_stick {
+        true => {
+            "order and image are verified with the public key on this medium: whoever can change the medium can change both"
+        }
+        false => "the boot files came over an unsigned network boot, which protects against accidents only",
+    };
+    format!("{firmware}; {way}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn a_machine_tells_who_it_is_and_placeholders_say_nothing() {
+        let dir = fixture(&[
+            ("sys/class/dmi/id/sys_vendor", b"Example Inc.\n"),
+            ("sys/class/dmi/id/product_serial", b"To be filled by O.E.M.\n"),
+            ("sys/class/dmi/id/product_uuid", b"8B3F12AC-7D01-4A7E-9F44-0C5B1F0A2D33\n"),
+            ("sys/class/net/eth0/address", b"52:54:00:12:34:56\n"),
+            ("sys/class/net/eth0/type", b"1\n"),
+            ("sys/class/net/eth0/carrier", b"1\n"),
+            ("sys/class/net/eth0/device/vendor", b"0x8086\n"),
+            ("sys/class/net/lo/address", b"00:00:00:00:00:00\n"),
+            ("sys/class/net/bond0/address", b"52:54:00:12:34:56\n"),
+            ("sys/class/net/bond0/type", b"1\n"),
+            ("proc/meminfo", b"MemTotal:        1015196 kB\nMemFree: 1 kB\n"),
+        ]);
+        let machine = machine(dir.path());
+        assert_eq!(machine.vendor.as_deref(), Some("Example Inc."));
+        assert_eq!((machine.model, machine.serial), (None, None));
+        assert_eq!(machine.uuid.unwrap().to_string(), "8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33");
+        assert_eq!(
+            machine.nics.iter().map(|nic| (nic.name.as_str(), nic.carrier)).collect::<Vec<_>>(),
+            [("eth0", true)]
+        );
+        assert_eq!(machine.memory.as_bytes(), 1_015_196 << 10);
+        assert_eq!(machine.secure_boot, SecureBoot::Absent);
+    }
+
+    #[test]
+    fn secure_boot_is_on_only_when_it_is_enforced() {
+        let name = |variable: &str| format!("sys/firmware/efi/efivars/{variable}-{GLOBAL}");
+        let state = |secure: u8, setup: u8| {
+            let (a, b) = (name("SecureBoot"), name("SetupMode"));
+            let dir = fixture(&[(&a, &[6, 0, 0, 0, secure]), (&b, &[6, 0, 0, 0, setup])]);
+            machine(dir.path()).secure_boot
+        };
+        assert_eq!(
+            [state(1, 0), state(1, 1), state(0, 0)],
+            [SecureBoot::On, SecureBoot::Off, SecureBoot::Off]
+        );
+    }
+
+    #[test]
+    fn the_trust_sentence_never_says_that_the_agent_is_authenticated() {
+        assert!(trust_sentence(SecureBoot::On, true).contains("not this agent"));
+        assert!(trust_sentence(SecureBoot::Off, false).contains("accidents only"));
+    }
+}

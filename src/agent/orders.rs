@@ -1,0 +1,134 @@
+//! Which order is for this machine: all orders of the medium are verified, one of them must match.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::order;
+use crate::spec::Code;
+use crate::spec::boot;
+use crate::spec::facts::Machine;
+use crate::spec::order::{HostMatch, InstallOrder};
+use crate::spec::plan::Refusal;
+use crate::trust::{SitePublicKey, TrustError, Verified};
+use crate::value::Timestamp;
+
+/// What came with the initramfs.
+#[derive(Debug)]
+pub struct Orders {
+    verified: Vec<Verified<InstallOrder>>,
+    /// file name and what is wrong with it
+    rejected: Vec<(String, Code, String)>,
+}
+
+/// The site's public key in the initramfs below this directory.
+///
+/// # Errors
+/// A refusal when it is missing or damaged: nothing can be verified then.
+pub fn site_key(root: &Path) -> Result<SitePublicKey, Refusal> {
+    let path = root.join(boot::PUBLIC_KEY);
+    let refuse =
+        |why: String| Refusal::new(Code::OrderSignature, format!("site key /{}: {why}", boot::PUBLIC_KEY));
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    SitePublicKey::from_text(&text).map_err(|error| refuse(error.to_string()))
+}
+
+/// The bundle's time: a floor for a wrong clock.
+pub fn floor(root: &Path) -> Timestamp {
+    let text = std::fs::read_to_string(root.join(boot::BUNDLE_TIME)).unwrap_or_default();
+    text.trim().parse().unwrap_or(Timestamp::from_unix(0))
+}
+
+/// Reads and verifies every order in the initramfs below this directory.
+pub fn read(root: &Path, key: &SitePublicKey) -> Orders {
+    let mut orders = Orders { verified: Vec::new(), rejected: Vec::new() };
+    let entries = std::fs::read_dir(root.join(boot::ORDERS)).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+        match read_one(path, key) {
+            Ok(order) => orders.verified.push(order),
+            Err(error) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let untrusted =
+                    error.chain().any(|cause| cause.is::<TrustError>() || cause.is::<std::io::Error>());
+                let code = if untrusted { Code::OrderSignature } else { Code::OrderVersion };
+                orders.rejected.push((name, code, format!("{error:#}")));
+            }
+        }
+    }
+    orders
+}
+
+fn read_one(path: &Path, key: &SitePublicKey) -> Result<Verified<InstallOrder>> {
+    let json = std::fs::read(path).context("reading the order")?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".minisig");
+    let signature = std::fs::read_to_string(name).context("reading its signature")?;
+    order::verify(&json, &signature, key)
+}
+
+impl Orders {
+    /// The order for this machine.
+    ///
+    /// # Errors
+    /// None or several match; or none does, and some couldn't be trusted or understood. The message lists what was seen.
+    pub fn choose(self, machine: &Machine) -> Result<Verified<InstallOrder>, Refusal> {
+        let Self { verified, rejected } = self;
+        let (mut matching, others): (Vec<_>, Vec<_>) =
+            verified.into_iter().partition(|order| order.matching.matches(machine));
+        match (matching.len(), matching.pop(), rejected.first()) {
+            (1, Some(order), _) => Ok(order),
+            (0, _, Some((_, code, _))) => {
+                let list = rejected.iter().map(|(name, _, why)| format!("\n  {name}: {why}"));
+                Err(Refusal::new(
+                    *code,
+                    format!("no usable order for this machine{}", list.collect::<String>()),
+                ))
+            }
+            (0, ..) => {
+                let list =
+                    others.iter().map(|order| format!("\n  {}: {}", order.host, words(&order.matching)));
+                let list = if others.is_empty() { "\n  none".to_owned() } else { list.collect() };
+                let seen = describe(machine);
+                Err(Refusal::new(
+                    Code::NoHost,
+                    format!("this machine is {seen}\norders on this medium:{list}"),
+                ))
+            }
+            (_, last, _) => {
+                let names: Vec<_> =
+                    matching.iter().chain(&last).map(|order| order.host.to_string()).collect();
+                let text =
+                    format!("hosts {} all match this machine: {}", names.join(", "), describe(machine));
+                Err(Refusal::new(Code::ManyHosts, text))
+            }
+        }
+    }
+}
+
+/// What a machine said of itself, in words.
+pub fn describe(machine: &Machine) -> String {
+    let mut parts = Vec::new();
+    parts.extend(machine.vendor.iter().map(|text| format!("vendor {text}")));
+    parts.extend(machine.model.iter().map(|text| format!("model {text}")));
+    parts.extend(machine.serial.iter().map(|serial| format!("serial {serial}")));
+    parts.extend(machine.uuid.iter().map(|uuid| format!("uuid {uuid}")));
+    parts.extend(machine.nics.iter().map(|nic| format!("mac {}", nic.mac)));
+    if parts.is_empty() { "without any identity".to_owned() } else { parts.join(", ") }
+}
+
+fn words(matching: &HostMatch) -> String {
+    let mut parts = Vec::new();
+    let macs: Vec<_> = matching.macs.iter().map(ToString::to_string).collect();
+    parts.extend(Some(format!("mac {}", macs.join(" or "))).filter(|_| !macs.is_empty()));
+    parts.extend(matching.uuid.iter().map(|uuid| format!("uuid {uuid}")));
+    parts.extend(matching.serial.iter().map(|serial| format!("serial {serial}")));
+    parts.extend(matching.vendor.iter().map(|vendor| format!("vendor {vendor}")));
+    parts.extend(matching.model.iter().map(|model| format!("model {model}")));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+#[path = "orders_tests.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+use super::*;
+use crate::order::fixtures;
+use crate::spec::facts::{Nic, SecureBoot};
+use crate::trust::{Purpose, SiteKey};
+use crate::value::ByteSize;
+
+fn machine(mac: &str) -> Machine {
+    let nic = Nic { name: "eth0".to_owned(), mac: mac.parse().unwrap(), driver: None, carrier: true };
+    Machine {
+        vendor: Some("Example".to_owned()),
+        model: None,
+        serial: None,
+        uuid: None,
+        nics: vec![nic],
+        memory: ByteSize::bytes(1 << 30),
+        secure_boot: SecureBoot::Absent,
+    }
+}
+
+fn site() -> SiteKey {
+    SiteKey::from_random([3; 40])
+}
+
+/// A medium with these orders, signed by these keys, after a change of the JSON.
+fn medium(orders: &[(&str, &SiteKey)], change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join(boot::ORDERS);
+    std::fs::create_dir_all(&place).unwrap();
+    for (name, key) in orders {
+        let order = order::build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
+        let json = change(String::from_utf8(order::sign(&order, key).unwrap().json).unwrap());
+        let signature = key.sign(Purpose::Order, json.as_bytes());
+        std::fs::write(place.join(format!("{name}.json")), json).unwrap();
+        std::fs::write(place.join(format!("{name}.json.minisig")), signature).unwrap();
+    }
+    dir
+}
+
+fn chosen(dir: &tempfile::TempDir, mac: &str) -> Result<String, Refusal> {
+    read(dir.path(), &site().public()).choose(&machine(mac)).map(|order| order.host.to_string())
+}
+
+const MAC: &str = "52:54:00:12:34:56";
+
+#[test]
+fn the_order_of_this_machine_is_found() {
+    let dir = medium(&[("web01", &site())], |json| json);
+    assert_eq!(chosen(&dir, MAC).unwrap(), "web01");
+}
+
+#[test]
+fn an_unknown_machine_is_refused_with_what_was_seen() {
+    let dir = medium(&[("web01", &site())], |json| json);
+    let refusal = chosen(&dir, "52:54:00:00:00:01").unwrap_err();
+    assert_eq!(refusal.code, Code::NoHost);
+    assert!(refusal.message.contains("mac 52:54:00:00:00:01"), "{refusal}");
+    assert!(refusal.message.contains("web01: mac 52:54:00:12:34:56"), "{refusal}");
+}
+
+#[test]
+fn two_orders_for_one_machine_are_refused() {
+    let dir = medium(&[("web01", &site()), ("web02", &site())], |json| json);
+    assert_eq!(chosen(&dir, MAC).unwrap_err().code, Code::ManyHosts);
+}
+
+#[test]
+fn another_key_an_unknown_version_and_a_changed_byte_are_told_apart() {
+    let other = medium(&[("web01", &SiteKey::from_random([4; 40]))], |json| json);
+    assert_eq!(chosen(&other, MAC).unwrap_err().code, Code::OrderSignature);
+    let newer = medium(&[("web01", &site())], |json| json.replacen("\"version\": 1", "\"version\": 2", 1));
+    let refusal = chosen(&newer, MAC).unwrap_err();
+    assert_eq!(refusal.code, Code::OrderVersion, "{refusal}");
+    let changed = medium(&[("web01", &site())], |json| json);
+    let file = changed.path().join(boot::ORDERS).join("web01.json");
+    let json = std::fs::read_to_string(&file).unwrap().replace("web01", "web02");
+    std::fs::write(file, json).unwrap();
+    assert_eq!(chosen(&changed, MAC).unwrap_err().code, Code::OrderSignature);
+}
+
+#[test]
+fn a_medium_without_a_key_is_refused() {
+    let dir = medium(&[("web01", &site())], |json| json);
+    assert_eq!(site_key(dir.path()).unwrap_err().code, Code::OrderSignature);
+    assert_eq!(floor(dir.path()), Timestamp::from_unix(0));
+}
