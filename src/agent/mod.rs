@@ -9,6 +9,7 @@
 use std::process::ExitCode;
 
 pub mod console;
+pub mod dhcp;
 pub mod disks;
 pub mod facts;
 pub mod failure;
@@ -17,6 +18,7 @@ mod fixture;
 pub mod guard;
 pub mod init;
 pub mod modules;
+pub mod net;
 pub mod orders;
 pub mod personalise;
 pub mod plan;
