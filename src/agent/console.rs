@@ -26,6 +26,11 @@ impl Consoles {
         Self { terminals }
     }
 
+    /// No console at all: for tests, and for machines whose consoles are gone.
+    pub fn none() -> Self {
+        Self { terminals: Vec::new() }
+    }
+
     /// One line of the story; a line break inside the text begins another one.
     pub fn line(&self, text: &str) {
         let text: String = text.lines().map(|line| format!("ironstrap: {line}\n")).collect();

@@ -16,13 +16,16 @@ pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod guard;
+pub mod http;
 pub mod init;
 pub mod modules;
 pub mod net;
 pub mod orders;
 pub mod personalise;
 pub mod plan;
+pub mod report;
 pub mod source;
+pub mod stick;
 pub mod worker;
 
 pub use failure::Failure;

@@ -1,0 +1,239 @@
+//! Blobs from a web server: one long request, continued with Range where it broke.
+//!
+//! A server may go away and come back: a stream is patient for [`PATIENCE`] since the last byte that arrived, and says on
+//! the console when it waits and when it goes on. Nothing that arrives is trusted.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{CONTENT_RANGE, RANGE};
+
+use super::Failure;
+use super::console::Consoles;
+use super::source::{BlobSource, BlobStream};
+use crate::spec::Code;
+use crate::spec::image::Blob;
+use crate::trust::Verified;
+use crate::value::{Digest, HttpUrl};
+
+/// How long a server may be away before the install gives up: a reboot of the server, or of a switch.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// A connection that gives nothing for this long is made anew.
+const STALL: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The server that an order names.
+#[derive(Debug)]
+pub struct HttpSource {
+    base: HttpUrl,
+    client: Client,
+    consoles: Arc<Consoles>,
+    patience: Duration,
+}
+
+impl HttpSource {
+    /// Blobs are at `<base>/blobs/<sha256>`.
+    ///
+    /// # Errors
+    /// A client can't be made; a bug.
+    pub fn new(base: &HttpUrl, consoles: Arc<Consoles>) -> Result<Self, Failure> {
+        Self::with_patience(base, consoles, PATIENCE)
+    }
+
+    fn with_patience(base: &HttpUrl, consoles: Arc<Consoles>, patience: Duration) -> Result<Self, Failure> {
+        // in a blocking client this is the longest silence: for the answer's head, and for each read of its body
+        let client = Client::builder().timeout(STALL).connect_timeout(CONNECT).no_proxy().build();
+        let client =
+            client.map_err(|error| Failure::new(Code::Internal, format!("making a client: {error}")))?;
+        Ok(Self { base: base.clone(), client, consoles, patience })
+    }
+
+    fn url(&self, digest: &Digest) -> String {
+        self.base.join("blobs").join(&digest.to_string()).to_string()
+    }
+
+    /// Fetches a document of which only the digest is known.
+    ///
+    /// # Errors
+    /// The server can't be reached, or what it has isn't the document.
+    pub fn document(&self, digest: &Digest, limit: u64) -> Result<Verified<Vec<u8>>, Failure> {
+        let mut waiting = Waiting::new(self);
+        loop {
+            let url = self.url(digest);
+            let fetch = || -> Result<Vec<u8>, Trouble> {
+                let answer = check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
+                let mut bytes = Vec::new();
+                answer.take(limit).read_to_end(&mut bytes).map_err(Trouble::passing)?;
+                Ok(bytes)
+            };
+            match fetch() {
+                Ok(bytes) => {
+                    return Verified::by_digest(bytes, digest)
+                        .map_err(|error| Failure::new(Code::PayloadDamaged, format!("{url}: {error}")));
+                }
+                Err(trouble) => waiting.after(&url, trouble)?,
+            }
+        }
+    }
+}
+
+/// Why a request gave nothing.
+struct Trouble {
+    passing: bool,
+    why: String,
+}
+
+impl Trouble {
+    fn passing(error: impl std::error::Error) -> Self {
+        let mut why = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            why = inner.to_string();
+            cause = inner.source();
+        }
+        Self { passing: true, why }
+    }
+
+    fn lasting(why: String) -> Self {
+        Self { passing: false, why }
+    }
+}
+
+fn check_status(answer: Response) -> Result<Response, Trouble> {
+    let status = answer.status();
+    match status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
+        _ if status.is_client_error() => Err(Trouble::lasting(format!("the server says {status}"))),
+        _ => Err(Trouble { passing: true, why: format!("the server says {status}") }),
+    }
+}
+
+/// How long a server has been silent, and what was said of it.
+struct Waiting<'a> {
+    source: &'a HttpSource,
+    since: Option<Instant>,
+    pause: Duration,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(source: &'a HttpSource) -> Self {
+        Self { source, since: None, pause: FIRST_PAUSE }
+    }
+
+    /// Pauses before another try, or gives up.
+    fn after(&mut self, url: &str, trouble: Trouble) -> Result<(), Failure> {
+        let failure = |why: String| Failure::new(Code::PayloadUnreachable, format!("{url}: {why}"));
+        if !trouble.passing {
+            return Err(failure(trouble.why));
+        }
+        if self.since.is_none() {
+            self.source.consoles.line(&format!("waiting for {url}: {}", trouble.why));
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.source.patience {
+            return Err(failure(format!("{}; waited {} s", trouble.why, self.source.patience.as_secs())));
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+
+    fn over(&mut self, url: &str, position: u64) {
+        if self.since.take().is_some() {
+            self.source.consoles.line(&format!("resumed {url} at byte {position}"));
+        }
+        self.pause = FIRST_PAUSE;
+    }
+}
+
+impl BlobSource for HttpSource {
+    fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {
+        Ok(Box::new(HttpStream {
+            source: self,
+            url: self.url(&blob.digest),
+            size: blob.size,
+            position: offset,
+            answer: None,
+            waiting: Waiting::new(self),
+        }))
+    }
+}
+
+struct HttpStream<'a> {
+    source: &'a HttpSource,
+    url: String,
+    size: u64,
+    position: u64,
+    answer: Option<Response>,
+    waiting: Waiting<'a>,
+}
+
+impl HttpStream<'_> {
+    fn ask(&self) -> Result<Response, Trouble> {
+        let range = format!("bytes={}-", self.position);
+        let request = self.source.client.get(&self.url).header(RANGE, range);
+        let answer = check_status(request.send().map_err(Trouble::passing)?)?;
+        let expected = format!("bytes {}-{}/{}", self.position, self.size.saturating_sub(1), self.size);
+        let found = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+        match (answer.status(), found) {
+            (StatusCode::PARTIAL_CONTENT, Some(found)) if found == expected => Ok(answer),
+            (StatusCode::OK, _) if self.position == 0 && answer.content_length() == Some(self.size) => {
+                Ok(answer)
+            }
+            (StatusCode::OK, _) if self.position > 0 => {
+                Err(Trouble::lasting("the server doesn't know Range requests".to_owned()))
+            }
+            (_, found) => {
+                let found = found.unwrap_or("nothing about its range");
+                Err(Trouble::lasting(format!("the server sends `{found}`, expected `{expected}`")))
+            }
+        }
+    }
+
+    /// Some bytes, from the answer that is open or from a new one.
+    fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        let mut answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => self.ask()?,
+        };
+        let count = answer.read(buffer).map_err(Trouble::passing)?;
+        if count == 0 {
+            return Err(Trouble {
+                passing: true,
+                why: format!("the answer ended at byte {}", self.position),
+            });
+        }
+        self.answer = Some(answer);
+        Ok(count)
+    }
+}
+
+impl BlobStream for HttpStream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
+        if self.position.saturating_add(buffer.len() as u64) > self.size {
+            let text = format!("{}: read past the end of the blob", self.url);
+            return Err(Failure::new(Code::PayloadDamaged, text));
+        }
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.some(&mut buffer[done..]) {
+                Ok(count) => {
+                    self.waiting.over(&self.url, self.position);
+                    done += count;
+                    self.position += count as u64;
+                }
+                Err(trouble) => self.waiting.after(&self.url, trouble)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,300 @@
+//! Where the story goes: the consoles, the stick's recorder, the server.
+//!
+//! No sink ever stops an install. The server gets events from a thread of its own with a bounded queue: progress is
+//! dropped first when it doesn't keep up.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::console::Consoles;
+use super::stick::Recorder;
+use crate::spec::FormatVersion;
+use crate::spec::event::{Event, Step, What};
+use crate::sys::clock::Clock;
+use crate::value::{HostName, HttpUrl, OrderId};
+
+/// Tells the story of one run.
+pub struct Reporter {
+    consoles: Arc<Consoles>,
+    clock: Box<dyn Clock>,
+    run: String,
+    seq: u64,
+    host: Option<HostName>,
+    order: Option<OrderId>,
+    recorder: Option<Recorder>,
+    server: Option<Poster>,
+    /// Events from before a sink was there: it gets them when it comes.
+    earlier: Vec<Event>,
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").field("run", &self.run).field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+/// Sinks that come later get at most this many events of the past.
+const REMEMBERED: usize = 64;
+
+impl Reporter {
+    /// A reporter that only knows consoles yet. The run's name is random.
+    pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, random: [u8; 8]) -> Self {
+        let run = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            consoles,
+            clock,
+            run,
+            seq: 0,
+            host: None,
+            order: None,
+            recorder: None,
+            server: None,
+            earlier: Vec::new(),
+        }
+    }
+
+    /// The consoles, for what isn't an event.
+    pub fn consoles(&self) -> &Arc<Consoles> {
+        &self.consoles
+    }
+
+    /// From here on events carry host and order.
+    pub fn identify(&mut self, host: &HostName, order: &OrderId) {
+        self.host = Some(host.clone());
+        self.order = Some(order.clone());
+    }
+
+    /// Adds the recorder of the boot medium.
+    pub fn record_to(&mut self, mut recorder: Recorder) {
+        for event in &self.earlier {
+            recorder.append(event);
+        }
+        self.recorder = Some(recorder);
+    }
+
+    /// Adds the server.
+    pub fn post_to(&mut self, server: &HttpUrl) {
+        let poster = Poster::start(server.join("v1/events").to_string());
+        for event in &self.earlier {
+            poster.offer(event);
+        }
+        self.server = Some(poster);
+    }
+
+    /// Tells everybody.
+    pub fn event(&mut self, what: What) {
+        if let Some(line) = line(&what, self.host.as_ref()) {
+            self.consoles.line(&line);
+        }
+        let event = Event {
+            version: FormatVersion,
+            run: self.run.clone(),
+            seq: self.seq,
+            time: self.clock.now(),
+            host: self.host.clone(),
+            order: self.order.clone(),
+            what,
+        };
+        self.seq += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.append(&event);
+        }
+        if let Some(server) = &self.server {
+            server.offer(&event);
+        }
+        if self.earlier.len() < REMEMBERED {
+            self.earlier.push(event);
+        }
+    }
+
+    /// A line for the consoles only.
+    pub fn note(&self, text: &str) {
+        self.consoles.line(text);
+    }
+
+    /// Gives the server a bounded time to take what is still queued.
+    pub fn finish(self, patience: Duration) {
+        if let Some(server) = self.server {
+            server.finish(patience);
+        }
+    }
+}
+
+/// How an event reads on a console; `None` for one that isn't shown.
+fn line(what: &What, host: Option<&HostName>) -> Option<String> {
+    let host = || host.map(ToString::to_string).unwrap_or_default();
+    Some(match what {
+        What::Started { agent, trust } => format!("started agent={agent}\ntrust {trust}"),
+        What::Ordered { image, generation } => {
+            format!("ordered host={} image={image} generation={generation}", host())
+        }
+        What::Planned { disk, bytes } => format!("planned disk={disk} bytes={bytes}"),
+        What::Claimed { disk, attempt } => format!("claimed attempt={attempt} disk={disk}"),
+        What::Progress { step, done, total } => {
+            let step = match step {
+                Step::Write => "write",
+                Step::ReadBack => "read-back",
+            };
+            let percent = u128::from(*done) * 100 / u128::from(*total).max(1);
+            format!("progress {step} {percent}%")
+        }
+        What::Committed { ssh_host_key, peak_rss_kib } => {
+            let key = ssh_host_key.as_deref().unwrap_or("none");
+            format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}")
+        }
+        What::Rebooting { boot_next } => format!("rebooting boot-next={boot_next}"),
+        What::AlreadyDone => "already done".to_owned(),
+        What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
+        What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
+        What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => return None,
+    })
+}
+
+/// Turns a stream of "so many bytes done" into one event for each tenth.
+#[derive(Debug, Default)]
+pub struct Tenths {
+    last: Option<(Step, u64)>,
+}
+
+impl Tenths {
+    /// Whether this progress begins a tenth that wasn't told yet.
+    pub fn is_new(&mut self, step: Step, done: u64, total: u64) -> bool {
+        let tenth = (u128::from(done) * 10 / u128::from(total).max(1)) as u64;
+        let new = self.last != Some((step, tenth)) && tenth > 0;
+        if new || self.last.is_none_or(|(last, _)| last != step) {
+            self.last = Some((step, tenth));
+        }
+        new
+    }
+}
+
+/// Events waiting for the server; progress is dropped when there are more.
+const QUEUE: usize = 128;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+struct Poster {
+    queue: SyncSender<String>,
+    done: Receiver<()>,
+}
+
+impl Poster {
+    fn start(url: String) -> Self {
+        let (queue, events) = sync_channel::<String>(QUEUE);
+        let (finished, done) = sync_channel(1);
+        std::thread::spawn(move || {
+            let client = reqwest::blocking::Client::builder()
+                .timeout(Duration::from_secs(10))
+                .connect_timeout(Duration::from_secs(5))
+                .build();
+            if let Ok(client) = client {
+                for event in events {
+                    deliver(&client, &url, &event);
+                }
+            }
+            let _ = finished.send(());
+        });
+        Self { queue, done }
+    }
+
+    fn offer(&self, event: &Event) {
+        let Ok(json) = serde_json::to_string(event) else { return };
+        match self.queue.try_send(json) {
+            Err(TrySendError::Full(json)) if !matches!(event.what, What::Progress { .. }) => {
+                // the thread is stuck in retries; an important event waits a moment for a place
+                let begin = Instant::now();
+                let mut json = json;
+                while begin.elapsed() < Duration::from_secs(2) {
+                    match self.queue.try_send(json) {
+                        Err(TrySendError::Full(back)) => json = back,
+                        _ => return,
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self, patience: Duration) {
+        drop(self.queue);
+        match self.done.recv_timeout(patience) {
+            Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
+}
+
+/// Tries until the server has taken the event, or has said that it never will.
+fn deliver(client: &reqwest::blocking::Client, url: &str, event: &str) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let answer =
+            client.post(url).header("content-type", "application/json").body(event.to_owned()).send();
+        match answer {
+            Ok(answer) if !answer.status().is_server_error() => return,
+            _ => std::thread::sleep(pause),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Code;
+
+    #[test]
+    fn markers_read_as_tests_and_operators_expect_them() {
+        let host: HostName = "web01".parse().unwrap();
+        let image = "debian-12@1".parse().unwrap();
+        let ordered = line(&What::Ordered { image, generation: 2 }, Some(&host)).unwrap();
+        assert!(ordered.starts_with("ordered host=web01 image=debian-12@1"), "{ordered}");
+        let progress = What::Progress { step: Step::ReadBack, done: 40, total: 100 };
+        assert_eq!(line(&progress, None).unwrap(), "progress read-back 40%");
+        let refused = What::Refused { code: Code::ForeignData, message: "sda holds GPT".to_owned() };
+        assert!(line(&refused, None).unwrap().starts_with("refused IS-203: sda holds GPT\nadvice "));
+    }
+
+    #[test]
+    fn progress_is_told_once_a_tenth_and_step() {
+        let mut tenths = Tenths::default();
+        let told: Vec<u64> = (0..=100).filter(|done| tenths.is_new(Step::Write, *done, 100)).collect();
+        assert_eq!(told, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        assert!(tenths.is_new(Step::ReadBack, 100, 100));
+        assert!(!Tenths::default().is_new(Step::Write, 0, 0));
+    }
+
+    #[test]
+    fn events_reach_a_server_that_answers_late() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let mut bodies = Vec::new();
+            for status in ["503 Service Unavailable", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut buffer = [0; 4096];
+                let count = stream.read(&mut buffer).unwrap();
+                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
+                bodies.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+            }
+            bodies
+        });
+        let poster = Poster::start(url);
+        let event = Event {
+            version: FormatVersion,
+            run: "r".to_owned(),
+            seq: 7,
+            time: crate::value::Timestamp::from_unix(1),
+            host: None,
+            order: None,
+            what: What::AlreadyDone,
+        };
+        poster.offer(&event);
+        poster.finish(Duration::from_secs(20));
+        let bodies = server.join().unwrap();
+        assert!(bodies.iter().all(|body| body.contains("\"seq\":7")), "{bodies:?}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The boot medium: blobs in its payload partition, the story in its recorder partition.
+//!
+//! Both are found by partition type on any disk. Nothing read here is trusted, and a medium that can't be written records
+//! nothing: an install doesn't need it to.
+
+use std::path::Path;
+
+use super::Failure;
+use super::disks;
+use super::source::{BlobSource, BlobStream};
+use crate::spec::event::Event;
+use crate::spec::image::Blob;
+use crate::spec::payload::{self, PayloadBlob, PayloadDirectory};
+use crate::spec::{Code, recorder};
+use crate::sys::block::BlockDevice;
+use crate::sys::linux::disk;
+
+/// The payload partition of a medium.
+pub struct StickSource {
+    name: String,
+    device: Box<dyn BlockDevice>,
+    start: u64,
+    directory: PayloadDirectory,
+}
+
+impl std::fmt::Debug for StickSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StickSource")
+            .field("name", &self.name)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StickSource {
+    /// The first payload partition with a directory among the disks of this machine.
+    pub fn find(sys: &Path) -> Option<Self> {
+        disks::names(sys).into_iter().find_map(|name| {
+            let device = disk::open_to_read(&Path::new("/dev").join(&name)).ok()?;
+            Self::on(name, Box::new(device))
+        })
+    }
+
+    /// The payload partition of this disk.
+    pub fn on(name: String, device: Box<dyn BlockDevice>) -> Option<Self> {
+        let (start, length) = partition(&*device, payload::PARTITION_TYPE)?;
+        let mut header = [0; 24];
+        device.read_at(start, &mut header).ok()?;
+        let size = u64::from_le_bytes(header[16..].try_into().ok()?);
+        if &header[..16] != payload::MAGIC || size > payload::MAX_DIRECTORY.min(length) {
+            return None;
+        }
+        let mut json = vec![0; size as usize];
+        device.read_at(start + payload::ALIGN, &mut json).ok()?;
+        let directory = serde_json::from_slice(&json).ok()?;
+        Some(Self { name, device, start, directory })
+    }
+
+    /// The kernel's name of the medium.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the medium says that it has this blob.
+    pub fn has(&self, digest: &crate::value::Digest) -> bool {
+        self.entry(digest).is_some()
+    }
+
+    /// The blob's size as the medium says it; for documents of which only the digest is known.
+    pub fn size_of(&self, digest: &crate::value::Digest) -> Option<u64> {
+        Some(self.entry(digest)?.blob.size)
+    }
+
+    fn entry(&self, digest: &crate::value::Digest) -> Option<&PayloadBlob> {
+        self.directory.blobs.iter().find(|entry| entry.blob.digest == *digest)
+    }
+}
+
+impl BlobSource for StickSource {
+    fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {
+        let entry = self.entry(&blob.digest).ok_or_else(|| {
+            Failure::new(
+                Code::PayloadUnreachable,
+                format!("{} doesn't carry blob {}", self.name, blob.digest),
+            )
+        })?;
+        let place = self.start.checked_add(entry.offset).filter(|_| entry.blob.size == blob.size);
+        let place = place.and_then(|place| place.checked_add(blob.size).map(|end| (place, end)));
+        let (place, end) = place.ok_or_else(|| {
+            Failure::new(
+                Code::PayloadDamaged,
+                format!("{}: blob {} has another size", self.name, blob.digest),
+            )
+        })?;
+        Ok(Box::new(StickStream { stick: self, position: place.saturating_add(offset), end }))
+    }
+}
+
+struct StickStream<'a> {
+    stick: &'a StickSource,
+    position: u64,
+    end: u64,
+}
+
+impl BlobStream for StickStream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
+        let next = self.position.saturating_add(buffer.len() as u64);
+        let name = &self.stick.name;
+        if next > self.end {
+            return Err(Failure::new(Code::PayloadDamaged, format!("{name}: read past the end of a blob")));
+        }
+        self.stick.device.read_at(self.position, buffer).map_err(|error| {
+            let place = self.position;
+            Failure::new(
+                Code::PayloadUnreachable,
+                format!("reading the medium {name} at byte {place}: {error}"),
+            )
+        })?;
+        self.position = next;
+        Ok(())
+    }
+}
+
+/// First byte and length of the partition of this type.
+fn partition(device: &dyn BlockDevice, kind: uuid::Uuid) -> Option<(u64, u64)> {
+    let table = disks::table(device)?;
+    let entry = table.entries.into_values().find(|entry| entry.kind == kind)?;
+    Some((entry.offset(), entry.length()))
+}
+
+/// The recorder partition of a medium, from the first free byte on.
+pub struct Recorder {
+    device: Box<dyn BlockDevice>,
+    position: u64,
+    end: u64,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// The recorder on the disk with this kernel name; `None` when it has none or can't be written.
+    pub fn open(name: &str) -> Option<Self> {
+        let device = disk::open_shared(&Path::new("/dev").join(name)).ok()?;
+        Self::on(Box::new(device))
+    }
+
+    /// The recorder of this disk, after the records that are there.
+    pub fn on(device: Box<dyn BlockDevice>) -> Option<Self> {
+        let (start, length) = partition(&*device, recorder::PARTITION_TYPE)?;
+        let mut bytes = vec![0; length.min(recorder::SIZE) as usize];
+        device.read_at(start, &mut bytes).ok()?;
+        let mut used = 0;
+        while let Some((_, padded)) = bytes.get(used..).and_then(recorder::decode) {
+            used += padded;
+        }
+        Some(Self { device, position: start + used as u64, end: start + bytes.len() as u64 })
+    }
+
+    /// Appends one event. A full or failing recorder stays silent.
+    pub fn append(&mut self, event: &Event) {
+        let record = serde_json::to_vec(event).ok().and_then(|json| recorder::encode(&json));
+        let Some(record) = record else { return };
+        if self.position + record.len() as u64 <= self.end
+            && self.device.write_at(self.position, &record).is_ok()
+        {
+            self.position += record.len() as u64;
+            let _ = self.device.flush();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stick_tests.rs"]
+mod tests;

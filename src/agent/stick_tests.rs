@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::agent::source;
+use crate::spec::FormatVersion;
+use crate::spec::event::What;
+use crate::sys::block::MemoryDevice;
+use crate::sys::gpt;
+use crate::value::{Digest, Timestamp};
+
+const PAYLOAD: u64 = 1 << 20;
+const RECORDER: u64 = 2 << 20;
+
+/// A handle on a disk that a test looks at afterwards.
+struct Shared(Arc<MemoryDevice>);
+
+impl BlockDevice for Shared {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+    fn logical_block(&self) -> u32 {
+        512
+    }
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+        self.0.read_at(offset, buffer)
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+    fn flush(&self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn medium(content: &[u8]) -> (Vec<u8>, Blob) {
+    let mut disk = vec![0; 4 << 20];
+    let mut table = gpt::Table::new(Uuid::from_u128(1));
+    let entry = |kind, at, length| gpt::Entry::new(kind, Uuid::from_u128(u128::from(at)), at, length, "x");
+    table.entries.insert(2, entry(payload::PARTITION_TYPE, PAYLOAD, 1 << 20));
+    table.entries.insert(3, entry(recorder::PARTITION_TYPE, RECORDER, 2048));
+    let built = table.build(disk.len() as u64).unwrap();
+    disk[..built.primary.len()].copy_from_slice(&built.primary);
+    disk[built.backup_offset as usize..].copy_from_slice(&built.backup);
+    let blob = Blob { digest: Digest::of(content), size: content.len() as u64 };
+    let blobs = vec![PayloadBlob { blob, offset: 8192 }];
+    let json = serde_json::to_vec(&PayloadDirectory { version: FormatVersion, blobs }).unwrap();
+    let at = PAYLOAD as usize;
+    disk[at..at + 16].copy_from_slice(payload::MAGIC);
+    disk[at + 16..at + 24].copy_from_slice(&(json.len() as u64).to_le_bytes());
+    disk[at + 4096..at + 4096 + json.len()].copy_from_slice(&json);
+    disk[at + 8192..at + 8192 + content.len()].copy_from_slice(content);
+    (disk, blob)
+}
+
+#[test]
+fn blobs_are_read_and_verified_from_the_partition() {
+    let content = b"golden".repeat(1000);
+    let (disk, blob) = medium(&content);
+    let stick = StickSource::on("sda".to_owned(), Box::new(MemoryDevice::new(disk.clone()))).unwrap();
+    assert!(stick.has(&blob.digest));
+    assert_eq!(*source::fetch(&stick, &blob, 1 << 20).unwrap(), content);
+    let missing = Blob { digest: Digest::of(b"other"), size: 5 };
+    assert_eq!(source::fetch(&stick, &missing, 1 << 20).unwrap_err().code, Code::PayloadUnreachable);
+    let longer = Blob { size: blob.size + 1, ..blob };
+    assert_eq!(source::fetch(&stick, &longer, 1 << 20).unwrap_err().code, Code::PayloadDamaged);
+    let mut damaged = disk;
+    damaged[PAYLOAD as usize + 8192 + 100] ^= 1;
+    let stick = StickSource::on("sda".to_owned(), Box::new(MemoryDevice::new(damaged))).unwrap();
+    assert_eq!(source::fetch(&stick, &blob, 1 << 20).unwrap_err().code, Code::PayloadDamaged);
+}
+
+#[test]
+fn a_disk_without_our_partitions_is_no_medium() {
+    let disk = || Box::new(MemoryDevice::new(vec![0; 1 << 20]));
+    assert!(StickSource::on("sda".to_owned(), disk()).is_none());
+    assert!(Recorder::on(disk()).is_none());
+}
+
+#[test]
+fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
+    let disk = Arc::new(MemoryDevice::new(medium(b"x").0));
+    let event = |seq| Event {
+        version: FormatVersion,
+        run: "r".to_owned(),
+        seq,
+        time: Timestamp::from_unix(1),
+        host: None,
+        order: None,
+        what: What::AlreadyDone,
+    };
+    for seq in 0..6 {
+        // opened anew each time, as after a restart
+        Recorder::on(Box::new(Shared(disk.clone()))).unwrap().append(&event(seq));
+    }
+    let (content, mut at, mut seen) = (disk.content(), RECORDER as usize, Vec::new());
+    while let Some((json, length)) = recorder::decode(&content[at..RECORDER as usize + 2048]) {
+        seen.push(serde_json::from_slice::<Event>(json).unwrap().seq);
+        at += length;
+    }
+    assert_eq!(seen, [0, 1, 2, 3]);
+    assert!(content[RECORDER as usize + 2048..3 << 20].iter().all(|byte| *byte == 0));
+}
