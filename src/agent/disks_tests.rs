@@ -1,3 +1,5 @@
+//! Machines made of files and of disks in memory.
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 

@@ -1,3 +1,5 @@
+//! A server for one blob that misbehaves on demand.
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 

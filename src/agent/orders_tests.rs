@@ -1,3 +1,5 @@
+//! Media with good and bad orders.
+
 use super::*;
 use crate::order::fixtures;
 use crate::spec::facts::{Nic, SecureBoot};

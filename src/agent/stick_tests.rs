@@ -1,3 +1,5 @@
+//! Media in memory.
+
 use std::sync::Arc;
 
 use uuid::Uuid;
