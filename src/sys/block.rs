@@ -113,6 +113,7 @@ struct MemoryState {
     bytes: Vec<u8>,
     log: Vec<Operation>,
     bad: Option<std::ops::Range<u64>>,
+    weak: Option<(u64, u32)>,
 }
 
 impl MemoryDevice {
@@ -120,7 +121,7 @@ impl MemoryDevice {
     pub fn new(content: Vec<u8>) -> Self {
         Self {
             logical_block: 512,
-            state: Mutex::new(MemoryState { bytes: content, log: Vec::new(), bad: None }),
+            state: Mutex::new(MemoryState { bytes: content, log: Vec::new(), bad: None, weak: None }),
         }
     }
 
@@ -128,6 +129,13 @@ impl MemoryDevice {
     #[must_use]
     pub fn with_bad_range(self, bad: std::ops::Range<u64>) -> Self {
         self.locked().bad = Some(bad);
+        self
+    }
+
+    /// The faulty twin that lies: the next `times` writes over this byte store it changed and report success.
+    #[must_use]
+    pub fn with_weak_byte(self, at: u64, times: u32) -> Self {
+        self.locked().weak = Some((at, times));
         self
     }
 
@@ -178,7 +186,14 @@ impl BlockDevice for MemoryDevice {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.locked();
         let place = state.place(offset, bytes.len())?;
-        state.bytes[place].copy_from_slice(bytes);
+        state.bytes[place.clone()].copy_from_slice(bytes);
+        if let Some((at, times)) = state.weak
+            && times > 0
+            && place.contains(&(at as usize))
+        {
+            state.bytes[at as usize] ^= 0x01;
+            state.weak = Some((at, times - 1));
+        }
         state.log.push(Operation::Write { offset, bytes: bytes.to_vec() });
         Ok(())
     }
