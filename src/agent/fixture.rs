@@ -5,19 +5,32 @@
 
 use uuid::Uuid;
 
-use crate::spec::FormatVersion;
+use super::Failure;
+use super::guard::{self, LOOK};
+use super::install::{Personalised, Personaliser};
+use super::plan;
+use super::source::MemorySource;
+use super::table::DiskLayout;
+use crate::image::read::{COMMIT_END, Index, PRIMARY_END, index_bytes};
 use crate::spec::facts::{Disk, DiskContent, Facts, Machine, Nic, SecureBoot};
 use crate::spec::image::{
-    Blob, FilesystemKind, ImageManifest, ImagePartition, ImagePin, ImageSystem, NetworkStack, RootFilesystem,
+    Blob, Extent, FilesystemKind, ImageManifest, ImagePartition, ImagePin, ImageSystem, IndexEntry,
+    NetworkStack, RootFilesystem,
 };
 use crate::spec::order::{HostMatch, InstallOrder, WipePolicy};
+use crate::spec::plan::{Plan, Refusal};
 use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
+use crate::spec::{Code, FormatVersion};
+use crate::sys::block::{BlockDevice, MemoryDevice};
+use crate::sys::gpt::{Entry, Table, TableBytes};
+use crate::trust::Verified;
 use crate::value::{ByteSize, Digest, OrderId, Timestamp};
 
 /// Size of the image.
-pub const SIZE: u64 = 4 << 20;
-const ESP: (u64, u64) = (1 << 20, 1 << 20);
-const ROOT: (u64, u64) = (2 << 20, (1 << 20) + (512 << 10));
+pub const SIZE: u64 = 2 << 20;
+const ESP: (u64, u64) = (1 << 20, 256 << 10);
+/// Up to the last multiple of 4096 before the backup table, so that one chunk holds the end of both.
+const ROOT: (u64, u64) = ((1 << 20) + (256 << 10), (768 << 10) - 20480);
 
 /// A manifest whose blobs are still missing.
 pub fn manifest() -> ImageManifest {
@@ -52,6 +65,138 @@ pub fn manifest() -> ImageManifest {
             selinux_enforcing: false,
             tools: Vec::new(),
         },
+    }
+}
+
+/// The image's partition table: protective MBR with boot code, header, entries, padding.
+pub fn head() -> Vec<u8> {
+    let mut table = tables().primary;
+    table.resize(PRIMARY_END as usize, 0);
+    table
+}
+
+fn tables() -> TableBytes {
+    let mut table = Table::new(Uuid::from_u128(0x1337));
+    table.boot_code[..3].copy_from_slice(&[0xeb, 0x63, 0x90]);
+    for ImagePartition { number, kind, guid, offset, length, name } in &manifest().partitions {
+        table.entries.insert(*number, Entry::new(*kind, *guid, *offset, *length, name));
+    }
+    table.build(SIZE).unwrap()
+}
+
+/// The image's bytes.
+pub fn image() -> Vec<u8> {
+    let tables = tables();
+    let mut image = vec![0; SIZE as usize];
+    let mut state = 1;
+    for (start, length) in [ESP, ROOT] {
+        let (start, length) = (start as usize, length as usize);
+        // a third of each partition is zeroes, and one block in two is easy to compress
+        for (number, block) in image[start..start + length].chunks_mut(4096).enumerate() {
+            match number % 6 {
+                0 | 1 => {}
+                2 | 3 => block.fill(number as u8 + 1),
+                _ => block.iter_mut().for_each(|byte| *byte = random(&mut state) as u8),
+            }
+        }
+    }
+    image[..tables.primary.len()].copy_from_slice(&tables.primary);
+    image[tables.backup_offset as usize..].copy_from_slice(&tables.backup);
+    image
+}
+
+/// splitmix64: the same numbers in every run.
+pub fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Everything that an install needs, and the image it is of.
+#[derive(Debug)]
+pub struct World {
+    pub image: Vec<u8>,
+    pub manifest: Verified<ImageManifest>,
+    pub order: Verified<InstallOrder>,
+    pub index: Index,
+    pub source: MemorySource,
+}
+
+/// The world, with an order that allows the loss of foreign data.
+pub fn world() -> World {
+    let image = image();
+    let mut source = MemorySource::new();
+    let mut manifest = manifest();
+    let (entries, packs) = chunks(&image);
+    manifest.packs = packs.into_iter().map(|pack| source.add(pack)).collect();
+    let bytes = index_bytes(entries);
+    manifest.index = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
+    manifest.raw = Digest::of(&image);
+    let verified = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
+    let index = Index::parse(verified, &manifest).unwrap();
+    let order = InstallOrder { wipe: WipePolicy::Foreign, ..order(&manifest) };
+    World { image, manifest: sealed(&manifest), order: sealed(&order), index, source }
+}
+
+fn sealed<T: serde::Serialize + serde::de::DeserializeOwned>(document: &T) -> Verified<T> {
+    let bytes = serde_json::to_vec(document).unwrap();
+    let digest = Digest::of(&bytes);
+    Verified::by_digest(bytes, &digest).unwrap().parse_json().unwrap()
+}
+
+/// Cuts the image where it must be cut and, beyond that, every 40 KiB; two packs, so that one of them ends in the ESP. The
+/// gap before the ESP, with the place of the claim record, is a data chunk though it is zeroes.
+fn chunks(image: &[u8]) -> (Vec<IndexEntry>, Vec<Vec<u8>>) {
+    let mut cuts = vec![0, COMMIT_END, PRIMARY_END, ESP.0 - 65536, ESP.0, ESP.0 + ESP.1, SIZE];
+    cuts.extend((ESP.0..SIZE).step_by(40 << 10));
+    cuts.sort_unstable();
+    cuts.dedup();
+    let (mut entries, mut packs) = (Vec::new(), vec![Vec::new(), Vec::new()]);
+    for pair in cuts.windows(2) {
+        let (offset, end) = (pair[0], pair[1]);
+        let bytes = &image[offset as usize..end as usize];
+        let is_zero = bytes.iter().all(|byte| *byte == 0) && end != ESP.0;
+        let content = if is_zero {
+            Extent::Zero
+        } else {
+            let pack = usize::from(offset >= ESP.0 + (80 << 10));
+            let frame = zstd::bulk::compress(bytes, 1).unwrap();
+            let (frame_offset, frame_length) = (packs[pack].len() as u64, frame.len() as u32);
+            packs[pack].extend_from_slice(&frame);
+            Extent::Data { digest: Digest::of(bytes), pack: pack as u32, frame_offset, frame_length }
+        };
+        entries.push(IndexEntry { offset, length: end - offset, content });
+    }
+    (entries, packs)
+}
+
+/// The plan for a disk with this content: what the agent finds out by looking at it.
+pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
+    let mut facts = facts(disk.len() as u64);
+    let look = LOOK as usize;
+    facts.disks[0].content = guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64);
+    plan::plan(&world.order, &world.manifest, Timestamp::from_unix(0), &facts)
+}
+
+/// Writes into both partitions as an agent would: first and last bytes of the root, the done file's block in the ESP.
+#[derive(Debug)]
+pub struct Marker<'a>(pub &'a MemoryDevice);
+
+impl Personaliser for Marker<'_> {
+    fn personalise(&mut self, layout: &DiskLayout) -> Result<Personalised, Failure> {
+        let root_end = layout.root.offset + layout.root.length;
+        for (at, byte, length) in [
+            (layout.root.offset + 8192, 0xa1, 20 << 10),
+            (root_end - 65536, 0xa2, 64 << 10),
+            (layout.esp.offset + 4096, 0xa3, 4096),
+        ] {
+            self.0
+                .write_at(at, &vec![byte; length])
+                .map_err(|error| Failure::new(Code::Personalise, error.to_string()))?;
+        }
+        Ok(Personalised { ssh_host_key: Some("SHA256:fake".to_owned()) })
     }
 }
 

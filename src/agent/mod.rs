@@ -8,25 +8,32 @@
 
 use std::process::ExitCode;
 
+mod commit;
 pub mod console;
 pub mod dhcp;
 pub mod disks;
+mod extents;
 pub mod facts;
 pub mod failure;
+mod fetch;
 #[cfg(test)]
 mod fixture;
 pub mod guard;
 pub mod http;
 pub mod init;
+pub mod install;
 pub mod modules;
 pub mod net;
 pub mod orders;
 pub mod personalise;
 pub mod plan;
+mod readback;
 pub mod report;
 pub mod source;
 pub mod stick;
+pub mod table;
 pub mod worker;
+mod write;
 
 pub use failure::Failure;
 

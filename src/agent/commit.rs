@@ -1,0 +1,94 @@
+//! The gate: what makes a disk ours, takes its bootability away, and gives it back.
+//!
+//! The only code that writes to the withheld regions. LBA 0 is the gate: with it zeroed, firmware boots nothing, not even
+//! from an intact backup table. Each function ends with a flush, so that its caller can rely on the order.
+
+use std::ops::Range;
+
+use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
+use crate::spec::Code;
+use crate::spec::claim::{self, Claim};
+use crate::sys::block::BlockDevice;
+
+use super::Failure;
+use super::guard::LOOK;
+use super::table::FinalTable;
+
+const BLOCK: usize = 512;
+
+/// One disk, seen from its withheld regions.
+pub(super) struct Gate<'a> {
+    device: &'a dyn BlockDevice,
+}
+
+impl<'a> Gate<'a> {
+    pub(super) fn new(device: &'a dyn BlockDevice) -> Self {
+        Self { device }
+    }
+
+    /// Writes the claim record: the first write of all.
+    pub(super) fn claim(&self, claim: &Claim) -> Result<(), Failure> {
+        let record = claim
+            .to_record()
+            .map_err(|error| Failure::new(Code::Internal, format!("making the claim record: {error}")))?;
+        self.write("the claim record", claim::OFFSET, &record)?;
+        self.flush()
+    }
+
+    /// Zeroes LBA 0; then the primary table, the last blocks of the image's range, and the end of the disk behind the image,
+    /// where a backup table or a RAID superblock of earlier times could stand. LBA 0 is durable first: the rest may lie in
+    /// partitions of an old system, which must not boot any more when they are damaged.
+    pub(super) fn close(&self, image_size: u64) -> Result<(), Failure> {
+        let disk_size = self.device.size();
+        self.close_again()?;
+        self.zero(0..PRIMARY_END)?;
+        self.zero(image_size.saturating_sub(BACKUP_LENGTH)..image_size)?;
+        self.zero(disk_size.saturating_sub(LOOK).max(image_size)..disk_size)?;
+        self.flush()
+    }
+
+    /// Zeroes LBA 0 alone.
+    ///
+    /// # Errors
+    /// The device's: then nobody knows whether the disk boots.
+    pub(super) fn close_again(&self) -> Result<(), Failure> {
+        self.write("LBA 0", 0, &[0; BLOCK])?;
+        self.flush()
+    }
+
+    /// Writes the backup table and the primary one but for its first bytes. The disk doesn't boot yet.
+    pub(super) fn tables(&self, table: &FinalTable) -> Result<(), Failure> {
+        self.write("the backup partition table", table.backup_offset, &table.backup)?;
+        let rest = &table.primary[COMMIT_END as usize..];
+        self.write("the partition table", COMMIT_END, rest)?;
+        self.flush()
+    }
+
+    /// The last write: bytes 0..4096. Whatever part of it reaches the disk, firmware finds nothing or a whole table, because
+    /// the backup is complete.
+    pub(super) fn open(&self, table: &FinalTable) -> Result<(), Failure> {
+        self.write("the commit", 0, &table.primary[..COMMIT_END as usize])?;
+        self.flush()
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        self.device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
+    }
+
+    fn zero(&self, mut range: Range<u64>) -> Result<(), Failure> {
+        let zeroes = [0; 64 << 10];
+        while range.start < range.end {
+            let length = (range.end - range.start).min(zeroes.len() as u64);
+            self.write("zeroes over old tables", range.start, &zeroes[..length as usize])?;
+            range.start += length;
+        }
+        Ok(())
+    }
+
+    fn write(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+        self.device
+            .write_at(offset, bytes)
+            .map_err(|error| Failure::disk(format_args!("writing {what} at byte {offset}"), &error))
+    }
+}

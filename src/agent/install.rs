@@ -1,0 +1,226 @@
+//! The install: from a plan to a disk that boots. The order of its writes is a promise.
+//!
+//! Power may fail at any moment: the disk is then as it was, or not bootable and safely tried again, or complete.
+//!
+//! 1. Everything that can fail without a write is tried: the disk is still the planned one, the image's partition table
+//!    arrives, is verified and fits.
+//! 2. The claim record; flush. From here on the order belongs to this disk.
+//! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
+//! 4. Every block but the withheld ones; flush; every block is read back and compared.
+//! 5. The caller personalises the mounted file systems and writes the done file; flush.
+//! 6. The backup table and the primary one beyond byte 4095; flush.
+//! 7. One write of bytes 0–4095; flush. Nothing is written afterwards.
+//!
+//! A failure after the claim leaves LBA 0 zeroed. Memory: at most 8 MiB of buffers in any phase, beside the index.
+
+use uuid::Uuid;
+
+use crate::image::read::{Index, PRIMARY_END};
+use crate::spec::Code;
+use crate::spec::event::Step;
+use crate::spec::image::ImageManifest;
+use crate::spec::order::InstallOrder;
+use crate::spec::plan::Plan;
+use crate::sys::block::BlockDevice;
+use crate::trust::Verified;
+
+use super::commit::Gate;
+use super::fetch::Fetcher;
+use super::source::BlobSource;
+use super::table::{DiskLayout, FinalTable, final_table};
+use super::{Failure, plan, readback, write};
+
+/// Everything that an install is made from. That order and manifest were verified is part of their type.
+#[derive(Clone, Copy)]
+pub struct Install<'a> {
+    /// The planned disk, held by nobody else.
+    pub device: &'a dyn BlockDevice,
+    /// The plan for it.
+    pub plan: &'a Plan,
+    /// The order behind the plan.
+    pub order: &'a Verified<InstallOrder>,
+    /// The image that the order names.
+    pub manifest: &'a Verified<ImageManifest>,
+    /// Its index.
+    pub index: &'a Index,
+    /// Where its packs come from.
+    pub source: &'a dyn BlobSource,
+    /// New random GUID of the disk.
+    pub disk_guid: Uuid,
+}
+
+impl std::fmt::Debug for Install<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Install").field("plan", self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Makes the written system this host's, through the kernel's view of the same disk.
+pub trait Personaliser {
+    /// Changes the file systems at these places and writes the done file into the ESP. Everything must be unmounted and
+    /// written to the disk when it returns; blocks outside the partitions must not be touched.
+    ///
+    /// # Errors
+    /// [`Code::Personalise`] with the file; the disk then stays unbootable.
+    fn personalise(&mut self, layout: &DiskLayout) -> Result<Personalised, Failure>;
+}
+
+/// What the report says of the personalised system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Personalised {
+    /// SHA-256 fingerprint of the SSH host key.
+    pub ssh_host_key: Option<String>,
+}
+
+/// How far the install is. Comes often; the receiver decides what to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The claim is on the disk.
+    Claimed {
+        /// `Disk::stable_name`.
+        disk: String,
+        /// Runs that have begun under this order, from 1.
+        attempt: u32,
+    },
+    /// Bytes were written or read back.
+    Bytes {
+        /// Which phase.
+        step: Step,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+}
+
+/// A disk that boots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Where everything is.
+    pub layout: DiskLayout,
+    /// What the personaliser said.
+    pub personalised: Personalised,
+}
+
+/// When the disk becomes bootable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sequence {
+    /// After everything else.
+    CommitLast,
+    /// Wrongly before the blocks: shows that the crash-state test can fail.
+    #[cfg(test)]
+    CommitFirst,
+}
+
+/// Tries what can be tried without touching the disk: the first chunks arrive, are verified, and give a partition table
+/// that fits. Call it before the countdown; [`install`] does it again.
+///
+/// # Errors
+/// The payload's; [`Code::ImageUnsupported`] when the table is unusable.
+pub fn preflight(install: &Install<'_>) -> Result<DiskLayout, Failure> {
+    make_table(install).map(|table| table.layout)
+}
+
+/// Installs. See the module for the order of what happens.
+///
+/// # Errors
+/// Code and sentence; the disk is as it was, or doesn't boot and the order can be used again.
+pub fn install(
+    install: &Install<'_>,
+    personaliser: &mut dyn Personaliser,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Installed, Failure> {
+    run(install, personaliser, progress, Sequence::CommitLast)
+}
+
+/// The same writes in an order that breaks the promise.
+#[cfg(test)]
+pub(super) fn install_commit_first(
+    install: &Install<'_>,
+    personaliser: &mut dyn Personaliser,
+) -> Result<Installed, Failure> {
+    run(install, personaliser, &mut |_| (), Sequence::CommitFirst)
+}
+
+fn run(
+    install: &Install<'_>,
+    personaliser: &mut dyn Personaliser,
+    progress: &mut dyn FnMut(Progress),
+    sequence: Sequence,
+) -> Result<Installed, Failure> {
+    check_disk(install)?;
+    let table = make_table(install)?;
+    let gate = Gate::new(install.device);
+    gate.claim(&plan::claim(install.order, install.plan))?;
+    progress(Progress::Claimed { disk: install.plan.disk.stable_name(), attempt: install.plan.attempt });
+    let personalised = after_claim(install, &gate, &table, personaliser, progress, sequence)
+        .map_err(|failure| close_after(failure, &gate))?;
+    Ok(Installed { layout: table.layout, personalised })
+}
+
+/// The plan was made from facts, and the device was opened later by name: it must still be that disk.
+fn check_disk(install: &Install<'_>) -> Result<(), Failure> {
+    let (planned, device) = (&install.plan.disk, install.device);
+    if (planned.size.as_bytes(), planned.logical_block) == (device.size(), device.logical_block())
+        && install.plan.order == install.order.id
+        && device.size() >= install.manifest.size.as_bytes()
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "the plan of order {} is for {}, but the disk that was opened has {} bytes in blocks of {}",
+        install.plan.order,
+        plan::describe(planned),
+        device.size(),
+        device.logical_block()
+    );
+    Err(Failure::new(Code::Internal, message))
+}
+
+fn make_table(install: &Install<'_>) -> Result<FinalTable, Failure> {
+    let head = Fetcher::new(install.manifest, install.source).head(install.index, PRIMARY_END)?;
+    final_table(&head, install.manifest, install.device.size(), install.disk_guid).map_err(|error| {
+        Failure::new(Code::ImageUnsupported, format!("image {}: {error:#}", install.manifest.image))
+    })
+}
+
+fn after_claim(
+    install: &Install<'_>,
+    gate: &Gate<'_>,
+    table: &FinalTable,
+    personaliser: &mut dyn Personaliser,
+    progress: &mut dyn FnMut(Progress),
+    sequence: Sequence,
+) -> Result<Personalised, Failure> {
+    let Install { device, manifest, index, source, .. } = *install;
+    gate.close(manifest.size.as_bytes())?;
+    if sequence != Sequence::CommitLast {
+        commit(gate, table)?;
+    }
+    write::blocks(device, manifest, index, source, progress)?;
+    gate.flush()?;
+    readback::verify(device, manifest, index, source, progress)?;
+    let personalised = personaliser.personalise(&table.layout)?;
+    gate.flush()?;
+    if sequence == Sequence::CommitLast {
+        commit(gate, table)?;
+    }
+    Ok(personalised)
+}
+
+fn commit(gate: &Gate<'_>, table: &FinalTable) -> Result<(), Failure> {
+    gate.tables(table)?;
+    gate.open(table)
+}
+
+/// After a failure, even one of the commit itself, the disk must not boot.
+fn close_after(mut failure: Failure, gate: &Gate<'_>) -> Failure {
+    if let Err(second) = gate.close_again() {
+        failure.message +=
+            &format!("; and LBA 0 could not be zeroed ({}), so the disk may boot", second.message);
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests;
