@@ -1,3 +1,14 @@
 //! Golden images: whole-disk block images, content-addressed, chunked into a store.
 
+pub mod assemble;
+pub mod chunk;
+pub mod import;
+pub mod layout;
+pub mod pack;
 pub mod read;
+pub mod store;
+pub mod stored;
+pub mod system;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tree;

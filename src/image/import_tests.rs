@@ -1,0 +1,223 @@
+//! Imports of small images: what comes back, what is refused, what a damaged store says.
+
+use super::*;
+use crate::image::testing::{self, KERNEL, esp_files, image, image_with, key, root_device, root_files};
+use crate::image::tree::{Kind, ReadTree as _};
+use crate::spec::image::{Extent, NetworkStack};
+use crate::sys::block::MemoryDevice;
+use crate::sys::fat::FatFile;
+
+fn quiet() -> impl FnMut(Step, u64, u64) {
+    |_, _, _| {}
+}
+
+struct Home {
+    _dir: tempfile::TempDir,
+    store: Store,
+}
+
+fn home() -> Home {
+    let dir = tempfile::tempdir().unwrap();
+    Home { store: Store::open(&dir.path().join("store")).unwrap(), _dir: dir }
+}
+
+fn put(home: &Home, device: &Arc<dyn BlockDevice>, name: &str) -> Result<Imported> {
+    import(&home.store, device, &name.parse().unwrap(), &key(), false, &mut quiet())
+}
+
+fn files_in(home: &Home) -> usize {
+    let blobs = home.store.blob_path(&Digest::of(b"")).parent().unwrap().to_owned();
+    std::fs::read_dir(blobs).map_or(0, |dir| dir.count())
+}
+
+fn content(device: &dyn BlockDevice) -> Vec<u8> {
+    let mut bytes = vec![0; device.size() as usize];
+    device.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+/// A copy of an image with some bytes changed.
+fn changed(device: &Arc<dyn BlockDevice>, change: impl FnOnce(&mut Vec<u8>)) -> Arc<dyn BlockDevice> {
+    let mut bytes = content(&**device);
+    change(&mut bytes);
+    Arc::new(MemoryDevice::new(bytes))
+}
+
+#[test]
+fn an_imported_image_reads_back_and_knows_what_is_in_it() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let imported = put(&home, &device, "test@1").unwrap();
+    let manifest = home.store.manifest(&imported.digest, &key().public()).unwrap();
+    let stored = StoredImage::open(&home.store, &manifest).unwrap();
+    assert!(content(&stored) == content(&*device));
+    assert_eq!(manifest.raw, Digest::of(&content(&*device)));
+    let system = &manifest.system;
+    assert_eq!((system.os.as_str(), system.os_version.as_str()), ("debian", "12"));
+    assert_eq!((system.kernel.as_str(), system.network), (KERNEL, NetworkStack::Networkd));
+    assert_eq!(system.tools, ["curl", "sshd"]);
+    assert!(!system.selinux_enforcing);
+    assert_eq!((manifest.esp, manifest.root.partition, manifest.root.uuid), (2, 3, testing::identity().root));
+    let (root, esp) = (stored.root().unwrap(), stored.esp().unwrap());
+    assert_eq!(root.read("vmlinuz").unwrap(), testing::program(1, 300_000), "links are followed");
+    assert_eq!(root.kind("/vmlinuz").unwrap(), Some(Kind::Symlink));
+    assert_eq!(root.kind("/nothing").unwrap(), None);
+    assert!(!root.exists("etc/systemd/system/multi-user.target.wants/systemd-networkd.service").unwrap());
+    assert!(esp.is_fat32().unwrap() && esp.exists("/efi/boot/bootx64.efi").unwrap());
+    let names: Vec<_> = esp.list("EFI").unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["BOOT", "debian"]);
+    assert!(esp.read("EFI/none").unwrap_err().to_string().contains("EFI/none"));
+}
+
+#[test]
+fn importing_again_changes_nothing_and_another_content_needs_another_version() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let first = put(&home, &device, "test@1").unwrap();
+    let files = files_in(&home);
+    let again = put(&home, &device, "test@1").unwrap();
+    assert_eq!((again.digest, again.added, files_in(&home)), (first.digest, 0, files));
+    let other = changed(&device, |bytes| bytes[1_500_000] = 1);
+    let error = put(&home, &other, "test@1").unwrap_err().to_string();
+    assert!(error.contains("another version"), "{error}");
+    assert_eq!(files_in(&home), files, "a refused import leaves nothing");
+    assert_eq!(home.store.list().unwrap(), [("test@1".parse().unwrap(), first.digest)]);
+}
+
+#[test]
+fn a_new_version_shares_the_packs_of_the_old_one() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let old = put(&home, &device, "test@1").unwrap();
+    let new = put(&home, &changed(&device, |bytes| bytes[1_500_000] = 1), "test@2").unwrap();
+    assert!(new.added < 5000, "{} bytes were added for one changed byte", new.added);
+    assert!(old.manifest.packs.iter().all(|pack| new.manifest.packs.contains(pack)));
+    let elsewhere = put(&home, &device, "unrelated@1").unwrap();
+    assert_eq!(elsewhere.manifest.packs, old.manifest.packs, "equal packs are one file");
+    let manifest = home.store.manifest(&new.digest, &key().public()).unwrap();
+    verify(&StoredImage::open(&home.store, &manifest).unwrap(), &mut |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_damaged_pack_is_named_and_not_shared() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let first = put(&home, &device, "test@1").unwrap();
+    let pack = first.manifest.packs[0];
+    let path = home.store.blob_path(&pack.digest);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(home.store.check_blob(&pack).unwrap_err().to_string().contains(&pack.digest.to_string()));
+    let manifest = home.store.manifest(&first.digest, &key().public()).unwrap();
+    let stored = StoredImage::open(&home.store, &manifest).unwrap();
+    let error = format!("{:#}", verify(&stored, &mut |_, _| {}).unwrap_err());
+    assert!(error.contains(&pack.digest.to_string()) && error.contains("damaged"), "{error}");
+    // importing again heals it
+    put(&home, &device, "test@1").unwrap();
+    home.store.check_blob(&pack).unwrap();
+}
+
+#[test]
+fn manifests_of_another_key_or_with_changed_bytes_are_not_read() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let imported = put(&home, &device, "test@1").unwrap();
+    let other = SiteKey::from_random([6; 40]).public();
+    assert!(home.store.manifest(&imported.digest, &other).is_err());
+    let path = home.store.blob_path(&imported.digest);
+    let text = std::fs::read_to_string(&path).unwrap().replace("debian", "fedora");
+    std::fs::write(&path, text).unwrap();
+    let error = format!("{:#}", home.store.manifest(&imported.digest, &key().public()).unwrap_err());
+    assert!(error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn packing_is_the_same_every_time_and_cut_where_installs_need_it() {
+    let Some(device) = image() else { return };
+    let (one, two) = (home(), home());
+    let first = put(&one, &device, "test@1").unwrap();
+    assert_eq!(first.digest, put(&two, &device, "test@1").unwrap().digest);
+    let manifest = one.store.manifest(&first.digest, &key().public()).unwrap();
+    let index = one.store.index(&manifest).unwrap();
+    let claim = index.containing((1 << 20) - 4096).unwrap();
+    assert_eq!((claim.offset, claim.length, claim.content), ((1 << 20) - 4096, 4096, Extent::Zero));
+    let backup = index.entries().last().unwrap();
+    assert_eq!(backup.length, 33 * 512);
+}
+
+/// The error of an import; nothing may be left in the store.
+fn refusal(device: &Arc<dyn BlockDevice>) -> String {
+    let home = home();
+    let error = format!("{:#}", put(&home, device, "test@1").unwrap_err());
+    assert_eq!(files_in(&home), 0, "{error}");
+    assert_eq!(home.store.list().unwrap(), []);
+    error
+}
+
+#[test]
+fn damaged_cut_and_foreign_files_are_refused() {
+    let Some(device) = image() else { return };
+    let cut = changed(&device, |bytes| bytes.truncate(bytes.len() / 2));
+    assert!(refusal(&cut).contains("cut off"));
+    let odd = changed(&device, |bytes| bytes.truncate(100));
+    assert!(refusal(&odd).contains("100 bytes"));
+    let empty: Arc<dyn BlockDevice> = Arc::new(MemoryDevice::new(vec![0; 8 << 20]));
+    assert!(refusal(&empty).contains("no GPT"));
+    let qcow2 = changed(&empty, |bytes| bytes[..4].copy_from_slice(b"QFI\xfb"));
+    assert!(refusal(&qcow2).contains("qemu-img convert"));
+    let native = changed(&empty, |bytes| bytes[4096..4104].copy_from_slice(b"EFI PART"));
+    assert!(refusal(&native).contains("4096-byte blocks"));
+    let claim = changed(&device, |bytes| bytes[(1 << 20) - 1] = 1);
+    assert!(refusal(&claim).contains("1048575"));
+    let gap = changed(&device, |bytes| bytes[17408] = 1);
+    assert!(refusal(&gap).contains("17408"));
+    let backup = changed(&device, |bytes| {
+        let guid = bytes.len() - 512 + 60;
+        bytes[guid] ^= 1;
+    });
+    assert!(refusal(&backup).contains("backup"));
+}
+
+#[test]
+fn an_image_without_kernel_modules_or_shim_says_which_file_was_looked_for() {
+    let missing = |path: &str| {
+        let files = |root: &Path| {
+            root_files(root);
+            std::fs::remove_file(root.join(path)).unwrap();
+        };
+        let root = root_device(files, &[])?;
+        let device: Arc<dyn BlockDevice> = Arc::new(image_with(&root, esp_files()));
+        Some(refusal(&device))
+    };
+    let Some(modules) = missing(&format!("lib/modules/{KERNEL}/modules.dep")) else { return };
+    assert!(modules.contains(&format!("/lib/modules/{KERNEL}/modules.dep")), "{modules}");
+    let root = root_device(root_files, &[]).unwrap();
+    let bare = |esp: Vec<FatFile<'_>>| -> Arc<dyn BlockDevice> { Arc::new(image_with(&root, esp)) };
+    assert!(refusal(&bare(vec![])).contains("/EFI/BOOT/BOOTX64.EFI"));
+    let shim = || FatFile::new("EFI/BOOT/BOOTX64.EFI", &b"MZ"[..]);
+    assert!(refusal(&bare(vec![shim()])).contains("/EFI/BOOT/grubx64.efi"));
+    let text = FatFile::new("EFI/BOOT/grubx64.efi", &b"text"[..]);
+    assert!(refusal(&bare(vec![shim(), text])).contains("not an EFI program"));
+    let no_kernel = root_device(
+        |root| {
+            root_files(root);
+            std::fs::remove_dir_all(root.join("boot")).unwrap();
+        },
+        &[],
+    )
+    .unwrap();
+    let device: Arc<dyn BlockDevice> = Arc::new(image_with(&no_kernel, esp_files()));
+    assert!(refusal(&device).contains("/boot/vmlinuz-*"));
+}
+
+#[test]
+fn a_root_that_can_not_grow_or_that_is_not_there_is_refused() {
+    let Some(fixed) = root_device(root_files, &["-O", "^resize_inode"]) else { return };
+    let device: Arc<dyn BlockDevice> = Arc::new(image_with(&fixed, esp_files()));
+    assert!(refusal(&device).contains("resize_inode"));
+    let no_system = root_device(|root| std::fs::create_dir(root).unwrap(), &[]).unwrap();
+    let device: Arc<dyn BlockDevice> = Arc::new(image_with(&no_system, esp_files()));
+    assert!(refusal(&device).contains("os-release"));
+}

@@ -1,0 +1,188 @@
+//! What a whole-disk image must look like from outside, judged at import.
+//!
+//! Promises: an image that passes can be installed by the agent as far as its table and file systems go; every refusal
+//! says what was found. Nothing is read but the table, the gaps before the first partition and file-system superblocks.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::read::{BACKUP_LENGTH, FIRST_PARTITION};
+use super::tree::{Ext4Tree, ReadTree as _, has_ext_magic};
+use crate::spec::image::{FilesystemKind, ImagePartition, RootFilesystem};
+use crate::sys::block::BlockDevice;
+use crate::sys::gpt;
+
+/// The partitions of an image, with ESP and root found.
+#[derive(Debug)]
+pub struct Layout {
+    /// All partitions in table order.
+    pub partitions: Vec<ImagePartition>,
+    /// The ESP.
+    pub esp: ImagePartition,
+    /// The root partition.
+    pub root: ImagePartition,
+    /// What is in it.
+    pub filesystem: RootFilesystem,
+}
+
+/// Judges an image.
+///
+/// # Errors
+/// Names the first thing that the installer couldn't handle.
+pub fn read_layout(device: &Arc<dyn BlockDevice>) -> Result<Layout> {
+    let size = device.size();
+    refuse_other_formats(&**device)?;
+    if size > FIRST_PARTITION && gpt::is_4kn(&**device) {
+        bail!(
+            "the partition table is for disks with 4096-byte blocks; only images for 512-byte blocks can be installed"
+        );
+    }
+    let table = gpt::read_table(&**device)?;
+    ensure!(
+        size.is_multiple_of(4096),
+        "the image has {size} bytes, which is not a multiple of 4096; grow it (`truncate -s %4096`, then `sgdisk -e`)"
+    );
+    let partitions: Vec<_> = table
+        .entries
+        .iter()
+        .map(|(number, entry)| ImagePartition {
+            number: *number,
+            kind: entry.kind,
+            guid: entry.guid,
+            offset: entry.offset(),
+            length: entry.length(),
+            name: entry.name.clone(),
+        })
+        .collect();
+    if let Some(early) = partitions.iter().find(|partition| partition.offset < FIRST_PARTITION) {
+        bail!(
+            "partition {} begins at byte {}, before 1 MiB, where the installer keeps its claim record",
+            early.number,
+            early.offset
+        );
+    }
+    let esp = find_esp(&partitions)?.clone();
+    let root = find_root(device, &partitions)?.clone();
+    refuse_bytes_before_partitions(&**device)?;
+    let filesystem = read_root(device, &root)?;
+    Ok(Layout { partitions, esp, root, filesystem })
+}
+
+/// Files that people take for raw images.
+fn refuse_other_formats(device: &dyn BlockDevice) -> Result<()> {
+    const FORMATS: [(&[u8], &str, &str); 5] = [
+        (b"QFI\xfb", "a qcow2 image", "`qemu-img convert -O raw`"),
+        (b"\x1f\x8b", "a gzip file", "`gzip -d`"),
+        (b"\xfd7zXZ\0", "an xz file", "`xz -d`"),
+        (b"\x28\xb5\x2f\xfd", "a zstd file", "`zstd -d`"),
+        (b"KDMV", "a VMDK image", "`qemu-img convert -O raw`"),
+    ];
+    ensure!(device.size() >= 512, "the file has {} bytes; that is no disk image", device.size());
+    let mut start = [0; 8];
+    device.read_at(0, &mut start).context("reading the image")?;
+    match FORMATS.iter().find(|(magic, _, _)| start.starts_with(magic)) {
+        Some((_, what, way)) => bail!("this is {what}; make a raw disk image of it first ({way})"),
+        None => Ok(()),
+    }
+}
+
+fn find_esp(partitions: &[ImagePartition]) -> Result<&ImagePartition> {
+    let mut found = partitions.iter().filter(|partition| partition.kind == gpt::ESP);
+    match (found.next(), found.next()) {
+        (Some(esp), None) => Ok(esp),
+        (None, _) => bail!("the image has no EFI system partition (type {})", gpt::ESP),
+        (Some(one), Some(other)) => {
+            bail!("the image has several EFI system partitions, {} and {}", one.number, other.number)
+        }
+    }
+}
+
+/// The one partition with a system on it; it must be the last on the disk, so that it can grow.
+fn find_root<'a>(
+    device: &Arc<dyn BlockDevice>,
+    partitions: &'a [ImagePartition],
+) -> Result<&'a ImagePartition> {
+    let mut roots = Vec::new();
+    for partition in partitions {
+        let ext = partition.length > 4096 && has_ext_magic(&**device, partition.offset)?;
+        if ext && holds_a_system(device, partition)? {
+            roots.push(partition);
+        }
+    }
+    let last = partitions.iter().max_by_key(|partition| partition.offset).map(|last| last.number);
+    match roots[..] {
+        [] => bail!(
+            "no partition holds an ext4 file system with /etc/os-release or /usr/lib/os-release: there is no root that can be installed"
+        ),
+        [root] if Some(root.number) == last => Ok(root),
+        [root] => bail!(
+            "the root is partition {}, but partition {} is behind it on the disk: the root can't grow; move the root to the end",
+            root.number,
+            last.unwrap_or_default()
+        ),
+        [one, other, ..] => bail!(
+            "partitions {} and {} both hold a root file system; images have one",
+            one.number,
+            other.number
+        ),
+    }
+}
+
+fn holds_a_system(device: &Arc<dyn BlockDevice>, partition: &ImagePartition) -> Result<bool> {
+    let tree = open(device, partition)?;
+    Ok(tree.exists("/etc/os-release")? || tree.exists("/usr/lib/os-release")?)
+}
+
+/// The tree in an ext4 partition.
+///
+/// # Errors
+/// When it can't be read; names the partition.
+pub fn open(device: &Arc<dyn BlockDevice>, partition: &ImagePartition) -> Result<Ext4Tree> {
+    Ext4Tree::open(Arc::clone(device), partition.offset, partition.length)
+        .with_context(|| format!("partition {}", partition.number))
+}
+
+fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
+    let mut gap = vec![0; FIRST_PARTITION as usize - gpt::PRIMARY_LENGTH];
+    device.read_at(gpt::PRIMARY_LENGTH as u64, &mut gap).context("reading the image")?;
+    match gap.iter().position(|byte| *byte != 0) {
+        None => Ok(()),
+        Some(at) => bail!(
+            "byte {} is not zero; between the partition table and 1 MiB images may hold nothing, because the installer keeps its claim record there",
+            gpt::PRIMARY_LENGTH + at
+        ),
+    }
+}
+
+/// Reads what the agent must know of the root's superblock (ext4, `fs/ext4/ext4.h`).
+fn read_root(device: &Arc<dyn BlockDevice>, root: &ImagePartition) -> Result<RootFilesystem> {
+    let mut superblock = [0; 1024];
+    device.read_at(root.offset + 1024, &mut superblock).context("reading the root's superblock")?;
+    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| superblock[at + i]));
+    let (compatible, incompatible) = (u32_at(92), u32_at(96));
+    let (resize_inode, needs_recovery, extents, meta_bg) =
+        (compatible & 0x10, incompatible & 0x4, incompatible & 0x40, incompatible & 0x10);
+    let number = root.number;
+    ensure!(
+        needs_recovery == 0,
+        "the root file system (partition {number}) was not unmounted cleanly; mount and unmount it, or run e2fsck"
+    );
+    ensure!(
+        extents != 0,
+        "the root file system (partition {number}) is ext2 or ext3; only ext4 can be installed"
+    );
+    ensure!(
+        resize_inode != 0 || meta_bg != 0,
+        "the root file system (partition {number}) has neither resize_inode nor meta_bg: it can't grow; make it with mke2fs's defaults"
+    );
+    let blocks = u64::from(u32_at(4)) | u64::from(u32_at(0x150)) << 32;
+    let bytes = blocks.saturating_mul(1024 << u32_at(24).min(6));
+    ensure!(
+        bytes <= root.length,
+        "the root file system has {bytes} bytes, more than its partition {number} with {}",
+        root.length
+    );
+    debug_assert!(root.offset + root.length <= device.size() - BACKUP_LENGTH);
+    Ok(RootFilesystem { partition: number, uuid: open(device, root)?.uuid(), kind: FilesystemKind::Ext4 })
+}

@@ -1,0 +1,278 @@
+//! The image store: a directory of blobs named by digest, and names of images.
+//!
+//! ```text
+//! blobs/<sha256>                    manifests, indexes, packs
+//! blobs/<manifest sha256>.minisig   the manifest's signature
+//! images/<name>/<version>           the manifest's digest
+//! ```
+//!
+//! Promises: a blob's name appears when all of it is there and never changes its content; a name of an image appears
+//! last. Nothing in a store is trusted: a manifest counts when the site's key signed it, all else by digest from there.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::read::{Index, check_layout};
+use crate::spec::image::{Blob, ImageManifest};
+use crate::sys::files;
+use crate::trust::{Purpose, SiteKey, SitePublicKey, Verified};
+use crate::value::{Digest, DigestWriter, ImageName, ImageRef, ImageVersion};
+
+/// Manifests are read whole; no real one comes near.
+const MAX_MANIFEST: u64 = 16 << 20;
+/// An index of 16 million records: an image of 4 TiB.
+const MAX_INDEX: u64 = 1 << 30;
+
+/// A store in a directory, which need not exist yet.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store in this directory; it is made when something is put into it.
+    ///
+    /// # Errors
+    /// When the path is there and isn't a directory.
+    pub fn open(root: &Path) -> Result<Self> {
+        ensure!(!root.exists() || root.is_dir(), "the store {} is not a directory", root.display());
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Where a blob stands, if it is there.
+    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.to_string())
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// Where the signature of a manifest stands.
+    pub fn signature_path(&self, manifest: &Digest) -> PathBuf {
+        self.blobs().join(format!("{manifest}.minisig"))
+    }
+
+    fn name_path(&self, image: &ImageRef) -> PathBuf {
+        self.root.join("images").join(image.name().to_string()).join(image.version().to_string())
+    }
+
+    /// The manifest digest of an image.
+    ///
+    /// # Errors
+    /// When the name is there and doesn't hold a digest.
+    pub fn find(&self, image: &ImageRef) -> Result<Option<Digest>> {
+        let path = self.name_path(image);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let digest = text.trim().parse();
+                digest.map(Some).with_context(|| format!("reading {}", path.display()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// All images with their manifests' digests, by name and version.
+    ///
+    /// # Errors
+    /// A directory or name that can't be read.
+    pub fn list(&self) -> Result<Vec<(ImageRef, Digest)>> {
+        let mut found = Vec::new();
+        for name in names_in(&self.root.join("images"))? {
+            let Ok(image) = name.parse::<ImageName>() else { continue };
+            for version in names_in(&self.root.join("images").join(&name))? {
+                let Ok(version) = version.parse::<ImageVersion>() else { continue };
+                let image = ImageRef::new(image.clone(), version);
+                if let Some(digest) = self.find(&image)? {
+                    found.push((image, digest));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// A manifest that this key signed.
+    ///
+    /// # Errors
+    /// Missing, changed, signed by another key, of an unknown version, or describing what can't be installed.
+    pub fn manifest(&self, digest: &Digest, key: &SitePublicKey) -> Result<Verified<ImageManifest>> {
+        let manifest = self.manifest_unnamed(digest, key);
+        manifest.with_context(|| format!("reading image manifest {digest} in {}", self.root.display()))
+    }
+
+    fn manifest_unnamed(&self, digest: &Digest, key: &SitePublicKey) -> Result<Verified<ImageManifest>> {
+        let bytes = self.read_blob(digest, MAX_MANIFEST)?.into_inner();
+        let path = self.signature_path(digest);
+        let signature = files::read_text(&path, MAX_MANIFEST)?;
+        let verified = key
+            .verify(Purpose::Image, bytes, &signature)
+            .with_context(|| format!("checking {}; the site's key is {}", path.display(), key.id()))?;
+        let manifest = verified.parse_json::<ImageManifest>()?;
+        check_layout(&manifest)?;
+        Ok(manifest)
+    }
+
+    /// The index of an image.
+    ///
+    /// # Errors
+    /// Missing, changed, or against the rules of [`Index`].
+    pub fn index(&self, manifest: &ImageManifest) -> Result<Index> {
+        let bytes = self
+            .read_blob(&manifest.index.digest, MAX_INDEX)
+            .with_context(|| format!("reading the index of {}", manifest.image))?;
+        Index::parse(bytes, manifest)
+    }
+
+    /// A blob that fits in memory.
+    ///
+    /// # Errors
+    /// Missing, longer than `limit`, or with another digest than its name.
+    pub fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Verified<Vec<u8>>> {
+        let path = self.blob_path(digest);
+        let read = || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            File::open(&path)?.take(limit + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().with_context(|| format!("reading {}", path.display()))?;
+        ensure!(bytes.len() as u64 <= limit, "{} is longer than {limit} bytes", path.display());
+        Verified::by_digest(bytes, digest).with_context(|| format!("the blob {} is damaged", path.display()))
+    }
+
+    /// Checks a blob of any size against its name.
+    ///
+    /// # Errors
+    /// Missing, or its length or digest differ; the message names the file.
+    pub fn check_blob(&self, blob: &Blob) -> Result<()> {
+        let path = self.blob_path(&blob.digest);
+        let mut file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+        let mut sink = DigestWriter::new(io::sink());
+        io::copy(&mut file, &mut sink).with_context(|| format!("reading {}", path.display()))?;
+        let (_, digest, size) = sink.finish();
+        ensure!(
+            size == blob.size,
+            "{} is damaged: it has {size} bytes, expected {}; import or build the image again",
+            path.display(),
+            blob.size
+        );
+        ensure!(
+            digest == blob.digest,
+            "{} is damaged: its digest is {digest}; import or build the image again",
+            path.display()
+        );
+        Ok(())
+    }
+
+    /// Begins a blob whose digest isn't known yet.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn begin_blob(&self) -> Result<BlobWriter> {
+        let blobs = self.blobs();
+        fs::create_dir_all(&blobs).with_context(|| format!("making {}", blobs.display()))?;
+        let file = tempfile::Builder::new()
+            .prefix(".ironstrap-")
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(&blobs)
+            .with_context(|| format!("making a file in {}", blobs.display()))?;
+        Ok(BlobWriter { out: DigestWriter::new(file), blobs })
+    }
+
+    /// Puts a blob from memory.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Blob> {
+        let mut blob = self.begin_blob()?;
+        blob.write_all(bytes).with_context(|| format!("writing to {}", self.blobs().display()))?;
+        Ok(blob.finish()?.0)
+    }
+
+    /// Signs a manifest, puts it, and gives it its name. Everything that it names must be there already.
+    ///
+    /// # Errors
+    /// When the name belongs to another manifest and `replace` isn't set, or the store can't be written.
+    pub fn publish(&self, manifest: &ImageManifest, key: &SiteKey, replace: bool) -> Result<Digest> {
+        let bytes = serde_json::to_vec(manifest).context("writing the manifest")?;
+        let digest = Digest::of(&bytes);
+        match self.find(&manifest.image)? {
+            Some(other) if other != digest && !replace => bail!(
+                "{} is in the store already with other content (manifest {other}); give the new image another version, or use --replace",
+                manifest.image
+            ),
+            _ => {}
+        }
+        let signature = key.sign(Purpose::Image, &bytes);
+        self.put_blob(&bytes)?;
+        files::write_whole(&self.signature_path(&digest), 0o644, signature.as_bytes())?;
+        files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())?;
+        Ok(digest)
+    }
+
+    /// Removes blobs of an import that failed.
+    pub fn forget(&self, blobs: &[Blob]) {
+        for blob in blobs {
+            // best effort: an unnamed blob is useless, not harmful
+            let _ = fs::remove_file(self.blob_path(&blob.digest));
+        }
+    }
+}
+
+fn names_in(dir: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.with_context(|| format!("listing {}", dir.display()))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("listing {}", dir.display()))?;
+        names.extend(entry.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A blob on its way into the store. Dropped without [`finish`](Self::finish), it leaves nothing.
+#[derive(Debug)]
+pub struct BlobWriter {
+    out: DigestWriter<tempfile::NamedTempFile>,
+    blobs: PathBuf,
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl BlobWriter {
+    /// Makes the blob durable under its digest; says whether it is new to the store.
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub fn finish(self) -> Result<(Blob, bool)> {
+        let (file, digest, size) = self.out.finish();
+        let path = self.blobs.join(digest.to_string());
+        let fresh = !path.exists();
+        // also when it is there: the one that is there may be damaged, this one isn't
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))
+            .and_then(|()| file.as_file().sync_all())
+            .with_context(|| format!("writing {}", path.display()))?;
+        file.persist(&path).with_context(|| format!("naming {}", path.display()))?;
+        File::open(&self.blobs)
+            .and_then(|dir| dir.sync_all())
+            .with_context(|| format!("syncing {}", self.blobs.display()))?;
+        Ok((Blob { digest, size }, fresh))
+    }
+}

@@ -1,0 +1,190 @@
+//! What is installed inside an image, found out at import so that a misfit isn't found on the target.
+//!
+//! Promises: an image that passes has a kernel with its modules, and a shim and GRUB at the places from which it boots
+//! with empty NVRAM; a refusal names the file that was looked for.
+
+use std::cmp::Ordering;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::tree::{Kind, ReadTree};
+use crate::spec::image::{ImageSystem, NetworkStack};
+
+/// What firmware starts when it knows nothing of the disk.
+pub const SHIM: &str = "/EFI/BOOT/BOOTX64.EFI";
+/// What shim starts from there.
+pub const GRUB: &str = "/EFI/BOOT/grubx64.efi";
+/// Debian's GRUB for network boot; only PXE needs it.
+pub const NET_GRUB: &str = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
+
+/// Programs that hand-offs ask for.
+const TOOLS: [&str; 9] =
+    ["ansible-pull", "cloud-init", "curl", "git", "python3", "ssh-keygen", "sshd", "sudo", "wget"];
+const PROGRAM_DIRS: [&str; 5] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin"];
+
+/// Looks into an image.
+///
+/// # Errors
+/// No usable kernel, shim, GRUB or os-release; names the file.
+pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
+    let release = os_release(root)?;
+    let field = |name: &str| {
+        let line = release.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
+        line.map(|value| value.trim_matches(['"', '\'']).to_owned())
+    };
+    let os = field("ID").context("/etc/os-release in the image has no ID")?;
+    require_loaders(esp, &os)?;
+    Ok(ImageSystem {
+        os_version: field("VERSION_ID").unwrap_or_default(),
+        os,
+        kernel: newest_kernel(root)?,
+        network: network_stack(root)?,
+        selinux_enforcing: selinux_enforcing(root)?,
+        tools: tools(root)?,
+    })
+}
+
+fn os_release(root: &dyn ReadTree) -> Result<String> {
+    let path = match root.exists("/etc/os-release")? {
+        true => "/etc/os-release",
+        false => "/usr/lib/os-release",
+    };
+    Ok(String::from_utf8_lossy(&root.read(path)?).into_owned())
+}
+
+fn require_loaders(esp: &dyn ReadTree, os: &str) -> Result<()> {
+    require_program(
+        esp,
+        SHIM,
+        "without it the installed disk doesn't boot with empty NVRAM (package shim-signed)",
+    )?;
+    let vendor = format!("/EFI/{os}/grubx64.efi");
+    let grub = if esp.exists(GRUB)? { GRUB } else { &vendor };
+    require_program(
+        esp,
+        grub,
+        &format!("{GRUB} isn't there either; shim has nothing to start (package grub-efi-amd64-signed)"),
+    )
+}
+
+fn require_program(esp: &dyn ReadTree, path: &str, why: &str) -> Result<()> {
+    ensure!(esp.exists(path)?, "the image's ESP has no {path}: {why}");
+    let bytes = esp.read(path)?;
+    ensure!(bytes.starts_with(b"MZ"), "{path} in the image's ESP is not an EFI program");
+    Ok(())
+}
+
+/// Path of the kernel of this release.
+pub fn kernel_path(release: &str) -> String {
+    format!("/boot/vmlinuz-{release}")
+}
+
+/// The newest kernel that can be used: a bootable file and modules of the same release.
+fn newest_kernel(root: &dyn ReadTree) -> Result<String> {
+    let boot = if root.exists("/boot")? { root.list("/boot")? } else { Vec::new() };
+    let mut releases: Vec<_> = boot.iter().filter_map(|entry| entry.name.strip_prefix("vmlinuz-")).collect();
+    releases.sort_by(|a, b| by_version(a, b));
+    let Some(release) = releases.last() else {
+        bail!(
+            "the image has no kernel: /boot/vmlinuz-* was looked for in its root (package linux-image-amd64)"
+        );
+    };
+    let (path, modules) = (kernel_path(release), format!("/lib/modules/{release}/modules.dep"));
+    let kernel = root.read(&path)?;
+    // Documentation/arch/x86/boot.rst: the setup header's magic number
+    ensure!(
+        kernel.starts_with(b"MZ") && kernel.get(0x202..0x206) == Some(b"HdrS"),
+        "{path} in the image is not a kernel that EFI can start"
+    );
+    ensure!(
+        root.exists(&modules)?,
+        "the image has no {modules}: the installer needs the modules of its newest kernel, {release}"
+    );
+    Ok((*release).to_owned())
+}
+
+/// Orders release names: runs of digits by value, all else by bytes.
+fn by_version(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (in_a, in_b) = (digits(a), digits(b));
+        let order = if in_a > 0 && in_b > 0 {
+            let (number_a, rest_a) = a.split_at(in_a);
+            let (number_b, rest_b) = b.split_at(in_b);
+            (a, b) = (rest_a, rest_b);
+            let plain =
+                |number: &'_ [u8]| number.iter().position(|byte| *byte != b'0').unwrap_or(number.len());
+            let (number_a, number_b) = (&number_a[plain(number_a)..], &number_b[plain(number_b)..]);
+            number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
+        } else {
+            match (a.split_first(), b.split_first()) {
+                (Some((first_a, rest_a)), Some((first_b, rest_b))) => {
+                    (a, b) = (rest_a, rest_b);
+                    first_a.cmp(first_b)
+                }
+                (first, second) => return first.is_some().cmp(&second.is_some()),
+            }
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Which service is enabled: a link to it in a `.wants` directory of systemd.
+fn network_stack(root: &dyn ReadTree) -> Result<NetworkStack> {
+    let enabled = wanted_units(root)?;
+    let has = |unit: &str| enabled.iter().any(|name| name == unit);
+    Ok(if has("NetworkManager.service") {
+        NetworkStack::NetworkManager
+    } else if has("systemd-networkd.service") {
+        NetworkStack::Networkd
+    } else if has("networking.service") {
+        NetworkStack::Ifupdown
+    } else {
+        NetworkStack::Unknown
+    })
+}
+
+fn wanted_units(root: &dyn ReadTree) -> Result<Vec<String>> {
+    let mut units = Vec::new();
+    for dir in ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"] {
+        if root.kind(dir)?.is_none() {
+            continue;
+        }
+        for wants in root.list(dir)? {
+            if wants.kind == Kind::Directory && wants.name.ends_with(".wants") {
+                let links = root.list(&format!("{dir}/{}", wants.name))?;
+                units.extend(links.into_iter().map(|link| link.name));
+            }
+        }
+    }
+    Ok(units)
+}
+
+fn selinux_enforcing(root: &dyn ReadTree) -> Result<bool> {
+    const CONFIG: &str = "/etc/selinux/config";
+    if !root.exists(CONFIG)? {
+        return Ok(false);
+    }
+    let config = root.read(CONFIG)?;
+    Ok(String::from_utf8_lossy(&config).lines().any(|line| line.trim() == "SELINUX=enforcing"))
+}
+
+fn tools(root: &dyn ReadTree) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for tool in TOOLS {
+        for dir in PROGRAM_DIRS {
+            if root.exists(&format!("{dir}/{tool}"))? {
+                found.push(tool.to_owned());
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[path = "system_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! A small image that has all that an import asks for, made of synthetic files, for tests of this and other modules.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use super::assemble::{Identity, assemble, image_size};
+use crate::sys::block::{BlockDevice, FileDevice, MemoryDevice};
+use crate::sys::fat::FatFile;
+use crate::trust::SiteKey;
+
+pub(crate) const KERNEL: &str = "6.1.0-9-amd64";
+
+pub(crate) fn key() -> SiteKey {
+    SiteKey::from_random([5; 40])
+}
+
+/// Bytes that EFI would take for a program, the same length and content for a seed.
+pub(crate) fn program(seed: u8, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let mut bytes: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(length)
+    .collect();
+    bytes[..2].copy_from_slice(b"MZ");
+    bytes[0x202..0x206].copy_from_slice(b"HdrS");
+    bytes
+}
+
+/// The files of the root, in a directory.
+pub(crate) fn root_files(root: &std::path::Path) {
+    let put = |path: &str, content: &[u8]| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    put("usr/lib/os-release", b"NAME=x\nID=debian\nVERSION_ID=\"12\"\n");
+    put(&format!("boot/vmlinuz-{KERNEL}"), &program(1, 300_000));
+    put("boot/vmlinuz-6.1.0-8-amd64", &program(2, 1000));
+    put(&format!("lib/modules/{KERNEL}/modules.dep"), b"kernel/fs/ext4/ext4.ko:\n");
+    put("usr/bin/curl", b"");
+    put("usr/sbin/sshd", b"");
+    put("etc/hostname", b"golden\n");
+    let wants = root.join("etc/systemd/system/multi-user.target.wants");
+    std::fs::create_dir_all(&wants).unwrap();
+    let link = |target: &str, at: &std::path::Path| std::os::unix::fs::symlink(target, at).unwrap();
+    link("/lib/systemd/system/systemd-networkd.service", &wants.join("systemd-networkd.service"));
+    link("../usr/lib/os-release", &root.join("etc/os-release"));
+    link(&format!("boot/vmlinuz-{KERNEL}"), &root.join("vmlinuz"));
+}
+
+pub(crate) fn esp_files() -> Vec<FatFile<'static>> {
+    let file = |path: &str, seed| FatFile::new(path, std::io::Cursor::new(program(seed, 5000)));
+    vec![file("EFI/BOOT/BOOTX64.EFI", 3), file("EFI/BOOT/grubx64.efi", 4), file("EFI/debian/grubx64.efi", 4)]
+}
+
+/// The root file system; `None`, said aloud, where mke2fs is missing.
+pub(crate) fn root_device(files: impl FnOnce(&std::path::Path), options: &[&str]) -> Option<FileDevice> {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    files(&root);
+    let image = dir.path().join("root.img");
+    let mut mke2fs = Command::new("mke2fs");
+    mke2fs.args(["-q", "-t", "ext4", "-b", "4096", "-O", "^metadata_csum_seed,^orphan_file"]);
+    mke2fs.args(["-U", &identity().root.to_string(), "-d"]).arg(&root).args(options).arg(&image).arg("16M");
+    let Ok(output) = mke2fs.output() else {
+        eprintln!("skipped: mke2fs (package e2fsprogs) is not installed");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(FileDevice::new(std::fs::File::open(&image).unwrap(), 16 << 20, 512))
+}
+
+pub(crate) fn identity() -> Identity {
+    Identity::of(&"test@1".parse().unwrap())
+}
+
+/// An image on a disk in memory.
+pub(crate) fn image_with(root: &dyn BlockDevice, esp: Vec<FatFile<'_>>) -> MemoryDevice {
+    let device = MemoryDevice::new(vec![0; image_size(root.size()) as usize]);
+    assemble(&device, root, esp, &identity()).unwrap();
+    device
+}
+
+/// The usual image.
+pub(crate) fn image() -> Option<Arc<dyn BlockDevice>> {
+    let root = root_device(root_files, &[])?;
+    Some(Arc::new(image_with(&root, esp_files())))
+}

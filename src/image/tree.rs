@@ -1,0 +1,323 @@
+//! Read-only file trees inside an image: ext4 and FAT, without root and without mounting.
+//!
+//! Promises: nothing is written to the device; a damaged file system is an error with the path in it, never a panic of
+//! ours. File systems are not trusted further than that: whoever installs what was read here compares digests.
+
+use std::fmt;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use ext4_view::{Ext4, Ext4Read, FileType};
+use fatfs::{FatType, FileSystem, FsOptions};
+use uuid::Uuid;
+
+use crate::sys::block::{BlockDevice, Window};
+
+/// No file that is read whole is longer: kernels and initramfs are a tenth of it.
+const LONGEST_FILE: u64 = 1 << 30;
+
+/// What a name stands for, without following it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// Device, socket, pipe.
+    Other,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// What it stands for.
+    pub kind: Kind,
+}
+
+/// A read-only file tree. Paths are absolute inside the tree; a missing leading `/` doesn't matter.
+pub trait ReadTree {
+    /// The bytes of a file, symbolic links followed inside the tree.
+    ///
+    /// # Errors
+    /// Missing, not a file, or the file system is damaged.
+    fn read(&self, path: &str) -> Result<Vec<u8>>;
+
+    /// The names in a directory, sorted, without `.` and `..`; links in the path are followed. Names that aren't UTF-8 are
+    /// left out.
+    ///
+    /// # Errors
+    /// Missing, not a directory, or the file system is damaged.
+    fn list(&self, path: &str) -> Result<Vec<Entry>>;
+
+    /// What a path stands for, the last link not followed; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// When the file system is damaged.
+    fn kind(&self, path: &str) -> Result<Option<Kind>>;
+
+    /// Whether a path leads to something that exists, links followed.
+    ///
+    /// # Errors
+    /// When the file system is damaged.
+    fn exists(&self, path: &str) -> Result<bool>;
+}
+
+/// An ext4 file system in a range of a device.
+#[derive(Clone)]
+pub struct Ext4Tree {
+    filesystem: Ext4,
+}
+
+impl fmt::Debug for Ext4Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ext4Tree").field("uuid", &self.uuid()).finish()
+    }
+}
+
+struct Ext4Range {
+    device: Arc<dyn BlockDevice>,
+    start: u64,
+    length: u64,
+}
+
+impl Ext4Read for Ext4Range {
+    fn read(
+        &mut self,
+        start: u64,
+        buffer: &mut [u8],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
+        let end = start.checked_add(buffer.len() as u64);
+        if end.is_none_or(|end| end > self.length) {
+            return Err(format!("byte {start} is outside the partition of {} bytes", self.length).into());
+        }
+        Ok(self.device.read_at(self.start + start, buffer)?)
+    }
+}
+
+impl Ext4Tree {
+    /// The file system that begins at this byte.
+    ///
+    /// # Errors
+    /// Not ext4, damaged, or with features that can't be read.
+    pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
+        let range = Ext4Range { device, start, length };
+        let filesystem =
+            Ext4::load(Box::new(range)).with_context(|| format!("opening ext4 at byte {start}"))?;
+        Ok(Self { filesystem })
+    }
+
+    /// UUID of the file system.
+    pub fn uuid(&self) -> Uuid {
+        Uuid::from_bytes(*self.filesystem.uuid().as_bytes())
+    }
+}
+
+/// Whether an ext2, ext3 or ext4 superblock stands here.
+///
+/// # Errors
+/// The device's.
+pub fn has_ext_magic(device: &dyn BlockDevice, start: u64) -> std::io::Result<bool> {
+    let mut magic = [0; 2];
+    device.read_at(start + 1024 + 56, &mut magic)?;
+    Ok(magic == [0x53, 0xef])
+}
+
+fn absolute(path: &str) -> String {
+    format!("/{}", path.trim_matches('/'))
+}
+
+fn ext4_kind(kind: FileType) -> Kind {
+    match kind {
+        FileType::Regular => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}
+
+impl ReadTree for Ext4Tree {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let path = absolute(path);
+        let reading = || format!("reading {path} in the image");
+        let length = self.filesystem.metadata(path.as_str()).with_context(reading)?.len();
+        ensure!(
+            length <= LONGEST_FILE,
+            "{path} in the image has {length} bytes, the limit is {LONGEST_FILE}"
+        );
+        self.filesystem.read(path.as_str()).with_context(reading)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<Entry>> {
+        let path = absolute(path);
+        let listing = || format!("listing {path} in the image");
+        let mut entries = Vec::new();
+        for entry in self.filesystem.read_dir(path.as_str()).with_context(listing)? {
+            let entry = entry.with_context(listing)?;
+            let name = entry.file_name();
+            let Ok(name) = name.as_str() else { continue };
+            if name != "." && name != ".." {
+                let kind = ext4_kind(entry.file_type().with_context(listing)?);
+                entries.push(Entry { name: name.to_owned(), kind });
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+        let path = absolute(path);
+        match self.filesystem.symlink_metadata(path.as_str()) {
+            Ok(metadata) => Ok(Some(ext4_kind(metadata.file_type()))),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("looking for {path} in the image")),
+        }
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        let path = absolute(path);
+        match self.filesystem.metadata(path.as_str()) {
+            Ok(_) => Ok(true),
+            Err(error) if is_absence(&error) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("looking for {path} in the image")),
+        }
+    }
+}
+
+fn is_absence(error: &ext4_view::Ext4Error) -> bool {
+    use ext4_view::Ext4Error::{NotADirectory, NotFound, TooManySymlinks};
+    matches!(error, NotFound | NotADirectory | TooManySymlinks)
+}
+
+/// A FAT file system in a range of a device.
+#[derive(Clone)]
+pub struct FatTree {
+    device: Arc<dyn BlockDevice>,
+    start: u64,
+    length: u64,
+}
+
+impl fmt::Debug for FatTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FatTree").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+type Fat<'a> = FileSystem<ReadOnly<Window<'a>>>;
+
+/// fatfs wants a stream it could write to; nothing here lets it.
+struct ReadOnly<S>(S);
+
+impl<S: std::io::Read> std::io::Read for ReadOnly<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<S: std::io::Seek> std::io::Seek for ReadOnly<S> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl<S> std::io::Write for ReadOnly<S> {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl FatTree {
+    /// The file system that begins at this byte.
+    ///
+    /// # Errors
+    /// Not FAT, or damaged.
+    pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
+        let tree = Self { device, start, length };
+        tree.filesystem()?;
+        Ok(tree)
+    }
+
+    /// Whether it is FAT32, as an ESP should be.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn is_fat32(&self) -> Result<bool> {
+        Ok(self.filesystem()?.fat_type() == FatType::Fat32)
+    }
+
+    fn filesystem(&self) -> Result<Fat<'_>> {
+        let window = ReadOnly(Window::new(&*self.device, self.start, self.length));
+        FileSystem::new(window, FsOptions::new())
+            .with_context(|| format!("opening FAT at byte {}", self.start))
+    }
+
+    fn find(&self, path: &str) -> Result<Option<Kind>> {
+        let path = path.trim_matches('/');
+        let Some((parent, name)) = path.rsplit_once('/').or((!path.is_empty()).then_some(("", path))) else {
+            return Ok(Some(Kind::Directory));
+        };
+        if self.find(parent)? != Some(Kind::Directory) {
+            return Ok(None);
+        }
+        let entries = self.list(parent)?;
+        Ok(entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)).map(|entry| entry.kind))
+    }
+}
+
+impl ReadTree for FatTree {
+    fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let path = path.trim_matches('/');
+        let reading = || format!("reading {path} in the ESP");
+        let filesystem = self.filesystem()?;
+        let mut file = filesystem.root_dir().open_file(path).with_context(reading)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(reading)?;
+        Ok(bytes)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<Entry>> {
+        let path = path.trim_matches('/');
+        let listing = || format!("listing {path} in the ESP");
+        let filesystem = self.filesystem()?;
+        let root = filesystem.root_dir();
+        let dir = if path.is_empty() { root } else { root.open_dir(path).with_context(listing)? };
+        let mut entries = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry.with_context(listing)?;
+            let name = entry.file_name();
+            if name != "." && name != ".." {
+                let kind = if entry.is_dir() { Kind::Directory } else { Kind::File };
+                entries.push(Entry { name, kind });
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+        self.find(path)
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.find(path)?.is_some())
+    }
+}
+
+/// A file that must be there: the error says which was looked for.
+///
+/// # Errors
+/// When it isn't there.
+pub fn require(tree: &dyn ReadTree, place: &str, path: &str, why: &str) -> Result<()> {
+    match tree.exists(path)? {
+        true => Ok(()),
+        false => Err(anyhow!("the image has no {path} in its {place}: {why}")),
+    }
+}
