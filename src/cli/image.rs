@@ -64,15 +64,16 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             let key = keys::secret(paths)?;
             let device = import::open_raw(file)?;
             let mut bar = Bytes::default();
-            let imported = import::import(&store, &device, image, &key, *replace, &mut |step, done, total| {
-                show(&mut bar, step, done, total);
-            });
+            let imported =
+                import::import(&store, &device, image, &key, *replace, &mut |step, done, total| {
+                    show(&mut bar, step, done, total);
+                });
             drop(bar);
             let imported = imported.with_context(|| format!("importing {}", file.display()))?;
             report_import(&imported, json)
         }
         Command::List => list(&store, json),
-        Command::Inspect { image } => inspect(&find(&store, image, paths)?, json),
+        Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),
         Command::Verify { images } => verify(&store, images, paths),
     }
 }
@@ -187,9 +188,15 @@ fn verify(store: &Store, images: &[ImageRef], paths: &SitePaths) -> Result<()> {
     for image in &images {
         let manifest = find(store, image, paths)?;
         // a pack may hold chunks that this image doesn't use; a stick carries them too
-        manifest.packs.iter().try_for_each(|pack| store.check_blob(pack)).with_context(|| format!("verifying {image}"))?;
+        manifest
+            .packs
+            .iter()
+            .try_for_each(|pack| store.check_blob(pack))
+            .with_context(|| format!("verifying {image}"))?;
         let mut bar = Bytes::default();
-        import::verify(&StoredImage::open(store, &manifest)?, &mut |done, total| bar.show("verifying", done, total))?;
+        import::verify(&StoredImage::open(store, &manifest)?, &mut |done, total| {
+            bar.show("verifying", done, total)
+        })?;
         drop(bar);
         output::print(&format!("{image} is whole\n"))?;
     }

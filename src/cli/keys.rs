@@ -31,8 +31,7 @@ pub fn secret(paths: &SitePaths) -> Result<SiteKey> {
 /// When it can't be read.
 pub fn public(paths: &SitePaths) -> Result<SitePublicKey> {
     let path = paths.public_key();
-    let text = files::read_text(&path, MAX_KEY).with_context(|| {
-        format!("is {} a site? it has no ironstrap.pub", paths.root().display())
-    })?;
+    let text = files::read_text(&path, MAX_KEY)
+        .with_context(|| format!("is {} a site? it has no ironstrap.pub", paths.root().display()))?;
     SitePublicKey::from_text(&text).with_context(|| format!("reading {}", path.display()))
 }

@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod image;
+mod keys;
+mod lock;
 mod output;
 mod paths;
+mod progress;
 mod serve;
 mod status;
 
@@ -27,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Image(image::Args),
+    Lock(lock::Args),
     Serve(serve::Args),
     Status(status::Args),
 }
@@ -46,6 +52,8 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let paths = paths::SitePaths::new(&cli.site);
     match &cli.command {
+        Command::Image(args) => image::run(args, cli.json, &paths),
+        Command::Lock(args) => lock::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
     }

@@ -16,7 +16,9 @@ impl Bytes {
             _ => {
                 let bar = ProgressBar::new(total).with_message(step);
                 // a template that doesn't parse leaves the default style
-                if let Ok(style) = ProgressStyle::with_template("{msg:>12} {wide_bar} {bytes}/{total_bytes} {eta}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{msg:>12} {wide_bar} {bytes}/{total_bytes} {eta}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_position(done);
