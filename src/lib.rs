@@ -40,6 +40,7 @@
 //! - The same input gives the same bytes.
 
 pub mod agent;
+pub mod answers;
 pub mod boot;
 pub mod bundle;
 pub mod cli;

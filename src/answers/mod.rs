@@ -1,0 +1,191 @@
+//! Answer files: what the distributions' own installers read instead of asking.
+//!
+//! A host becomes a [`view::View`], a strict template in `templates/` (or the site's override) makes the text, and an
+//! in-process model of the target's grammar reads it back. What a format can't say about a host is refused, all of it at
+//! once, with field and way out. Adding a format is one module, one template and one line in [`Format::ALL`]. Pure: templates
+//! and the hand-off's files come in as data.
+//!
+//! These files install the distribution's packages, not a golden image, and no order guards them: the disk is chosen by the
+//! same selector on the target, and unless the host allows foreign data a disk that isn't blank is refused, which also
+//! keeps a second boot of the installer from installing again.
+
+mod grammar;
+mod kickstart;
+mod preseed;
+mod template;
+mod view;
+
+use anyhow::{Context, Result, bail};
+use minijinja::value::{Serde, Value};
+
+use crate::failure::{Blame, BlameExt};
+use crate::host::{Host, Installer, Site};
+use crate::spec::system::SystemFile;
+
+use template::Escape;
+pub use template::Template;
+use view::{Misfits, View};
+
+/// An answer file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Red Hat Enterprise Linux 9 and its rebuilds.
+    Kickstart,
+    /// Debian 12.
+    Preseed,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Kickstart, Self::Preseed];
+
+    /// Its name: on the command line, and of its template.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kickstart => "kickstart",
+            Self::Preseed => "preseed",
+        }
+    }
+
+    /// The one that an installer reads; our own agent needs none.
+    pub fn of(installer: Installer) -> Option<Self> {
+        match installer {
+            Installer::Native => None,
+            Installer::Anaconda => Some(Self::Kickstart),
+            Installer::DebianInstaller => Some(Self::Preseed),
+        }
+    }
+
+    fn escape(self) -> Escape {
+        match self {
+            Self::Kickstart => Escape::Word,
+            Self::Preseed => Escape::RestOfLine,
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        let found = Self::ALL.iter().find(|format| format.name() == text);
+        found.copied().ok_or_else(|| format!("`{text}` is not a format; known are {}", known()))
+    }
+}
+
+/// What the hand-off puts on the installed system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seed {
+    /// Files to write.
+    pub files: Vec<SystemFile>,
+    /// Units to enable.
+    pub units: Vec<String>,
+}
+
+/// The templates in use: built in, or the site's.
+#[derive(Debug, Clone)]
+pub struct Templates(Vec<Template>);
+
+/// File names of the templates in `templates/`, with the text that is used where a site has none.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("kickstart.j2", include_str!("../../templates/kickstart.j2")),
+    ("preseed.j2", include_str!("../../templates/preseed.j2")),
+    ("disk.sh.j2", include_str!("../../templates/disk.sh.j2")),
+    ("setup.sh.j2", include_str!("../../templates/setup.sh.j2")),
+];
+
+impl Templates {
+    /// Names under which a site can put its own.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The built-in ones, each replaced where `site` gives a text for its name.
+    ///
+    /// # Errors
+    /// What `site` returned.
+    pub fn new(mut site: impl FnMut(&str) -> Result<Option<String>>) -> Result<Self> {
+        let templates = BUILT_IN.iter().map(|(name, text)| {
+            Ok(match site(name)? {
+                Some(text) => Template { name: format!("templates/{name}"), text },
+                None => Template { name: format!("templates/{name} (built in)"), text: (*text).to_owned() },
+            })
+        });
+        Ok(Self(templates.collect::<Result<_>>()?))
+    }
+
+    fn get(&self, name: &str) -> Result<&Template> {
+        let place = BUILT_IN.iter().position(|(known, _)| *known == name);
+        place
+            .and_then(|place| self.0.get(place))
+            .with_context(|| format!("no template {name}"))
+            .blame(Blame::Bug)
+    }
+}
+
+/// An answer file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// Its text. It holds password hashes: write it with mode 0600.
+    pub text: String,
+    /// Arguments for the installer's kernel; the place of this file stands as `URL`.
+    pub kernel_args: Vec<String>,
+}
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answers").field("kernel_args", &self.kernel_args).finish_non_exhaustive()
+    }
+}
+
+/// Renders a host's answers in a format and reads the result back.
+///
+/// # Errors
+/// All misfits of the host, a line each; a template that fails; a result that the target couldn't read.
+pub fn render(
+    format: Format,
+    site: &Site,
+    host: &Host,
+    seed: &Seed,
+    templates: &Templates,
+) -> Result<Answers> {
+    let mut misfits = Misfits::of(host, format.name());
+    let mut view = view::view(site, host, seed, &mut misfits);
+    let kernel_args = match format {
+        Format::Kickstart => kickstart::prepare(&mut view),
+        Format::Preseed => preseed::prepare(host, &mut view, &mut misfits),
+    };
+    let misfits = misfits.into_inner();
+    if !misfits.is_empty() {
+        bail!("{}", misfits.join("\n"));
+    }
+    let text =
+        fill(format, &view, &kernel_args, templates).with_context(|| format!("rendering {}", host.name))?;
+    let found = match format {
+        Format::Kickstart => grammar::kickstart(&text),
+        Format::Preseed => grammar::preseed(&text),
+    };
+    if !found.is_empty() {
+        let name = &templates.get(&format!("{}.j2", format.name()))?.name;
+        bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
+    }
+    Ok(Answers { text, kernel_args })
+}
+
+fn fill(format: Format, view: &View, kernel_args: &[String], templates: &Templates) -> Result<String> {
+    let base = Value::from(Serde(view));
+    let script = |name: &str| template::render(templates.get(name)?, Escape::Word, base.clone());
+    let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
+    let parts = match format {
+        Format::Kickstart => kickstart::parts(&disk, &setup),
+        Format::Preseed => preseed::parts(&disk, &setup),
+    };
+    let line = kernel_args.join(" ");
+    let line = minijinja::context! { kernel_line => Value::from_safe_string(line) };
+    let context = minijinja::value::merge_maps([line, parts, base]);
+    template::render(templates.get(&format!("{}.j2", format.name()))?, format.escape(), context)
+}
+
+#[cfg(test)]
+mod tests;

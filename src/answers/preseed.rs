@@ -1,0 +1,67 @@
+//! Preseed for Debian 12's installer.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use minijinja::{Value, context};
+
+use super::view::{Misfits, View};
+use crate::host::Host;
+use crate::spec::system::Ipv4;
+
+/// Notes what d-i can't do, and returns the kernel arguments: the network must be told there, since the file comes by it.
+pub fn prepare(host: &Host, view: &mut View, misfits: &mut Misfits) -> Vec<String> {
+    view.script_accounts = true;
+    let network = &host.network;
+    if network.interfaces.len() > 1 {
+        misfits.add(
+            "network.interfaces",
+            "configures one interface only: leave the others to the hand-off, or use `installer: native`",
+        );
+    }
+    let dynamic = network.interfaces.first().is_none_or(|first| first.ipv4 == Ipv4::Dhcp);
+    if dynamic && !network.dns.is_empty() {
+        misfits.add(
+            "network.dns",
+            "takes name servers from DHCP only, unless the address is fixed: leave them out",
+        );
+    }
+    let domain = host.name.domain();
+    if network.search.iter().any(|search| Some(search.as_str()) != domain) {
+        misfits.add(
+            "network.search",
+            "knows one search domain, the host's own: leave it out, or use the hand-off",
+        );
+    }
+    for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
+        misfits.add("users.groups", format_args!("would make a new group `{group}`: Debian's is `sudo`"));
+    }
+    kernel_args(view)
+}
+
+fn kernel_args(view: &View) -> Vec<String> {
+    let mut args: Vec<String> =
+        ["auto=true", "priority=critical", "url=URL", "interface=auto"].map(str::to_owned).to_vec();
+    args.push(format!("hostname={}", view.host.short));
+    // without a value d-i would take DHCP's domain
+    args.push(format!("domain={}", view.host.domain));
+    let Some(interface) = view.network.interfaces.first() else { return args };
+    args.push(format!("BOOTIF={}", interface.bootif));
+    if let Some(fixed) = &interface.ipv4 {
+        args.push("netcfg/disable_autoconfig=true".to_owned());
+        args.push(format!("netcfg/get_ipaddress={}", fixed.address));
+        args.push(format!("netcfg/get_netmask={}", fixed.netmask));
+        args.push(format!("netcfg/get_gateway={}", fixed.gateway.as_deref().unwrap_or("none")));
+        // d-i splits a boot value at blanks, so that a second server doesn't arrive
+        args.push(format!("netcfg/get_nameservers={}", view.network.dns.first().map_or("", String::as_str)));
+        args.push("netcfg/confirm_static=true".to_owned());
+    }
+    args
+}
+
+/// The disk script becomes one logical line; the set-up script travels in base64, which has nothing to escape.
+pub fn parts(disk: &str, setup: &str) -> Value {
+    let lines: Vec<_> = disk.lines().filter(|line| !line.trim().is_empty()).collect();
+    context! {
+        disk_script => Value::from_safe_string(lines.join(" \\\n  ") + " \\"),
+        setup_base64 => BASE64.encode(setup),
+    }
+}

@@ -1,0 +1,340 @@
+//! What a template may see. These types and nothing else; each text in them was checked or is checked here.
+//!
+//! Building a view finds all that a format can't say about a host, so that the operator hears of everything at once.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde::Serialize;
+
+use super::Seed;
+use crate::host::{Handoff, Host, Site};
+use crate::spec::order::WipePolicy;
+use crate::spec::system::{Ipv4, RootAccount, Sudo, User};
+use crate::value::{DiskSelector, SshPublicKey};
+
+/// A host as templates see it.
+#[derive(Serialize)]
+pub struct View {
+    /// Version of this ironstrap.
+    pub ironstrap: &'static str,
+    /// Name of the site.
+    pub site: String,
+    /// The host's names.
+    pub host: Name,
+    /// Where the distribution is.
+    pub mirror: Mirror,
+    /// Language, keyboard, time zone.
+    pub locale: LocaleView,
+    /// Its network.
+    pub network: Network,
+    /// The disk.
+    pub disk: Disk,
+    /// Root.
+    pub root: Account,
+    /// Accounts.
+    pub users: Vec<Account>,
+    /// Packages, with those that accounts and hand-off need.
+    pub packages: Vec<String>,
+    /// Arguments of the installed kernel.
+    pub kernel_args: Vec<String>,
+    /// Files of the hand-off.
+    pub files: Vec<File>,
+    /// Units of the hand-off to enable.
+    pub units: Vec<String>,
+    /// Whether the set-up script makes the accounts, because the format's own way could stop to ask.
+    pub script_accounts: bool,
+}
+
+/// `web01.example.com`, `web01`, `example.com` or empty.
+#[derive(Serialize)]
+pub struct Name {
+    pub name: String,
+    pub short: String,
+    pub domain: String,
+}
+
+/// An address whole and in parts.
+#[derive(Serialize)]
+pub struct Mirror {
+    pub url: String,
+    pub scheme: String,
+    /// With the port where one is given.
+    pub host: String,
+    pub path: String,
+}
+
+/// As in the profile.
+#[derive(Serialize)]
+pub struct LocaleView {
+    pub lang: String,
+    pub keyboard: String,
+    pub timezone: String,
+}
+
+/// Interfaces by hardware address; none means DHCP wherever there is a link.
+#[derive(Serialize)]
+pub struct Network {
+    pub interfaces: Vec<Interface>,
+    pub dns: Vec<String>,
+    pub search: Vec<String>,
+}
+
+/// One interface.
+#[derive(Serialize)]
+pub struct Interface {
+    pub mac: String,
+    /// `01-` and the address with dashes, as `BOOTIF` wants it.
+    pub bootif: String,
+    /// Absent with DHCP.
+    pub ipv4: Option<Static>,
+}
+
+/// A fixed address.
+#[derive(Serialize)]
+pub struct Static {
+    pub address: String,
+    pub prefix: u8,
+    pub netmask: String,
+    pub gateway: Option<String>,
+}
+
+/// What the disk must be; texts in lower case, world-wide names without prefix.
+#[derive(Serialize)]
+pub struct Disk {
+    pub serial: Option<String>,
+    pub wwn: Option<String>,
+    pub min_size: Option<u64>,
+    pub max_size: Option<u64>,
+    /// Whether it may hold data that nobody claimed.
+    pub foreign: bool,
+}
+
+/// One account; the password is a hash or absent, and then locked.
+#[derive(Serialize)]
+pub struct Account {
+    pub name: String,
+    pub uid: Option<u32>,
+    pub password: Option<String>,
+    pub groups: Vec<String>,
+    pub ssh_keys: Vec<String>,
+    /// `no`, `password` or `nopasswd`.
+    pub sudo: Sudo,
+    pub shell: String,
+    pub home: String,
+}
+
+/// One file, its content in base64, which every grammar carries.
+#[derive(Serialize)]
+pub struct File {
+    pub path: String,
+    pub directory: String,
+    /// Octal.
+    pub mode: String,
+    pub base64: String,
+}
+
+/// One thing that a format can't say, for people: field, reason and the way out.
+pub type Misfit = String;
+
+/// Collects what doesn't fit.
+pub struct Misfits {
+    host: String,
+    format: &'static str,
+    found: Vec<Misfit>,
+}
+
+impl Misfits {
+    /// Nothing yet.
+    pub fn of(host: &Host, format: &'static str) -> Self {
+        Self { host: host.name.to_string(), format, found: Vec::new() }
+    }
+
+    /// Notes one.
+    pub fn add(&mut self, field: &str, reason: impl std::fmt::Display) {
+        self.found.push(format!("{}: {field}: {} {reason}", self.host, self.format));
+    }
+
+    /// All of them.
+    pub fn into_inner(self) -> Vec<Misfit> {
+        self.found
+    }
+}
+
+/// The view of a host; what doesn't fit any installer is noted.
+pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> View {
+    check_words(host, misfits);
+    View {
+        ironstrap: env!("CARGO_PKG_VERSION"),
+        site: site.name.clone(),
+        host: Name {
+            name: host.name.to_string(),
+            short: host.name.short().to_owned(),
+            domain: host.name.domain().unwrap_or_default().to_owned(),
+        },
+        mirror: mirror(host, misfits),
+        locale: LocaleView {
+            lang: host.locale.lang.clone(),
+            keyboard: host.locale.keyboard.clone(),
+            timezone: host.locale.timezone.clone(),
+        },
+        network: network(host),
+        disk: disk(&host.target, host.wipe, misfits),
+        root: root(&host.root),
+        users: host.users.iter().map(user).collect(),
+        packages: packages(host),
+        kernel_args: host.kernel_args.iter().map(ToString::to_string).collect(),
+        files: seed.files.iter().filter_map(|file| seed_file(file, misfits)).collect(),
+        units: seed.units.clone(),
+        script_accounts: false,
+    }
+}
+
+/// Texts that no type has checked and that stand in the grammar without quotes.
+fn check_words(host: &Host, misfits: &mut Misfits) {
+    let locale = &host.locale;
+    let fields = [
+        ("locale.lang", &locale.lang, "_.@-"),
+        ("locale.keyboard", &locale.keyboard, "_-"),
+        ("locale.timezone", &locale.timezone, "_+-/"),
+    ];
+    let packages = host.packages.iter().map(|package| ("packages", package, "@^+._-"));
+    let shells = host.users.iter().map(|user| ("users.shell", &user.shell, "/._-"));
+    for (field, text, extra) in fields.into_iter().chain(packages).chain(shells) {
+        let legal = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
+        if text.is_empty() || !text.chars().all(legal) || text.starts_with('-') {
+            let shown = text.escape_debug();
+            misfits.add(field, format_args!("can't carry `{shown}` (letters, digits and `{extra}`)"));
+        }
+    }
+}
+
+fn mirror(host: &Host, misfits: &mut Misfits) -> Mirror {
+    let Some(url) = &host.mirror else {
+        misfits.add("mirror", "needs to know where the distribution is: set `mirror: http://…`");
+        return Mirror {
+            url: String::new(),
+            scheme: String::new(),
+            host: String::new(),
+            path: String::new(),
+        };
+    };
+    let url = url.to_string();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    Mirror {
+        url: url.clone(),
+        scheme: scheme.to_owned(),
+        host: authority.to_owned(),
+        path: format!("/{path}"),
+    }
+}
+
+fn network(host: &Host) -> Network {
+    let interface = |interface: &crate::spec::system::Interface| Interface {
+        mac: interface.mac.to_string(),
+        bootif: format!("01-{}", interface.mac.dashed()),
+        ipv4: match &interface.ipv4 {
+            Ipv4::Dhcp => None,
+            Ipv4::Static { address, gateway } => Some(Static {
+                address: address.addr().to_string(),
+                prefix: address.prefix_len(),
+                netmask: address.netmask().to_string(),
+                gateway: gateway.map(|gateway| gateway.to_string()),
+            }),
+        },
+    };
+    Network {
+        interfaces: host.network.interfaces.iter().map(interface).collect(),
+        dns: host.network.dns.iter().map(ToString::to_string).collect(),
+        search: host.network.search.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn disk(target: &DiskSelector, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
+    if target.model().is_some() {
+        misfits.add(
+            "storage.target.model",
+            "finds a disk by serial or wwn, not by a model pattern: leave it out",
+        );
+    }
+    if target.serial().is_none() && target.wwn().is_none() {
+        misfits.add("storage.target", "needs the disk's serial or wwn, so that no other disk can match");
+    }
+    let bare = |wwn: &str| {
+        let wwn = wwn.to_ascii_lowercase();
+        let wwn = wwn.strip_prefix("wwn-").unwrap_or(&wwn);
+        ["0x", "naa.", "eui."].iter().find_map(|prefix| wwn.strip_prefix(prefix)).unwrap_or(wwn).to_owned()
+    };
+    Disk {
+        serial: target.serial().map(str::to_ascii_lowercase),
+        wwn: target.wwn().map(bare),
+        min_size: target.min_size().map(|size| size.as_bytes()),
+        max_size: target.max_size().map(|size| size.as_bytes()),
+        foreign: wipe == WipePolicy::Foreign,
+    }
+}
+
+fn keys(keys: &[SshPublicKey]) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
+}
+
+fn root(root: &RootAccount) -> Account {
+    Account {
+        name: "root".to_owned(),
+        uid: Some(0),
+        password: root.password.as_ref().map(|hash| hash.expose().to_owned()),
+        groups: Vec::new(),
+        ssh_keys: keys(&root.ssh_keys),
+        sudo: Sudo::No,
+        shell: "/bin/bash".to_owned(),
+        home: "/root".to_owned(),
+    }
+}
+
+fn user(user: &User) -> Account {
+    Account {
+        name: user.name.to_string(),
+        uid: user.uid,
+        password: user.password.as_ref().map(|hash| hash.expose().to_owned()),
+        groups: user.groups.iter().map(ToString::to_string).collect(),
+        ssh_keys: keys(&user.ssh_keys),
+        sudo: user.sudo,
+        shell: user.shell.clone(),
+        home: format!("/home/{}", user.name),
+    }
+}
+
+/// What the host asks for, and what its accounts and hand-off can't do without; the same names in both distributions.
+fn packages(host: &Host) -> Vec<String> {
+    let mut packages = host.packages.clone();
+    let mut need = |package: &str| {
+        if !packages.iter().any(|have| have == package) {
+            packages.push(package.to_owned());
+        }
+    };
+    if !host.root.ssh_keys.is_empty() || host.users.iter().any(|user| !user.ssh_keys.is_empty()) {
+        need("openssh-server");
+    }
+    if host.users.iter().any(|user| user.sudo != Sudo::No) {
+        need("sudo");
+    }
+    match &host.handoff {
+        Handoff::CloudInit { .. } => need("cloud-init"),
+        Handoff::AnsiblePull { .. } => ["ansible-core", "git"].into_iter().for_each(need),
+        Handoff::None | Handoff::Script { .. } => {}
+    }
+    packages
+}
+
+fn seed_file(file: &crate::spec::system::SystemFile, misfits: &mut Misfits) -> Option<File> {
+    let Some((directory, _)) = file.path.rsplit_once('/').filter(|_| file.path.starts_with('/')) else {
+        misfits
+            .add("handoff", format_args!("can't write `{}`: not an absolute path", file.path.escape_debug()));
+        return None;
+    };
+    Some(File {
+        path: file.path.clone(),
+        directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
+        mode: format!("{:04o}", file.mode),
+        base64: BASE64.encode(&file.content),
+    })
+}
