@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 mod commit;
 pub mod console;
+#[cfg(test)]
+mod crash_tests;
 pub mod dhcp;
 pub mod disks;
 mod extents;

@@ -1,0 +1,246 @@
+//! Power cuts: every state that a disk can be left in is as before, or doesn't boot, or is complete.
+//!
+//! An install is recorded write by write. A state is made by cutting the record somewhere: what was flushed is there, and
+//! of each later write any set of its sectors or pages is. Then a firmware looks at it. The same judge finds half-written
+//! systems that boot when the commit is moved before the blocks, so the test can fail.
+
+use std::ops::Range;
+
+use uuid::Uuid;
+
+use super::fixture::{self, Marker, World, random};
+use super::install::{Install, install, install_commit_first};
+use super::source::MemorySource;
+use crate::spec::Code;
+use crate::spec::claim::{self, Claim};
+use crate::sys::block::{MemoryDevice, Operation};
+use crate::sys::gpt::{Entry, Table};
+
+const DISK_SIZE: u64 = (4 << 20) + 512;
+const STATES: usize = 2400;
+const RETRIES: usize = 200;
+
+/// How an install is run.
+type Run = fn(&World, &MemorySource, &MemoryDevice);
+
+fn promised(world: &World, source: &MemorySource, device: &MemoryDevice) {
+    with(world, source, device, |install_, marker| drop(install(install_, marker, &mut |_| ()).unwrap()));
+}
+
+fn commit_first(world: &World, source: &MemorySource, device: &MemoryDevice) {
+    with(world, source, device, |install, marker| drop(install_commit_first(install, marker).unwrap()));
+}
+
+fn with(
+    world: &World,
+    source: &MemorySource,
+    device: &MemoryDevice,
+    run: impl FnOnce(&Install<'_>, &mut Marker<'_>),
+) {
+    let plan = &fixture::plan_for(world, &device.content()).unwrap();
+    let World { order, manifest, index, .. } = world;
+    let disk_guid = Uuid::from_u128(0xd15c);
+    run(&Install { device, plan, order, manifest, index, source, disk_guid }, &mut Marker(device));
+}
+
+/// A disk as it was before, with another system on it that boots.
+fn old_system() -> Vec<u8> {
+    let mut disk = vec![0x5a; DISK_SIZE as usize];
+    let mut table = Table::new(Uuid::from_u128(0x01d));
+    let whole = (1 << 20, (3 << 20) - 65536);
+    let entry = Entry::new(crate::sys::gpt::LINUX_DATA, Uuid::from_u128(0x01d1), whole.0, whole.1, "old");
+    table.entries.insert(1, entry);
+    let bytes = table.build(DISK_SIZE).unwrap();
+    disk[..bytes.primary.len()].copy_from_slice(&bytes.primary);
+    disk[bytes.backup_offset as usize..].copy_from_slice(&bytes.backup);
+    disk
+}
+
+/// What firmware would boot: the partitions of the first table that holds, behind a protective MBR.
+fn boots(disk: &[u8]) -> Option<Vec<Range<usize>>> {
+    let protective = (0..4).any(|slot| disk[446 + slot * 16 + 4] == 0xee);
+    if disk[510..512] != [0x55, 0xaa] || !protective {
+        return None;
+    }
+    let last = disk.len() / 512 - 1;
+    table_at(disk, 1).or_else(|| table_at(disk, last))
+}
+
+/// The table whose header stands in this block, if both of its checksums hold.
+fn table_at(disk: &[u8], block: usize) -> Option<Vec<Range<usize>>> {
+    let header = disk.get(block * 512..block * 512 + 92)?;
+    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    let u64_at =
+        |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i])) as usize;
+    let mut summed = header.to_vec();
+    summed[16..20].fill(0);
+    if &header[..8] != b"EFI PART" || u32_at(16) != crc32fast::hash(&summed) || u64_at(header, 24) != block {
+        return None;
+    }
+    let start = u64_at(header, 72) * 512;
+    let entries = disk.get(start..start + (u32_at(80) * u32_at(84)) as usize)?;
+    if u32_at(88) != crc32fast::hash(entries) {
+        return None;
+    }
+    let used = entries.chunks(u32_at(84) as usize).filter(|entry| entry[..16] != [0; 16]);
+    Some(used.map(|entry| u64_at(entry, 32) * 512..(u64_at(entry, 40) + 1) * 512).collect())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Firmware boots nothing.
+    Closed,
+    /// Firmware boots what was there before, and all of it is.
+    Before,
+    /// Firmware boots the new system, and all of it is there.
+    Complete,
+    /// Firmware boots something of which a part is missing.
+    Half,
+}
+
+fn judge(state: &[u8], before: &[u8], complete: &[u8]) -> Verdict {
+    let Some(partitions) = boots(state) else { return Verdict::Closed };
+    let same = |other: &[u8]| {
+        boots(other).as_ref() == Some(&partitions)
+            && partitions.iter().all(|range| state[range.clone()] == other[range.clone()])
+    };
+    match (same(complete), same(before)) {
+        (true, _) => Verdict::Complete,
+        (false, true) => Verdict::Before,
+        (false, false) => Verdict::Half,
+    }
+}
+
+/// The disk after a cut before operation number `cut`: writes since the last flush survive page by page, by chance.
+fn state_at(before: &[u8], operations: &[Operation], cut: usize, seed: &mut u64) -> Vec<u8> {
+    let durable = operations[..cut].iter().rposition(|op| *op == Operation::Flush).unwrap_or(0);
+    let page = if random(seed).is_multiple_of(2) { 512 } else { 4096 };
+    let mut state = before.to_vec();
+    for (number, operation) in operations[..cut].iter().enumerate() {
+        let Operation::Write { offset, bytes } = operation else { continue };
+        let mut at = *offset as usize;
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            let (piece, rest) = left.split_at(left.len().min(page - at % page));
+            if number < durable || random(seed).is_multiple_of(2) {
+                state[at..at + piece.len()].copy_from_slice(piece);
+            }
+            at += piece.len();
+            left = rest;
+        }
+    }
+    state
+}
+
+/// A place to cut: half of them anywhere, half among the writes that decide, at both ends of the record.
+fn pick_cut(count: usize, seed: &mut u64) -> usize {
+    let any = random(seed) as usize;
+    match random(seed) % 4 {
+        0 => any % 12.min(count),
+        1 => count - any % 9.min(count),
+        _ => any % (count + 1),
+    }
+}
+
+struct Found {
+    states: Vec<(Vec<u8>, Verdict)>,
+    closed: usize,
+    before: usize,
+    complete: usize,
+    half: usize,
+}
+
+fn explore(run: Run, before: &[u8], keep: usize, seed: u64) -> Found {
+    let world = fixture::world();
+    let device = MemoryDevice::new(before.to_vec());
+    run(&world, &world.source, &device);
+    let (operations, complete) = (device.operations(), device.content());
+    assert_eq!(judge(&complete, before, &complete), Verdict::Complete);
+    let seed = &mut { seed };
+    let mut found = Found { states: Vec::new(), closed: 0, before: 0, complete: 0, half: 0 };
+    for number in 0..STATES {
+        let cut = pick_cut(operations.len(), seed);
+        let state = state_at(before, &operations, cut, seed);
+        let verdict = judge(&state, before, &complete);
+        match verdict {
+            Verdict::Closed => found.closed += 1,
+            Verdict::Before => found.before += 1,
+            Verdict::Complete => found.complete += 1,
+            Verdict::Half => found.half += 1,
+        }
+        if number % (STATES / keep.max(1)) == 0 && found.states.len() < keep {
+            found.states.push((state, verdict));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_power_cut_leaves_a_blank_disk_half_bootable() {
+    let found = explore(promised, &vec![0; DISK_SIZE as usize], 0, 1);
+    assert_eq!((found.half, found.before), (0, 0));
+    assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
+}
+
+#[test]
+fn no_power_cut_leaves_a_used_disk_half_bootable() {
+    let found = explore(promised, &old_system(), 0, 2);
+    assert_eq!(found.half, 0);
+    assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
+    assert!(found.before > 20, "{}", found.before);
+}
+
+#[test]
+fn with_the_commit_moved_first_half_bootable_states_are_found() {
+    for before in [vec![0; DISK_SIZE as usize], old_system()] {
+        let found = explore(commit_first, &before, 0, 3);
+        assert!(found.half > 500, "{}", found.half);
+    }
+}
+
+#[test]
+fn after_any_power_cut_the_same_order_ends_complete() {
+    for (before, seed) in [(vec![0; DISK_SIZE as usize], 4), (old_system(), 5)] {
+        let world = fixture::world();
+        let clean = MemoryDevice::new(before.clone());
+        promised(&world, &world.source, &clean);
+        let complete = clean.content();
+        let found = explore(promised, &before, RETRIES / 2, seed);
+        assert_eq!(found.states.len(), RETRIES / 2);
+        for (state, verdict) in found.states {
+            retry(&world, state, verdict, &complete);
+        }
+    }
+}
+
+/// A complete disk is done and left alone; any other is installed again, as another attempt where the claim was durable.
+fn retry(world: &World, state: Vec<u8>, verdict: Verdict, complete: &[u8]) {
+    let claim = |disk: &[u8]| Claim::from_record(&disk[claim::OFFSET as usize..]);
+    let attempt = claim(&state).map_or(1, |claim| claim.attempts + 1);
+    if verdict == Verdict::Complete {
+        let mut facts = fixture::facts(DISK_SIZE);
+        facts.disks[0].done = vec![world.order.id.clone()];
+        let refusal = super::plan::plan(&world.order, &world.manifest, world.order.not_before, &facts);
+        assert_eq!(refusal.unwrap_err().code, Code::OrderDone);
+        return;
+    }
+    let device = MemoryDevice::new(state);
+    promised(world, &world.source, &device);
+    let disk = device.content();
+    assert_eq!(judge(&disk, &[0; 1024], complete), Verdict::Complete);
+    assert_eq!(claim(&disk).unwrap().attempts, attempt);
+}
+
+#[test]
+fn a_blank_disk_is_retried_without_a_permit_for_foreign_data() {
+    let world = fixture::world();
+    let device = MemoryDevice::new(vec![0; DISK_SIZE as usize]);
+    promised(&world, &world.source, &device);
+    let operations = device.operations();
+    let seed = &mut 6;
+    for cut in (0..operations.len()).chain([1, 2, 3, 4, 5, 6].repeat(20)) {
+        let state = state_at(&vec![0; DISK_SIZE as usize], &operations, cut, seed);
+        let plan = fixture::plan_for(&world, &state).unwrap();
+        assert!(!plan.overwrites_foreign, "cut before operation {cut}");
+    }
+}
