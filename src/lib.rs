@@ -45,6 +45,7 @@ pub mod boot;
 pub mod bundle;
 pub mod cli;
 pub mod failure;
+pub mod handoff;
 pub mod host;
 pub mod image;
 pub mod order;

@@ -7,6 +7,7 @@ use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
 
 /// Removed where they exist: state of the machine that the image was made on, and of ironstrap's earlier installs.
 const STALE: &[&str] = &[
+    "/etc/cloud/cloud-init.disabled",
     "/etc/udev/rules.d/70-persistent-net.rules",
     "/etc/udev/rules.d/70-persistent-cd.rules",
     "/var/lib/NetworkManager/secret_key",

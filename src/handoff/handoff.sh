@@ -1,0 +1,82 @@
+#!/bin/sh
+# Written by ironstrap. Runs this host's configuration management once and tells journal, console and server how it ended.
+# To run it again: rm /var/lib/ironstrap/handoff-*; systemctl start ironstrap-handoff.service
+set -u
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=/root
+LC_ALL=C.UTF-8
+export PATH HOME LC_ALL
+lib=/usr/lib/ironstrap
+state=/var/lib/ironstrap
+# by, command, limit, url
+. "$lib/handoff.conf"
+
+# Runs the manager, and keeps outcome and event for as long as the server hasn't got them.
+run() {
+    status=0
+    timeout -k 60 "$limit" "$command" || status=$?
+    outcome=converged
+    [ "$status" -eq 0 ] || outcome=failed
+    run=$(cat /proc/sys/kernel/random/uuid)
+    time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    sed -e "s/@RUN@/$run/" -e "s/@TIME@/$time/" -e "s/@STATUS@/$status/" \
+        "$lib/$outcome.json" >"$state/handoff-event.json"
+    echo "$outcome $status" >"$state/handoff-outcome.new"
+    sync
+    mv "$state/handoff-outcome.new" "$state/handoff-outcome"
+}
+
+# One line to the journal and to the consoles. A console that doesn't take it is left alone after five seconds.
+announce() {
+    echo "$1"
+    active=
+    [ -r /sys/class/tty/console/active ] && read -r active </sys/class/tty/console/active
+    tell "$1" /dev/console
+    # /dev/console is the last of the active ones
+    case $active in
+    *ttyS0) ;;
+    *) tell "$1" /dev/ttyS0 ;;
+    esac
+}
+
+tell() {
+    [ -c "$2" ] || return 0
+    timeout 5 sh -c 'printf "\r\n%s\r\n" "$1" >"$2"' sh "$1" "$2" 2>/dev/null || :
+}
+
+post() {
+    [ -n "$url" ] || return 0
+    if command -v curl >/dev/null 2>&1; then
+        curl -fsS -o /dev/null --max-time 30 -H 'Content-Type: application/json' --data-binary "@$1" "$url"
+    elif command -v wget >/dev/null 2>&1; then
+        wget -q -O /dev/null -T 30 -t 1 --header='Content-Type: application/json' --post-file="$1" "$url"
+    else
+        python3 -c 'import sys, urllib.request as r
+body = open(sys.argv[1], "rb").read()
+r.urlopen(r.Request(sys.argv[2], body, {"Content-Type": "application/json"}), timeout=30)' "$1" "$url"
+    fi
+}
+
+mkdir -p "$state"
+[ -e "$state/handoff-outcome" ] || run
+read -r outcome status <"$state/handoff-outcome"
+
+told=yes
+post "$state/handoff-event.json" || told=no
+if [ "$outcome" = converged ]; then
+    announce "ironstrap: converged by=$by"
+else
+    announce "ironstrap: handoff failed: $by ended with exit status $status; see journalctl -u ironstrap-handoff"
+fi
+attempts=0
+while [ "$told" = no ] && [ "$attempts" -lt 30 ]; do
+    attempts=$((attempts + 1))
+    sleep 10
+    post "$state/handoff-event.json" && told=yes
+done
+if [ "$told" = yes ]; then
+    : >"$state/handoff-done"
+else
+    echo "the server at $url was not told; the next boot tries again"
+fi
+[ "$outcome" = converged ]

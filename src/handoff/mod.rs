@@ -1,0 +1,133 @@
+//! Who takes over after the install, as files and units of the installed system.
+//!
+//! A host is *done* when its configuration management reported that its first run succeeded. Every hand-off therefore
+//! has the same frame (`reporter`): one unit that runs the manager once, judges its exit status, and tells journal,
+//! console and server. A manager is one file here: a command, its files, and what it needs of the image.
+//!
+//! Everything that an image can't do is refused here, at build time, all of it at once. Pure: data in, data out. No value
+//! of a profile may become code: values go through JSON or [`shell::quote`], and units hold constants only.
+
+mod ansible;
+mod cloud_init;
+mod reporter;
+mod script;
+pub mod shell;
+
+use anyhow::{Result, bail};
+
+use crate::host::{Handoff, LockedHost, Site};
+use crate::spec::image::{ImageSystem, NetworkStack};
+use crate::spec::system::{Sudo, SystemFile, SystemSpec};
+use crate::value::{HttpUrl, OrderId};
+
+/// What one manager puts into the installed system.
+#[derive(Debug)]
+struct Takeover {
+    /// Name in events.
+    by: &'static str,
+    /// Program that runs it to its end and fails when it failed; `None`: there is nothing to wait for.
+    command: Option<String>,
+    files: Vec<SystemFile>,
+    units: Vec<String>,
+}
+
+/// What makes the image this host's, for the order.
+///
+/// # Errors
+/// When the image lacks something that the host needs, or a value of the hand-off can't be used; all misfits in one error.
+pub fn system(host: &LockedHost, site: &Site, image: &ImageSystem, order: &OrderId) -> Result<SystemSpec> {
+    let LockedHost { host, image: pin } = host;
+    let mut misfits = image_misfits(host, site, image);
+    let takeover = match &host.handoff {
+        Handoff::None => Ok(Takeover { by: "boot", command: None, files: Vec::new(), units: Vec::new() }),
+        Handoff::CloudInit { user_data } => cloud_init::takeover(&host.name, order, user_data),
+        Handoff::AnsiblePull { url, playbook, revision } => {
+            ansible::takeover(url, playbook, revision.as_deref())
+        }
+        Handoff::Script { content } => script::takeover(content),
+    };
+    let takeover = match takeover {
+        Ok(takeover) if misfits.is_empty() => takeover,
+        other => {
+            misfits.extend(other.err().map(|error| format!("{error:#}")));
+            bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
+        }
+    };
+    let mut files = takeover.files;
+    let mut units = takeover.units;
+    if has(image, "cloud-init") && !matches!(host.handoff, Handoff::CloudInit { .. }) {
+        // else it would look for a seed on any disk or network that comes along
+        let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
+        files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
+    }
+    let events = site.server.as_ref().map(events_url);
+    files.extend(reporter::files(
+        &host.name,
+        order,
+        takeover.by,
+        takeover.command.as_deref(),
+        events.as_ref(),
+    )?);
+    units.push(reporter::UNIT.to_owned());
+    Ok(SystemSpec {
+        hostname: host.name.clone(),
+        timezone: Some(host.locale.timezone.clone()),
+        root: host.root.clone(),
+        users: host.users.clone(),
+        files,
+        units,
+    })
+}
+
+fn events_url(server: &HttpUrl) -> HttpUrl {
+    server.join("v1/events")
+}
+
+fn has(image: &ImageSystem, tool: &str) -> bool {
+    image.tools.iter().any(|found| found == tool)
+}
+
+/// Everything that this host wants and this image doesn't have.
+fn image_misfits(host: &crate::host::Host, site: &Site, image: &ImageSystem) -> Vec<String> {
+    let mut misfits = Vec::new();
+    let mut need = |wanted: bool, tool: &str, why: &str| {
+        if wanted && !has(image, tool) {
+            misfits
+                .push(format!("the image has no `{tool}`, which {why} needs; add its package to the image"));
+        }
+    };
+    let keys = !host.root.ssh_keys.is_empty() || host.users.iter().any(|user| !user.ssh_keys.is_empty());
+    need(keys, "sshd", "`ssh_keys`");
+    need(host.users.iter().any(|user| user.sudo != Sudo::No), "sudo", "`sudo`");
+    need(matches!(host.handoff, Handoff::CloudInit { .. }), "cloud-init", "`handoff: cloud_init`");
+    let ansible = matches!(host.handoff, Handoff::AnsiblePull { .. });
+    need(ansible, "ansible-pull", "`handoff: ansible`");
+    need(ansible, "git", "`handoff: ansible`");
+    let can_post = reporter::CLIENTS.iter().any(|client| has(image, client));
+    if site.server.is_some() && !can_post {
+        misfits.push(format!(
+            "the image has none of {}, so it can't tell the server that it is done; add one to the image",
+            reporter::CLIENTS.map(|client| format!("`{client}`")).join(", ")
+        ));
+    }
+    if image.network == NetworkStack::Unknown {
+        misfits.push(
+            "the image enables no network stack that ironstrap can configure; enable systemd-networkd, ifupdown or NetworkManager in it"
+                .to_owned(),
+        );
+    }
+    if image.selinux_enforcing {
+        misfits.push(
+            "the image enforces SELinux, and files written at the install would have no label; set it to permissive in the image"
+                .to_owned(),
+        );
+    }
+    misfits
+}
+
+fn file(path: &str, mode: u32, content: impl Into<String>) -> SystemFile {
+    SystemFile { path: path.to_owned(), mode, content: content.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The frame of every hand-off: a unit that runs the manager once and tells how it ended.
+//!
+//! The script is a constant; what differs between hosts stands in a file of quoted assignments and in two events that
+//! are complete but for run, time and exit status. The unit holds constants only, so that nothing has to be escaped for
+//! systemd. It runs after `multi-user.target`, as cloud-init's last stage does: a unit that the target waits for would
+//! wait for cloud-init for ever. A failure is reported and never keeps the host from booting.
+
+use anyhow::{Context, Result};
+
+use super::file;
+use super::shell::quote;
+use crate::spec::FormatVersion;
+use crate::spec::event::{Event, What};
+use crate::spec::system::SystemFile;
+use crate::value::{HostName, HttpUrl, OrderId, Timestamp};
+
+/// The unit.
+pub(super) const UNIT: &str = "ironstrap-handoff.service";
+/// Where a manager's command stands.
+pub(super) const COMMAND: &str = "/usr/lib/ironstrap/handoff-run";
+/// Programs that can post an event, in the order in which the script tries them.
+pub(super) const CLIENTS: [&str; 3] = ["curl", "wget", "python3"];
+const DIRECTORY: &str = "/usr/lib/ironstrap";
+/// How long a manager's first run may take, in seconds. Less than `TimeoutStartSec` of the unit, so that it is the script
+/// that ends it and can still report.
+const LIMIT: u32 = 3600;
+
+/// Files of the frame: unit, script, and this host's values.
+pub(super) fn files(
+    host: &HostName,
+    order: &OrderId,
+    by: &str,
+    command: Option<&str>,
+    events: Option<&HttpUrl>,
+) -> Result<Vec<SystemFile>> {
+    let url = events.map(ToString::to_string).unwrap_or_default();
+    let values = format!(
+        "by={}\ncommand={}\nlimit={LIMIT}\nurl={}\n",
+        quote(by),
+        quote(command.unwrap_or("true")),
+        quote(&url)
+    );
+    let converged = event(host, order, What::Converged { by: by.to_owned() })?;
+    let message =
+        format!("exit status @STATUS@ (124: over {LIMIT} s); see `journalctl -u {UNIT}` on the host");
+    let failed = event(host, order, What::HandoffFailed { by: by.to_owned(), message })?;
+    Ok(vec![
+        file(&format!("/etc/systemd/system/{UNIT}"), 0o644, include_str!("handoff.service")),
+        file(&format!("{DIRECTORY}/handoff"), 0o755, include_str!("handoff.sh")),
+        file(&format!("{DIRECTORY}/handoff.conf"), 0o644, values),
+        file(&format!("{DIRECTORY}/converged.json"), 0o644, converged),
+        file(&format!("{DIRECTORY}/failed.json"), 0o644, failed),
+    ])
+}
+
+/// An event as JSON, with placeholders that the script fills with what can't break it: hexadecimal digits, a time, a number.
+fn event(host: &HostName, order: &OrderId, what: What) -> Result<String> {
+    let event = Event {
+        version: FormatVersion,
+        run: "@RUN@".to_owned(),
+        seq: 0,
+        time: Timestamp::from_unix(0),
+        host: Some(host.clone()),
+        order: Some(order.clone()),
+        what,
+    };
+    let mut json = serde_json::to_value(&event).context("rendering the hand-off's event")?;
+    json["time"] = "@TIME@".into();
+    Ok(format!("{json}\n"))
+}
