@@ -5,19 +5,13 @@
 
 use std::path::Path;
 
-use super::disks::{self, Opener};
 use crate::spec::FormatVersion;
-use crate::spec::facts::{Facts, Machine, Nic, SecureBoot};
+use crate::spec::facts::{Disk, Facts, Machine, Nic, SecureBoot};
 use crate::value::{ByteSize, Timestamp};
 
-/// Everything that a plan needs, from `/sys` and `/proc` below this directory and from the disks.
-pub fn gather(root: &Path, clock: Timestamp, open: Opener<'_>) -> Facts {
-    Facts {
-        version: FormatVersion,
-        clock,
-        machine: machine(root),
-        disks: disks::look(&root.join("sys"), open),
-    }
+/// Everything that a plan needs: the machine from `/sys` and `/proc` below this directory, and its disks.
+pub fn gather(root: &Path, clock: Timestamp, disks: Vec<Disk>) -> Facts {
+    Facts { version: FormatVersion, clock, machine: machine(root), disks }
 }
 
 /// Who the machine is.

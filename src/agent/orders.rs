@@ -69,6 +69,11 @@ fn read_one(path: &Path, key: &SitePublicKey) -> Result<Verified<InstallOrder>> 
 }
 
 impl Orders {
+    /// An order that this machine matches, without judging how many do.
+    pub fn first_match(&self, machine: &Machine) -> Option<&InstallOrder> {
+        self.verified.iter().map(|order| &**order).find(|order| order.matching.matches(machine))
+    }
+
     /// The order for this machine.
     ///
     /// # Errors

@@ -125,7 +125,7 @@ impl Reporter {
 fn line(what: &What, host: Option<&HostName>) -> Option<String> {
     let host = || host.map(ToString::to_string).unwrap_or_default();
     Some(match what {
-        What::Started { agent, trust } => format!("started agent={agent}\ntrust {trust}"),
+        What::Started { trust, .. } => format!("trust {trust}"),
         What::Ordered { image, generation } => {
             format!("ordered host={} image={image} generation={generation}", host())
         }
@@ -144,7 +144,7 @@ fn line(what: &What, host: Option<&HostName>) -> Option<String> {
             format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}")
         }
         What::Rebooting { boot_next } => format!("rebooting boot-next={boot_next}"),
-        What::AlreadyDone => "already done".to_owned(),
+        What::AlreadyDone => "already done, nothing was touched".to_owned(),
         What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
         What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
         What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => return None,

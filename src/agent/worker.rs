@@ -1,25 +1,244 @@
-//! The story of an install, told once from top to bottom.
+//! The story of an install, told once from top to bottom: [`story`] reads aloud.
+//!
+//! It ends installed, refused (nothing was touched) or failed (after the claim; the disk isn't bootable). Each end is told
+//! to everybody who listens before PID 1 takes over.
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::console::Consoles;
-use super::init::SAID_WHY;
+use super::devices;
+use super::efi::BootEntries;
+use super::facts::{gather, trust_sentence};
+use super::init::{DONE, SAID_WHY};
+use super::install::{self, Install, Installed, Progress};
 use super::modules::Loader;
+use super::orders::{self, Orders};
+use super::payload::Payload;
+use super::real::KernelPersonaliser;
+use super::report::{Reporter, Tenths};
+use super::stick::{Recorder, StickSource};
+use super::{Failure, net, plan};
+use crate::spec::Code;
+use crate::spec::event::What;
+use crate::spec::facts::{Facts, Machine};
+use crate::spec::order::InstallOrder;
+use crate::spec::plan::{Plan, Refusal};
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::linux::disk::TargetDisk;
+use crate::sys::linux::{machine, mount};
+use crate::value::Timestamp;
+
+const ROOT: &str = "/";
+const EFIVARS: &str = "/sys/firmware/efi/efivars";
+/// How long events may still be delivered before the restart.
+const LAST_WORDS: Duration = Duration::from_secs(20);
+/// How long an install that doesn't need the network waits for one, so that its events arrive.
+const COURTESY: Duration = Duration::from_secs(15);
+
+/// Why an install didn't happen.
+enum Trouble {
+    /// Nothing was touched.
+    Refused(Refusal),
+    /// The disk was claimed.
+    Failed(Failure),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Before the claim, a failure is a refusal: nothing was touched.
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(Refusal::new(failure.code, failure.message))
+    }
+}
 
 /// Runs the install in a child of PID 1; the exit code tells PID 1 what to do next.
 pub(super) fn main() -> ExitCode {
-    let consoles = Consoles::open();
-    consoles.line("started");
-    match Loader::new(Path::new("/")) {
-        Ok(mut loader) => {
-            loader.load_for_devices(Path::new("/sys"));
-            consoles.line(&format!("loaded {} modules", loader.loaded));
-            for problem in &loader.problems {
-                consoles.line(&format!("module {problem}"));
+    let consoles = Arc::new(Consoles::open());
+    consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
+    let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
+    let code = match story(&mut reporter) {
+        Ok(()) => DONE,
+        Err(trouble) => {
+            tell(&mut reporter, trouble);
+            SAID_WHY
+        }
+    };
+    reporter.finish(LAST_WORDS);
+    ExitCode::from(code)
+}
+
+fn tell(reporter: &mut Reporter, trouble: Trouble) {
+    match trouble {
+        Trouble::Refused(refusal) if refusal.code == Code::OrderDone => {
+            reporter.note(&format!("refused {}: {}", refusal.code, refusal.message));
+            reporter.event(What::AlreadyDone);
+        }
+        Trouble::Refused(Refusal { code, message }) => reporter.event(What::Refused { code, message }),
+        Trouble::Failed(Failure { code, message }) => reporter.event(What::Failed { code, message }),
+    }
+}
+
+fn story(reporter: &mut Reporter) -> Result<(), Trouble> {
+    let key = orders::site_key(Path::new(ROOT))?;
+    let all = orders::read(Path::new(ROOT), &key);
+    wake_devices(reporter, &all);
+    let machine = super::facts::machine(Path::new(ROOT));
+    let stick = begin_telling(reporter, &machine);
+
+    let order = all.choose(&machine)?;
+    reporter.identify(&order.host, &order.id);
+    reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
+
+    let payload = Payload::choose(&order, stick, reporter.consoles())?;
+    connect(reporter, &order, &machine, payload.is_remote())?;
+    let manifest = payload.manifest(&order)?;
+    let index = payload.index(&manifest)?;
+
+    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks());
+    let floor: Timestamp = orders::floor(Path::new(ROOT));
+    let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
+    let disk = plan::describe(&plan.disk);
+    reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes() });
+
+    let target = open_target(&plan)?;
+    let install = Install {
+        device: &target,
+        plan: &plan,
+        order: &order,
+        manifest: &manifest,
+        index: &index,
+        source: payload.source(),
+        disk_guid: Uuid::from_bytes(random()),
+    };
+    install::preflight(&install)?;
+    confirm(reporter, &order, &plan, &disk)?;
+    let mut personaliser =
+        KernelPersonaliser { disk: &target, name: &plan.disk.name, order: &order, manifest: &manifest };
+    let installed = run(reporter, &install, &mut personaliser)?;
+    hand_over(reporter, &installed);
+    Ok(())
+}
+
+/// Drivers, the firmware's variables, and patience until the devices are there.
+fn wake_devices(reporter: &Reporter, all: &Orders) {
+    let mut loader = match Loader::new(Path::new(ROOT)) {
+        Ok(loader) => loader,
+        Err(error) => return reporter.note(&format!("no modules: {error:#}")),
+    };
+    if Path::new(EFIVARS).exists() {
+        loader.load("efivarfs");
+        let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
+    }
+    loader.load_for_devices(Path::new("/sys"));
+    devices::wait(&mut loader, all);
+    reporter.note(&format!("loaded {} modules", loader.loaded));
+    for problem in &loader.problems {
+        reporter.note(&format!("module {problem}"));
+    }
+}
+
+/// Finds the boot medium, its recorder, and says what this run can promise.
+fn begin_telling(reporter: &mut Reporter, machine: &Machine) -> Option<StickSource> {
+    let stick = StickSource::find(Path::new("/sys"));
+    if let Some(recorder) = stick.as_ref().and_then(|stick| Recorder::open(stick.name())) {
+        reporter.record_to(recorder);
+    }
+    let trust = trust_sentence(machine.secure_boot, stick.is_some());
+    reporter.event(What::Started { agent: env!("CARGO_PKG_VERSION").to_owned(), trust });
+    stick
+}
+
+/// Brings the network up if something wants it; only a payload that is far away can't do without.
+fn connect(
+    reporter: &mut Reporter,
+    order: &InstallOrder,
+    machine: &Machine,
+    needed: bool,
+) -> Result<(), Refusal> {
+    if !needed && order.server.is_none() {
+        return Ok(());
+    }
+    let patience = if needed { net::PATIENCE } else { COURTESY };
+    match net::bring_up(&order.network, &machine.nics, patience, u32::from_le_bytes(random())) {
+        Ok(up) => reporter.note(&format!("network {}", up.join(", "))),
+        Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
+        Err(error) => {
+            reporter.note(&format!("no network, the story stays here: {error:#}"));
+            return Ok(());
+        }
+    }
+    if let Some(server) = &order.server {
+        reporter.post_to(server);
+    }
+    Ok(())
+}
+
+fn dump(reporter: &Reporter, facts: &Facts) {
+    if let Ok(json) = serde_json::to_string(facts) {
+        reporter.note(&format!("facts {json}"));
+    }
+}
+
+fn open_target(plan: &Plan) -> Result<TargetDisk, Refusal> {
+    TargetDisk::open(&Path::new("/dev").join(&plan.disk.name))
+        .map_err(|error| Refusal::new(Code::DiskIo, format!("opening {}: {error}", plan.disk.name)))
+}
+
+/// Shows what will be lost and gives a human time to stop it.
+fn confirm(reporter: &Reporter, order: &InstallOrder, plan: &Plan, disk: &str) -> Result<(), Refusal> {
+    let loss = if plan.overwrites_foreign { "; DATA THAT IS NOT OURS WILL BE LOST" } else { "" };
+    reporter.note(&format!("installing {} on host {}, on disk {disk}{loss}", order.image.image, order.host));
+    if reporter.consoles().countdown(order.confirm_seconds) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::Cancelled, "a key was pressed during the countdown; nothing was touched"))
+}
+
+fn run(
+    reporter: &mut Reporter,
+    install: &Install<'_>,
+    personaliser: &mut KernelPersonaliser<'_>,
+) -> Result<Installed, Trouble> {
+    let (mut claimed, mut tenths) = (false, Tenths::default());
+    let result = install::install(install, personaliser, &mut |progress| match progress {
+        Progress::Claimed { disk, attempt } => {
+            claimed = true;
+            reporter.event(What::Claimed { disk, attempt });
+        }
+        Progress::Bytes { step, done, total } => {
+            if tenths.is_new(step, done, total) {
+                reporter.event(What::Progress { step, done, total });
             }
         }
-        Err(error) => consoles.line(&format!("no modules: {error:#}")),
+    });
+    result.map_err(|failure| if claimed { Trouble::Failed(failure) } else { failure.into() })
+}
+
+fn hand_over(reporter: &mut Reporter, installed: &Installed) {
+    let ssh_host_key = installed.personalised.ssh_host_key.clone();
+    reporter.event(What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() });
+    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(&installed.layout.esp);
+    if let Err(error) = &told {
+        reporter.note(&format!("boot order unchanged: {error:#}"));
     }
-    ExitCode::from(SAID_WHY)
+    reporter.event(What::Rebooting { boot_next: told.is_ok() });
+}
+
+/// Random bytes of the kernel.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    while getrandom::fill(&mut bytes).is_err() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bytes
 }
