@@ -49,6 +49,7 @@ pub mod handoff;
 pub mod host;
 pub mod image;
 pub mod order;
+pub mod profile;
 pub mod serve;
 pub mod spec;
 pub mod sys;

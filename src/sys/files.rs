@@ -1,7 +1,7 @@
 //! Files on the operator's machine: whole or not at all.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,48 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let size = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
     anyhow::ensure!(size <= limit, "reading {}: {size} bytes, the limit is {limit}", path.display());
     std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Reads a file of at most `limit` bytes; `None` where it is larger. Anything but a regular file is refused, so that a pipe
+/// can't make us wait.
+///
+/// # Errors
+/// Missing, unreadable, or not a file.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirEntry {
+    /// Its name; entries whose name isn't UTF-8 have it with replacement characters.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+}
+
+/// What is in a directory, sorted by name; nothing where there is no such directory.
+///
+/// # Errors
+/// When it can't be read.
+pub fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let entry = |entry: io::Result<std::fs::DirEntry>| {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        Ok(DirEntry { name, is_dir: entry.file_type()?.is_dir() })
+    };
+    let mut entries = entries.map(entry).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(entries)
 }
 
 fn parent(path: &Path) -> PathBuf {

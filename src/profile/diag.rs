@@ -1,0 +1,248 @@
+//! What is wrong with a site, where, and what to do: collected, sorted and printed all at once.
+//!
+//! A message never repeats a text that could be a password, and rendered lines hide what follows a `password` key.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+
+use super::source::{Sources, Span};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// Where it is.
+    pub span: Span,
+    /// What it is: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Another place that belongs to it, and why.
+    pub related: Option<(Span, String)>,
+}
+
+impl Diagnostic {
+    /// A mistake at a place.
+    pub fn new(span: Span, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), help: None, related: None }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says what to do, if there is something to say.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// Shows a second place.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related = Some((span, label.into()));
+        self
+    }
+}
+
+/// The candidate that was most likely meant, if one is near enough.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(word.len()) / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// ``did you mean `x`?``, or else all that is possible.
+pub fn suggestion(word: &str, candidates: &[&str]) -> String {
+    match nearest(word, candidates.iter().copied()) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        None => format!("possible are: {}", candidates.join(", ")),
+    }
+}
+
+/// All mistakes of a site, in the order of files and lines, each once.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    sources: Sources,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A diagnostic for programs.
+#[derive(Debug, serde::Serialize)]
+pub struct Entry<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related: Option<Related<'a>>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Related<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    label: &'a str,
+}
+
+impl Report {
+    /// Sorts and drops what was said before (a mistake in a class shows up once a host).
+    pub fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort();
+        diagnostics.dedup();
+        diagnostics.sort_by(|a, b| {
+            let key = |d: &Diagnostic| (d.span.start, d.span.end);
+            let path = |d: &Diagnostic| sources.get(d.span.source).path.as_str();
+            path(a).cmp(path(b)).then_with(|| key(a).cmp(&key(b)))
+        });
+        Self { sources, diagnostics }
+    }
+
+    /// The mistakes.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The mistakes for programs.
+    pub fn entries<'a>(&'a self) -> Vec<Entry<'a>> {
+        let place = |span: Span| {
+            let (line, column) = self.sources.position(span);
+            (self.sources.get(span.source).path.as_str(), line, column)
+        };
+        let entry = |diagnostic: &'a Diagnostic| {
+            let Diagnostic { span, message, help, related } = diagnostic;
+            let (file, line, column) = place(*span);
+            let related = related.as_ref().map(|(span, label)| {
+                let (file, line, column) = place(*span);
+                Related { file, line, column, label }
+            });
+            Entry { file, line, column, message, help: help.as_deref(), related }
+        };
+        self.diagnostics.iter().map(entry).collect()
+    }
+
+    /// One line about all of them.
+    pub fn summary(&self) -> String {
+        let mut files: Vec<_> = self.diagnostics.iter().map(|d| d.span.source).collect();
+        files.sort();
+        files.dedup();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let (mistakes, files) = (self.diagnostics.len(), files.len());
+        format!("{mistakes} mistake{} in {files} file{}", plural(mistakes), plural(files))
+    }
+
+    /// The mistakes for people, with the lines they are in.
+    pub fn render(&self, coloured: bool) -> String {
+        let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(110);
+        let mut out = String::new();
+        for diagnostic in &self.diagnostics {
+            out.push_str(&renderer.render(&[self.group(diagnostic)]));
+            out.push_str("\n\n");
+        }
+        out
+    }
+
+    fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
+        let message = annotate_snippets::normalize_untrusted_str(&diagnostic.message);
+        let mut group = Level::ERROR.primary_title(message).element(self.snippet(
+            diagnostic.span,
+            AnnotationKind::Primary,
+            None,
+        ));
+        if let Some((span, label)) = &diagnostic.related {
+            group = group.element(self.snippet(*span, AnnotationKind::Context, Some(label)));
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(annotate_snippets::normalize_untrusted_str(help)));
+        }
+        group
+    }
+
+    /// The first line of a span, with what may be a password left out.
+    fn snippet<'a>(
+        &'a self,
+        span: Span,
+        kind: AnnotationKind,
+        label: Option<&'a str>,
+    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let source = self.sources.get(span.source);
+        let (number, _) = self.sources.position(span);
+        let start = (span.start as usize).min(source.text.len());
+        let line_start = source.text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = source.text[line_start..].lines().next().unwrap_or_default();
+        let shown = without_password(line);
+        let from = (start - line_start).min(shown.len());
+        let to = (span.end as usize).saturating_sub(line_start).clamp(from, shown.len());
+        // annotations end on characters; the mask may have cut through one
+        let (from, to) = (floor(&shown, from), floor(&shown, to));
+        Snippet::source(shown)
+            .line_start(number)
+            .path(source.path.as_str())
+            .annotation(kind.span(from..to).label(label))
+    }
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn without_password(line: &str) -> String {
+    let Some(key) = line.to_ascii_lowercase().find("password") else { return line.to_owned() };
+    match line[key..].find(':') {
+        Some(colon) => format!("{} …", &line[..=key + colon]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str, start: u32, end: u32) -> Report {
+        let mut sources = Sources::default();
+        let source = sources.add("hosts/a.yaml", text);
+        Report::new(sources, vec![Diagnostic::new(Span { source, start, end }, "wrong").help("right")])
+    }
+
+    #[test]
+    fn a_caret_stands_under_the_place() {
+        let shown = report("name: a\nünit: bad\n", 15, 18).render(false);
+        assert!(shown.contains("--> hosts/a.yaml:2:7"), "{shown}");
+        assert!(shown.contains("2 | ünit: bad\n  |       ^^^"), "{shown}");
+        assert!(shown.contains("help: right"), "{shown}");
+    }
+
+    #[test]
+    fn a_line_with_a_password_is_not_shown() {
+        let shown = report("users: [{ name: a, password: hunter2 }]\n", 10, 14).render(false);
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn the_same_mistake_is_told_once_and_in_the_order_of_the_text() {
+        let mut sources = Sources::default();
+        let late = sources.add("z.yaml", "z");
+        let early = sources.add("a.yaml", "a");
+        let at = |source| Diagnostic::new(Span::file(source), "wrong");
+        let report = Report::new(sources, vec![at(late), at(early), at(late)]);
+        let files: Vec<_> = report.entries().iter().map(|entry| entry.file).collect();
+        assert_eq!(files, ["a.yaml", "z.yaml"]);
+        assert_eq!(report.summary(), "2 mistakes in 2 files");
+    }
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        assert_eq!(suggestion("netwrok", &["network", "storage"]), "did you mean `network`?");
+        assert_eq!(suggestion("zzz", &["network", "storage"]), "possible are: network, storage");
+    }
+}

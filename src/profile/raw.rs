@@ -1,0 +1,289 @@
+//! What can be written in a site: typed, with places, everything optional.
+//!
+//! One layer a file. A field that is added here needs its line in `merge` (the destructuring there won't compile
+//! without) and its rule in `host`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Deserialize;
+
+use super::spanned::{List, Section, Spanned};
+use crate::spec::order::WipePolicy;
+use crate::spec::system::Sudo;
+use crate::value::{
+    AccountName, ByteSize, HostName, HttpUrl, ImageRef, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
+    SshPublicKey, SystemUuid,
+};
+
+/// `site.yaml`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSite {
+    /// Name for people.
+    pub name: Option<Spanned<String>>,
+    /// Where targets find `serve`.
+    pub server: Option<Spanned<HttpUrl>>,
+    /// Like `7d` or `36h`.
+    pub order_validity: Option<Spanned<String>>,
+    /// Variables of templates, under those of classes and hosts.
+    pub vars: Vars,
+}
+
+/// Variables for templates.
+pub type Vars = BTreeMap<String, Spanned<serde_json::Value>>;
+
+/// A class (`profiles/*.yaml`) or a host (`hosts/*.yaml`).
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawProfile {
+    /// The host's name; hosts only.
+    pub name: Option<Spanned<HostName>>,
+    /// Layers below this one, in order.
+    pub classes: List<String>,
+    /// Variables for templates.
+    pub vars: Vars,
+    /// How the machine is recognised.
+    #[serde(rename = "match")]
+    pub matching: Section<RawMatch>,
+    /// Who does the installing.
+    pub installer: Option<Spanned<RawInstaller>>,
+    /// The golden image.
+    pub image: Option<Spanned<ImageRef>>,
+    /// How it reaches the network.
+    pub network: Section<RawNetwork>,
+    /// Where it is installed.
+    pub storage: Section<RawStorage>,
+    /// Language, keyboard, time zone.
+    pub locale: Section<RawLocale>,
+    /// The root account.
+    pub root: Section<RawRoot>,
+    /// Other accounts.
+    pub users: List<RawUser>,
+    /// Packages for installers that install packages.
+    pub packages: List<String>,
+    /// Where such installers find the distribution.
+    pub mirror: Option<Spanned<HttpUrl>>,
+    /// Kernel arguments.
+    pub kernel_args: List<KernelArg>,
+    /// Who takes over.
+    pub handoff: Option<Spanned<RawHandoff>>,
+}
+
+/// `match:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawMatch {
+    /// Any one of these.
+    pub mac: List<Mac>,
+    /// SMBIOS system UUID.
+    pub uuid: Option<Spanned<SystemUuid>>,
+    /// SMBIOS system serial number.
+    pub serial: Option<Spanned<SerialNumber>>,
+    /// SMBIOS system manufacturer.
+    pub vendor: Option<Spanned<Pattern>>,
+    /// SMBIOS product name.
+    pub model: Option<Spanned<Pattern>>,
+}
+
+/// `installer:`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawInstaller {
+    /// Our agent.
+    Native,
+    /// Red Hat's.
+    Anaconda,
+    /// Debian's.
+    DebianInstaller,
+}
+
+/// `network:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawNetwork {
+    /// Interfaces.
+    pub interfaces: List<RawInterface>,
+    /// Name servers.
+    pub dns: List<IpAddr>,
+    /// Search domains.
+    pub search: List<HostName>,
+}
+
+/// One of `network.interfaces`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawInterface {
+    /// Which one it is.
+    #[serde(rename = "match")]
+    pub matching: RawInterfaceMatch,
+    /// Its IPv4 configuration.
+    pub ipv4: Option<Spanned<RawIpv4>>,
+}
+
+/// `network.interfaces[].match`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawInterfaceMatch {
+    /// Permanent hardware address.
+    pub mac: Option<Spanned<Mac>>,
+}
+
+/// `dhcp`, or a fixed address.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawIpv4 {
+    /// By DHCP.
+    Dhcp,
+    /// Fixed.
+    Static(RawStatic),
+}
+
+/// A fixed address.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStatic {
+    /// With prefix length.
+    pub address: Option<Spanned<String>>,
+    /// Default gateway.
+    pub gateway: Option<Spanned<Ipv4Addr>>,
+}
+
+impl<'de> Deserialize<'de> for RawIpv4 {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = RawIpv4;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`dhcp` or a map with `address` and `gateway`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawIpv4, E> {
+                match text {
+                    "dhcp" => Ok(RawIpv4::Dhcp),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<RawIpv4, A::Error> {
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                RawStatic::deserialize(map).map(RawIpv4::Static)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// `storage:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawStorage {
+    /// The one disk.
+    pub target: Section<RawTarget>,
+    /// What may be overwritten.
+    pub wipe: Option<Spanned<WipePolicy>>,
+    /// Seconds of the countdown.
+    pub confirm: Option<Spanned<u32>>,
+}
+
+/// `storage.target:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTarget {
+    /// Serial number.
+    pub serial: Option<Spanned<String>>,
+    /// World-wide name.
+    pub wwn: Option<Spanned<String>>,
+    /// Model pattern.
+    pub model: Option<Spanned<Pattern>>,
+    /// Smallest size.
+    pub min_size: Option<Spanned<ByteSize>>,
+    /// Largest size.
+    pub max_size: Option<Spanned<ByteSize>>,
+}
+
+/// `locale:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLocale {
+    /// As in `LANG`.
+    pub lang: Option<Spanned<String>>,
+    /// XKB layout.
+    pub keyboard: Option<Spanned<String>>,
+    /// IANA name.
+    pub timezone: Option<Spanned<String>>,
+}
+
+/// `root:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRoot {
+    /// Password hash.
+    pub password: Option<Spanned<PasswordHash>>,
+    /// Keys.
+    pub ssh_keys: List<SshPublicKey>,
+}
+
+/// One of `users`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawUser {
+    /// Login name.
+    pub name: Option<Spanned<AccountName>>,
+    /// User id.
+    pub uid: Option<Spanned<u32>>,
+    /// Password hash.
+    pub password: Option<Spanned<PasswordHash>>,
+    /// Supplementary groups.
+    pub groups: List<AccountName>,
+    /// Keys.
+    pub ssh_keys: List<SshPublicKey>,
+    /// What sudo allows.
+    pub sudo: Option<Spanned<Sudo>>,
+    /// Login shell.
+    pub shell: Option<Spanned<String>>,
+}
+
+/// `handoff:`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RawHandoff {
+    /// Nobody.
+    None,
+    /// cloud-init.
+    CloudInit(RawCloudInit),
+    /// Ansible.
+    Ansible(RawAnsible),
+    /// A script: a file of the site.
+    Script(Spanned<String>),
+}
+
+/// `handoff.cloud_init:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawCloudInit {
+    /// A file of the site, or the text itself where it has more than one line.
+    pub user_data: Option<Spanned<String>>,
+}
+
+/// `handoff.ansible:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAnsible {
+    /// How `ansible-pull` gets its playbook.
+    pub pull: Section<RawPull>,
+}
+
+/// `handoff.ansible.pull:`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPull {
+    /// Git repository.
+    pub url: Option<Spanned<HttpUrl>>,
+    /// Path in it.
+    pub playbook: Option<Spanned<String>>,
+    /// Branch, tag or commit.
+    pub revision: Option<Spanned<String>>,
+}

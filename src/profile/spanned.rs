@@ -1,0 +1,148 @@
+//! Values that remember their place, and how layers of them are stacked.
+//!
+//! A single value: the later one wins. A list: the later one is appended. A map: key by key. `!replace` at a list or map: the
+//! later one alone. Stacking is associative, so classes can be stacked in any grouping as long as the order stays.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+
+use super::source::{SourceId, Span};
+
+/// Name by which these types ask our deserialiser for place and tag; no other deserialiser can read them.
+pub(super) const MAGIC: &str = "$ironstrap::Spanned";
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A list that later layers add to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T> {
+    /// The items, earlier layers first.
+    pub items: Vec<Spanned<T>>,
+    /// Tagged `!replace`.
+    pub replace: bool,
+    /// Where it was written last.
+    pub span: Option<Span>,
+}
+
+/// A map with known keys that later layers add to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Section<T> {
+    /// The keys.
+    pub value: T,
+    /// Tagged `!replace`.
+    pub replace: bool,
+    /// Where it was written last.
+    pub span: Option<Span>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), replace: false, span: None }
+    }
+}
+
+/// Stacks two layers.
+pub trait Merge {
+    /// This layer with a later one on top.
+    #[must_use]
+    fn merge(self, later: Self) -> Self;
+}
+
+impl<T> Merge for Option<Spanned<T>> {
+    fn merge(self, later: Self) -> Self {
+        later.or(self)
+    }
+}
+
+impl<T> Merge for List<T> {
+    fn merge(mut self, later: Self) -> Self {
+        if later.replace {
+            return later;
+        }
+        self.items.extend(later.items);
+        Self { span: later.span.or(self.span), ..self }
+    }
+}
+
+impl<T: Merge> Merge for Section<T> {
+    fn merge(self, later: Self) -> Self {
+        if later.replace {
+            return later;
+        }
+        Self { value: self.value.merge(later.value), replace: self.replace, span: later.span.or(self.span) }
+    }
+}
+
+impl<K: Ord, T> Merge for BTreeMap<K, Spanned<T>> {
+    fn merge(mut self, later: Self) -> Self {
+        self.extend(later);
+        self
+    }
+}
+
+/// What our deserialiser gives for [`MAGIC`].
+struct Parts<T> {
+    span: Span,
+    replace: bool,
+    value: T,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Parts<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PartsVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for PartsVisitor<T> {
+            type Value = Parts<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with a place")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Parts<T>, A::Error> {
+                let short = || de::Error::custom("a value without a place");
+                let source = SourceId(parts.next_element()?.ok_or_else(short)?);
+                let start = parts.next_element()?.ok_or_else(short)?;
+                let end = parts.next_element()?.ok_or_else(short)?;
+                let replace = parts.next_element()?.ok_or_else(short)?;
+                let value = parts.next_element()?.ok_or_else(short)?;
+                Ok(Parts { span: Span { source, start, end }, replace, value })
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(MAGIC, PartsVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Parts { span, replace, value } = Parts::deserialize(deserializer)?;
+        if replace {
+            return Err(de::Error::custom("`!replace` has no meaning here"));
+        }
+        Ok(Self { value, span })
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Parts { span, replace, value } = Parts::deserialize(deserializer)?;
+        Ok(Self { items: value, replace, span: Some(span) })
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Parts { span, replace, value } = Parts::deserialize(deserializer)?;
+        Ok(Self { value, replace, span: Some(span) })
+    }
+}
