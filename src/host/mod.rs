@@ -5,6 +5,8 @@
 
 mod lock;
 mod model;
+mod resolve;
 
 pub use lock::{LockError, lock};
 pub use model::{Handoff, Host, Installer, Locale, LockedHost, Site};
+pub use resolve::{Resolved, resolve};

@@ -41,6 +41,20 @@ pub struct DiskIdentity<'a> {
 }
 
 impl DiskSelector {
+    /// Joins what was asked for.
+    ///
+    /// # Errors
+    /// Nothing asked for, or what no disk can have.
+    pub fn new(
+        serial: Option<String>,
+        wwn: Option<String>,
+        model: Option<Pattern>,
+        min_size: Option<ByteSize>,
+        max_size: Option<ByteSize>,
+    ) -> Result<Self, ValueError> {
+        Fields { serial, wwn, model, min_size, max_size }.try_into()
+    }
+
     /// Whether the disk has every property that was asked for. A property that the disk doesn't report doesn't match.
     pub fn matches(&self, disk: DiskIdentity<'_>) -> bool {
         let text = |want: &Option<String>, have: Option<&str>| {

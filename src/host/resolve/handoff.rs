@@ -1,0 +1,193 @@
+//! `handoff:` → [`Handoff`], with variables filled in.
+//!
+//! Templates are files whose name ends in `.j2`, and texts that stand in the profile itself. Other files are taken as they
+//! are: cloud-init and shell scripts have braces of their own. An undefined variable is a mistake, never an empty text.
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+
+use super::Context;
+use super::template::{Place, Templates as Engine, Values};
+use crate::host::Handoff;
+use crate::profile::diag::Diagnostic;
+use crate::profile::load::{Tree, named_file};
+use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
+use crate::profile::source::{SourceId, Span};
+use crate::profile::spanned::Spanned;
+
+/// First lines by which cloud-init knows a format of user data.
+const USER_DATA: &[&str] = &[
+    "#cloud-config",
+    "## template: jinja",
+    "#!",
+    "#include",
+    "#cloud-boothook",
+    "#cloud-config-archive",
+    "#part-handler",
+    "Content-Type:",
+    "MIME-Version:",
+];
+
+/// The texts that hand-offs are made from.
+#[derive(Debug)]
+pub struct Templates<'t> {
+    tree: &'t Tree,
+    engine: Engine<'t>,
+}
+
+impl<'t> Templates<'t> {
+    /// Compiles the template files; their mistakes are told once.
+    pub fn new(tree: &'t Tree, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut engine = Engine::new();
+        for (path, source) in tree.texts.iter().filter(|(path, _)| path.ends_with(".j2")) {
+            engine.add(path, *source, &tree.sources.get(*source).text, diagnostics);
+        }
+        Self { tree, engine }
+    }
+
+    /// The hand-off of a host; `None` if something is wrong with it.
+    pub fn handoff(
+        &self,
+        context: &Context<'_>,
+        raw: &RawProfile,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Handoff> {
+        let Some(Spanned { value, span }) = &raw.handoff else { return Some(Handoff::None) };
+        for (name, value) in &raw.vars {
+            if let Err(message) = super::rules::variable(name) {
+                diagnostics.push(Diagnostic::new(value.span, message));
+            }
+        }
+        let mut work = Work { templates: self, context, raw, values: None, diagnostics };
+        match value {
+            RawHandoff::None => Some(Handoff::None),
+            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, *span),
+            RawHandoff::Ansible(ansible) => work.ansible(ansible, *span),
+            RawHandoff::Script(_) => {
+                let (content, place) = work.file(value)?;
+                if !content.starts_with("#!") {
+                    work.wrong(
+                        place,
+                        "the script's first line names no interpreter",
+                        "begin it with `#!/bin/sh`",
+                    );
+                }
+                Some(Handoff::Script { content })
+            }
+        }
+    }
+}
+
+struct Work<'w, 't> {
+    templates: &'w Templates<'t>,
+    context: &'w Context<'w>,
+    raw: &'w RawProfile,
+    /// Variables, gathered when the first template needs them.
+    values: Option<Values>,
+    diagnostics: &'w mut Vec<Diagnostic>,
+}
+
+impl Work<'_, '_> {
+    fn wrong(&mut self, span: Span, message: &str, help: &str) {
+        self.diagnostics.push(Diagnostic::new(span, message).help(help));
+    }
+
+    fn cloud_init(&mut self, whole: &RawHandoff, raw: &RawCloudInit, span: Span) -> Option<Handoff> {
+        let Some(user_data) = &raw.user_data else {
+            let help = "add `user_data: files/NAME`";
+            self.context.missing(self.diagnostics, Some(span), "cloud-init without user data", help);
+            return None;
+        };
+        let (text, place) = match named_file(whole) {
+            Some(_) => self.file(whole)?,
+            None => (self.inline(user_data)?, user_data.span),
+        };
+        if !USER_DATA.iter().any(|start| text.starts_with(start)) {
+            let help = "the first line says what it is: `#cloud-config`, or `#!` of a script";
+            self.wrong(place, "cloud-init would ignore this user data", help);
+        }
+        Some(Handoff::CloudInit { user_data: text })
+    }
+
+    fn ansible(&mut self, raw: &RawAnsible, span: Span) -> Option<Handoff> {
+        let RawPull { url, playbook, revision } = &raw.pull.value;
+        let place = raw.pull.span.unwrap_or(span);
+        let (Some(url), Some(playbook)) = (url, playbook) else {
+            let help = "add `ansible: { pull: { url: https://…, playbook: site.yml } }`";
+            self.context.missing(
+                self.diagnostics,
+                Some(place),
+                "ansible-pull needs a URL and a playbook",
+                help,
+            );
+            return None;
+        };
+        let path = self.inline(playbook);
+        if path.as_ref().is_some_and(|path| !is_word(path) || path.starts_with('/') || path.contains("..")) {
+            self.wrong(
+                playbook.span,
+                "not the path of a playbook in the repository",
+                "like `playbooks/web.yml`",
+            );
+        }
+        let reference = match revision {
+            Some(revision) => {
+                let text = self.inline(revision);
+                if text.as_ref().is_some_and(|text| !is_word(text)) {
+                    self.wrong(revision.span, "not a branch, tag or commit", "like `main` or `v1.2`");
+                }
+                Some(text?)
+            }
+            None => None,
+        };
+        Some(Handoff::AnsiblePull { url: url.value.clone(), playbook: path?, revision: reference })
+    }
+
+    /// The text of the file that is named, and its beginning for complaints.
+    fn file(&mut self, handoff: &RawHandoff) -> Option<(String, Span)> {
+        let path = named_file(handoff)?;
+        // where there is no such file, that has been told already
+        let source: SourceId = *self.templates.tree.texts.get(&path.value)?;
+        if !path.value.ends_with(".j2") {
+            return Some((self.templates.tree.sources.get(source).text.clone(), Span::file(source)));
+        }
+        let values = self.values();
+        let text = self.templates.engine.render(&path.value, source, values, self.diagnostics)?;
+        Some((text, Span::file(source)))
+    }
+
+    /// A text of the profile itself.
+    fn inline(&mut self, text: &Spanned<String>) -> Option<String> {
+        if !text.value.contains("{{") && !text.value.contains("{%") {
+            return Some(text.value.clone());
+        }
+        let values = self.values();
+        let written = &self.templates.tree.sources.get(text.span.source).text;
+        let place = Place::Within { span: text.span, written };
+        self.templates.engine.render_inline(&text.value, place, values, self.diagnostics)
+    }
+
+    fn values(&mut self) -> Values {
+        if let Some(values) = &self.values {
+            return values.clone();
+        }
+        let variables = self.context.site_vars.iter().chain(&self.raw.vars);
+        let mut values: Values =
+            variables.map(|(name, value)| (name.clone(), Value::from(Serde(&value.value)))).collect();
+        let site = self.context.site;
+        let server = site.server.as_ref().map(ToString::to_string);
+        values.insert("site".to_owned(), context! { name => site.name.as_str(), server });
+        if let Some(name) = self.raw.name.as_ref().map(|name| &name.value) {
+            let host = context! { name => name.as_str(), short => name.short(), domain => name.domain() };
+            values.insert("host".to_owned(), host);
+        }
+        self.values.insert(values).clone()
+    }
+}
+
+/// Safe as one argument of a command and one line of a file.
+fn is_word(text: &str) -> bool {
+    text.len() <= 255
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/+-".contains(c))
+}

@@ -1,0 +1,171 @@
+//! Raw layers → hosts, with every rule that spans more than one value. Pure: the files that hand-offs name come as texts.
+//!
+//! All mistakes of all hosts are found in one go. Where a part couldn't be read, what seems to be missing isn't complained
+//! about. A mistake in a class is worded without the host's name, so that it is told once.
+
+mod accounts;
+mod classes;
+mod handoff;
+mod network;
+mod rivals;
+mod rules;
+mod site;
+mod template;
+
+use std::collections::HashMap;
+
+use super::{Host, Installer, Locale, Site};
+use crate::profile::diag::Diagnostic;
+use crate::profile::load::{Layer, Tree};
+use crate::profile::raw::{RawInstaller, RawLocale, RawProfile};
+use crate::profile::source::{SourceId, Span};
+use crate::profile::spanned::{Merge, Section, Spanned};
+use crate::spec::order::HostMatch;
+
+/// A site and its hosts, complete or with the reasons why not.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The site; as far as it could be read.
+    pub site: Site,
+    /// The hosts without mistakes, sorted by name.
+    pub hosts: Vec<Host>,
+    /// All mistakes, those of reading too.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Resolves a whole site.
+pub fn resolve(tree: &Tree) -> Resolved {
+    let mut diagnostics = tree.diagnostics.clone();
+    let site = site::resolve(tree, &mut diagnostics);
+    let chains = classes::Chains::new(tree, &mut diagnostics);
+    let templates = handoff::Templates::new(tree, &mut diagnostics);
+    let mut stacks: HashMap<Vec<SourceId>, RawProfile> = HashMap::new();
+    let mut claims = Vec::new();
+    let mut hosts = Vec::new();
+    if tree.hosts.is_empty() && diagnostics.is_empty() {
+        let message = "the site has no host";
+        let help = "add one as `hosts/NAME.yaml`";
+        diagnostics.push(Diagnostic::new(Span::file(tree.site_source), message).help(help));
+    }
+    for layer in &tree.hosts {
+        let chain = chains.of_host(layer, &mut diagnostics);
+        let below =
+            stacks.entry(chain.layers.iter().map(|class| class.source).collect()).or_insert_with(|| {
+                chain.layers.iter().fold(RawProfile::default(), |below, class| below.merge(class.raw.clone()))
+            });
+        let raw = below.clone().merge(layer.raw.clone());
+        let context = Context {
+            layer,
+            site: &site,
+            site_vars: &tree.site.vars,
+            templates: &templates,
+            damaged: layer.damaged || chain.damaged,
+        };
+        claims.push(rivals::Claim::new(layer, &raw));
+        hosts.extend(resolve_host(&context, raw, &mut diagnostics));
+    }
+    rivals::check(&claims, &mut diagnostics);
+    hosts.sort_by(|a, b| a.name.cmp(&b.name));
+    Resolved { site, hosts, diagnostics }
+}
+
+/// What the parts of a host need to know beside their own section.
+struct Context<'t> {
+    layer: &'t Layer,
+    site: &'t Site,
+    site_vars: &'t crate::profile::raw::Vars,
+    templates: &'t handoff::Templates<'t>,
+    damaged: bool,
+}
+
+impl Context<'_> {
+    /// Complains of something that isn't there, unless it may be in a part that couldn't be read.
+    fn missing(
+        &self,
+        diagnostics: &mut Vec<Diagnostic>,
+        span: Option<Span>,
+        message: &str,
+        help: impl Into<String>,
+    ) {
+        if !self.damaged {
+            let span = span.unwrap_or(Span::file(self.layer.source));
+            diagnostics.push(Diagnostic::new(span, message).help(help));
+        }
+    }
+}
+
+fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Diagnostic>) -> Option<Host> {
+    let before = diagnostics.len();
+    let stem = &context.layer.name;
+    match &raw.name {
+        None => {
+            context.missing(diagnostics, None, "the host has no name", format!("add `name: {stem}`"));
+        }
+        Some(name) if name.value.as_str() != stem => {
+            let message = format!("the host `{}` stands in `{stem}.yaml`", name.value);
+            let help = format!("rename the file to `{}.yaml`, or the host", name.value);
+            diagnostics.push(Diagnostic::new(name.span, message).help(help));
+        }
+        Some(_) => {}
+    }
+    let matching = resolve_match(context, &raw, diagnostics);
+    let installer = match raw.installer.as_ref().map(|installer| installer.value) {
+        None | Some(RawInstaller::Native) => Installer::Native,
+        Some(RawInstaller::Anaconda) => Installer::Anaconda,
+        Some(RawInstaller::DebianInstaller) => Installer::DebianInstaller,
+    };
+    if raw.image.is_none() && installer == Installer::Native {
+        let help = "add `image: NAME@VERSION`, or name another `installer`";
+        context.missing(diagnostics, None, "the host has no golden image", help);
+    }
+    let handoff = context.templates.handoff(context, &raw, diagnostics);
+    let target = rules::target(context, &raw, diagnostics);
+    let host = Host {
+        network: network::resolve(context, raw.network, diagnostics),
+        confirm_seconds: rules::confirm(raw.storage.value.confirm, diagnostics),
+        wipe: raw.storage.value.wipe.map(|wipe| wipe.value).unwrap_or_default(),
+        locale: resolve_locale(raw.locale, diagnostics),
+        root: accounts::root(raw.root),
+        users: accounts::users(context, raw.users, diagnostics),
+        packages: rules::packages(raw.packages, diagnostics),
+        mirror: raw.mirror.map(|mirror| mirror.value),
+        kernel_args: raw.kernel_args.items.into_iter().map(|arg| arg.value).collect(),
+        image: raw.image.map(|image| image.value),
+        name: raw.name?.value,
+        target: target?,
+        handoff: handoff?,
+        matching,
+        installer,
+    };
+    (diagnostics.len() == before).then_some(host)
+}
+
+fn resolve_match(context: &Context<'_>, raw: &RawProfile, diagnostics: &mut Vec<Diagnostic>) -> HostMatch {
+    let matching = rivals::host_match(&raw.matching.value);
+    if matching.macs.is_empty() && matching.uuid.is_none() && matching.serial.is_none() {
+        let help = "add `match: { mac: [\"52:54:00:12:34:56\"] }`, or a `serial` or `uuid`";
+        context.missing(diagnostics, raw.matching.span, "nothing tells which machine this is", help);
+    }
+    matching
+}
+
+fn resolve_locale(raw: Section<RawLocale>, diagnostics: &mut Vec<Diagnostic>) -> Locale {
+    let RawLocale { lang, keyboard, timezone } = raw.value;
+    let mut text = |value: Option<Spanned<String>>, default: &str, rule: rules::TextRule| match value {
+        None => default.to_owned(),
+        Some(Spanned { value, span }) => {
+            if let Err(message) = rule(&value) {
+                diagnostics.push(Diagnostic::new(span, message));
+            }
+            value
+        }
+    };
+    Locale {
+        lang: text(lang, "C.UTF-8", rules::lang),
+        keyboard: text(keyboard, "us", rules::keyboard),
+        timezone: text(timezone, "UTC", rules::timezone),
+    }
+}
+
+#[cfg(test)]
+mod tests;

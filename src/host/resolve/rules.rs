@@ -1,0 +1,147 @@
+//! Rules of single values that have no type of their own.
+
+use super::Context;
+use crate::profile::diag::Diagnostic;
+use crate::profile::raw::{RawProfile, RawTarget};
+use crate::profile::source::Span;
+use crate::profile::spanned::{List, Spanned};
+use crate::value::DiskSelector;
+
+/// Judges a text.
+pub type TextRule = fn(&str) -> Result<(), String>;
+
+const DEFAULT_CONFIRM: u32 = 10;
+const LONGEST_CONFIRM: u32 = 3600;
+
+fn words(text: &str, separator: char, allowed: &str) -> bool {
+    text.len() <= 64
+        && text.split(separator).all(|word| {
+            word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || allowed.contains(c))
+        })
+}
+
+/// `Area/City` or a single word; whether the target knows it, the target's checks tell.
+pub fn timezone(text: &str) -> Result<(), String> {
+    match words(text, '/', "_+-") {
+        true => Ok(()),
+        false => Err(format!("`{}` is not a time zone like `Europe/Berlin` or `UTC`", text.escape_debug())),
+    }
+}
+
+/// `de_DE.UTF-8`, `C.UTF-8`, `sr_RS.UTF-8@latin`.
+pub fn lang(text: &str) -> Result<(), String> {
+    let (language, modifier) = text.split_once('@').unwrap_or((text, "x"));
+    let (language, codeset) = language.split_once('.').unwrap_or((language, "x"));
+    match words(language, '_', "") && words(codeset, '-', "") && words(modifier, '-', "") {
+        true => Ok(()),
+        false => Err(format!("`{}` is not a locale like `de_DE.UTF-8`", text.escape_debug())),
+    }
+}
+
+/// `us`, `de`, `de-latin1`.
+pub fn keyboard(text: &str) -> Result<(), String> {
+    match words(text, '-', "_") {
+        true => Ok(()),
+        false => Err(format!("`{}` is not a keyboard layout like `us` or `de`", text.escape_debug())),
+    }
+}
+
+/// An absolute path that can stand in `/etc/passwd`.
+pub fn shell(text: &str) -> Result<(), String> {
+    let good = text.strip_prefix('/').is_some_and(|rest| words(rest, '/', "._+-"));
+    match good && !text.contains("..") {
+        true => Ok(()),
+        false => Err(format!("`{}` is not the path of a shell like `/bin/bash`", text.escape_debug())),
+    }
+}
+
+/// A name that templates can use.
+pub fn variable(name: &str) -> Result<(), String> {
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let shown = name.escape_debug();
+    match name {
+        "host" | "site" => Err(format!("the variable `{shown}` is there already")),
+        _ if good => Ok(()),
+        _ => Err(format!("`{shown}` is not a variable's name (letters, digits, `_`)")),
+    }
+}
+
+/// Package and group names that no installer reads as anything else.
+pub fn packages(raw: List<String>, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
+    let checked = raw.items.into_iter().map(|Spanned { value, span }| {
+        let name = value.strip_prefix('@').unwrap_or(&value);
+        if name.len() > 128
+            || !words(&name.chars().take(64).collect::<String>(), '\n', ".+_:-")
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || ".+_:-".contains(c))
+        {
+            let message = format!("`{}` is not a package's name", value.escape_debug());
+            diagnostics.push(Diagnostic::new(span, message));
+        }
+        value
+    });
+    checked.collect()
+}
+
+/// Seconds of the countdown.
+pub fn confirm(raw: Option<Spanned<u32>>, diagnostics: &mut Vec<Diagnostic>) -> u32 {
+    let Some(Spanned { value, span }) = raw else { return DEFAULT_CONFIRM };
+    if value > LONGEST_CONFIRM {
+        let message = format!("a countdown of {value} seconds; at most {LONGEST_CONFIRM} are possible");
+        diagnostics.push(Diagnostic::new(span, message));
+    }
+    value
+}
+
+/// The disk.
+pub fn target(
+    context: &Context<'_>,
+    raw: &RawProfile,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<DiskSelector> {
+    let section = &raw.storage.value.target;
+    let RawTarget { serial, wwn, model, min_size, max_size } = section.value.clone();
+    let span = section.span.or(raw.storage.span);
+    if serial.is_none() && wwn.is_none() && model.is_none() && min_size.is_none() && max_size.is_none() {
+        let help = "add `storage: { target: { serial: … } }`, or `wwn`, `model`, `min_size`, `max_size`";
+        context.missing(diagnostics, span, "nothing tells which disk is installed on", help);
+        return None;
+    }
+    let texts = serial.as_ref().or(wwn.as_ref()).map(|text| text.span);
+    let place = texts.or(span).unwrap_or(Span::file(context.layer.source));
+    let value = |text: Option<Spanned<String>>| text.map(|text| text.value);
+    let selector = DiskSelector::new(
+        value(serial),
+        value(wwn),
+        model.map(|model| model.value),
+        min_size.map(|size| size.value),
+        max_size.map(|size| size.value),
+    );
+    match selector {
+        Ok(selector) => Some(selector),
+        Err(error) => {
+            diagnostics.push(Diagnostic::new(place, error.to_string()));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_would_break_a_configuration_file_are_refused() {
+        for (rule, good, bad) in [
+            (timezone as TextRule, ["UTC", "Etc/GMT+1"], ["", "Europe/", "../etc/passwd", "a b"]),
+            (lang, ["C.UTF-8", "sr_RS.UTF-8@latin"], ["", "de_DE UTF-8", "de;", "$LANG"]),
+            (keyboard, ["us", "de-latin1"], ["", "us;", "u s", "-"]),
+            (shell, ["/bin/bash", "/usr/bin/zsh-5.9"], ["bash", "/bin/a:b", "/bin/../x", "/"]),
+            (variable, ["a", "_B2"], ["2", "a-b", "host", ""]),
+        ] {
+            good.iter().for_each(|text| assert_eq!(rule(text), Ok(()), "{text}"));
+            bad.iter().for_each(|text| assert!(rule(text).is_err(), "{text}"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `site.yaml` → [`Site`].
+
+use super::rules;
+use crate::host::Site;
+use crate::profile::diag::Diagnostic;
+use crate::profile::load::Tree;
+use crate::profile::source::Span;
+
+const DEFAULT_VALIDITY: u64 = 7 * 86_400;
+const LONGEST_VALIDITY: u64 = 366 * 86_400;
+
+/// Checks and completes the site's values.
+pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
+    let raw = &tree.site;
+    let name = match &raw.name {
+        Some(name) => {
+            if name.value.trim().is_empty() || name.value.chars().any(char::is_control) {
+                diagnostics.push(Diagnostic::new(name.span, "the site's name must be one line of text"));
+            }
+            name.value.clone()
+        }
+        None => {
+            if !tree.site_damaged {
+                let diagnostic = Diagnostic::new(Span::file(tree.site_source), "the site has no name");
+                diagnostics.push(diagnostic.help("add `name: NAME`"));
+            }
+            String::new()
+        }
+    };
+    let validity = raw.order_validity.as_ref().map(|text| (text, duration(&text.value)));
+    let order_validity = match validity {
+        None => DEFAULT_VALIDITY,
+        Some((_, Some(seconds))) if (3600..=LONGEST_VALIDITY).contains(&seconds) => seconds,
+        Some((text, _)) => {
+            let shown = text.value.escape_debug();
+            let message = format!("`{shown}` is not a time that an order can be valid");
+            diagnostics.push(Diagnostic::new(text.span, message).help("1h to 366d, like `36h` or `7d`"));
+            DEFAULT_VALIDITY
+        }
+    };
+    for (name, value) in &raw.vars {
+        if let Err(message) = rules::variable(name) {
+            diagnostics.push(Diagnostic::new(value.span, message));
+        }
+    }
+    Site { name, server: raw.server.as_ref().map(|server| server.value.clone()), order_validity }
+}
+
+fn duration(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+    number.parse::<u64>().ok()?.checked_mul(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validity_has_a_unit() {
+        assert_eq!(duration("7d"), Some(604_800));
+        assert_eq!(duration("36h"), Some(129_600));
+        for text in ["", "d", "7", "-1d", "+1d", "7 d", "7ä", "99999999999999999999d", "9999999999999999999d"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}

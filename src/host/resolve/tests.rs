@@ -1,0 +1,203 @@
+//! Rules between values; the wording of single mistakes is in `tests/errors/`.
+
+use super::*;
+use crate::profile::decode::decode;
+use crate::profile::source::Sources;
+use crate::profile::yaml;
+use crate::spec::system::Ipv4;
+
+/// A site from `(path, text)` pairs.
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let site_source = sources.add("site.yaml", "name: test");
+    let mut tree = Tree {
+        site: Default::default(),
+        site_source,
+        site_damaged: true,
+        classes: Default::default(),
+        hosts: Vec::new(),
+        texts: Default::default(),
+        sources: Sources::default(),
+        diagnostics: Vec::new(),
+    };
+    for (path, text) in files {
+        let source = sources.add(*path, *text);
+        let (folder, file) = path.split_once('/').unwrap();
+        let Some(name) = file.strip_suffix(".yaml") else {
+            tree.texts.insert((*path).to_owned(), source);
+            continue;
+        };
+        let before = diagnostics.len();
+        let raw = yaml::parse(source, text, &mut diagnostics).map(|root| decode(root, &mut diagnostics));
+        let damaged = diagnostics.len() > before;
+        let layer = Layer { name: name.to_owned(), source, raw: raw.unwrap_or_default(), damaged };
+        match folder {
+            "profiles" => drop(tree.classes.insert(name.to_owned(), layer)),
+            _ => tree.hosts.push(layer),
+        }
+    }
+    Tree { sources, diagnostics, ..tree }
+}
+
+fn messages(files: &[(&str, &str)]) -> Vec<String> {
+    resolve(&tree(files)).diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect()
+}
+
+fn host(files: &[(&str, &str)]) -> Host {
+    let mut resolved = resolve(&tree(files));
+    assert_eq!(resolved.diagnostics, []);
+    resolved.hosts.remove(0)
+}
+
+const WHOLE: &str = "image: i@1\nmatch: { serial: CZ1 }\nstorage: { target: { serial: D1 } }\n";
+
+fn whole(name: &str, rest: &str) -> String {
+    format!("name: {name}\n{WHOLE}{rest}")
+}
+
+#[test]
+fn classes_stack_in_order_and_below_those_that_name_them() {
+    let host = host(&[
+        ("profiles/low.yaml", "packages: [low]\nlocale: { lang: low, keyboard: low, timezone: low }\n"),
+        ("profiles/mid.yaml", "classes: [low]\npackages: [mid]\nlocale: { lang: mid, keyboard: mid }\n"),
+        ("hosts/a.yaml", &whole("a", "classes: [mid, low]\npackages: [top]\nlocale: { lang: top }\n")),
+    ]);
+    assert_eq!(host.packages, ["low", "mid", "top"]);
+    let Locale { lang, keyboard, timezone } = &host.locale;
+    assert_eq!([lang, keyboard, timezone], ["top", "mid", "low"]);
+}
+
+#[test]
+fn replace_forgets_what_classes_gave() {
+    let host = host(&[
+        ("profiles/low.yaml", "packages: [low]\nstorage: { wipe: foreign }\n"),
+        (
+            "hosts/a.yaml",
+            "name: a\nimage: i@1\nmatch: { serial: CZ1 }\nclasses: [low]\npackages: !replace [top]\n\
+             storage: !replace { target: { serial: D1 } }\n",
+        ),
+    ]);
+    assert_eq!(host.packages, ["top"]);
+    assert_eq!(host.wipe, crate::spec::order::WipePolicy::Ours);
+}
+
+#[test]
+fn what_is_not_said_has_safe_defaults() {
+    let host = host(&[("hosts/a.yaml", &whole("a", ""))]);
+    assert_eq!((host.confirm_seconds, host.wipe), (10, crate::spec::order::WipePolicy::Ours));
+    assert_eq!((host.installer, host.handoff), (Installer::Native, crate::host::Handoff::None));
+    assert!(host.network.interfaces.is_empty() && host.users.is_empty() && host.root.password.is_none());
+}
+
+#[test]
+fn what_may_stand_in_a_damaged_part_is_not_missed() {
+    let found = messages(&[("hosts/a.yaml", "name: a\nimage: i@1\nmatch: { serial: None }\nstoragee: {}\n")]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let found = messages(&[("hosts/a.yaml", "name: a\n")]);
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn one_mistake_in_a_class_of_many_hosts_is_one_mistake() {
+    let files = [
+        ("profiles/low.yaml", "locale: { timezone: a b }\n".to_owned()),
+        ("hosts/a.yaml", whole("a", "classes: [low]\n").replace("CZ1", "CZ2")),
+        ("hosts/b.yaml", whole("b", "classes: [low]\n")),
+    ];
+    let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let tree = tree(&files);
+    let resolved = resolve(&tree);
+    let report = crate::profile::diag::Report::new(tree.sources, resolved.diagnostics);
+    assert_eq!(report.diagnostics().len(), 1);
+    assert!(resolved.hosts.is_empty());
+}
+
+fn rivals(a: &str, b: &str) -> usize {
+    let text = |name: &str, matching: &str| {
+        format!(
+            "name: {name}\nimage: i@1\nmatch: {{ {matching} }}\nstorage: {{ target: {{ serial: D1 }} }}\n"
+        )
+    };
+    messages(&[("hosts/a.yaml", &text("a", a)), ("hosts/b.yaml", &text("b", b))]).len()
+}
+
+#[test]
+fn hosts_are_rivals_unless_a_key_keeps_them_apart() {
+    let mac = "mac: [\"52:54:00:00:00:01\"]";
+    assert_eq!(rivals(mac, mac), 1);
+    assert_eq!(rivals(mac, "mac: [\"52:54:00:00:00:02\"]"), 0);
+    assert_eq!(rivals("serial: CZ1", "serial: cz1"), 1);
+    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), &format!("{mac}, serial: CZ2")), 0);
+    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), mac), 1);
+    assert_eq!(rivals(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 0);
+    assert_eq!(rivals(&format!("{mac}, model: \"R*\""), &format!("{mac}, model: R750")), 1);
+    assert_eq!(rivals(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 0);
+}
+
+#[test]
+fn templates_see_variables_of_site_class_and_host() {
+    let host = host(&[
+        ("profiles/low.yaml", "vars: { role: low, zone: z1 }\n"),
+        ("files/u.j2", "#cloud-config\n# {{ host.short }} {{ role }} {{ zone }}\n"),
+        (
+            "hosts/a.example.com.yaml",
+            &whole(
+                "a.example.com",
+                "classes: [low]\nvars: { role: web }\nhandoff: { cloud_init: { user_data: files/u.j2 } }\n",
+            ),
+        ),
+    ]);
+    let crate::host::Handoff::CloudInit { user_data } = host.handoff else { panic!() };
+    assert_eq!(user_data, "#cloud-config\n# a web z1\n");
+}
+
+#[test]
+fn files_that_are_no_templates_keep_their_braces() {
+    let script = "#!/bin/sh\ndocker inspect -f '{{ .Id }}' ${#x}\n";
+    let host =
+        host(&[("scripts/s", script), ("hosts/a.yaml", &whole("a", "handoff: { script: scripts/s }\n"))]);
+    assert!(matches!(host.handoff, crate::host::Handoff::Script { content } if content == script));
+}
+
+#[test]
+fn an_undefined_variable_in_the_profile_is_found_in_its_line() {
+    let text = whole(
+        "a",
+        "handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      # {{ host.name }}\n      a: {{ roles }}\nvars: { role: x }\n",
+    );
+    let resolved = resolve(&tree(&[("hosts/a.yaml", &text)]));
+    let diagnostic = &resolved.diagnostics[0];
+    assert_eq!(&text[diagnostic.span.start as usize..diagnostic.span.end as usize], "roles");
+    assert_eq!(diagnostic.help.as_deref(), Some("did you mean `role`?"));
+}
+
+#[test]
+fn an_address_fits_its_network() {
+    let network = |ipv4: &str| {
+        let text = whole(
+            "a",
+            &format!(
+                "network: {{ interfaces: [{{ match: {{ mac: \"52:54:00:00:00:01\" }}, ipv4: {ipv4} }}] }}\n"
+            ),
+        );
+        messages(&[("hosts/a.yaml", &text)])
+    };
+    assert_eq!(network("{ address: 10.0.0.11/24, gateway: 10.0.0.1 }"), Vec::<String>::new());
+    for bad in [
+        "{ address: 10.0.0.11/24, gateway: 10.0.1.1 }",
+        "{ address: 10.0.0.11/24, gateway: 10.0.0.11 }",
+        "{ address: 10.0.0.11 }",
+        "{ address: 10.0.0.0/24 }",
+        "{ address: 10.0.0.255/24 }",
+        "{ address: 127.0.0.1/8 }",
+        "{ gateway: 10.0.0.1 }",
+    ] {
+        assert_eq!(network(bad).len(), 1, "{bad}");
+    }
+    let host = host(&[(
+        "hosts/a.yaml",
+        &whole("a", "network: { interfaces: [{ match: { mac: \"52:54:00:00:00:01\" } }] }\n"),
+    )]);
+    assert_eq!(host.network.interfaces[0].ipv4, Ipv4::Dhcp);
+}
