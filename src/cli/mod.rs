@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
+mod context;
 mod image;
+mod init;
 mod keys;
 mod lock;
 mod output;
@@ -31,7 +34,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Image(image::Args),
+    Init(init::Args),
     Lock(lock::Args),
     Serve(serve::Args),
     Status(status::Args),
@@ -52,7 +57,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let paths = paths::SitePaths::new(&cli.site);
     match &cli.command {
+        Command::Check(args) => check::run(args, cli.json, &paths),
         Command::Image(args) => image::run(args, cli.json, &paths),
+        Command::Init(args) => init::run(args),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
