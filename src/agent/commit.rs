@@ -56,16 +56,16 @@ impl<'a> Gate<'a> {
         self.flush()
     }
 
-    /// Writes the backup table and the primary one but for its first bytes. The disk doesn't boot yet.
+    /// Writes the backup table and all of the primary one but LBA 0. The disk doesn't boot yet.
     pub(super) fn tables(&self, table: &FinalTable) -> Result<(), Failure> {
         self.write("the backup partition table", table.backup_offset, &table.backup)?;
-        let rest = &table.primary[COMMIT_END as usize..];
-        self.write("the partition table", COMMIT_END, rest)?;
+        self.write("the partition table", BLOCK as u64, &table.primary[BLOCK..])?;
         self.flush()
     }
 
-    /// The last write: bytes 0..4096. Whatever part of it reaches the disk, firmware finds nothing or a whole table, because
-    /// the backup is complete.
+    /// The last write: bytes 0..4096, so that no disk has to read a physical block in order to change a part of it. All but
+    /// LBA 0 of it is on the disk already, so a tear can't be seen: LBA 0 is one sector, old or new. (With a missing primary
+    /// header firmware would boot from the backup table, and Linux, which doesn't look there, would find no root.)
     pub(super) fn open(&self, table: &FinalTable) -> Result<(), Failure> {
         self.write("the commit", 0, &table.primary[..COMMIT_END as usize])?;
         self.flush()

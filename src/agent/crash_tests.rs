@@ -1,13 +1,15 @@
 //! Power cuts: every state that a disk can be left in is as before, or doesn't boot, or is complete.
 //!
 //! An install is recorded write by write. A state is made by cutting the record somewhere: what was flushed is there, and
-//! of each later write any set of its sectors or pages is. Then a firmware looks at it. The same judge finds half-written
-//! systems that boot when the commit is moved before the blocks, so the test can fail.
+//! of each later write any set of its sectors or pages is. Then a firmware looks at it, and the agent's own eyes must agree
+//! with it, or a done disk would be wiped and a dead one left alone. The same judge finds half-written systems that boot
+//! when the commit is moved before the blocks, so the test can fail.
 
 use std::ops::Range;
 
 use uuid::Uuid;
 
+use super::disks;
 use super::fixture::{self, Marker, World, random};
 use super::install::{Install, install, install_commit_first};
 use super::source::MemorySource;
@@ -162,6 +164,10 @@ fn explore(run: Run, before: &[u8], keep: usize, seed: u64) -> Found {
         let cut = pick_cut(operations.len(), seed);
         let state = state_at(before, &operations, cut, seed);
         let verdict = judge(&state, before, &complete);
+        // Linux finds partitions through an intact primary table only, and so does the agent
+        let device = MemoryDevice::new(state);
+        assert_eq!(disks::table(&device).is_some(), verdict != Verdict::Closed, "cut before operation {cut}");
+        let state = device.content();
         match verdict {
             Verdict::Closed => found.closed += 1,
             Verdict::Before => found.before += 1,

@@ -97,10 +97,17 @@ fn content(device: &dyn BlockDevice) -> DiskContent {
     }
 }
 
-/// The partition table of a disk with 512-byte blocks, if it has an intact one.
+/// The partition table of a disk with 512-byte blocks, if it has an intact one behind a protective MBR. Without that MBR
+/// firmware and kernel see no partitions: an install that was cut off just before its end has a whole table and still
+/// isn't done.
 pub fn table(device: &dyn BlockDevice) -> Option<gpt::Table> {
+    const PROTECTIVE: u8 = 0xee;
     let mut bytes = vec![0; gpt::PRIMARY_LENGTH];
     device.read_at(0, &mut bytes).ok()?;
+    let protected = (0..4).any(|slot| bytes[446 + slot * 16 + 4] == PROTECTIVE);
+    if bytes[510..512] != [0x55, 0xaa] || !protected {
+        return None;
+    }
     gpt::parse_primary(&bytes).ok()
 }
 

@@ -8,8 +8,8 @@
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared.
 //! 5. The caller personalises the mounted file systems and writes the done file; flush.
-//! 6. The backup table and the primary one beyond byte 4095; flush.
-//! 7. One write of bytes 0–4095; flush. Nothing is written afterwards.
+//! 6. The backup table and all of the primary one but LBA 0; flush.
+//! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush. Nothing is written afterwards.
 //!
 //! A failure after the claim leaves LBA 0 zeroed. Memory: at most 8 MiB of buffers in any phase, beside the index.
 

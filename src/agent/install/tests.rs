@@ -84,7 +84,7 @@ fn the_claim_is_the_first_write_and_the_commit_the_last() {
     let backup = DISK_SIZE as u64 - BACKUP_LENGTH;
     assert_eq!(
         places[last - 5..last - 1],
-        [None, Some((backup, BACKUP_LENGTH)), Some((COMMIT_END, PRIMARY_END - COMMIT_END)), None]
+        [None, Some((backup, BACKUP_LENGTH)), Some((512, PRIMARY_END - 512)), None]
     );
     // between closing and committing, nothing but zeroes goes to the tables, and nothing at all to the claim
     for operation in &operations[4..last - 5] {
