@@ -15,6 +15,7 @@ mod lock;
 mod output;
 mod paths;
 mod progress;
+mod render;
 mod serve;
 mod status;
 
@@ -38,6 +39,7 @@ enum Command {
     Image(image::Args),
     Init(init::Args),
     Lock(lock::Args),
+    Render(render::Args),
     Serve(serve::Args),
     Status(status::Args),
 }
@@ -61,6 +63,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
         Command::Lock(args) => lock::run(args, &paths),
+        Command::Render(args) => render::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
     }

@@ -23,6 +23,11 @@ impl SitePaths {
         &self.root
     }
 
+    /// The site's own templates.
+    pub fn templates(&self) -> PathBuf {
+        self.root.join("templates")
+    }
+
     /// Key, orders, store, cache: what is not the site's text.
     pub fn private(&self) -> PathBuf {
         self.root.join(".ironstrap")

@@ -22,10 +22,12 @@ const HEADERS: [&str; 8] = [
     "## template: jinja",
 ];
 
-pub(super) fn takeover(host: &HostName, order: &OrderId, user_data: &str) -> Result<Takeover> {
+pub(super) fn takeover(host: &HostName, order: Option<&OrderId>, user_data: &str) -> Result<Takeover> {
     check_first_line(user_data)?;
+    // a new order is a new instance; cloud-init then runs again
+    let instance = order.map_or(host.as_str(), OrderId::as_str);
     let meta_data = serde_json::json!({
-        "instance-id": format!("ironstrap-{order}"),
+        "instance-id": format!("ironstrap-{instance}"),
         "local-hostname": host.as_str(),
     });
     let files = vec![

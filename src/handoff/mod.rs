@@ -13,9 +13,9 @@ mod reporter;
 mod script;
 pub mod shell;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::host::{Handoff, LockedHost, Site};
+use crate::host::{Handoff, Host, LockedHost, Site};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
 use crate::value::{HttpUrl, OrderId};
@@ -38,14 +38,7 @@ struct Takeover {
 pub fn system(host: &LockedHost, site: &Site, image: &ImageSystem, order: &OrderId) -> Result<SystemSpec> {
     let LockedHost { host, image: pin } = host;
     let mut misfits = image_misfits(host, site, image);
-    let takeover = match &host.handoff {
-        Handoff::None => Ok(Takeover { by: "boot", command: None, files: Vec::new(), units: Vec::new() }),
-        Handoff::CloudInit { user_data } => cloud_init::takeover(&host.name, order, user_data),
-        Handoff::AnsiblePull { url, playbook, revision } => {
-            ansible::takeover(url, playbook, revision.as_deref())
-        }
-        Handoff::Script { content } => script::takeover(content),
-    };
+    let takeover = takeover(host, Some(order));
     let takeover = match takeover {
         Ok(takeover) if misfits.is_empty() => takeover,
         other => {
@@ -60,15 +53,7 @@ pub fn system(host: &LockedHost, site: &Site, image: &ImageSystem, order: &Order
         let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
         files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
     }
-    let events = site.server.as_ref().map(events_url);
-    files.extend(reporter::files(
-        &host.name,
-        order,
-        takeover.by,
-        takeover.command.as_deref(),
-        events.as_ref(),
-    )?);
-    units.push(reporter::UNIT.to_owned());
+    add_reporter(host, site, Some(order), takeover.by, takeover.command.as_deref(), &mut files, &mut units)?;
     Ok(SystemSpec {
         hostname: host.name.clone(),
         timezone: Some(host.locale.timezone.clone()),
@@ -77,6 +62,44 @@ pub fn system(host: &LockedHost, site: &Site, image: &ImageSystem, order: &Order
         files,
         units,
     })
+}
+
+/// Files to write and units to enable on a host that a distribution's installer installs: no order, and no image whose
+/// programs could be asked for.
+///
+/// # Errors
+/// When a value of the hand-off can't be used.
+pub fn seed(host: &Host, site: &Site) -> Result<(Vec<SystemFile>, Vec<String>)> {
+    let takeover = takeover(host, None).with_context(|| host.name.to_string())?;
+    let Takeover { by, command, mut files, mut units } = takeover;
+    add_reporter(host, site, None, by, command.as_deref(), &mut files, &mut units)?;
+    Ok((files, units))
+}
+
+fn takeover(host: &Host, order: Option<&OrderId>) -> Result<Takeover> {
+    match &host.handoff {
+        Handoff::None => Ok(Takeover { by: "boot", command: None, files: Vec::new(), units: Vec::new() }),
+        Handoff::CloudInit { user_data } => cloud_init::takeover(&host.name, order, user_data),
+        Handoff::AnsiblePull { url, playbook, revision } => {
+            ansible::takeover(url, playbook, revision.as_deref())
+        }
+        Handoff::Script { content } => script::takeover(content),
+    }
+}
+
+fn add_reporter(
+    host: &Host,
+    site: &Site,
+    order: Option<&OrderId>,
+    by: &str,
+    command: Option<&str>,
+    files: &mut Vec<SystemFile>,
+    units: &mut Vec<String>,
+) -> Result<()> {
+    let events = site.server.as_ref().map(events_url);
+    files.extend(reporter::files(&host.name, order, by, command, events.as_ref())?);
+    units.push(reporter::UNIT.to_owned());
+    Ok(())
 }
 
 fn events_url(server: &HttpUrl) -> HttpUrl {
@@ -88,7 +111,7 @@ fn has(image: &ImageSystem, tool: &str) -> bool {
 }
 
 /// Everything that this host wants and this image doesn't have.
-fn image_misfits(host: &crate::host::Host, site: &Site, image: &ImageSystem) -> Vec<String> {
+fn image_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
     let mut misfits = Vec::new();
     let mut need = |wanted: bool, tool: &str, why: &str| {
         if wanted && !has(image, tool) {

@@ -28,7 +28,7 @@ const LIMIT: u32 = 3600;
 /// Files of the frame: unit, script, and this host's values.
 pub(super) fn files(
     host: &HostName,
-    order: &OrderId,
+    order: Option<&OrderId>,
     by: &str,
     command: Option<&str>,
     events: Option<&HttpUrl>,
@@ -54,14 +54,14 @@ pub(super) fn files(
 }
 
 /// An event as JSON, with placeholders that the script fills with what can't break it: hexadecimal digits, a time, a number.
-fn event(host: &HostName, order: &OrderId, what: What) -> Result<String> {
+fn event(host: &HostName, order: Option<&OrderId>, what: What) -> Result<String> {
     let event = Event {
         version: FormatVersion,
         run: "@RUN@".to_owned(),
         seq: 0,
         time: Timestamp::from_unix(0),
         host: Some(host.clone()),
-        order: Some(order.clone()),
+        order: order.cloned(),
         what,
     };
     let mut json = serde_json::to_value(&event).context("rendering the hand-off's event")?;

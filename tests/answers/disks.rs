@@ -1,0 +1,127 @@
+//! The disk selection of rendered answers, run by a shell on machines made of files.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::rendered;
+
+const MIB: usize = 1 << 20;
+
+/// One disk of a machine.
+struct Disk {
+    name: &'static str,
+    serial: &'static str,
+    removable: bool,
+    /// A byte that isn't zero, if any.
+    data: Option<usize>,
+}
+
+const BLANK: Disk = Disk { name: "vdb", serial: "", removable: false, data: None };
+
+fn machine(dir: &Path, disks: &[Disk]) {
+    for disk in disks {
+        let sys = dir.join("sys").join(disk.name);
+        std::fs::create_dir_all(&sys).unwrap();
+        std::fs::create_dir_all(dir.join("dev")).unwrap();
+        std::fs::write(sys.join("size"), format!("{}\n", 8 * MIB / 512)).unwrap();
+        std::fs::write(sys.join("serial"), disk.serial).unwrap();
+        std::fs::write(sys.join("removable"), format!("{}\n", u8::from(disk.removable))).unwrap();
+        let mut content = vec![0; 8 * MIB];
+        if let Some(at) = disk.data {
+            content[at] = 1;
+        }
+        std::fs::write(dir.join("dev").join(disk.name), content).unwrap();
+    }
+}
+
+/// The script between the definition of `refuse` and the first use of the disk.
+fn script(text: &str, end: &str) -> String {
+    let (_, rest) = text.split_once("refuse() {").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    let (script, _) = rest.split_once(end).unwrap();
+    script.to_owned()
+}
+
+/// As each format carries it: Kickstart's lines, and preseed's one line, which is joined as d-i does.
+fn scripts() -> Vec<(String, String)> {
+    let mut scripts = Vec::new();
+    for (format, end) in [("kickstart", "cat > /tmp"), ("preseed", "debconf-set partman-auto/disk")] {
+        for (_, text) in rendered(format) {
+            let script = script(&text, end).replace("\\\n", "");
+            let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
+            if script.contains("/serial") && !script.contains("ID_WWN") {
+                scripts.push((wanted.unwrap().to_owned(), script));
+            }
+        }
+    }
+    assert!(scripts.len() >= 2);
+    scripts
+}
+
+/// What the selection says on a machine whose disks have the wanted serial number where theirs is empty.
+fn select(disks: impl Fn() -> Vec<Disk>, check: impl Fn(&str)) {
+    for (serial, script) in scripts() {
+        let dir = tempfile::tempdir().unwrap();
+        machine(dir.path(), &disks());
+        for disk in disks().iter().filter(|disk| disk.serial.is_empty()) {
+            // firmware pads serial numbers
+            std::fs::write(
+                dir.path().join("sys").join(disk.name).join("serial"),
+                format!("{serial}  \n").to_uppercase(),
+            )
+            .unwrap();
+        }
+        let tmp = dir.path().display();
+        let script = script
+            .replace("/sys/block", &format!("{tmp}/sys"))
+            .replace("disk=/dev/", &format!("disk={tmp}/dev/"));
+        let whole = format!(
+            "udevadm() {{ :; }}\nrefuse() {{ echo \"refused: $1\"; exit 0; }}\n{script}\necho \"chosen: $found\"\n"
+        );
+        for shell in ["dash", "bash"] {
+            let output = Command::new(shell).args(["-c", &whole]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && said.lines().count() == 1,
+                "{shell}: {said}{output:?}\n{whole}"
+            );
+            check(said.trim_end());
+        }
+    }
+}
+
+#[test]
+fn the_one_disk_with_the_serial_number_is_chosen() {
+    let others = || {
+        vec![
+            Disk { name: "vda", serial: "OTHER", ..BLANK },
+            BLANK,
+            Disk { name: "sdc", removable: true, ..BLANK },
+            Disk { name: "loop0", ..BLANK },
+        ]
+    };
+    select(others, |said| assert_eq!(said, "chosen: vdb"));
+}
+
+#[test]
+fn no_disk_or_two_are_refused() {
+    select(
+        || vec![Disk { name: "vda", serial: "OTHER", ..BLANK }],
+        |said| assert!(said.starts_with("refused: 0 disks match"), "{said}"),
+    );
+    select(
+        || vec![BLANK, Disk { name: "sda", ..BLANK }],
+        |said| assert!(said.starts_with("refused: 2 disks match"), "{said}"),
+    );
+}
+
+#[test]
+fn a_disk_that_holds_data_at_either_end_is_refused() {
+    for at in [0, MIB - 1, 7 * MIB, 8 * MIB - 1] {
+        select(
+            || vec![Disk { data: Some(at), ..BLANK }],
+            |said| assert!(said.contains("holds data"), "{at}: {said}"),
+        );
+    }
+    select(|| vec![Disk { data: Some(4 * MIB), ..BLANK }], |said| assert_eq!(said, "chosen: vdb"));
+}

@@ -1,0 +1,164 @@
+//! Answer files as operators and installers meet them: rendered by the binary, compared with golden files, judged by the
+//! formats' own validators, and their disk selection run by a shell on made-up machines.
+//!
+//! A case is a folder in `tests/golden/answers`: `site/` (or none, for the example site) and the files that hosts of it
+//! must give: `<host>.<format>`, or `<host>.<format>.error` for what is said instead. `IRONSTRAP_BLESS=1` writes them anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says aloud what it skips"
+)]
+
+mod disks;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every golden file with the site that it belongs to, the host and the format; files that say `.error` as well.
+fn golden() -> Vec<(PathBuf, PathBuf)> {
+    let mut found = Vec::new();
+    for case in std::fs::read_dir(root().join("tests/golden/answers")).unwrap() {
+        let case = case.unwrap().path();
+        let own = case.join("site");
+        let site = if own.is_dir() { own } else { root().join("profiles/example") };
+        let files = std::fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(files.filter(|path| path.is_file()).map(|path| (site.clone(), path)));
+    }
+    found.sort();
+    assert!(found.len() >= 4, "the golden files are gone");
+    found
+}
+
+fn render(site: &Path, host: &str, format: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ironstrap"));
+    command.arg("-C").arg(site).args(["render", host, "--format", format]).output().unwrap()
+}
+
+/// Long runs of base64 are files of the hand-off, which has golden files of its own.
+fn without_files(text: &str) -> String {
+    const LONGEST_KEY: usize = 100;
+    let carried = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    let word = |word: &str| {
+        if word.len() > LONGEST_KEY && word.chars().all(carried) {
+            "BASE64".to_owned()
+        } else {
+            word.to_owned()
+        }
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_host_gives_its_golden_file() {
+    for (site, path) in golden() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut parts = name.split('.');
+        let (host, format) = (parts.next().unwrap(), parts.next().unwrap());
+        let output = render(&site, host, format);
+        let fails = parts.next() == Some("error");
+        assert_eq!(output.status.code(), Some(i32::from(fails)), "{name}: {output:?}");
+        let got =
+            without_files(std::str::from_utf8(if fails { &output.stderr } else { &output.stdout }).unwrap());
+        if std::env::var_os("IRONSTRAP_BLESS").is_some() {
+            std::fs::write(&path, &got).unwrap();
+        }
+        let wanted = std::fs::read_to_string(&path).unwrap();
+        assert!(got == wanted, "{} differs (IRONSTRAP_BLESS=1 writes it anew):\n{got}", path.display());
+    }
+}
+
+/// What the hosts with golden files of a format give: name and whole text.
+fn rendered(format: &str) -> Vec<(String, String)> {
+    let cases = golden().into_iter().filter(|(_, path)| path.extension().is_some_and(|have| have == format));
+    let texts = cases.map(|(site, path)| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let output = render(&site, name.split('.').next().unwrap(), format);
+        (name, String::from_utf8(output.stdout).unwrap())
+    });
+    let texts: Vec<_> = texts.collect();
+    assert!(!texts.is_empty());
+    texts
+}
+
+/// Runs a validator, or says aloud why not.
+fn judge(program: &Path, args: &[&str], file: &Path, package: &str) {
+    match Command::new(program).args(args).arg(file).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!(
+                "SKIPPED: {} is not installed (it is in {package}); {} was not judged",
+                program.display(),
+                file.display()
+            );
+        }
+        Err(error) => panic!("{}: {error}", program.display()),
+        Ok(output) => assert!(
+            output.status.success(),
+            "{} refuses {}:\n{}{}",
+            program.display(),
+            file.display(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+/// Where ksvalidator is: named by the environment, in the virtual environment beside the build, or on the path.
+fn ksvalidator() -> PathBuf {
+    if let Some(path) = std::env::var_os("IRONSTRAP_KSVALIDATOR") {
+        return PathBuf::from(path);
+    }
+    let beside = root().join("target/venv/bin/ksvalidator");
+    if beside.is_file() { beside } else { PathBuf::from("ksvalidator") }
+}
+
+/// The storage commands that `%pre` would write for disk `vda`.
+fn storage(kickstart: &str) -> String {
+    let (_, rest) = kickstart.split_once("cat > /tmp/ironstrap-storage.ks <<IRONSTRAP\n").unwrap();
+    let (commands, _) = rest.split_once("\nIRONSTRAP\n").unwrap();
+    commands.replace("$found", "vda")
+}
+
+#[test]
+fn pykickstart_accepts_every_kickstart_with_the_storage_that_pre_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in rendered("kickstart") {
+        let whole = text.replace("%include /tmp/ironstrap-storage.ks", &storage(&text));
+        assert_ne!(whole, text);
+        let file = dir.path().join(name);
+        std::fs::write(&file, whole).unwrap();
+        judge(&ksvalidator(), &["-v", "RHEL9"], &file, "pykickstart of the Python registry");
+    }
+}
+
+#[test]
+fn debconf_accepts_every_preseed() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in rendered("preseed") {
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        judge(Path::new("debconf-set-selections"), &["-c"], &file, "Debian's package debconf");
+    }
+}
+
+#[test]
+fn the_site_s_own_template_is_used_and_its_mistakes_are_shown_with_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-r").arg(root().join("profiles/example/.")).arg(dir.path()).status();
+    assert!(copied.unwrap().success());
+    let template = dir.path().join("templates/preseed.j2");
+    std::fs::create_dir_all(template.parent().unwrap()).unwrap();
+    std::fs::write(&template, "d-i netcfg/hostname string {{ host.short }}\n").unwrap();
+    let output = render(dir.path(), "deb01", "preseed");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "d-i netcfg/hostname string deb01\n");
+    std::fs::write(&template, "\nd-i netcfg/hostname string {{ host.shrt }}\n").unwrap();
+    let said = String::from_utf8(render(dir.path(), "deb01", "preseed").stderr).unwrap();
+    assert!(said.contains("templates/preseed.j2:2: undefined value"), "{said}");
+    assert!(said.contains("2 | d-i netcfg/hostname string {{ host.shrt }}"), "{said}");
+}
