@@ -241,4 +241,21 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_payload_that_fails_anywhere_never_makes_a_disk_bootable(pack in 0..2_usize, part in 0..1000_u64, kind in 0..3) {
+        let world = fixture::world();
+        let pack = world.manifest.packs[pack];
+        let (blob, at) = (pack.digest, pack.size * part / 1000);
+        let (fault, code) = match kind {
+            0 => (Fault::Cut { blob, at }, Code::PayloadUnreachable),
+            1 => (Fault::Stall { blob, at }, Code::PayloadUnreachable),
+            _ => (Fault::Flip { blob, at, once: false }, Code::PayloadDamaged),
+        };
+        let device = used_disk();
+        let failure = attempt(&world, &fixture::world().source.with_fault(fault), &device).unwrap_err();
+        prop_assert_eq!(failure.code, code, "{}", failure);
+        prop_assert!(lba_0_is_zero(&device) || device.operations().is_empty());
+        prop_assert!(gpt::read_table(&device).is_err());
+    }
 }
