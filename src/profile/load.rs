@@ -220,7 +220,7 @@ fn read_texts(root: &Path, tree: &mut Tree) {
     let layers = tree.classes.values().chain(&tree.hosts);
     let mut named: Vec<Spanned<String>> = Vec::new();
     for layer in layers {
-        named.extend(layer.raw.handoff.iter().filter_map(|handoff| named_file(&handoff.value)).cloned());
+        named.extend(layer.raw.handoff.value.as_ref().and_then(named_file).cloned());
     }
     for Spanned { value: path, span } in named {
         if tree.texts.contains_key(&path) {

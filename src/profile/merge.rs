@@ -4,7 +4,7 @@ use super::raw::{
     RawAnsible, RawCloudInit, RawHandoff, RawLocale, RawMatch, RawNetwork, RawProfile, RawPull, RawRoot,
     RawStorage, RawTarget,
 };
-use super::spanned::{Merge, Spanned};
+use super::spanned::{Merge, Section};
 
 macro_rules! merge_fields {
     ($($type:ident { $($field:ident),* })*) => {$(
@@ -63,26 +63,90 @@ impl Merge for RawProfile {
             packages: packages.merge(later.packages),
             mirror: mirror.merge(later.mirror),
             kernel_args: kernel_args.merge(later.kernel_args),
-            handoff: merge_handoff(handoff, later.handoff),
+            handoff: handoff.merge(later.handoff),
         }
     }
 }
 
-/// The same way twice is a map like any other; another way replaces the first.
-fn merge_handoff(
-    earlier: Option<Spanned<RawHandoff>>,
-    later: Option<Spanned<RawHandoff>>,
-) -> Option<Spanned<RawHandoff>> {
-    use RawHandoff::{Ansible, CloudInit};
-    match (earlier, later) {
-        (Some(earlier), Some(Spanned { value, span })) => {
-            let value = match (earlier.value, value) {
-                (CloudInit(earlier), CloudInit(later)) => CloudInit(earlier.merge(later)),
-                (Ansible(earlier), Ansible(later)) => Ansible(earlier.merge(later)),
-                (_, later) => later,
-            };
-            Some(Spanned { value, span })
+/// The same way twice is a map like any other; another way replaces the first, and goes on doing so when it is itself
+/// stacked onto something.
+impl Merge for Section<Option<RawHandoff>> {
+    fn merge(self, later: Self) -> Self {
+        use RawHandoff::{Ansible, CloudInit};
+        if later.replace {
+            return later;
         }
-        (earlier, later) => later.or(earlier),
+        let span = later.span.or(self.span);
+        let (value, replace) = match (self.value, later.value) {
+            (earlier, None) => (earlier, self.replace),
+            (None, later) => (later, self.replace),
+            (Some(CloudInit(a)), Some(CloudInit(b))) => (Some(CloudInit(a.merge(b))), self.replace),
+            (Some(Ansible(a)), Some(Ansible(b))) => (Some(Ansible(a.merge(b))), self.replace),
+            (Some(_), later) => (later, true),
+        };
+        Self { value, replace, span }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Associativity: classes may be stacked in any grouping.
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::profile::decode::decode;
+    use crate::profile::source::SourceId;
+    use crate::profile::yaml;
+
+    /// Each part is left out, given, or given with `!replace`, in one of a few values.
+    fn layer(source: u32) -> impl Strategy<Value = RawProfile> {
+        let parts = [
+            ("packages", "[a, b]", "[]", "[c]"),
+            (
+                "storage",
+                "{ confirm: 1, target: { serial: a } }",
+                "{ target: !replace { wwn: b } }",
+                "{ wipe: ours }",
+            ),
+            ("network", "{ dns: [1.1.1.1] }", "{ dns: !replace [2.2.2.2], search: [a] }", "{ search: [b] }"),
+            ("match", "{ serial: CZ1 }", "{ mac: [\"52:54:00:00:00:01\"] }", "{ model: x }"),
+            ("vars", "{ a: 1 }", "{ a: 2, b: 3 }", "{ c: [1] }"),
+            ("image", "a@1", "b@1", "c@1"),
+            (
+                "handoff",
+                "none",
+                "{ ansible: { pull: { playbook: a } } }",
+                "{ ansible: { pull: { revision: b } } }",
+            ),
+        ];
+        proptest::collection::vec(0..5_u8, parts.len()).prop_map(move |choices| {
+            let line = |((key, a, b, c), choice): (&(&str, &str, &str, &str), u8)| match choice {
+                1 => format!("{key}: {a}\n"),
+                2 => format!("{key}: {b}\n"),
+                3 => format!("{key}: {c}\n"),
+                4 if !["vars", "image"].contains(key) => {
+                    format!("{key}: !replace {b}\n")
+                }
+                _ => String::new(),
+            };
+            let text: String = parts.iter().zip(choices).map(line).collect();
+            let mut diagnostics = Vec::new();
+            let root = yaml::parse(SourceId(source), &text, &mut diagnostics).unwrap();
+            let raw = decode(root, &mut diagnostics);
+            assert_eq!(diagnostics, [], "{text}");
+            raw
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn stacking_is_associative_and_nothing_changes_nothing(a in layer(0), b in layer(1), c in layer(2)) {
+            let left = a.clone().merge(b.clone()).merge(c.clone());
+            let right = a.clone().merge(b.merge(c));
+            prop_assert_eq!(left, right);
+            prop_assert_eq!(RawProfile::default().merge(a.clone()), a.clone());
+            prop_assert_eq!(a.clone().merge(RawProfile::default()), a);
+        }
     }
 }

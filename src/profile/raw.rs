@@ -67,7 +67,7 @@ pub struct RawProfile {
     /// Kernel arguments.
     pub kernel_args: List<KernelArg>,
     /// Who takes over.
-    pub handoff: Option<Spanned<RawHandoff>>,
+    pub handoff: Section<Option<RawHandoff>>,
 }
 
 /// `match:`

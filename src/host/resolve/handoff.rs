@@ -13,7 +13,7 @@ use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Tree, named_file};
 use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
 use crate::profile::source::{SourceId, Span};
-use crate::profile::spanned::Spanned;
+use crate::profile::spanned::{Section, Spanned};
 
 /// First lines by which cloud-init knows a format of user data.
 const USER_DATA: &[&str] = &[
@@ -52,17 +52,13 @@ impl<'t> Templates<'t> {
         raw: &RawProfile,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Handoff> {
-        let Some(Spanned { value, span }) = &raw.handoff else { return Some(Handoff::None) };
-        for (name, value) in &raw.vars {
-            if let Err(message) = super::rules::variable(name) {
-                diagnostics.push(Diagnostic::new(value.span, message));
-            }
-        }
+        let Section { value: Some(value), span, .. } = &raw.handoff else { return Some(Handoff::None) };
+        let span = span.unwrap_or(Span::file(context.layer.source));
         let mut work = Work { templates: self, context, raw, values: None, diagnostics };
         match value {
             RawHandoff::None => Some(Handoff::None),
-            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, *span),
-            RawHandoff::Ansible(ansible) => work.ansible(ansible, *span),
+            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, span),
+            RawHandoff::Ansible(ansible) => work.ansible(ansible, span),
             RawHandoff::Script(_) => {
                 let (content, place) = work.file(value)?;
                 if !content.starts_with("#!") {

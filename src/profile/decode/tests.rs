@@ -31,7 +31,7 @@ fn texts_stay_as_they_were_written() {
     assert_eq!(diagnostics, []);
     let packages: Vec<_> = raw.packages.items.iter().map(|item| item.value.as_str()).collect();
     assert_eq!(packages, ["no", "0123", "1.10", "12:30:45", "true"]);
-    assert_eq!(raw.handoff.unwrap().value, RawHandoff::None);
+    assert_eq!(raw.handoff.value, Some(RawHandoff::None));
 }
 
 #[test]
