@@ -2,19 +2,15 @@
 
 use std::io::IsTerminal;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::output;
 use super::paths::SitePaths;
+use super::{lock, output};
 use crate::host::{self, Host, LockedHost, Site};
 use crate::profile::diag::{Report, nearest};
 use crate::profile::load;
 use crate::spec::lock::LockFile;
-use crate::sys::files;
 use crate::value::HostName;
-
-/// Larger lock files weren't written by us.
-const LOCK_LIMIT: u64 = 64 << 20;
 
 /// A site without mistakes.
 #[derive(Debug)]
@@ -48,7 +44,7 @@ impl SiteContext {
         let tree = load::load(paths.root())?;
         let host::Resolved { site, hosts, diagnostics } = host::resolve(&tree);
         let report = Report::new(tree.sources, diagnostics);
-        let lock = read_lock(paths)?;
+        let lock = lock::read(paths)?;
         Ok((Self { site, hosts, lock }, report))
     }
 
@@ -73,14 +69,4 @@ impl SiteContext {
     pub fn locked(&self, host: &Host) -> Result<LockedHost> {
         Ok(host::lock(host, &self.lock)?)
     }
-}
-
-/// What is pinned; nothing where there is no lock file yet.
-fn read_lock(paths: &SitePaths) -> Result<LockFile> {
-    let path = paths.lock_file();
-    if !path.exists() {
-        return Ok(LockFile::default());
-    }
-    let text = files::read_text(&path, LOCK_LIMIT)?;
-    serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))
 }

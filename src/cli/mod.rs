@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod context;
+mod dev;
 mod image;
 mod init;
 mod keys;
@@ -36,6 +37,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    #[command(hide = true)]
+    Dev(dev::Args),
     Image(image::Args),
     Init(init::Args),
     Lock(lock::Args),
@@ -61,6 +64,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Check(args) => check::run(args, cli.json, &paths),
         Command::Image(args) => image::run(args, cli.json, &paths),
+        Command::Dev(args) => dev::run(args),
         Command::Init(args) => init::run(args),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Render(args) => render::run(args, &paths),

@@ -1,6 +1,6 @@
 //! What is wrong with a site, where, and what to do: collected, sorted and printed all at once.
 //!
-//! A message never repeats a text that could be a password, and rendered lines hide what follows a `password` key.
+//! A message never repeats a text that could be a password, and rendered lines hide what follows a key that sounds like one.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
@@ -53,7 +53,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(word.len()) / 4)
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1)
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -168,7 +170,7 @@ impl Report {
         group
     }
 
-    /// The first line of a span, with what may be a password left out.
+    /// The first line of a span, with what may be a secret left out.
     fn snippet<'a>(
         &'a self,
         span: Span,
@@ -180,7 +182,7 @@ impl Report {
         let start = (span.start as usize).min(source.text.len());
         let line_start = source.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line = source.text[line_start..].lines().next().unwrap_or_default();
-        let shown = without_password(line);
+        let shown = without_secrets(line);
         let from = (start - line_start).min(shown.len());
         let to = (span.end as usize).saturating_sub(line_start).clamp(from, shown.len());
         // annotations end on characters; the mask may have cut through one
@@ -196,10 +198,17 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-fn without_password(line: &str) -> String {
-    let Some(key) = line.to_ascii_lowercase().find("password") else { return line.to_owned() };
-    match line[key..].find(':') {
-        Some(colon) => format!("{} …", &line[..=key + colon]),
+/// A line without what may be a secret: what follows a key that sounds like one, and user names in URLs.
+fn without_secrets(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let key = ["pass", "secret", "token"].iter().filter_map(|word| lower.find(word)).min();
+    if let Some(colon) = key.and_then(|key| Some(key + line[key..].find(':')?)) {
+        return format!("{} …", &line[..=colon]);
+    }
+    let user =
+        line.find("://").map(|at| at + 3).and_then(|start| Some(start..start + line[start..].find('@')?));
+    match user {
+        Some(user) => format!("{}…{}", &line[..user.start], &line[user.end..]),
         None => line.to_owned(),
     }
 }
@@ -223,9 +232,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_a_password_is_not_shown() {
-        let shown = report("users: [{ name: a, password: hunter2 }]\n", 10, 14).render(false);
-        assert!(!shown.contains("hunter2"), "{shown}");
+    fn what_may_be_a_secret_is_not_shown() {
+        for line in [
+            "users: [{ name: a, password: hunter2 }]",
+            "users: [{ name: a, Passwd: hunter2 }]",
+            "vars: { api_token: hunter2 }",
+            "server: http://user:hunter2@10.0.0.1/",
+            "passphrase: é hunter2",
+        ] {
+            let end = u32::try_from(line.len()).unwrap();
+            for start in (0..end).filter(|start| line.is_char_boundary(*start as usize)) {
+                let shown = report(line, start, end).render(false);
+                assert!(!shown.contains("hunter"), "{shown}");
+            }
+        }
     }
 
     #[test]

@@ -108,6 +108,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         }
         Some(_) => {}
     }
+    rules::variables(&raw.vars, diagnostics);
     let matching = resolve_match(context, &raw, diagnostics);
     let installer = match raw.installer.as_ref().map(|installer| installer.value) {
         None | Some(RawInstaller::Native) => Installer::Native,

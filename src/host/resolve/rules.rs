@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::profile::diag::Diagnostic;
-use crate::profile::raw::{RawProfile, RawTarget};
+use crate::profile::raw::{RawProfile, RawTarget, Vars};
 use crate::profile::source::Span;
 use crate::profile::spanned::{List, Spanned};
 use crate::value::DiskSelector;
@@ -57,7 +57,7 @@ pub fn shell(text: &str) -> Result<(), String> {
 }
 
 /// A name that templates can use.
-pub fn variable(name: &str) -> Result<(), String> {
+fn variable(name: &str) -> Result<(), String> {
     let good = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let shown = name.escape_debug();
@@ -65,6 +65,15 @@ pub fn variable(name: &str) -> Result<(), String> {
         "host" | "site" => Err(format!("the variable `{shown}` is there already")),
         _ if good => Ok(()),
         _ => Err(format!("`{shown}` is not a variable's name (letters, digits, `_`)")),
+    }
+}
+
+/// Names of all variables of a layer.
+pub fn variables(vars: &Vars, diagnostics: &mut Vec<Diagnostic>) {
+    for (name, value) in vars {
+        if let Err(message) = variable(name) {
+            diagnostics.push(Diagnostic::new(value.span, message));
+        }
     }
 }
 

@@ -38,11 +38,7 @@ pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
             DEFAULT_VALIDITY
         }
     };
-    for (name, value) in &raw.vars {
-        if let Err(message) = rules::variable(name) {
-            diagnostics.push(Diagnostic::new(value.span, message));
-        }
-    }
+    rules::variables(&raw.vars, diagnostics);
     Site { name, server: raw.server.as_ref().map(|server| server.value.clone()), order_validity }
 }
 

@@ -94,7 +94,7 @@ impl<'de> de::SeqAccess<'de> for SpannedAccess<'_> {
 /// One of several: a word, or a map with one entry.
 pub struct EnumAccess<'n> {
     name: &'n str,
-    /// Place of the name.
+    /// What goes if it is unknown, and the place of the name.
     at: (u32, crate::profile::source::Span),
     value: Option<&'n Node>,
 }
@@ -109,7 +109,8 @@ impl<'n> EnumAccess<'n> {
             }
             Data::Map(entries) => match &**entries {
                 [Entry { key, value }] => {
-                    Ok(Self { name: &key.text, at: (key.id, key.span), value: Some(value) })
+                    // an unknown alternative leaves nothing to read: the whole map goes, not only its key
+                    Ok(Self { name: &key.text, at: (node.id, key.span), value: Some(value) })
                 }
                 [] => Err(<Error as de::Error>::custom(format!("expected {}", one_of()))),
                 [_, second, ..] => {

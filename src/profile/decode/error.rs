@@ -75,7 +75,13 @@ fn wanted(expected: &dyn Expected) -> String {
 
 impl de::Error for Error {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self(Box::new(Inner { message: message.to_string(), help: None, at: None }))
+        let message = match message.to_string() {
+            // the standard library's words say neither what was expected nor how it looks
+            text if text == "invalid IP address syntax" => "not an IP address (like 10.0.0.1)".to_owned(),
+            text if text == "invalid IPv4 address syntax" => "not an IPv4 address (like 10.0.0.1)".to_owned(),
+            text => text,
+        };
+        Self(Box::new(Inner { message, help: None, at: None }))
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {

@@ -1,0 +1,123 @@
+//! `ironstrap dev`: tools for ironstrap's own tests and benches; hidden from the help.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::output;
+
+/// Tools for ironstrap's own tests and benches.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make a large site: a bench for `check`.
+    GenerateSite {
+        /// Number of hosts; each has an address of its own, so there are bounds.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+        hosts: u32,
+        /// The directory to make.
+        directory: PathBuf,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The directory exists, or can't be written.
+pub fn run(args: &Args) -> Result<()> {
+    match &args.command {
+        Command::GenerateSite { hosts, directory } => {
+            generate(*hosts, directory)?;
+            Ok(output::print(&format!("{} has {hosts} hosts\n", directory.display()))?)
+        }
+    }
+}
+
+const SITE: &str = "name: bench\nserver: http://10.0.0.1:8080\nvars: { greeting: hello }\n";
+
+const BASE: &str = "classes: [debian-12]
+image: debian-12-base@1.0.0
+users:
+  - name: ops
+    groups: [adm]
+    sudo: nopasswd
+    ssh_keys:
+      - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example
+kernel_args: [console=tty0, \"console=ttyS0,115200n8\"]
+";
+
+const WEB: &str = "vars: { role: web }\nhandoff: { cloud_init: { user_data: files/web.yaml.j2 } }\n";
+
+const USER_DATA: &str = "#cloud-config
+write_files:
+  - path: /etc/motd
+    content: |
+      {{ host.name }} ({{ role }}), {{ greeting }}, rack {{ rack }}
+";
+
+/// Plain writes: a bench needs no site that survives a power cut.
+fn generate(hosts: u32, directory: &Path) -> Result<()> {
+    ensure!(!directory.exists(), "{} exists already", directory.display());
+    let write = |path: String, text: &str| {
+        let path = directory.join(path);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    };
+    for folder in ["hosts", "profiles", "files"] {
+        let path = directory.join(folder);
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+    }
+    write("site.yaml".to_owned(), SITE)?;
+    write("profiles/base.yaml".to_owned(), BASE)?;
+    write("profiles/web.yaml".to_owned(), WEB)?;
+    write("files/web.yaml.j2".to_owned(), USER_DATA)?;
+    for number in 1..=hosts {
+        write(format!("hosts/node{number:05}.yaml"), &host(number))?;
+    }
+    Ok(())
+}
+
+/// One host with a fixed address, a MAC and a serial number of its own.
+fn host(number: u32) -> String {
+    let [.., high, low] = number.to_be_bytes();
+    let mac = format!("52:54:00:ee:{high:02x}:{low:02x}");
+    let rack = number / 40;
+    format!(
+        "name: node{number:05}
+classes: [base, web]
+vars: {{ rack: {rack} }}
+match:
+  mac: [\"{mac}\"]
+  serial: SN{number:05}X
+network:
+  interfaces:
+    - match: {{ mac: \"{mac}\" }}
+      ipv4: {{ address: 10.1.{high}.{low}/8, gateway: 10.0.0.1 }}
+  dns: [10.0.0.1]
+storage:
+  target: {{ serial: DISK{number:05}, min_size: 8G }}
+packages: [openssh-server, \"rack-{rack}\"]
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::context::SiteContext;
+    use crate::cli::paths::SitePaths;
+
+    #[test]
+    fn a_generated_site_has_no_mistakes() {
+        let dir = tempfile::tempdir().unwrap();
+        let site = dir.path().join("site");
+        generate(300, &site).unwrap();
+        let (context, report) = SiteContext::examine(&SitePaths::new(&site)).unwrap();
+        assert_eq!((context.hosts.len(), report.render(false)), (300, String::new()));
+        assert!(generate(1, &site).is_err(), "what is there is left alone");
+    }
+}

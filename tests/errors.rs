@@ -1,0 +1,73 @@
+//! What users see when a site is wrong: each folder of `tests/errors/` is a site (`site/`) and all that `ironstrap check`
+//! prints about it (`stderr`). A new folder is a new test. `UPDATE=1` writes what is printed now; read it before you commit.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/errors");
+    let mut cases: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|case| case.is_dir());
+    cases.sort();
+    cases
+}
+
+fn check(case: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ironstrap"))
+        .arg("check")
+        .current_dir(case.join("site"))
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap();
+    assert!(output.stdout.is_empty(), "{}: standard output isn't for mistakes", case.display());
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn every_wrong_site_is_told_what_is_wrong_with_it() {
+    let mut wrong = Vec::new();
+    let cases = cases();
+    assert!(cases.len() >= 15, "only {} cases", cases.len());
+    for case in cases {
+        let (code, printed) = check(&case);
+        let golden = case.join("stderr");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&golden, &printed).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if code != Some(1) || printed != expected {
+            wrong.push(format!(
+                "{}: exit code {code:?}\n--- expected\n{expected}--- printed\n{printed}",
+                case.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same mistakes for programs: every one has a place, and there are as many as were printed.
+#[test]
+fn json_tells_the_same_mistakes() {
+    for case in cases() {
+        let output = Command::new(env!("CARGO_BIN_EXE_ironstrap"))
+            .args(["check", "--json"])
+            .current_dir(case.join("site"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", case.display());
+        if output.stdout.is_empty() {
+            continue; // there is no site at all
+        }
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mistakes = answer["diagnostics"].as_array().unwrap();
+        let (_, printed) = check(&case);
+        let carets = printed.lines().filter(|line| line.trim_start().starts_with("--> ")).count();
+        assert_eq!(mistakes.len(), carets, "{}", case.display());
+        for mistake in mistakes {
+            assert!(mistake["line"].as_u64().unwrap() >= 1 && mistake["column"].as_u64().unwrap() >= 1);
+        }
+    }
+}
