@@ -50,6 +50,12 @@ pub(super) fn edit(
     for user in fixed.into_iter().chain(free) {
         tables.put(user).with_context(|| format!("account `{}`", user.name))?;
     }
+    // new groups last: the lowest ids are for people
+    for user in users {
+        for group in &user.groups {
+            tables.join(user.name.as_str(), group).with_context(|| format!("account `{}`", user.name))?;
+        }
+    }
     let mut homes = vec![root_home];
     for (at, user) in users.iter().enumerate() {
         let twice = users[..at].iter().any(|other| other.name == user.name);
@@ -147,7 +153,7 @@ impl Tables {
             self.create(user)?;
         }
         self.set_password(name, user.password.as_ref().map(|hash| hash.expose()));
-        user.groups.iter().try_for_each(|group| self.join(name, group))
+        Ok(())
     }
 
     fn create(&mut self, user: &User) -> Result<()> {

@@ -27,7 +27,7 @@ fn user(name: &str, uid: Option<u32>, groups: &[&str]) -> User {
 
 #[test]
 fn new_accounts_get_free_ids_and_groups() {
-    let users = [user("ops", None, &["sudo", "docker"]), user("fixed", Some(1002), &[])];
+    let users = [user("ops", None, &["sudo", "docker"]), user("fixed", Some(1002), &["docker"])];
     let (after, homes) = edit(&files(), &RootAccount::default(), &users).unwrap();
     assert_eq!(
         after.passwd,
@@ -39,11 +39,11 @@ fn new_accounts_get_free_ids_and_groups() {
     );
     assert_eq!(
         after.group,
-        "root:x:0:\nsudo:x:27:debian,ops\ndebian:x:1000:\nbuild:x:1001:\nfixed:x:1002:\nops:x:1003:\ndocker:x:1004:ops\n"
+        "root:x:0:\nsudo:x:27:debian,ops\ndebian:x:1000:\nbuild:x:1001:\nfixed:x:1002:\nops:x:1003:\ndocker:x:1004:ops,fixed\n"
     );
     assert_eq!(
         after.gshadow.unwrap(),
-        "root:*::\nsudo:*::debian,ops\ndebian:!::\nfixed:!::\nops:!::\ndocker:!::ops\n"
+        "root:*::\nsudo:*::debian,ops\ndebian:!::\nfixed:!::\nops:!::\ndocker:!::ops,fixed\n"
     );
     let names: Vec<_> = homes.iter().map(|home| (home.path.as_str(), home.uid)).collect();
     assert_eq!(names, [("/root", 0), ("/home/ops", 1003), ("/home/fixed", 1002)]);

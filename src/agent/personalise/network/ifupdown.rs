@@ -4,14 +4,21 @@
 use super::{ConfigFile, spaced};
 use crate::spec::system::{Interface, Ipv4, NetworkSpec};
 
+/// Tells ifupdown which stanza an interface without one of its own uses.
+const MAP: &str = "/usr/lib/ironstrap/ifupdown-any";
+
 pub(super) fn files(network: &NetworkSpec) -> Vec<ConfigFile> {
     let main =
         "# Written by ironstrap.\nsource /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n";
     let mut files = vec![ConfigFile::new("/etc/network/interfaces", 0o644, main.to_owned())];
     let mut stanzas = String::new();
     if network.interfaces.is_empty() {
-        // hot-plugged: a port without a cable then doesn't hold up the boot
-        stanzas.push_str("allow-hotplug /en*=ironstrap /eth*=ironstrap\niface ironstrap inet dhcp\n");
+        // Hot-plugged: a port without a cable then doesn't hold up the boot. A mapping, because `ifup` of one hot-plugged
+        // interface doesn't look at `allow-hotplug /en*=ironstrap`.
+        stanzas.push_str(&format!(
+            "allow-hotplug /en* /eth*\nmapping en* eth*\n    script {MAP}\niface ironstrap inet dhcp\n"
+        ));
+        files.push(ConfigFile::new(MAP, 0o755, "#!/bin/sh\necho ironstrap\n".to_owned()));
     }
     for (at, interface) in network.interfaces.iter().enumerate() {
         let link = format!("[Match]\nPermanentMACAddress={}\n\n[Link]\nName={}\n", interface.mac, name(at));

@@ -83,7 +83,11 @@ fn without_interfaces_every_link_asks_by_dhcp() {
     assert!(networkd[0].text.starts_with("[Match]\nType=ether\nKind=!*\n\n[Network]\nDHCP=ipv4\n"));
     assert!(networkd[1].text.contains("wait-online --any"));
     let ifupdown = ifupdown::files(&any);
-    assert!(ifupdown.iter().any(|file| file.text.contains("allow-hotplug /en*=ironstrap")));
+    let map = "/usr/lib/ironstrap/ifupdown-any";
+    let stanza =
+        format!("allow-hotplug /en* /eth*\nmapping en* eth*\n    script {map}\niface ironstrap inet dhcp\n");
+    assert!(ifupdown.iter().any(|file| file.text == stanza));
+    assert!(ifupdown.iter().any(|file| file.path == map && file.mode == 0o755));
     let manager = network_manager::files(&any);
     assert!(manager[0].text.contains("multi-connect=3\n") && !manager[0].text.contains("mac-address"));
 }
