@@ -1,4 +1,18 @@
 //! Boot media: what a machine starts from to be installed.
+//!
+//! [`contents`] says what goes in, as pure data; [`usb`] and [`pxe`] write it, each file whole or not at all, each blob
+//! verified on its way. Promises: the same site, state and keys give the same bytes, whoever builds where and when; only
+//! armed hosts are in; `minisign -V` accepts the manifest.
 
+mod archive;
+pub mod bootfiles;
+pub mod contents;
+mod copy;
 mod firmware;
+pub mod initramfs;
+pub mod manifest;
 mod modules;
+pub mod pxe;
+pub mod usb;
+
+pub use copy::Watch;

@@ -62,11 +62,6 @@ impl SiteContext {
         }
     }
 
-    /// What is pinned.
-    pub fn lock(&self) -> &LockFile {
-        &self.lock
-    }
-
     /// A host with its image pinned.
     ///
     /// # Errors

@@ -6,15 +6,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod arm;
+mod bundle;
 mod check;
 mod context;
 mod dev;
 mod image;
 mod init;
+mod key;
 mod keys;
 mod lock;
 mod output;
 mod paths;
+mod permits;
 mod progress;
 mod render;
 mod serve;
@@ -36,11 +40,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Arm(arm::ArmArgs),
+    Bundle(bundle::Args),
     Check(check::Args),
     #[command(hide = true)]
     Dev(dev::Args),
+    Disarm(arm::DisarmArgs),
     Image(image::Args),
     Init(init::Args),
+    Key(key::Args),
     Lock(lock::Args),
     Render(render::Args),
     Serve(serve::Args),
@@ -62,10 +70,14 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let paths = paths::SitePaths::new(&cli.site);
     match &cli.command {
+        Command::Arm(args) => arm::arm(args, cli.json, &paths),
+        Command::Bundle(args) => bundle::run(args, &paths),
         Command::Check(args) => check::run(args, cli.json, &paths),
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
+        Command::Disarm(args) => arm::disarm(args, &paths),
         Command::Init(args) => init::run(args),
+        Command::Key(args) => key::run(args, &paths),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Render(args) => render::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),

@@ -68,6 +68,11 @@ impl SitePaths {
         self.permits().join(format!("{host}.json"))
     }
 
+    /// The last permit of a host that was disarmed. Not `.json`: no host's permit can have this name.
+    pub fn disarmed_permit(&self, host: &HostName) -> PathBuf {
+        self.permits().join(format!("{host}.disarmed"))
+    }
+
     /// Events that `serve` received, one JSON a line.
     pub fn events(&self) -> PathBuf {
         self.private().join("events.jsonl")

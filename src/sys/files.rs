@@ -91,6 +91,71 @@ pub fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
     Ok(entries)
 }
 
+/// Refuses an output that its file system has no space for, before anything is written.
+///
+/// # Errors
+/// Too little space for this user; the message says how much there is.
+pub fn require_space(path: &Path, bytes: u64) -> Result<()> {
+    let parent = parent(path);
+    let mut place = parent.as_path();
+    while let (false, Some(above)) = (place.exists(), place.parent()) {
+        place = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+    }
+    let stat = rustix::fs::statvfs(place).with_context(|| format!("measuring {}", place.display()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < bytes {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        return Err(full).with_context(|| {
+            format!(
+                "writing {}: it needs {} MiB, {} MiB are free",
+                path.display(),
+                bytes.div_ceil(1 << 20),
+                free >> 20
+            )
+        });
+    }
+    Ok(())
+}
+
+/// Begins a directory beside its place. Dropped without [`finish_directory`], it leaves nothing.
+///
+/// # Errors
+/// When its parent can't be made or written.
+pub fn begin_directory(path: &Path) -> Result<tempfile::TempDir> {
+    let parent = parent(path);
+    std::fs::create_dir_all(&parent).with_context(|| format!("making directory {}", parent.display()))?;
+    let dir = tempfile::Builder::new()
+        .prefix(".ironstrap-")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir_in(&parent)
+        .with_context(|| format!("making a directory in {}", parent.display()))?;
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("making a directory in {}", parent.display()))?;
+    Ok(dir)
+}
+
+/// Gives a directory its name when all of it is on the disk; one that was there is exchanged for it and removed.
+///
+/// # Errors
+/// When the file system fails or can't exchange; the old directory is then still there.
+pub fn finish_directory(directory: tempfile::TempDir, path: &Path) -> Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
+    let naming = || format!("naming {}", path.display());
+    let handle = File::open(directory.path()).with_context(naming)?;
+    syncfs(&handle).with_context(naming)?;
+    if path.exists() {
+        // the old one is then under the temporary name and goes with it
+        renameat_with(CWD, directory.path(), CWD, path, RenameFlags::EXCHANGE).with_context(naming)?;
+        directory
+            .close()
+            .with_context(|| format!("removing the directory that was at {}", path.display()))?;
+    } else {
+        let temporary = directory.keep();
+        std::fs::rename(&temporary, path).with_context(naming)?;
+    }
+    File::open(parent(path)).and_then(|dir| dir.sync_all()).with_context(naming)
+}
+
 fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -101,6 +166,32 @@ fn parent(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_appears_whole_and_replaces_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tree");
+        for content in ["old", "new"] {
+            let building = begin_directory(&path).unwrap();
+            std::fs::write(building.path().join(content), content).unwrap();
+            finish_directory(building, &path).unwrap();
+        }
+        let names = |at: &Path| {
+            std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+        };
+        assert_eq!((names(&path), names(dir.path())), (vec!["new".into()], vec!["tree".into()]));
+        drop(begin_directory(&path).unwrap());
+        assert_eq!(names(dir.path()), ["tree"]);
+    }
+
+    #[test]
+    fn no_space_is_found_out_before_writing_and_is_nobodys_mistake() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("not/yet/there.img");
+        assert!(require_space(&path, 1).is_ok());
+        let error = require_space(&path, u64::MAX).unwrap_err();
+        assert_eq!(crate::failure::exit_code(&error), std::process::ExitCode::from(3), "{error:#}");
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_nothing_else() {

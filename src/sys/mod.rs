@@ -9,6 +9,7 @@ pub mod clock;
 pub mod fat;
 pub mod files;
 pub mod gpt;
+pub mod interrupt;
 pub mod linux;
 pub mod process;
 pub mod rooted;

@@ -1,0 +1,242 @@
+//! What is in a bundle: pure lists, made before anything is written.
+//!
+//! A host gets in when it is armed for exactly what the profile and the lock say now. All misfits are told at once.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::initramfs;
+use super::manifest::{self, SignedManifest};
+use crate::boot::dnsmasq::{self, DhcpHost};
+use crate::boot::grub::{self, BootHost};
+use crate::handoff;
+use crate::host::{LockedHost, Site};
+use crate::order::{self, OrderParts, SignedOrder};
+use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::order::{InstallOrder, Permit};
+use crate::trust::SiteKey;
+use crate::value::{Digest, Timestamp};
+
+/// A host that is armed, with the image that its lock pins.
+#[derive(Debug, Clone, Copy)]
+pub struct ArmedHost<'a> {
+    /// The host.
+    pub host: &'a LockedHost,
+    /// Its permit.
+    pub permit: &'a Permit,
+    /// Its image.
+    pub image: &'a ImageManifest,
+}
+
+/// One host of a bundle.
+#[derive(Debug, Clone)]
+pub struct BundledHost {
+    /// Its order.
+    pub order: InstallOrder,
+    /// The order as it travels.
+    pub signed: SignedOrder,
+    /// What its loader needs to know.
+    pub boot: BootHost,
+}
+
+/// What the machines start from; out of the golden image.
+#[derive(Debug, Clone)]
+pub struct BootFiles {
+    /// The kernel.
+    pub kernel: Vec<u8>,
+    /// The signed first loader.
+    pub shim: Vec<u8>,
+    /// The signed GRUB for disks and sticks.
+    pub grub: Vec<u8>,
+    /// Folders below `/EFI` in which that GRUB looks for its configuration.
+    pub vendors: Vec<String>,
+    /// The signed GRUB for PXE, where the image has one.
+    pub grub_net: Option<Vec<u8>>,
+    /// The agent's initramfs.
+    pub initramfs: Vec<u8>,
+}
+
+/// One file of a bundle that is made here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentFile {
+    /// Path in the tree or in the ESP.
+    pub path: String,
+    /// Content.
+    pub content: Vec<u8>,
+}
+
+/// All of a bundle.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// Files made here, sorted by path; manifest and signature are among them.
+    pub files: Vec<ContentFile>,
+    /// Blobs that come out of the store, in the order in which an install reads them.
+    pub blobs: Vec<Blob>,
+    /// Digest of the manifest: names all of the above.
+    pub digest: Digest,
+}
+
+/// Joins permits and hosts into signed orders.
+///
+/// # Errors
+/// Every host that can't be joined, a line each.
+pub fn orders(
+    site: &Site,
+    hosts: &[ArmedHost<'_>],
+    key: &SiteKey,
+    now: Timestamp,
+) -> Result<Vec<BundledHost>> {
+    let mut bundled = Vec::new();
+    let mut misfits = Vec::new();
+    for armed in hosts {
+        match join(site, armed, key, now) {
+            Ok(host) => bundled.push(host),
+            Err(error) => misfits.push(format!("{error:#}")),
+        }
+    }
+    if !misfits.is_empty() {
+        bail!("{}", misfits.join("\n"));
+    }
+    bundled.sort_by(|a, b| a.order.host.cmp(&b.order.host));
+    Ok(bundled)
+}
+
+fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Result<BundledHost> {
+    let host = &armed.host.host;
+    let system = handoff::system(armed.host, site, &armed.image.system, &armed.permit.id)
+        .with_context(|| format!("{}: making its system's files", host.name))?;
+    let parts = OrderParts {
+        host: host.name.clone(),
+        matching: host.matching.clone(),
+        image: armed.host.image.clone(),
+        target: host.target.clone(),
+        wipe: host.wipe,
+        confirm_seconds: host.confirm_seconds,
+        network: host.network.clone(),
+        payload: site.server.clone(),
+        server: site.server.clone(),
+        system,
+    };
+    let order = order::build(armed.permit, parts, now)?;
+    let boot = BootHost {
+        host: host.name.clone(),
+        order: order.id.clone(),
+        matching: host.matching.clone(),
+        kernel_args: host.kernel_args.clone(),
+    };
+    Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
+}
+
+/// The floor for clocks on targets: the newest time at which one of the orders began.
+pub fn time(hosts: &[BundledHost]) -> Timestamp {
+    hosts.iter().map(|host| host.order.not_before).max().unwrap_or(Timestamp::from_unix(0))
+}
+
+/// The blobs that installs from these images read, in that order, each once: the manifest, the index, the packs.
+pub fn blobs(images: &[(Blob, &ImageManifest)]) -> Vec<Blob> {
+    let mut blobs: Vec<Blob> = Vec::new();
+    for (manifest, image) in images {
+        for blob in [*manifest, image.index].into_iter().chain(image.packs.iter().copied()) {
+            if !blobs.iter().any(|known| known.digest == blob.digest) {
+                blobs.push(blob);
+            }
+        }
+    }
+    blobs
+}
+
+/// The files of a stick's ESP, and what goes into its payload partition.
+///
+/// # Errors
+/// When a configuration can't be written.
+pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
+    let config = grub::usb(&boot_hosts(hosts))?.into_bytes();
+    let mut files = vec![
+        file("EFI/BOOT/BOOTX64.EFI", boot.shim.clone()),
+        file("EFI/BOOT/grubx64.efi", boot.grub.clone()),
+        file("EFI/BOOT/grub.cfg", config.clone()),
+        file(grub::USB_KERNEL, boot.kernel.clone()),
+        file(grub::USB_INITRAMFS, boot.initramfs.clone()),
+        file(grub::USB_ORDERS, orders_archive(hosts, time(hosts))?),
+    ];
+    files.extend(boot.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())));
+    complete(hosts, files, blobs, key)
+}
+
+/// The files of a tree for TFTP and HTTP.
+///
+/// # Errors
+/// An image without a GRUB for PXE, or a configuration that can't be written.
+pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
+    let Some(loader) = &boot.grub_net else {
+        bail!(
+            "the image has no {}, which machines load by PXE; add the package grub-efi-amd64-signed to the image",
+            super::bootfiles::GRUB_NET
+        );
+    };
+    for host in hosts {
+        ensure!(
+            host.order.payload.is_some(),
+            "{}: by PXE the image comes over HTTP; set `server` in site.yaml to where `ironstrap serve` or your web server is",
+            host.order.host
+        );
+    }
+    let mut files = vec![
+        file("bootx64.efi", boot.shim.clone()),
+        file("grubx64.efi", loader.clone()),
+        file(grub::PXE_KERNEL, boot.kernel.clone()),
+        file(grub::PXE_INITRAMFS, boot.initramfs.clone()),
+        file("dnsmasq.conf", dnsmasq::config(&dhcp_hosts(hosts))?.into_bytes()),
+    ];
+    let scripts = grub::pxe(&boot_hosts(hosts))?;
+    files.extend(scripts.into_iter().map(|script| file(&script.path, script.text.into_bytes())));
+    for host in hosts {
+        let orders = orders_archive(std::slice::from_ref(host), time(hosts))?;
+        files.push(file(&grub::pxe_orders(&host.order.host), orders));
+    }
+    complete(hosts, files, blobs, key)
+}
+
+fn boot_hosts(hosts: &[BundledHost]) -> Vec<BootHost> {
+    hosts.iter().map(|host| host.boot.clone()).collect()
+}
+
+fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
+    let one = |order: &InstallOrder| DhcpHost {
+        host: order.host.clone(),
+        matching: order.matching.clone(),
+        network: order.network.clone(),
+    };
+    hosts.iter().map(|host| one(&host.order)).collect()
+}
+
+fn orders_archive(hosts: &[BundledHost], time: Timestamp) -> Result<Vec<u8>> {
+    let signed: Vec<_> = hosts.iter().map(|host| (&host.order.host, &host.signed)).collect();
+    initramfs::orders(&signed, time)
+}
+
+fn file(path: &str, content: Vec<u8>) -> ContentFile {
+    ContentFile { path: path.trim_start_matches('/').to_owned(), content }
+}
+
+/// Adds the manifest and its signature.
+fn complete(
+    hosts: &[BundledHost],
+    mut files: Vec<ContentFile>,
+    blobs: Vec<Blob>,
+    key: &SiteKey,
+) -> Result<Contents> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    for pair in files.windows(2) {
+        ensure!(
+            pair[0].path != pair[1].path,
+            "two files are called {}; do two hosts match one machine?",
+            pair[0].path
+        );
+    }
+    let SignedManifest { json, signature } = manifest::sign(&manifest::list(hosts, &files, &blobs), key)?;
+    let digest = Digest::of(&json);
+    files.push(file(manifest::NAME, json));
+    files.push(file(manifest::SIGNATURE_NAME, signature.into_bytes()));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Contents { files, blobs, digest })
+}

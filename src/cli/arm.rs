@@ -1,0 +1,103 @@
+//! `ironstrap arm` and `ironstrap disarm`: permits to wipe, host by host.
+
+use anyhow::{Context, Result, bail};
+
+use super::context::SiteContext;
+use super::paths::SitePaths;
+use super::{output, permits};
+use crate::failure::{Blame, BlameExt};
+use crate::host::Installer;
+use crate::order::{MintRequest, mint};
+use crate::spec::order::Permit;
+use crate::sys::clock::{Clock, SystemClock};
+use crate::value::HostName;
+
+/// Permit the next bundle to wipe and install these hosts, once each.
+///
+/// A permit holds for the image that is locked and the disk that the profile means now. There is no way to arm all hosts
+/// without naming them.
+#[derive(Debug, clap::Args)]
+pub struct ArmArgs {
+    /// The hosts, by name.
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<HostName>,
+}
+
+/// Take permits back: the next bundle leaves these hosts out.
+///
+/// A medium that was built before still carries its order until that expires.
+#[derive(Debug, clap::Args)]
+pub struct DisarmArgs {
+    /// The hosts, by name.
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<HostName>,
+}
+
+/// Arms hosts: all that were named, or none.
+///
+/// # Errors
+/// An unknown host, one whose image isn't locked, or one that another installer installs.
+pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
+    let context = SiteContext::load(paths)?;
+    let mut minted = Vec::new();
+    for name in unique(&args.hosts) {
+        let host = context.host(name)?;
+        if host.installer != Installer::Native {
+            bail!(
+                "{name}: its installer isn't `native`; only the native installer needs and honours a permit"
+            );
+        }
+        let locked = context.locked(host)?;
+        let previous = permits::newest(paths, name)?;
+        let request = MintRequest {
+            host: name,
+            image: &locked.image,
+            target: &host.target,
+            now: SystemClock.now(),
+            validity: context.site.order_validity,
+        };
+        minted.push(mint(&request, random()?, previous.as_ref()));
+    }
+    let mut text = String::new();
+    for permit in &minted {
+        permits::write(paths, permit)?;
+        text.push_str(&line(permit));
+    }
+    if json {
+        text = serde_json::to_string_pretty(&minted).context("writing the permits")? + "\n";
+    }
+    Ok(output::print(&text)?)
+}
+
+/// Disarms hosts. One that wasn't armed is no error; nor is one that the site doesn't know any more.
+///
+/// # Errors
+/// When a permit can't be moved.
+pub fn disarm(args: &DisarmArgs, paths: &SitePaths) -> Result<()> {
+    let mut text = String::new();
+    for host in unique(&args.hosts) {
+        let was = permits::revoke(paths, host)?;
+        text.push_str(&format!("{host} {}\n", if was { "disarmed" } else { "was not armed" }));
+    }
+    Ok(output::print(&text)?)
+}
+
+fn line(permit: &Permit) -> String {
+    format!(
+        "{} armed: order {}, generation {}, image {}, valid {} to {}\n",
+        permit.host, permit.id, permit.generation, permit.image, permit.not_before, permit.not_after
+    )
+}
+
+fn unique(hosts: &[HostName]) -> Vec<&HostName> {
+    let mut unique: Vec<_> = hosts.iter().collect();
+    unique.sort();
+    unique.dedup();
+    unique
+}
+
+fn random() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("asking the system for randomness").blame(Blame::Environment)?;
+    Ok(bytes)
+}

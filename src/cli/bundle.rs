@@ -1,0 +1,237 @@
+//! `ironstrap bundle`: boot media for the hosts that are armed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::context::SiteContext;
+use super::paths::SitePaths;
+use super::progress::Bytes;
+use super::{keys, output, permits};
+use crate::bundle::contents::{self, ArmedHost, BootFiles, BundledHost, Contents};
+use crate::bundle::initramfs::{self, InitramfsParts};
+use crate::bundle::{bootfiles, pxe, usb};
+use crate::host::{Host, LockedHost};
+use crate::image::store::Store;
+use crate::image::stored::StoredImage;
+use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::order::Permit;
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::{files, interrupt};
+use crate::trust::{SitePublicKey, Verified};
+use crate::value::{Digest, HostName};
+
+/// Build boot media for the hosts that are armed.
+///
+/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("medium").required(true).multiple(true).args(["usb", "pxe"])))]
+pub struct Args {
+    /// Write the image of a USB stick to this file.
+    #[arg(long, value_name = "FILE")]
+    usb: Option<PathBuf>,
+    /// Write a tree for TFTP and HTTP to this directory.
+    #[arg(long, value_name = "DIR")]
+    pxe: Option<PathBuf>,
+    /// Only these hosts, of those that are armed.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<HostName>,
+    /// The agent's binary, where it isn't this program.
+    #[arg(long, value_name = "FILE", hide = true, default_value = "/proc/self/exe")]
+    agent: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No armed host, one that is armed for something else or expired, a damaged store, no space, or an interruption.
+pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
+    interrupt::watch()?;
+    let context = SiteContext::load(paths)?;
+    let key = keys::secret(paths)?;
+    let store = Store::open(&paths.store())?;
+    let armed = armed_hosts(&context, paths, &args.hosts)?;
+    let images = images(&store, &armed, &key.public())?;
+    let joined: Vec<_> = armed
+        .iter()
+        .map(|(host, permit)| ArmedHost { host, permit, image: &images[&host.image.manifest] })
+        .collect();
+    let hosts = contents::orders(&context.site, &joined, &key, SystemClock.now())?;
+    let boot = boot_files(args, paths, &store, &key.public(), &hosts, &images)?;
+    let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
+    if let Some(path) = &args.usb {
+        let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
+        write("stick", path, &contents, &store, usb::write)?;
+    }
+    if let Some(path) = &args.pxe {
+        let contents = contents::pxe(&hosts, &boot, blobs, &key)?;
+        write("PXE tree", path, &contents, &store, pxe::write)?;
+    }
+    for host in &hosts {
+        output::print(&format!(
+            "{}: order {}, generation {}, until {}\n",
+            host.order.host, host.order.id, host.order.generation, host.order.not_after
+        ))?;
+    }
+    Ok(())
+}
+
+/// The armed hosts with their permits; those that were named, or all of the site's.
+fn armed_hosts(
+    context: &SiteContext,
+    paths: &SitePaths,
+    named: &[HostName],
+) -> Result<Vec<(LockedHost, Permit)>> {
+    let hosts: Vec<&Host> = match named {
+        [] => context.hosts.iter().collect(),
+        named => named.iter().map(|name| context.host(name)).collect::<Result<_>>()?,
+    };
+    let mut armed: BTreeMap<HostName, (LockedHost, Permit)> = BTreeMap::new();
+    for host in hosts {
+        match permits::read(paths, &host.name)? {
+            Some(permit) => {
+                armed.insert(host.name.clone(), (context.locked(host)?, permit));
+            }
+            None if !named.is_empty() => {
+                bail!("{0} is not armed; run `ironstrap arm {0}` first", host.name)
+            }
+            None => {}
+        }
+    }
+    if armed.is_empty() {
+        bail!("no host is armed, so there is nothing to install; run `ironstrap arm HOST` first");
+    }
+    Ok(armed.into_values().collect())
+}
+
+type Images = BTreeMap<Digest, Verified<ImageManifest>>;
+
+fn images(store: &Store, armed: &[(LockedHost, Permit)], key: &SitePublicKey) -> Result<Images> {
+    let mut images = Images::new();
+    for (host, _) in armed {
+        if let std::collections::btree_map::Entry::Vacant(place) = images.entry(host.image.manifest) {
+            let manifest = store.manifest(&host.image.manifest, key);
+            place
+                .insert(manifest.with_context(|| {
+                    format!("{}: reading its image {}", host.host.name, host.image.image)
+                })?);
+        }
+    }
+    Ok(images)
+}
+
+/// The images in the order of the hosts, each with the blob of its manifest.
+fn listed<'a>(
+    store: &Store,
+    hosts: &[BundledHost],
+    images: &'a Images,
+) -> Result<Vec<(Blob, &'a ImageManifest)>> {
+    let mut listed = Vec::new();
+    for host in hosts {
+        let digest = host.order.image.manifest;
+        let path = store.blob_path(&digest);
+        let size = std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?.len();
+        listed.push((Blob { digest, size }, &*images[&digest]));
+    }
+    Ok(listed)
+}
+
+/// Kernel and loaders of the first host's image, and the agent's initramfs, from the cache where it is there.
+///
+/// One medium starts one kernel: which host it is on is only known when that runs, and the shim may not accept another
+/// distribution's.
+fn boot_files(
+    args: &Args,
+    paths: &SitePaths,
+    store: &Store,
+    key: &SitePublicKey,
+    hosts: &[BundledHost],
+    images: &Images,
+) -> Result<BootFiles> {
+    let first = hosts.first().context("no host is armed")?;
+    let pin = &first.order.image;
+    if let Some(other) = hosts.iter().find(|host| host.order.image != *pin) {
+        output::note(&format!(
+            "note: the medium starts with the kernel of {}; {} gets {}, whose own kernel is first started by the installed system\n",
+            pin.image, other.order.host, other.order.image.image
+        ));
+    }
+    let manifest = &images[&pin.manifest];
+    let reading = || format!("taking the installer out of image {}", pin.image);
+    let image = StoredImage::open(store, manifest).with_context(reading)?;
+    let (esp, root) = (image.esp().with_context(reading)?, image.root().with_context(reading)?);
+    let release = &manifest.system.kernel;
+    let loaders = bootfiles::read(&esp, &root, release).with_context(reading)?;
+    let agent =
+        std::fs::read(&args.agent).with_context(|| format!("reading the agent, {}", args.agent.display()))?;
+    let parts = InitramfsParts { image: &pin.manifest, release, agent: &agent, key };
+    let initramfs = cached(&paths.cache().join(format!("initramfs-{}", parts.digest())), || {
+        initramfs::build(&root, &parts).with_context(reading)
+    })?;
+    Ok(BootFiles {
+        kernel: loaders.kernel,
+        shim: loaders.shim,
+        grub: loaders.grub,
+        vendors: loaders.vendors,
+        grub_net: loaders.grub_net,
+        initramfs,
+    })
+}
+
+/// What was built before under this name, if it is intact: 32 bytes of digest stand before the content.
+fn cached(path: &Path, build: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    if let Ok(mut kept) = std::fs::read(path)
+        && kept.len() > 32
+        && Digest::of(&kept[32..]).as_bytes() == &kept[..32]
+    {
+        kept.drain(..32);
+        return Ok(kept);
+    }
+    let content = build()?;
+    files::write_whole(path, 0o600, &[&Digest::of(&content).as_bytes()[..], &content].concat())?;
+    Ok(content)
+}
+
+type WriteMedium =
+    fn(&Path, &Contents, &dyn Fn(&Digest) -> PathBuf, &mut dyn FnMut(u64) -> Result<()>) -> Result<()>;
+
+fn write(
+    what: &'static str,
+    path: &Path,
+    contents: &Contents,
+    store: &Store,
+    medium: WriteMedium,
+) -> Result<()> {
+    let total = contents.blobs.iter().map(|blob| blob.size).sum();
+    let mut bar = Bytes::default();
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let mut done = 0;
+    medium(path, contents, &|digest| store.blob_path(digest), &mut |count| {
+        done += count;
+        if terminal {
+            bar.show(what, done, total);
+        }
+        interrupt::check()
+    })?;
+    bar.clear();
+    output::print(&format!("{} written\n", path.display()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_cache_is_built_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cache/x");
+        assert_eq!(cached(&path, || Ok(b"built".to_vec())).unwrap(), b"built");
+        assert_eq!(cached(&path, || bail!("not needed")).unwrap(), b"built");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[33] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(cached(&path, || Ok(b"again".to_vec())).unwrap(), b"again");
+    }
+}
