@@ -253,8 +253,9 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
     }
 }
 
-/// Whether somebody's data will be lost, which the order must allow. An install of ours for another host, or one that was
-/// copied here from another disk, is somebody's data.
+/// Whether somebody's data will be lost, which the order must allow. An install of ours for another host, one that was
+/// copied here from another disk, and a system that was installed later over ours (installers leave the claim record where
+/// it is) are somebody's data. An install that broke off has no partition table, so no file system of it is seen.
 fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
     let why = match &disk.content {
         DiskContent::Blank => return Ok(false),
@@ -263,6 +264,9 @@ fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
         }
         DiskContent::Ours { claim } if claim.disk != disk.stable_name() => {
             format!("it holds a copy of disk {}", claim.disk)
+        }
+        DiskContent::Ours { .. } if disk.done.is_empty() && !disk.filesystems.is_empty() => {
+            "it holds file systems and no done file: another system was installed over ours".to_owned()
         }
         DiskContent::Ours { .. } => return Ok(false),
         DiskContent::Foreign { looks_like } => format!("it holds {looks_like}"),

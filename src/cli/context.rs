@@ -62,6 +62,11 @@ impl SiteContext {
         }
     }
 
+    /// What is pinned.
+    pub fn lock(&self) -> &LockFile {
+        &self.lock
+    }
+
     /// A host with its image pinned.
     ///
     /// # Errors

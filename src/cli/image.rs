@@ -1,20 +1,28 @@
 //! `ironstrap image`: golden images into the store, and what is there.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::paths::SitePaths;
-use super::progress::Bytes;
+use super::progress::{Bytes, Spinner};
 use super::{keys, output};
+use crate::image::assemble::write_sparse;
+use crate::image::build::{self, Built};
 use crate::image::import::{self, Imported, Step};
+use crate::image::recipe::Recipe;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::spec::image::{ImageManifest, NetworkStack};
-use crate::trust::Verified;
+use crate::sys::files;
+use crate::sys::process::HostRunner;
+use crate::trust::{SiteKey, Verified};
 use crate::value::{ByteSize, ImageRef};
+
+/// Longest recipe.
+const MAX_RECIPE: u64 = 1 << 20;
 
 /// Build, import and check golden images.
 #[derive(Debug, clap::Args)]
@@ -25,6 +33,18 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build an image from a recipe with mmdebstrap, and take it into the store.
+    Build {
+        /// The recipe, YAML.
+        #[arg(value_name = "RECIPE")]
+        recipe: PathBuf,
+        /// Keep the raw disk image in this file too.
+        #[arg(long, value_name = "FILE")]
+        keep_raw: Option<PathBuf>,
+        /// Give the name to this image even if another one has it.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Take a raw whole-disk image into the store.
     Import {
         /// The image file: raw, with a GPT, an EFI system partition, and an ext4 root at its end.
@@ -60,22 +80,52 @@ enum Command {
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let store = Store::open(&paths.store())?;
     match &args.command {
-        Command::Import { file, image, replace } => {
+        Command::Build { recipe, keep_raw, replace } => {
+            let recipe = read_recipe(recipe)?;
+            // found out before minutes of work
             let key = keys::secret(paths)?;
-            let device = import::open_raw(file)?;
-            let mut bar = Bytes::default();
-            let imported =
-                import::import(&store, &device, image, &key, *replace, &mut |step, done, total| {
-                    show(&mut bar, step, done, total);
-                });
-            drop(bar);
-            let imported = imported.with_context(|| format!("importing {}", file.display()))?;
+            let built = build_image(&recipe).with_context(|| format!("building {}", recipe.image))?;
+            if let Some(target) = keep_raw {
+                keep(&built, target)?;
+            }
+            let imported = take(&store, &built.raw, &recipe.image, *replace, &key)?;
+            report_import(&imported, json)
+        }
+        Command::Import { file, image, replace } => {
+            let imported = take(&store, file, image, *replace, &keys::secret(paths)?)?;
             report_import(&imported, json)
         }
         Command::List => list(&store, json),
         Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),
         Command::Verify { images } => verify(&store, images, paths),
     }
+}
+
+fn read_recipe(path: &Path) -> Result<Recipe> {
+    let text = files::read_text(path, MAX_RECIPE)?;
+    Recipe::parse(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+fn build_image(recipe: &Recipe) -> Result<Built> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let _spinner =
+        Spinner::new(format!("installing {} packages and what they need", recipe.packages().len()));
+    build::build(recipe, &HostRunner, &path)
+}
+
+fn keep(built: &Built, target: &Path) -> Result<()> {
+    let device = import::open_raw(&built.raw)?;
+    files::write_whole_with(target, 0o644, |file| write_sparse(&*device, file))
+}
+
+fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &SiteKey) -> Result<Imported> {
+    let device = import::open_raw(file)?;
+    let mut bar = Bytes::default();
+    let imported = import::import(store, &device, image, key, replace, &mut |step, done, total| {
+        show(&mut bar, step, done, total);
+    });
+    drop(bar);
+    imported.with_context(|| format!("importing {}", file.display()))
 }
 
 fn show(bar: &mut Bytes, step: Step, done: u64, total: u64) {

@@ -30,6 +30,7 @@ const EXAMPLE: &[(&str, &str)] = example![
     "hosts/web02.yaml",
     "profiles/base.yaml",
     "profiles/web.yaml",
+    "recipes/debian-12-base.yaml",
     "scripts/first-boot.sh",
     "site.yaml",
 ];

@@ -1,25 +1,31 @@
-//! `ironstrap lock`: pins images by content in `ironstrap.lock`.
+//! `ironstrap lock`: pins the images that hosts use by content, in `ironstrap.lock`.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 
+use anyhow::{Context, Result, bail};
+
+use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{keys, output};
+use crate::host::Host;
 use crate::image::store::Store;
 use crate::spec::lock::LockFile;
 use crate::sys::files;
+use crate::trust::SitePublicKey;
+use crate::value::{Digest, HostName, ImageRef};
 
-/// Longest lock file that is read.
-const MAX_LOCK: u64 = 16 << 20;
-
-/// Pin the images of the store in ironstrap.lock.
+/// Pin the images that hosts use in ironstrap.lock.
 ///
 /// What is pinned stays pinned until --update: a bundle is built from the lock, not from what a name means today.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Pin what the names mean now, also where they are pinned already.
+    /// Pin what the names mean now, also where they are pinned already, and drop images that no host uses.
     #[arg(long)]
     update: bool,
 }
+
+/// Longest lock file that is read.
+const MAX_LOCK: u64 = 64 << 20;
 
 /// Reads the lock file; an empty one where there is none.
 ///
@@ -37,35 +43,117 @@ pub fn read(paths: &SitePaths) -> Result<LockFile> {
 /// Runs the command.
 ///
 /// # Errors
-/// A manifest that the site's key didn't sign, or a lock file that can't be read or written.
+/// A site with mistakes, an image that isn't in the store or that the site's key didn't sign, a lock file that can't be
+/// written. The lock file is then unchanged.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
+    let context = SiteContext::load(paths)?;
     let store = Store::open(&paths.store())?;
-    let key = keys::public(paths)?;
-    let mut lock = read(paths)?;
-    let before = lock.clone();
-    let mut notes = String::new();
-    for (image, digest) in store.list()? {
-        match lock.images.get(&image) {
-            Some(pinned) if *pinned == digest => continue,
-            Some(pinned) if !args.update => {
-                notes.push_str(&format!(
-                    "{image} stays pinned to {pinned}; the store has {digest} now (--update pins that)\n"
-                ));
-                continue;
-            }
-            _ => {}
-        }
-        store.manifest(&digest, &key).with_context(|| format!("pinning {image}"))?;
-        notes.push_str(&format!("{image} pinned to {digest}\n"));
-        lock.images.insert(image, digest);
-    }
-    if lock != before || !paths.lock_file().exists() {
+    let (lock, notes) =
+        pin(context.lock(), &uses(&context.hosts), &store, &keys::public(paths)?, args.update)?;
+    if lock != *context.lock() || !paths.lock_file().exists() {
         let text = serde_yaml::to_string(&lock).context("writing the lock file")?;
         files::write_whole(&paths.lock_file(), 0o644, text.as_bytes())?;
     }
-    if notes.is_empty() {
-        notes = format!("{} images are pinned; nothing changed\n", lock.images.len());
-    }
     output::print(&notes)?;
     Ok(())
+}
+
+/// Every image that is used, with one of its hosts.
+fn uses(hosts: &[Host]) -> BTreeMap<&ImageRef, &HostName> {
+    hosts.iter().rev().filter_map(|host| host.image.as_ref().map(|image| (image, &host.name))).collect()
+}
+
+/// The new lock and what to tell about it.
+fn pin(
+    old: &LockFile,
+    uses: &BTreeMap<&ImageRef, &HostName>,
+    store: &Store,
+    key: &SitePublicKey,
+    update: bool,
+) -> Result<(LockFile, String)> {
+    let mut lock = old.clone();
+    let mut notes = String::new();
+    if update {
+        lock.images.retain(|image, _| uses.contains_key(image));
+    }
+    for (image, host) in uses {
+        let pinned = lock.images.get(*image).copied();
+        let found = store.find(image)?;
+        match (pinned, found) {
+            (Some(pinned), Some(found)) if pinned == found => continue,
+            (Some(pinned), _) if !update => notes.push_str(&stays(image, &pinned, found)),
+            (_, None) => bail!(
+                "{image}, which {host} uses, is not in the store; `ironstrap image build` or `image import` put it there"
+            ),
+            (_, Some(found)) => {
+                store.manifest(&found, key).with_context(|| format!("pinning {image}"))?;
+                notes.push_str(&format!("{image} pinned to {found}\n"));
+                lock.images.insert((*image).clone(), found);
+            }
+        }
+    }
+    let dropped = old.images.keys().filter(|image| !lock.images.contains_key(image));
+    dropped.for_each(|image| notes.push_str(&format!("{image} dropped: no host uses it\n")));
+    if notes.is_empty() {
+        notes = format!("nothing to pin: {} images are in ironstrap.lock\n", lock.images.len());
+    }
+    Ok((lock, notes))
+}
+
+fn stays(image: &ImageRef, pinned: &Digest, found: Option<Digest>) -> String {
+    match found {
+        Some(found) => {
+            format!("{image} stays pinned to {pinned}; the store has {found} now (--update pins that)\n")
+        }
+        None => format!("{image} stays pinned to {pinned}, but the store doesn't have it\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::testing;
+
+    fn import(
+        store: &Store,
+        device: &std::sync::Arc<dyn crate::sys::block::BlockDevice>,
+        replace: bool,
+    ) -> Digest {
+        let image = "test@1".parse().unwrap();
+        let key = testing::key();
+        crate::image::import::import(store, device, &image, &key, replace, &mut |_, _, _| {}).unwrap().digest
+    }
+
+    #[test]
+    fn a_pin_stays_until_it_is_updated() {
+        let Some(device) = testing::image() else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let (image, host) = ("test@1".parse().unwrap(), "web01".parse().unwrap());
+        let uses = BTreeMap::from([(&image, &host)]);
+        let key = testing::key().public();
+        let empty = LockFile::default();
+        let missing = pin(&empty, &uses, &store, &key, false).unwrap_err().to_string();
+        assert!(missing.contains("test@1") && missing.contains("web01"), "{missing}");
+
+        let first = import(&store, &device, false);
+        let (lock, _) = pin(&empty, &uses, &store, &key, false).unwrap();
+        assert_eq!(lock.images[&image], first);
+
+        let mut bytes = vec![0; device.size() as usize];
+        device.read_at(0, &mut bytes).unwrap();
+        bytes[1_500_000] = 1;
+        let changed: std::sync::Arc<dyn crate::sys::block::BlockDevice> =
+            std::sync::Arc::new(crate::sys::block::MemoryDevice::new(bytes));
+        let second = import(&store, &changed, true);
+        let (kept, notes) = pin(&lock, &uses, &store, &key, false).unwrap();
+        assert_eq!(kept, lock);
+        assert!(notes.contains("--update"), "{notes}");
+        let (updated, _) = pin(&lock, &uses, &store, &key, true).unwrap();
+        assert_eq!(updated.images[&image], second);
+        let (pruned, _) = pin(&lock, &BTreeMap::new(), &store, &key, true).unwrap();
+        assert!(pruned.images.is_empty());
+        let other = crate::trust::SiteKey::from_random([9; 40]).public();
+        assert!(pin(&empty, &uses, &store, &other, false).is_err(), "another site's image isn't pinned");
+    }
 }

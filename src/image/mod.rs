@@ -1,11 +1,13 @@
 //! Golden images: whole-disk block images, content-addressed, chunked into a store.
 
 pub mod assemble;
+pub mod build;
 pub mod chunk;
 pub mod import;
 pub mod layout;
 pub mod pack;
 pub mod read;
+pub mod recipe;
 pub mod store;
 pub mod stored;
 pub mod system;

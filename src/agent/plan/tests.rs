@@ -139,6 +139,11 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             let (order, host) = (OrderId::from_random([9; 16]), "db01".parse().unwrap());
             f.disks[0].content = ours(Claim { order, host, ..own_claim(o, &f.disks[0]) });
         }),
+        ("another system was installed over ours", Code::ForeignData, &|o, m, f| {
+            let order = OrderId::from_random([9; 16]);
+            f.disks[0].content = ours(Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) });
+            f.disks[0].filesystems = vec![m.root.uuid];
+        }),
         ("a copy of disk serial:S0", Code::ForeignData, &|o, _, f| {
             let (order, disk) = (OrderId::from_random([9; 16]), "serial:S0".to_owned());
             f.disks[0].content = ours(Claim { order, disk, generation: 1, ..own_claim(o, &f.disks[0]) });
@@ -155,10 +160,11 @@ fn an_order_goes_on_only_where_it_was_claimed() {
 fn a_retry_and_a_newer_order_are_planned() {
     let retry = outcome(|o, _, f| f.disks[0].content = ours(own_claim(o, &f.disks[0]))).unwrap();
     assert_eq!((retry.attempt, retry.overwrites_foreign), (3, false));
-    let newer = outcome(|o, _, f| {
+    let newer = outcome(|o, m, f| {
         let order = OrderId::from_random([9; 16]);
         f.disks[0].content = ours(Claim { order, generation: 6, ..own_claim(o, &f.disks[0]) });
         f.disks[0].done = vec![OrderId::from_random([9; 16])];
+        f.disks[0].filesystems = vec![m.root.uuid];
     });
     assert_eq!(newer.unwrap().attempt, 1);
 }
