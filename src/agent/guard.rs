@@ -8,12 +8,15 @@ use crate::spec::facts::DiskContent;
 
 /// How much of each end is looked at, in bytes; of a smaller disk, all of it.
 pub const LOOK: u64 = 1 << 20;
+/// LBA 0 of a disk with 512-byte blocks.
+const SECTOR: usize = 512;
 
 /// Judges the first and the last [`LOOK`] bytes of a disk of this size.
 pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
     let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE);
     if let Some(claim) = record.and_then(Claim::from_record) {
-        return DiskContent::Ours { claim };
+        let closed = first.iter().take(SECTOR).all(|byte| *byte == 0);
+        return DiskContent::Ours { claim, closed };
     }
     if first.iter().chain(last).all(|byte| *byte == 0) {
         return DiskContent::Blank;
@@ -197,9 +200,12 @@ mod tests {
         let (mut first, last) = ends();
         let place = claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE;
         first[place.clone()].copy_from_slice(&claim().to_record().unwrap());
-        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim() });
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: true });
         first[512..520].copy_from_slice(b"EFI PART");
-        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim() });
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: true });
+        first[510] = 0x55;
+        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: false });
+        first[510] = 0;
         first[place.start + 60] ^= 1;
         assert_eq!(words(classify(&first, &last, SIZE)), "GPT (empty)");
     }

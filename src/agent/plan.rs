@@ -72,7 +72,7 @@ pub fn describe(disk: &Disk) -> String {
     text += &format!(", {:.1} GB ({bytes} bytes), ", bytes as f64 / 1e9);
     text += &match &disk.content {
         DiskContent::Blank => "blank".to_owned(),
-        DiskContent::Ours { claim } => {
+        DiskContent::Ours { claim, .. } => {
             format!("claimed by order {} of {}, generation {}", claim.order, claim.host, claim.generation)
         }
         DiskContent::Foreign { looks_like } => format!("holds {looks_like}"),
@@ -191,7 +191,7 @@ fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusa
 fn check_claims(order: &InstallOrder, target: &Disk, facts: &Facts) -> Result<u32, Refusal> {
     let mut attempt = 1;
     for disk in &facts.disks {
-        let DiskContent::Ours { claim } = &disk.content else { continue };
+        let DiskContent::Ours { claim, .. } = &disk.content else { continue };
         if claim.order == order.id {
             check_own_claim(order, claim, disk, target, facts)?;
             attempt = claim.attempts.saturating_add(1);
@@ -259,14 +259,17 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
 fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
     let why = match &disk.content {
         DiskContent::Blank => return Ok(false),
-        DiskContent::Ours { claim } if claim.host != order.host => {
+        DiskContent::Ours { claim, .. } if claim.host != order.host => {
             format!("it was installed for host {}, not {}", claim.host, order.host)
         }
-        DiskContent::Ours { claim } if claim.disk != disk.stable_name() => {
+        DiskContent::Ours { claim, .. } if claim.disk != disk.stable_name() => {
             format!("it holds a copy of disk {}", claim.disk)
         }
-        DiskContent::Ours { .. } if disk.done.is_empty() && !disk.filesystems.is_empty() => {
-            "it holds file systems and no done file: another system was installed over ours".to_owned()
+        // an install of ours that is cut off leaves LBA 0 zero, and a complete one leaves its done file
+        DiskContent::Ours { closed, .. }
+            if disk.done.is_empty() && (!closed || !disk.filesystems.is_empty()) =>
+        {
+            "it was partitioned anew since: another system was installed over ours".to_owned()
         }
         DiskContent::Ours { .. } => return Ok(false),
         DiskContent::Foreign { looks_like } => format!("it holds {looks_like}"),

@@ -126,6 +126,8 @@ pub enum DiskContent {
     Ours {
         /// The newest claim on this disk.
         claim: Claim,
+        /// LBA 0 is zero, as our installs keep it until they are complete: firmware boots nothing from this disk.
+        closed: bool,
     },
     /// Something else is there.
     Foreign {

@@ -37,7 +37,7 @@ fn outcome(change: impl Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts)) -
 }
 
 fn ours(claim: Claim) -> DiskContent {
-    DiskContent::Ours { claim }
+    DiskContent::Ours { claim, closed: true }
 }
 
 /// A second disk that nothing speaks against.
@@ -143,6 +143,11 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             let order = OrderId::from_random([9; 16]);
             f.disks[0].content = ours(Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) });
             f.disks[0].filesystems = vec![m.root.uuid];
+        }),
+        ("another system was installed over ours", Code::ForeignData, &|o, _, f| {
+            let order = OrderId::from_random([9; 16]);
+            let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
+            f.disks[0].content = DiskContent::Ours { claim, closed: false };
         }),
         ("a copy of disk serial:S0", Code::ForeignData, &|o, _, f| {
             let (order, disk) = (OrderId::from_random([9; 16]), "serial:S0".to_owned());
