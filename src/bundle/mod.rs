@@ -13,6 +13,8 @@ pub mod initramfs;
 pub mod manifest;
 mod modules;
 pub mod pxe;
+#[cfg(test)]
+mod testing;
 pub mod usb;
 
 pub use copy::Watch;

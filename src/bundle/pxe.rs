@@ -98,3 +98,6 @@ fn put_blob(target: &Path, source: &Path, blob: &Blob, watch: Watch<'_>) -> Resu
     out.set_permissions(Permissions::from_mode(0o644))
         .with_context(|| format!("writing {}", target.display()))
 }
+
+#[cfg(test)]
+mod tests;

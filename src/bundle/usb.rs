@@ -154,3 +154,6 @@ fn write_sparse(file: &File, start: u64, bytes: &[u8]) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
