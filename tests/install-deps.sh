@@ -25,6 +25,7 @@ debconf-set-selections                  debconf
 grub-script-check                       grub-common
 dnsmasq                                 dnsmasq-base
 cc                                      gcc
+/usr/bin/time                           time
 make                                    make
 /usr/lib/python3.11/ensurepip/__init__.py python3-venv
 '

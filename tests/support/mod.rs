@@ -5,11 +5,16 @@
 #![allow(dead_code, reason = "each target that includes this uses another part of it")]
 
 pub mod disk;
+pub mod git;
+pub mod golden;
 pub mod judges;
+pub mod mini;
 pub mod monitor;
 pub mod qemu;
 pub mod running;
 pub mod serial;
+pub mod server;
+pub mod site;
 pub mod ssh;
 pub mod web;
 

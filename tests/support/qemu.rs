@@ -160,6 +160,12 @@ impl Machine {
         self
     }
 
+    /// The guest's reboot ends the machine, so that nothing is written after it.
+    pub fn ends_at_reboot(mut self) -> Self {
+        self.extra.push("-no-reboot".to_owned());
+        self
+    }
+
     /// Takes the stick out.
     pub fn without_stick(mut self) -> Self {
         self.drives.retain(|drive| drive.bus != Bus::Usb);

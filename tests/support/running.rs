@@ -62,6 +62,37 @@ impl Running {
         self.serial.wait_for(marker, within, &mut alive).with_context(|| format!("machine {}", self.name))
     }
 
+    /// Tells every line with `ironstrap:` and its time, until one contains `last`.
+    ///
+    /// # Errors
+    /// See [`Serial::wait_for`].
+    pub fn story(&mut self, last: &str, tell: &mut dyn FnMut(Duration, &str)) -> Result<()> {
+        loop {
+            let line = self.wait_for("ironstrap: ")?;
+            tell(self.uptime(), line.trim());
+            if line.contains(last) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until a step of the install has reached this percentage.
+    ///
+    /// # Errors
+    /// See [`Serial::wait_for`].
+    pub fn wait_for_progress(&mut self, step: &str, percent: u32) -> Result<()> {
+        let marker = format!("ironstrap: progress {step} ");
+        loop {
+            let line = self.wait_for(&marker)?;
+            let figure = line.split(&marker).nth(1).and_then(|rest| rest.split('%').next());
+            let figure: u32 =
+                figure.context("finding a percentage")?.parse().context("reading a percentage")?;
+            if figure >= percent {
+                return Ok(());
+            }
+        }
+    }
+
     /// The console.
     pub fn serial(&self) -> &Serial {
         &self.serial

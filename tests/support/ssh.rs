@@ -60,12 +60,12 @@ impl Key {
         }
     }
 
-    /// Restarts the machine; that ends the connection.
+    /// Runs a command that ends the connection, such as a restart.
     ///
     /// # Errors
     /// When `ssh` can't be started.
-    pub fn reboot(&self, user: &str, port: u16) -> Result<()> {
-        self.attempt(user, port, "sudo -n systemctl reboot || systemctl reboot").map(drop)
+    pub fn tell(&self, user: &str, port: u16, command: &str) -> Result<()> {
+        self.attempt(user, port, command).map(drop)
     }
 
     /// The host key that the machine shows, as `ssh-keyscan` prints it without the address.

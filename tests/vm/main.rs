@@ -4,3 +4,10 @@
 mod support;
 
 mod harness;
+mod hosts;
+mod network;
+mod power;
+mod refusals;
+mod replay;
+mod stick;
+mod visit;

@@ -1,0 +1,69 @@
+//! The golden image that all machines of a run get: built once, kept under `target/golden/` until its recipe or the
+//! format of images changes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::{ironstrap, say, target_dir};
+
+/// What is built: the example site's image, which has what every hand-off needs.
+const RECIPE: &str = include_str!("../../profiles/example/recipes/debian-12-base.yaml");
+/// A changed format makes another image.
+const FORMAT: &str = include_str!("../../src/spec/image.rs");
+/// The recipe's name and version.
+pub const IMAGE: &str = "debian-12-base@1.0.0";
+
+/// A site whose store holds the image. Other sites borrow its key and its store.
+#[derive(Debug)]
+pub struct Golden {
+    site: PathBuf,
+}
+
+impl Golden {
+    /// The image of this checkout, built now if need be. Tests that need it at the same time wait for one build.
+    ///
+    /// # Errors
+    /// When `ironstrap init` or `ironstrap image build` fails.
+    pub fn get() -> Result<Self> {
+        let all = target_dir().join("golden");
+        let dir = all.join(key());
+        std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        let lock = File::create(dir.join("lock")).context("creating the lock of the golden image")?;
+        lock.lock().context("locking the golden image")?;
+        let site = dir.join("site");
+        let done = dir.join("built");
+        if !done.exists() {
+            build(&dir, &site)?;
+            File::create(&done).context("noting that the golden image is built")?;
+        }
+        Ok(Self { site })
+    }
+
+    /// The site that owns the image.
+    pub fn site(&self) -> &Path {
+        &self.site
+    }
+}
+
+fn key() -> String {
+    let digest = Sha256::new().chain_update(RECIPE).chain_update(FORMAT).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn build(dir: &Path, site: &Path) -> Result<()> {
+    if site.exists() {
+        std::fs::remove_dir_all(site)
+            .with_context(|| format!("removing the unfinished {}", site.display()))?;
+    }
+    say("building the golden image (a minute or two; kept for the next time)");
+    let started = std::time::Instant::now();
+    ironstrap(dir, &["init", &site.to_string_lossy()])?;
+    let recipe = dir.join("recipe.yaml");
+    std::fs::write(&recipe, RECIPE).with_context(|| format!("writing {}", recipe.display()))?;
+    ironstrap(site, &["image", "build", &recipe.to_string_lossy()])?;
+    say(&format!("built the golden image in {} s", started.elapsed().as_secs()));
+    Ok(())
+}

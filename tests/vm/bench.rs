@@ -1,0 +1,151 @@
+//! `make bench`: figures, printed and not asserted, because they depend on the machine. Each stands beside what it is
+//! compared with, measured in the same run.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ironstrap::spec::event::{Event, What};
+use ironstrap::spec::recorder;
+use support::disk::{Table, blank, get};
+use support::golden::IMAGE;
+use support::mini::{self, Sizes};
+use support::qemu::{Bus, Machine};
+use support::site::Site;
+use support::{binary, ironstrap, output, say, scratch, text};
+
+const HOST: &str = "bench01";
+const MAC: &str = "52:54:00:be:00:01";
+
+type Bench = fn() -> Result<()>;
+const BENCHES: [(&str, Bench); 3] = [("check", check), ("stick", stick), ("agent", agent)];
+
+fn main() -> ExitCode {
+    let wanted: Vec<_> = std::env::args().skip(1).collect();
+    for (name, bench) in BENCHES {
+        if !wanted.is_empty() && !wanted.iter().any(|word| word == name) {
+            continue;
+        }
+        if let Err(error) = bench() {
+            say(&format!("bench {name} failed: {error:#}"));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs a command under GNU time: seconds and the largest resident set in MiB.
+fn measured(command: &mut Command) -> Result<(f64, u64)> {
+    let mut timed = Command::new("/usr/bin/time");
+    timed.args(["-q", "-f", "%e %M"]).arg(command.get_program()).args(command.get_args());
+    let result = output(&mut timed)?;
+    let said = String::from_utf8_lossy(&result.stderr);
+    anyhow::ensure!(result.status.success(), "{said}");
+    let last = said.lines().last().context("reading time's figures")?;
+    let (seconds, kib) = last.split_once(' ').context("reading time's figures")?;
+    Ok((seconds.parse()?, kib.parse::<u64>()? / 1024))
+}
+
+fn check() -> Result<()> {
+    let dir = scratch("bench-check")?;
+    let site = dir.join("site");
+    ironstrap(&dir, &["dev", "generate-site", &site.to_string_lossy(), "--hosts", "10000"])?;
+    let (seconds, mib) = measured(Command::new(binary()?).arg("--site").arg(&site).arg("check"))?;
+    say(&format!("check of 10,000 hosts: {seconds:.2} s, {mib} MiB at most (goal: 2 s, 1024 MiB)"));
+    Ok(())
+}
+
+/// A stick with more than 4 GiB that don't compress, against the plainest way to move as many bytes.
+fn stick() -> Result<()> {
+    let dir = scratch("bench-stick")?;
+    let noise = dir.join("noise");
+    let mut out = File::create(&noise).context("creating noise")?;
+    let random = File::open("/dev/urandom").context("opening /dev/urandom")?;
+    std::io::copy(&mut random.take(4200 << 20), &mut out).context("writing noise")?;
+    let image = mini::make(&dir, Sizes { esp: 34, root: 4600 }, &[&noise])?;
+    let site = Site::new(&dir, None, &[(HOST, profile("large@1"))])?;
+    site.own_store()?;
+    let started = Instant::now();
+    site.run(&["image", "import", &image.to_string_lossy(), "large@1"])?;
+    say(&format!("import of an image with 4.1 GiB of noise: {:.1} s", started.elapsed().as_secs_f64()));
+    std::fs::remove_file(&image).context("removing the image")?;
+    site.arm(&[HOST])?;
+    site.stick("usb.img")?;
+
+    let usb = dir.join("usb.img");
+    std::fs::remove_file(&usb).context("removing the first stick")?;
+    text(&mut Command::new("sync"))?;
+    let mut bundle = Command::new(binary()?);
+    bundle.arg("--site").arg(site.root()).args(["bundle", "--usb"]).arg(&usb);
+    let (ours, mib) = measured(&mut bundle)?;
+    let plain = plain_copy(&usb, &dir.join("copy.img"))?.as_secs_f64();
+    let size = std::fs::metadata(&usb).context("sizing the stick")?.len() as f64 / f64::from(1 << 30);
+    say(&format!(
+        "stick of {size:.2} GiB, initramfs cached: {ours:.1} s, {mib} MiB at most; cp + sync + sha256sum of it: \
+         {plain:.1} s; ratio {:.2} (goal: 1.3)",
+        ours / plain
+    ));
+    std::fs::remove_dir_all(&dir).context("removing the bench's files")
+}
+
+fn plain_copy(from: &Path, to: &Path) -> Result<Duration> {
+    let started = Instant::now();
+    text(Command::new("cp").arg(from).arg(to))?;
+    text(&mut Command::new("sync"))?;
+    text(Command::new("sha256sum").arg(to))?;
+    Ok(started.elapsed())
+}
+
+/// One install in QEMU; the agent writes its memory into the stick's recorder.
+fn agent() -> Result<()> {
+    let dir = scratch("bench-agent")?;
+    let site = Site::new(&dir, None, &[(HOST, profile(IMAGE))])?;
+    site.arm(&[HOST])?;
+    let usb = site.stick("usb.img")?;
+    let disk = blank(&dir, "disk.raw", 6 << 30)?;
+    let machine =
+        Machine::new(&dir, HOST)?.disk(Bus::Virtio, &disk, "BENCH1", Some(5)).network(MAC).stick(&usb, 0);
+    let mut running = machine.ends_at_reboot().start()?;
+    running.wait_for("ironstrap: claimed")?;
+    let claimed = Instant::now();
+    running.wait_for("ironstrap: committed")?;
+    let seconds = claimed.elapsed().as_secs();
+    running.wait_for_end()?;
+    let kib = events(&usb)?.iter().find_map(|event| match event.what {
+        What::Committed { peak_rss_kib, .. } => Some(peak_rss_kib),
+        _ => None,
+    });
+    let mib = kib.context("the recorder has no `committed`")? / 1024;
+    say(&format!(
+        "install of {IMAGE} from a stick, emulated: {seconds} s from claim to commit, agent {mib} MiB at most \
+         (goal: 64 MiB)"
+    ));
+    std::fs::remove_dir_all(&dir).context("removing the bench's files")
+}
+
+/// What the flight recorder of a stick holds.
+fn events(usb: &Path) -> Result<Vec<Event>> {
+    let kind = recorder::PARTITION_TYPE.to_string().to_uppercase();
+    let table = Table::read(usb)?;
+    let partition = table.partitions.iter().find(|p| p.kind == kind).context("finding the recorder")?;
+    let area = get(usb, partition.start, partition.length as usize)?;
+    let (mut events, mut rest) = (Vec::new(), &area[..]);
+    while let Some((json, length)) = recorder::decode(rest) {
+        events.push(serde_json::from_slice(json).context("reading a record")?);
+        rest = &rest[length..];
+    }
+    Ok(events)
+}
+
+fn profile(image: &str) -> String {
+    format!(
+        "name: {HOST}\nmatch: {{ mac: [\"{MAC}\"] }}\nimage: {image}\n\
+         storage: {{ target: {{ serial: BENCH1 }}, confirm: 0 }}\nhandoff: none\n"
+    )
+}

@@ -1,0 +1,70 @@
+//! What must not be wiped is not wiped: each machine says why, and no byte of any disk has changed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::hosts::{DISK, Host};
+use crate::support::disk::{blank, content_digest, put};
+use crate::support::qemu::{Bus, Machine};
+use crate::support::site::Site;
+use crate::support::{machines_wanted, scratch};
+
+const TWO_DISKS: Host = Host { name: "gamma", mac: "52:54:00:20:00:03", disk: "GAMMA1", bus: Bus::Virtio };
+const FOREIGN: Host = Host { name: "delta", mac: "52:54:00:20:00:04", disk: "DELTA1", bus: Bus::Ahci };
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1C7DdWbmYwT8tRJxLdGbyLVMTbWkZnMkTzPo1E2Y7y operator";
+
+#[test]
+fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data() -> Result<()> {
+    if !machines_wanted("refusals") {
+        return Ok(());
+    }
+    let dir = scratch("refusals")?;
+    let either = TWO_DISKS.yaml(KEY, "none").replace("{ serial: GAMMA1 }", "{ min_size: 1GiB }");
+    let hosts = [(TWO_DISKS.name, either), (FOREIGN.name, FOREIGN.yaml(KEY, "none"))];
+    let site = Site::new(&dir, None, &hosts)?;
+    site.arm(&[TWO_DISKS.name, FOREIGN.name])?;
+    let stick = site.stick("usb.img")?;
+
+    let blank_disk = blank(&dir, "stranger.raw", DISK)?;
+    let stranger = Machine::new(&dir, "stranger")?
+        .disk(Bus::Virtio, &blank_disk, "STRANGER1", Some(5))
+        .network("52:54:00:20:00:99")
+        .stick(&stick, 0);
+    is_refused(&stranger, "IS-101", &[blank_disk])?;
+
+    let (machine, first) = TWO_DISKS.machine(&dir)?;
+    let second = blank(&dir, "gamma-second.raw", DISK)?;
+    let machine = machine.disk(Bus::Nvme, &second, "GAMMA2", None).stick(&stick, 0);
+    is_refused(&machine, "IS-202", &[first, second])?;
+
+    let (machine, disk) = FOREIGN.machine(&dir)?;
+    // Data in the last MiB only: a look at the start would find the disk blank.
+    put(&disk, DISK - 4096, b"somebody's metadata")?;
+    is_refused(&machine.stick(&stick, 0), "IS-203", &[disk])
+}
+
+fn is_refused(machine: &Machine, code: &str, disks: &[PathBuf]) -> Result<()> {
+    let before = digests(disks)?;
+    let mut running = machine.start()?;
+    running.wait_for("ironstrap: started")?;
+    let line = running.wait_for("ironstrap: refused")?;
+    ensure!(line.contains(code), "{}: expected {code}, got `{line}`", machine.name());
+    // Whatever the agent does after it has refused, it must not write.
+    std::thread::sleep(Duration::from_secs(5));
+    for marker in ["ironstrap: claimed", "ironstrap: committed", "Kernel panic"] {
+        running.serial().absent(marker)?;
+    }
+    running.power_off()?;
+    ensure!(digests(disks)? == before, "{}: a disk has changed", machine.name());
+    Ok(())
+}
+
+fn digests(disks: &[PathBuf]) -> Result<Vec<String>> {
+    disks.iter().map(|disk: &PathBuf| digest(disk)).collect()
+}
+
+fn digest(disk: &Path) -> Result<String> {
+    content_digest(disk).with_context(|| format!("hashing {}", disk.display()))
+}

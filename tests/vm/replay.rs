@@ -1,0 +1,71 @@
+//! Power cuts, judged by others: QEMU's `blklogwrites` records every write and flush of one small real install, and
+//! `crash_replay.py` counts what a disk could be left as.
+//!
+//! The script is not part of this repository. `IRONSTRAP_CRASH_REPLAY` names it, or it is found beside the checkout;
+//! where it isn't, the test says so. The same promise is tested in-process without it, see `agent`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::hosts::Host;
+use crate::support::disk::blank;
+use crate::support::mini::{self, Sizes};
+use crate::support::qemu::{Bus, Machine};
+use crate::support::site::Site;
+use crate::support::{machines_wanted, say, scratch, text};
+
+const GOLF: Host = Host { name: "golf", mac: "52:54:00:60:00:07", disk: "GOLF1", bus: Bus::Virtio };
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1C7DdWbmYwT8tRJxLdGbyLVMTbWkZnMkTzPo1E2Y7y operator";
+
+#[test]
+fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
+    if !machines_wanted("replay") {
+        return Ok(());
+    }
+    let Some(script) = script() else {
+        say("skipped: crash_replay.py is not here; IRONSTRAP_CRASH_REPLAY can name it");
+        return Ok(());
+    };
+    let dir = scratch("replay")?;
+    let image = mini::make(&dir, Sizes { esp: 34, root: 48 }, &[])?;
+    let host = GOLF.yaml(KEY, "none").replace(crate::support::golden::IMAGE, "mini@1");
+    let site = Site::new(&dir, None, &[(GOLF.name, host)])?;
+    site.own_store()?;
+    site.run(&["image", "import", &image.to_string_lossy(), "mini@1"])?;
+    site.arm(&[GOLF.name])?;
+    let stick = site.stick("usb.img")?;
+
+    let disk = blank(&dir, "disk.raw", 96 << 20)?;
+    let log = blank(&dir, "writes.log", 0)?;
+    let machine = Machine::new(&dir, GOLF.name)?
+        .disk_of_blockdev("recorder", GOLF.disk, &recorder(&disk, &log))
+        .network(GOLF.mac)
+        .stick(&stick, 0)
+        .ends_at_reboot();
+    let mut running = machine.start()?;
+    running.wait_for("ironstrap: committed")?;
+    running.wait_for_end()?;
+
+    let said = text(Command::new("python3").arg(script).arg(&log).arg(&disk).args(["--states", "2000"]))?;
+    say(&said);
+    ensure!(said.contains("2000 states") && said.contains("'HALF-BOOTABLE': 0"), "{said}");
+    ensure!(!said.contains("'complete': 0"), "no cut was late enough to leave a complete disk: {said}");
+    Ok(())
+}
+
+fn script() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tools/crash_replay.py");
+    let script = std::env::var_os("IRONSTRAP_CRASH_REPLAY").map_or(beside, PathBuf::from);
+    script.exists().then_some(script)
+}
+
+/// The disk's file behind QEMU's recorder of writes.
+fn recorder(disk: &Path, log: &Path) -> [String; 3] {
+    [
+        format!("driver=file,node-name=file,filename={}", disk.display()),
+        format!("driver=file,node-name=log,filename={}", log.display()),
+        "driver=blklogwrites,node-name=recorder,file=file,log=log,log-sector-size=512".to_owned(),
+    ]
+}
