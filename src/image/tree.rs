@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use ext4_view::{Ext4, Ext4Read, FileType};
 use fatfs::{FatType, FileSystem, FsOptions};
 use uuid::Uuid;
@@ -308,16 +308,5 @@ impl ReadTree for FatTree {
 
     fn exists(&self, path: &str) -> Result<bool> {
         Ok(self.find(path)?.is_some())
-    }
-}
-
-/// A file that must be there: the error says which was looked for.
-///
-/// # Errors
-/// When it isn't there.
-pub fn require(tree: &dyn ReadTree, place: &str, path: &str, why: &str) -> Result<()> {
-    match tree.exists(path)? {
-        true => Ok(()),
-        false => Err(anyhow!("the image has no {path} in its {place}: {why}")),
     }
 }
