@@ -100,6 +100,8 @@ pub struct TargetDisk {
     size: u64,
     logical_block: u32,
     hold: Mutex<Option<File>>,
+    /// Room for direct reads, with space to align it.
+    room: Mutex<Vec<u8>>,
 }
 
 /// Memory, offsets and lengths of direct reads are multiples of this; every disk's block size divides it.
@@ -120,7 +122,8 @@ impl TargetDisk {
         let size = get::<u64>(&file, BLKGETSIZE64)?;
         let logical_block = get::<libc::c_int>(&file, BLKSSZGET)?.unsigned_abs();
         let direct = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(node).ok();
-        Ok(Self { node: node.to_owned(), file, direct, size, logical_block, hold: Mutex::new(Some(hold)) })
+        let (hold, room) = (Mutex::new(Some(hold)), Mutex::new(vec![0; DIRECT_PIECE + 2 * DIRECT_ALIGN]));
+        Ok(Self { node: node.to_owned(), file, direct, size, logical_block, hold, room })
     }
 
     fn exclusive(node: &Path) -> io::Result<File> {
@@ -188,7 +191,7 @@ impl TargetDisk {
 
     fn read_direct(&self, direct: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let align = DIRECT_ALIGN as u64;
-        let mut room = vec![0_u8; DIRECT_PIECE + 2 * DIRECT_ALIGN];
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = room.as_ptr().align_offset(DIRECT_ALIGN);
         let mut done = 0;
         while done < buffer.len() {

@@ -20,12 +20,6 @@ pub fn mount(source: &str, target: &Path, kind: &str, options: &str) -> io::Resu
     Ok(rustix::mount::mount(source, target, kind, flags, Some(options.as_c_str()))?)
 }
 
-/// Whether the kernel can mount this file system now.
-pub fn is_known(kind: &str) -> bool {
-    let list = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    list.lines().any(|line| line.split_whitespace().last() == Some(kind))
-}
-
 /// Unmounts, and returns when all is written.
 ///
 /// # Errors
