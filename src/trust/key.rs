@@ -133,7 +133,8 @@ impl SiteKey {
         }
         let id = std::array::from_fn(|i| bytes[54 + i]);
         let secret: [u8; 64] = std::array::from_fn(|i| bytes[62 + i]);
-        if bytes[126..] != checksum(&id, &secret) {
+        // minisign leaves the checksum of an unencrypted key zero
+        if bytes[126..] != [0; 32] && bytes[126..] != checksum(&id, &secret) {
             return Err(TrustError::Key("its checksum is wrong".to_owned()));
         }
         let key =
@@ -235,6 +236,15 @@ mod tests {
         let public = key().public();
         assert_eq!(SitePublicKey::from_text(&public.to_text()).unwrap(), public);
         assert!(SiteKey::from_text(&text.replace('A', "B")).is_err());
+    }
+
+    #[test]
+    fn keys_of_stock_minisign_are_read() {
+        let mut bytes = base64_line(&key().to_text()).unwrap();
+        bytes[126..].fill(0);
+        let theirs =
+            format!("untrusted comment: minisign unencrypted secret key\n{}\n", BASE64.encode(bytes));
+        assert_eq!(SiteKey::from_text(&theirs).unwrap().public(), key().public());
     }
 
     #[test]
