@@ -1,5 +1,6 @@
 # Entry points for people; the real work is in cargo and in tests/.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 TRIPLE := x86_64-unknown-linux-gnu
 RELEASE := $(CURDIR)/target/$(TRIPLE)/release/ironstrap
@@ -29,8 +30,12 @@ dynamic:
 		--extern ironstrap=target/$(TRIPLE)/debug/libironstrap.rlib \
 		-L dependency=target/$(TRIPLE)/debug/deps -L dependency=target/debug/deps
 
+.PHONY: needs
+needs:
+	tests/install-deps.sh
+
 .PHONY: test
-test: check release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+test: needs check release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) IRONSTRAP_DYNAMIC=$(DYNAMIC) \
 		cargo nextest run --profile vm --test vm --test reproducible
 

@@ -58,12 +58,20 @@ impl<T, E: Into<anyhow::Error>> BlameExt<T> for Result<T, E> {
 /// 1 the user's input is wrong, 3 the environment failed, 4 a bug. (2, wrong usage, is clap's.)
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let marked = error.chain().filter_map(|cause| cause.downcast_ref::<Blamed>()).last();
+    // what the user named may be missing or be something else; everything else the machine has to answer for
     let out_of_luck = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|io| {
-        matches!(
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidData, InvalidInput, IsADirectory, NotADirectory, NotFound, UnexpectedEof,
+        };
+        !matches!(
             io.kind(),
-            std::io::ErrorKind::StorageFull
-                | std::io::ErrorKind::QuotaExceeded
-                | std::io::ErrorKind::ReadOnlyFilesystem
+            AlreadyExists
+                | InvalidData
+                | InvalidInput
+                | IsADirectory
+                | NotADirectory
+                | NotFound
+                | UnexpectedEof
         )
     });
     ExitCode::from(match marked.map(|marked| marked.blame) {

@@ -1,6 +1,6 @@
 //! The site's keys, read from their files.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::paths::SitePaths;
 use crate::sys::files;
@@ -17,12 +17,21 @@ pub fn secret(paths: &SitePaths) -> Result<SiteKey> {
     let path = paths.secret_key();
     if !path.exists() {
         bail!(
-            "the site has no key: {} doesn't exist; `ironstrap init` makes one for a new site, `ironstrap key new` for this one",
+            "the site has no key: {} doesn't exist; copy it from where the site was made (it isn't under version control)",
             path.display()
         );
     }
     let text = files::read_text(&path, MAX_KEY)?;
-    SiteKey::from_text(&text).with_context(|| format!("reading {}", path.display()))
+    let key = SiteKey::from_text(&text).with_context(|| format!("reading {}", path.display()))?;
+    let public = public(paths)?;
+    ensure!(
+        key.public() == public,
+        "{} is another key than the public one in {} ({}); targets would refuse what it signs",
+        path.display(),
+        paths.public_key().display(),
+        public.id()
+    );
+    Ok(key)
 }
 
 /// The public key, for commands that verify.

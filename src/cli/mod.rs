@@ -57,6 +57,7 @@ enum Command {
 
 /// Runs the operator's command.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(die_of_a_bug));
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,6 +66,15 @@ pub fn main() -> ExitCode {
             crate::failure::exit_code(&error)
         }
     }
+}
+
+/// A panic ends in one sentence and the exit code of a bug, not in a backtrace or a signal.
+fn die_of_a_bug(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let what = panic.payload_as_str().unwrap_or("a panic");
+    output::note(&format!("error: {}: {what}{place}\n", crate::failure::Blame::Bug));
+    #[allow(clippy::exit, reason = "the last thing a process does whose state can't be trusted")]
+    std::process::exit(4)
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {

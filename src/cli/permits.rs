@@ -20,6 +20,28 @@ pub fn read(paths: &SitePaths, host: &HostName) -> Result<Option<Permit>> {
     read_file(&paths.permit(host))
 }
 
+/// The permits in force, by host name.
+///
+/// # Errors
+/// When one can't be read.
+pub fn all(paths: &SitePaths) -> Result<Vec<Permit>> {
+    let directory = paths.permits();
+    let names = match std::fs::read_dir(&directory) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", directory.display())),
+    };
+    let mut permits = Vec::new();
+    for name in names {
+        let path = name.with_context(|| format!("reading {}", directory.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            permits.extend(read_file(&path)?);
+        }
+    }
+    permits.sort_by(|a, b| a.host.cmp(&b.host));
+    Ok(permits)
+}
+
 /// The newest permit that a host ever had, disarmed or not: generations count on from it.
 ///
 /// # Errors

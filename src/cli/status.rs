@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::output;
 use super::paths::SitePaths;
+use super::permits;
 use crate::failure::{Blame, BlameExt};
 use crate::serve::journal;
 use crate::serve::state::{HostStatus, Phase, Report, Stranger};
@@ -31,7 +32,11 @@ pub struct Args {
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let mut report = match &args.server {
         Some(server) => ask(server).blame(Blame::Environment)?,
-        None => journal::read(&paths.events())?.report([]),
+        None => {
+            let armed = permits::all(paths)?;
+            let expected = armed.iter().map(|permit| (&permit.host, &permit.id));
+            journal::read(&paths.events())?.report(expected)
+        }
     };
     if let Some(host) = &args.host {
         report.hosts.retain(|status| status.host == *host);
@@ -90,7 +95,7 @@ fn table(report: &Report) -> String {
         rows.push([format!("({client})"), heard.to_string(), "-".to_owned(), phase(at)]);
     }
     if rows.len() == 1 {
-        return "no events yet\n".to_owned();
+        return "no host is armed and no events have come yet\n".to_owned();
     }
     let widths: [usize; 3] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));

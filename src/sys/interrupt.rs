@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 
 use crate::failure::{Blame, BlameExt};
 
@@ -51,7 +51,7 @@ pub fn watch() -> Result<()> {
 /// Somebody did.
 pub fn check() -> Result<()> {
     if ASKED.load(Ordering::Relaxed) {
-        bail!("interrupted; nothing was left behind");
+        return Err(anyhow!("interrupted; nothing was left behind")).blame(Blame::Environment);
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::failure::{Blame, BlameExt};
+
 /// Runs programs.
 pub trait Runner {
     /// Runs a program to its end and returns what it printed and its exit status.
@@ -31,6 +33,10 @@ impl Runner for HostRunner {
 /// # Errors
 /// Not installed, not startable, or a failing exit status, with the end of what it printed.
 pub fn run_tool(runner: &dyn Runner, program: &str, package: &str, args: &[OsString]) -> Result<Output> {
+    run_to_success(runner, program, package, args).blame(Blame::Environment)
+}
+
+fn run_to_success(runner: &dyn Runner, program: &str, package: &str, args: &[OsString]) -> Result<Output> {
     let output = match runner.run(program, args) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!("`{program}` is not installed; it is in Debian's package `{package}`")
