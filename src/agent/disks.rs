@@ -118,6 +118,15 @@ fn kernel_partitions(directory: &Path) -> Vec<u64> {
     partitions.filter_map(|path| number(&path.join("start"))).map(|start| start * 512).collect()
 }
 
+/// Numbers of the partitions that the kernel knows on this disk, by whichever table, sorted.
+pub fn partition_numbers(sys: &Path, name: &str) -> Vec<u32> {
+    let entries = std::fs::read_dir(sys.join("block").join(name)).into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| number(&entry.path().join("partition")));
+    let mut numbers: Vec<u32> = numbers.filter_map(|number| number.try_into().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
 /// UUID of an ext, XFS or btrfs file system that starts here.
 fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
     // place of the magic, the magic, place of the UUID

@@ -113,3 +113,19 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     assert_eq!(seen.done, [order]);
     assert!(matches!(seen.content, DiskContent::Foreign { .. }));
 }
+
+#[test]
+fn partitions_that_the_kernel_knows_are_numbered_from_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, content) in [
+        ("block/nvme0n1/nvme0n1p12/partition", "12\n"),
+        ("block/nvme0n1/nvme0n1p2/partition", "2\n"),
+        ("block/nvme0n1/nvme0n1p2/start", "2048\n"),
+        ("block/nvme0n1/queue/logical_block_size", "512\n"),
+        ("block/sda/sda1/partition", "1\n"),
+    ] {
+        write(dir.path(), path, content.as_bytes());
+    }
+    assert_eq!(partition_numbers(dir.path(), "nvme0n1"), [2, 12]);
+    assert!(partition_numbers(dir.path(), "sdb").is_empty());
+}

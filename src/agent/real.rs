@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Failure;
 use super::install::{Personalised, Personaliser};
-use super::personalise;
 use super::table::DiskLayout;
+use super::{Failure, disks, personalise};
 use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
 use crate::spec::order::InstallOrder;
 use crate::spec::{Code, boot};
@@ -52,10 +51,9 @@ impl Personaliser for KernelPersonaliser<'_> {
 
 impl KernelPersonaliser<'_> {
     fn with_partitions(&self, layout: &DiskLayout) -> Result<Personalised> {
+        forget_partitions(self.disk, self.name)?;
         let partitions = [&layout.esp, &layout.root];
         for partition in partitions {
-            // the kernel may know it from an earlier table
-            let _ = self.disk.delete_partition(partition.number);
             self.disk
                 .add_partition(partition.number, partition.offset, partition.length)
                 .with_context(|| format!("showing partition {} to the kernel", partition.number))?;
@@ -100,6 +98,20 @@ impl KernelPersonaliser<'_> {
         }
         Ok(node)
     }
+}
+
+/// Makes the kernel forget every partition of this disk that it knows from an earlier table: a new one that overlaps an
+/// old one would be refused. Nothing on the disk changes.
+///
+/// # Errors
+/// A partition is in use.
+pub fn forget_partitions(disk: &TargetDisk, name: &str) -> Result<()> {
+    for number in disks::partition_numbers(Path::new("/sys"), name) {
+        disk.delete_partition(number).with_context(|| {
+            format!("partition {} can't be taken away from the kernel; is it in use?", node_name(name, number))
+        })?;
+    }
+    Ok(())
 }
 
 /// The kernel's random numbers; it has them before anything is installed, so a failure can only be a missing system call.

@@ -22,7 +22,7 @@ use super::payload::Payload;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::{Failure, net, plan};
+use super::{Failure, net, plan, real};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine};
@@ -189,9 +189,14 @@ fn dump(reporter: &Reporter, facts: &Facts) {
     }
 }
 
+/// Opens the disk for this install alone. What of it is in use is found out here, while it can still be refused.
 fn open_target(plan: &Plan) -> Result<TargetDisk, Refusal> {
-    TargetDisk::open(&Path::new("/dev").join(&plan.disk.name))
-        .map_err(|error| Refusal::new(Code::DiskIo, format!("opening {}: {error}", plan.disk.name)))
+    let name = &plan.disk.name;
+    let refuse = |why: String| Refusal::new(Code::DiskIo, why);
+    let target = TargetDisk::open(&Path::new("/dev").join(name))
+        .map_err(|error| refuse(format!("opening {name}: {error}")))?;
+    real::forget_partitions(&target, name).map_err(|error| refuse(format!("{error:#}")))?;
+    Ok(target)
 }
 
 /// Shows what will be lost and gives a human time to stop it.
