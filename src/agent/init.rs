@@ -24,6 +24,13 @@ const MOUNTS: [(&str, &str, &str); 4] = [
     ("tmpfs", "/run", "tmpfs"),
 ];
 
+/// A kernel starts its first process without `/proc`; everywhere else it is there.
+pub(super) fn make_sure_of_proc() {
+    if std::process::id() == 1 && !Path::new("/proc/self").exists() {
+        let _ = mount::mount("proc", Path::new("/proc"), "proc", "");
+    }
+}
+
 /// Runs as PID 1. Returns only if the machine can't be restarted.
 pub(super) fn run() -> ExitCode {
     for (source, target, kind) in MOUNTS {

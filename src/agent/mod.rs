@@ -6,6 +6,7 @@
 //!
 //! Nothing here sees a profile: the order says everything.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 mod commit;
@@ -48,25 +49,23 @@ const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
 const WAITER: &str = "agent-waiter";
 
-/// Whether this process is the agent and not the operator's command.
+/// Whether this process is the agent and not the operator's command: the kernel of a target started it as `/init`, or
+/// it is asked to be a child of that. PID 1 of a container is neither.
 pub fn is_agent() -> bool {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let route = args.next().unwrap_or_default();
-    std::process::id() == 1
-        || name.as_encoded_bytes().ends_with(b"/init")
-        || route == WORKER
-        || route == WAITER
+    route == WORKER || route == WAITER || (is_init(std::process::id(), &name) && booted_for_install())
 }
 
 /// The agent's process: PID 1, or one of its children.
 pub fn main() -> ExitCode {
     let route = std::env::args_os().nth(1).unwrap_or_default();
-    if std::process::id() == 1 {
+    if std::process::id() == 1 && booted_for_install() {
         return init::run();
     }
     // Only PID 1 of a target starts these routes: typed on an operator's machine they must do nothing.
-    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || !started_as_agent() {
+    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || !booted_for_install() {
         return ExitCode::from(2);
     }
     if route == WORKER {
@@ -79,8 +78,39 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether a kernel starts its first process so. The entry point of a container may be PID 1 too, and even be called so:
+/// hence the look at the command line besides.
+fn is_init(pid: u32, name: &OsStr) -> bool {
+    pid == 1 && name.as_encoded_bytes().ends_with(b"/init")
+}
+
 /// Whether the kernel was booted for an install.
-fn started_as_agent() -> bool {
-    let line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+fn booted_for_install() -> bool {
+    init::make_sure_of_proc();
+    is_marked(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default())
+}
+
+/// Whether a kernel command line has our word.
+fn is_marked(line: &str) -> bool {
     line.split_whitespace().any(|word| word == crate::spec::boot::MARKER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_kernel_starts_as_init_with_our_word_is_an_installer() {
+        assert!(is_init(1, OsStr::new("/init")));
+        assert!(!is_init(1, OsStr::new("ironstrap")), "a container's entry point");
+        assert!(!is_init(7, OsStr::new("/init")));
+        assert!(is_marked("BOOT_IMAGE=/kernel ironstrap console=ttyS0\n"));
+        assert!(!is_marked("BOOT_IMAGE=/vmlinuz-ironstrap root=/dev/sda2 host=ironstrap\n"));
+        assert!(!is_marked(""));
+    }
+
+    #[test]
+    fn this_test_is_not_an_installer() {
+        assert!(!is_agent());
+    }
 }
