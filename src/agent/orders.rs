@@ -17,9 +17,11 @@ use crate::value::Timestamp;
 #[derive(Debug)]
 pub struct Orders {
     verified: Vec<Verified<InstallOrder>>,
-    /// file name and what is wrong with it
-    rejected: Vec<(String, Code, String)>,
+    rejected: Vec<Rejected>,
 }
+
+/// File name of an order, and what is wrong with it.
+type Rejected = (String, Code, String);
 
 /// The site's public key in the initramfs below this directory.
 ///
@@ -77,31 +79,15 @@ impl Orders {
     /// The order for this machine.
     ///
     /// # Errors
-    /// None or several match; or none does, and some couldn't be trusted or understood. The message lists what was seen.
+    /// None or several match, or none could be trusted and understood. The message lists what was seen.
     pub fn choose(self, machine: &Machine) -> Result<Verified<InstallOrder>, Refusal> {
         let Self { verified, rejected } = self;
         let (mut matching, others): (Vec<_>, Vec<_>) =
             verified.into_iter().partition(|order| order.matching.matches(machine));
-        match (matching.len(), matching.pop(), rejected.first()) {
-            (1, Some(order), _) => Ok(order),
-            (0, _, Some((_, code, _))) => {
-                let list = rejected.iter().map(|(name, _, why)| format!("\n  {name}: {why}"));
-                Err(Refusal::new(
-                    *code,
-                    format!("no usable order for this machine{}", list.collect::<String>()),
-                ))
-            }
-            (0, ..) => {
-                let list =
-                    others.iter().map(|order| format!("\n  {}: {}", order.host, words(&order.matching)));
-                let list = if others.is_empty() { "\n  none".to_owned() } else { list.collect() };
-                let seen = describe(machine);
-                Err(Refusal::new(
-                    Code::NoHost,
-                    format!("this machine is {seen}\norders on this medium:{list}"),
-                ))
-            }
-            (_, last, _) => {
+        match (matching.len(), matching.pop()) {
+            (1, Some(order)) => Ok(order),
+            (0, _) => Err(none_fits(&others, &rejected, machine)),
+            (_, last) => {
                 let names: Vec<_> =
                     matching.iter().chain(&last).map(|order| order.host.to_string()).collect();
                 let text =
@@ -110,6 +96,22 @@ impl Orders {
             }
         }
     }
+}
+
+/// Why no order is for this machine. If some can be trusted, the machine is unknown to them; if none can, that is why.
+fn none_fits(others: &[Verified<InstallOrder>], rejected: &[Rejected], machine: &Machine) -> Refusal {
+    let unusable: String = rejected.iter().map(|(name, _, why)| format!("\n  {name}: {why}")).collect();
+    if let (true, Some((_, code, _))) = (others.is_empty(), rejected.first()) {
+        return Refusal::new(*code, format!("no order on this medium can be used:{unusable}"));
+    }
+    let list = others.iter().map(|order| format!("\n  {}: {}", order.host, words(&order.matching)));
+    let list = if others.is_empty() { "\n  none".to_owned() } else { list.collect() };
+    let mut text = format!("this machine is {}\norders on this medium:{list}", describe(machine));
+    if !rejected.is_empty() {
+        text.push_str("\norders that can't be used:");
+        text.push_str(&unusable);
+    }
+    Refusal::new(Code::NoHost, text)
 }
 
 /// What a machine said of itself, in words.

@@ -80,6 +80,17 @@ fn another_key_an_unknown_version_and_a_changed_byte_are_told_apart() {
 }
 
 #[test]
+fn an_unknown_machine_stays_unknown_beside_a_bad_order() {
+    let dir = medium(&[("web01", &site()), ("web02", &SiteKey::from_random([4; 40]))], |json| json);
+    let refusal = chosen(&dir, "52:54:00:00:00:01").unwrap_err();
+    assert_eq!(refusal.code, Code::NoHost);
+    for part in ["this machine is vendor Example, mac 52:54:00:00:00:01", "web01: mac", "web02.json: "] {
+        assert!(refusal.message.contains(part), "{refusal}");
+    }
+    assert_eq!(chosen(&dir, MAC).unwrap(), "web01");
+}
+
+#[test]
 fn a_medium_without_a_key_is_refused() {
     let dir = medium(&[("web01", &site())], |json| json);
     assert_eq!(site_key(dir.path()).unwrap_err().code, Code::OrderSignature);

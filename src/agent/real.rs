@@ -108,7 +108,10 @@ impl KernelPersonaliser<'_> {
 pub fn forget_partitions(disk: &TargetDisk, name: &str) -> Result<()> {
     for number in disks::partition_numbers(Path::new("/sys"), name) {
         disk.delete_partition(number).with_context(|| {
-            format!("partition {} can't be taken away from the kernel; is it in use?", node_name(name, number))
+            format!(
+                "partition {} can't be taken away from the kernel; is it in use?",
+                node_name(name, number)
+            )
         })?;
     }
     Ok(())
