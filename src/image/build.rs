@@ -18,6 +18,7 @@ use super::recipe::Recipe;
 use super::system::NET_GRUB;
 use super::tree::{Ext4Tree, ReadTree as _};
 use crate::failure::{Blame, BlameExt as _};
+use crate::sys::access;
 use crate::sys::block::{BlockDevice, FileDevice};
 use crate::sys::fat::FatFile;
 use crate::sys::process::{Runner, is_installed, run_tool};
@@ -77,11 +78,14 @@ fn explain(error: anyhow::Error, recipe: &Recipe) -> anyhow::Error {
     error
 }
 
-/// The hook, the files it copies, and an empty root file system. All of it can be read, and the last be written, by the
-/// other user that mmdebstrap is in a user namespace.
+/// The hook, the files it copies, and an empty root file system. Nobody else gets in, or could change the image before
+/// it is signed; but without root, mmdebstrap works as another user in its user namespace, and that one is let in.
 fn prepare(work: &Path, recipe: &Recipe, identity: &Identity) -> Result<()> {
     let readable = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
-    readable(work, 0o755)?;
+    readable(work, 0o700)?;
+    if !rustix::process::geteuid().is_root() {
+        access::admit_user(work, access::namespace_root()?)?;
+    }
     let units: Vec<_> = recipe.units.iter().map(|unit| unit.as_str()).collect();
     // recipe and UUID hold no quote; the directory is from us
     let values =
@@ -101,7 +105,8 @@ fn prepare(work: &Path, recipe: &Recipe, identity: &Identity) -> Result<()> {
     }
     let root = work.join("root.img");
     File::create(&root)?.set_len(recipe.root_size())?;
-    readable(&root, 0o666)?;
+    // the directory keeps everybody out but the user that may write this
+    readable(&root, if rustix::process::geteuid().is_root() { 0o600 } else { 0o666 })?;
     Ok(())
 }
 

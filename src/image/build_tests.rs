@@ -59,3 +59,18 @@ fn a_missing_tool_and_packages_that_do_not_fit_are_said_plainly() {
     let error = format!("{:#}", build(&recipe, &unknown, tools.path().as_os_str()).unwrap_err());
     assert!(error.contains("nonesuch"), "{error}");
 }
+
+#[test]
+fn nobody_else_gets_at_the_image_before_it_is_signed() {
+    let recipe = Recipe::parse(EXAMPLE).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    if let Err(error) = prepare(work.path(), &recipe, &Identity::of(&recipe.image)) {
+        return eprintln!("skipped: {error:#}");
+    }
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    // of an access list, the group's bits show what the one admitted user may
+    assert_eq!(mode(work.path()) & 0o707, 0o700);
+    if rustix::process::geteuid().is_root() {
+        assert_eq!((mode(work.path()) & 0o777, mode(&work.path().join("root.img")) & 0o777), (0o700, 0o600));
+    }
+}

@@ -4,6 +4,7 @@
 //! beside it. `unsafe` may stand here only, block by block, each with its proof. No policy: what to write, when to retry
 //! and what an error means to a user is decided by the callers.
 
+pub mod access;
 pub mod block;
 pub mod clock;
 pub mod fat;
