@@ -48,6 +48,8 @@ pub struct Args {
 /// No armed host, one that is armed for something else or expired, a damaged store, no space, or an interruption.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     interrupt::watch()?;
+    // found out before the work
+    args.usb.iter().try_for_each(|path| files::require_replaceable(path))?;
     let context = SiteContext::load(paths)?;
     let key = keys::secret(paths)?;
     let store = Store::open(&paths.store())?;

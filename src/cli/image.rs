@@ -84,6 +84,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             let recipe = read_recipe(recipe)?;
             // found out before minutes of work
             let key = keys::secret(paths)?;
+            keep_raw.iter().try_for_each(|path| files::require_replaceable(path))?;
             let built = build_image(&recipe).with_context(|| format!("building {}", recipe.image))?;
             if let Some(target) = keep_raw {
                 keep(&built, target)?;

@@ -18,8 +18,9 @@ pub fn write_whole(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
 /// Like [`write_whole`], for content that is produced piece by piece.
 ///
 /// # Errors
-/// As there, or what `fill` returned.
+/// As there, or what `fill` returned. A path that is there and isn't a file is refused: the new file would take its name.
 pub fn write_whole_with(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    require_replaceable(path)?;
     let parent = parent(path);
     std::fs::create_dir_all(&parent).with_context(|| format!("making directory {}", parent.display()))?;
     let mut temporary = tempfile::Builder::new()
@@ -37,6 +38,24 @@ pub fn write_whole_with(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> 
     File::open(&parent)
         .and_then(|dir| dir.sync_all())
         .with_context(|| format!("syncing {}", parent.display()))
+}
+
+/// Refuses a path that is there and isn't a regular file, before anything is written.
+///
+/// # Errors
+/// A device (the message says how to write a stick), a directory, a pipe, a link to one of these.
+pub fn require_replaceable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let shown = path.display();
+    let kind = metadata.file_type();
+    if kind.is_block_device() || kind.is_char_device() {
+        anyhow::bail!(
+            "{shown} is a device, not a file; write to a file (`usb.img`), then `dd if=usb.img of={shown} bs=4M oflag=direct status=progress`"
+        );
+    }
+    anyhow::ensure!(metadata.is_file(), "{shown} is there and is not a file; name another path");
+    Ok(())
 }
 
 /// Reads a text file, refusing one that is larger than anybody writes by hand.
@@ -182,6 +201,24 @@ mod tests {
         assert_eq!((names(&path), names(dir.path())), (vec!["new".into()], vec!["tree".into()]));
         drop(begin_directory(&path).unwrap());
         assert_eq!(names(dir.path()), ["tree"]);
+    }
+
+    #[test]
+    fn a_device_or_directory_is_not_replaced_by_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("stick");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for (path, says) in [
+            (Path::new("/dev/null"), "dd if=usb.img of=/dev/null"),
+            (&link, "dd"),
+            (dir.path(), "not a file"),
+        ] {
+            let error = write_whole(path, 0o600, b"x").unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        use std::os::unix::fs::FileTypeExt as _;
+        assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 
     #[test]
