@@ -20,6 +20,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
         permit.id = crate::value::OrderId::from_random([seed; 16]);
         parts.host = permit.host.clone();
         parts.matching.macs = vec![format!("52:54:00:00:00:{seed:02x}").parse().unwrap()];
+        permit.matching = parts.matching.clone();
         parts.payload = Some("http://10.0.0.1:8080".parse().unwrap());
         let order = order::build(&permit, parts, fixtures::now()).unwrap();
         let boot = BootHost {

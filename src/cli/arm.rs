@@ -14,8 +14,8 @@ use crate::value::HostName;
 
 /// Permit the next bundle to wipe and install these hosts, once each.
 ///
-/// A permit holds for the image that is locked and the disk that the profile means now. There is no way to arm all hosts
-/// without naming them.
+/// A permit holds for the image that is locked, and for the machine, the disk and the `wipe` that the profile means now.
+/// There is no way to arm all hosts without naming them.
 #[derive(Debug, clap::Args)]
 pub struct ArmArgs {
     /// The hosts, by name.
@@ -53,6 +53,8 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
             host: name,
             image: &locked.image,
             target: &host.target,
+            matching: &host.matching,
+            wipe: host.wipe,
             now: SystemClock.now(),
             validity: context.site.order_validity,
         };

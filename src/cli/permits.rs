@@ -99,6 +99,8 @@ mod tests {
             host: &host,
             image: &image,
             target: &target,
+            matching: &Default::default(),
+            wipe: Default::default(),
             now: Timestamp::from_unix(9),
             validity: 1,
         };

@@ -57,6 +57,18 @@ pub enum BuildError {
         /// The host.
         host: HostName,
     },
+    /// The profile recognises another machine now.
+    OtherMachine {
+        /// The host.
+        host: HostName,
+    },
+    /// The profile lets something else be overwritten now.
+    OtherWipe {
+        /// The host.
+        host: HostName,
+        /// Now.
+        now: WipePolicy,
+    },
     /// The permit is over.
     Expired {
         /// The host.
@@ -86,6 +98,17 @@ impl fmt::Display for BuildError {
                 f,
                 "{host}: armed for another disk than storage.target names now; run `ironstrap arm {host}` again"
             ),
+            Self::OtherMachine { host } => write!(
+                f,
+                "{host}: armed for other `match` rules than the profile has now; run `ironstrap arm {host}` again"
+            ),
+            Self::OtherWipe { host, now } => {
+                let armed = match now {
+                    WipePolicy::Foreign => "without `wipe: foreign`, which the profile has now",
+                    WipePolicy::Ours => "with `wipe: foreign`, which the profile doesn't have any more",
+                };
+                write!(f, "{host}: armed {armed}; run `ironstrap arm {host}` again")
+            }
             Self::Expired { host, not_after } => {
                 write!(f, "{host}: its order expired at {not_after}; run `ironstrap arm {host}` again")
             }
@@ -111,6 +134,12 @@ pub fn build(permit: &Permit, parts: OrderParts, now: Timestamp) -> Result<Insta
     }
     if permit.target != parts.target {
         return Err(BuildError::OtherDisk { host });
+    }
+    if permit.matching != parts.matching {
+        return Err(BuildError::OtherMachine { host });
+    }
+    if permit.wipe != parts.wipe {
+        return Err(BuildError::OtherWipe { host, now: parts.wipe });
     }
     if permit.not_after < now {
         return Err(BuildError::Expired { host, not_after: permit.not_after });
@@ -165,7 +194,11 @@ mod tests {
             refusal(|parts| parts.target = serde_json::from_str(r#"{"serial":"OTHER"}"#).unwrap());
         assert_eq!(other_disk, BuildError::OtherDisk { host: fixtures::permit().host });
         let other_host = refusal(|parts| parts.host = "db01".parse().unwrap());
-        for error in [other_image, rebuilt, other_disk, other_host] {
+        let other_machine = refusal(|parts| parts.matching.serial = Some("CZ1".parse().unwrap()));
+        assert!(other_machine.to_string().contains("armed for other `match` rules"), "{other_machine}");
+        let foreign = refusal(|parts| parts.wipe = WipePolicy::Foreign);
+        assert!(foreign.to_string().contains("armed without `wipe: foreign`"), "{foreign}");
+        for error in [other_image, rebuilt, other_disk, other_host, other_machine, foreign] {
             assert!(error.to_string().contains("ironstrap arm"), "{error}");
         }
     }

@@ -20,6 +20,8 @@ pub(crate) fn permit() -> Permit {
         host: &parts.host,
         image: &parts.image,
         target: &parts.target,
+        matching: &parts.matching,
+        wipe: parts.wipe,
         now: now(),
         validity: 3_600,
     };

@@ -2,7 +2,7 @@
 
 use crate::spec::FormatVersion;
 use crate::spec::image::ImagePin;
-use crate::spec::order::Permit;
+use crate::spec::order::{HostMatch, Permit, WipePolicy};
 use crate::value::{DiskSelector, HostName, OrderId, Timestamp};
 
 /// What a permit is asked for.
@@ -14,6 +14,10 @@ pub struct MintRequest<'a> {
     pub image: &'a ImagePin,
     /// The disk that the profile means now.
     pub target: &'a DiskSelector,
+    /// How the profile recognises the machine now.
+    pub matching: &'a HostMatch,
+    /// What the profile lets be overwritten now.
+    pub wipe: WipePolicy,
     /// Now.
     pub now: Timestamp,
     /// How long the permit holds, in seconds.
@@ -35,6 +39,8 @@ pub fn mint(request: &MintRequest<'_>, random: [u8; 16], previous: Option<&Permi
         image: request.image.image.clone(),
         manifest: request.image.manifest,
         target: request.target.clone(),
+        matching: request.matching.clone(),
+        wipe: request.wipe,
     }
 }
 
@@ -52,6 +58,8 @@ mod tests {
             host: &first.host,
             image: &image,
             target: &first.target,
+            matching: &first.matching,
+            wipe: first.wipe,
             now: Timestamp::from_unix(1_000),
             validity: 60,
         };

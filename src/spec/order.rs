@@ -35,6 +35,10 @@ pub struct Permit {
     pub manifest: Digest,
     /// The disk that was meant when the host was armed; another one needs another permit.
     pub target: DiskSelector,
+    /// How the machine was recognised when the host was armed; other rules need another permit.
+    pub matching: HostMatch,
+    /// What might be overwritten when the host was armed; another policy needs another permit.
+    pub wipe: WipePolicy,
 }
 
 /// All that a target needs to know to install one host. Signed as bytes; see `trust`.
