@@ -1,44 +1,68 @@
 //! What a disk holds, judged by its first and last MiB: blank, ours, or somebody's data.
 //!
 //! Pure. Errs towards "somebody's": every byte that isn't zero makes a disk foreign unless an intact claim record of ours
-//! is there. The words for foreign data are for people; no decision depends on them.
+//! is there. A claim on a closed disk (LBA 0 zero) says that an install of ours broke off; that leaves nothing before the
+//! first MiB but parts of partition tables, so anything else there, and any signature of a volume manager, RAID or swap,
+//! came later or was never wiped, and is told beside the claim. The words are for people; no decision depends on them.
 
 use crate::spec::claim::{self, Claim};
 use crate::spec::facts::DiskContent;
+use crate::sys::gpt;
 
 /// How much of each end is looked at, in bytes; of a smaller disk, all of it.
 pub const LOOK: u64 = 1 << 20;
 /// LBA 0 of a disk with 512-byte blocks.
 const SECTOR: usize = 512;
+const UNKNOWN: &str = "unknown data";
 
 /// Judges the first and the last [`LOOK`] bytes of a disk of this size.
 pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
     let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE);
     if let Some(claim) = record.and_then(Claim::from_record) {
         let closed = first.iter().take(SECTOR).all(|byte| *byte == 0);
-        return DiskContent::Ours { claim, closed };
+        let beside = if closed { beside_claim(first, last, disk_size) } else { None };
+        return DiskContent::Ours { claim, closed, beside };
     }
     if first.iter().chain(last).all(|byte| *byte == 0) {
         return DiskContent::Blank;
     }
+    let mut found = signatures(first, last, disk_size);
+    found.extend(partition_table(first, last));
+    if found.is_empty() && first.get(510..512) == Some(&[0x55, 0xaa]) {
+        found.push(mbr(first));
+    }
+    let looks_like = if found.is_empty() { UNKNOWN.to_owned() } else { found.join(", ") };
+    DiskContent::Foreign { looks_like }
+}
+
+/// What an install of ours that broke off doesn't leave. It may leave parts of tables, and in the last MiB its root.
+fn beside_claim(first: &[u8], last: &[u8], disk_size: u64) -> Option<String> {
+    let found = signatures(first, last, disk_size);
+    let between_table_and_claim = first.get(gpt::PRIMARY_LENGTH..claim::OFFSET as usize).unwrap_or_default();
+    match found.is_empty() {
+        false => Some(found.join(", ")),
+        true => between_table_and_claim.iter().any(|byte| *byte != 0).then(|| UNKNOWN.to_owned()),
+    }
+}
+
+/// Names of all that is no partition table.
+fn signatures(first: &[u8], last: &[u8], disk_size: u64) -> Vec<String> {
     let mut found: Vec<String> = SIGNATURES
         .iter()
         .filter(|(_, at, bytes)| first.get(*at..).is_some_and(|rest| rest.starts_with(bytes)))
         .map(|(name, _, _)| (*name).to_owned())
         .collect();
-    found.extend(gpt(first, last));
+    found.dedup();
     if is_md(first, last, disk_size) {
         found.push("Linux md RAID".to_owned());
+    }
+    if is_firmware_raid(last) {
+        found.push("firmware RAID".to_owned());
     }
     if is_zfs(first) || is_zfs(last) {
         found.push("ZFS".to_owned());
     }
-    if found.is_empty() && first.get(510..512) == Some(&[0x55, 0xaa]) {
-        found.push(mbr(first));
-    }
-    found.dedup();
-    let looks_like = if found.is_empty() { "unknown data".to_owned() } else { found.join(", ") };
-    DiskContent::Foreign { looks_like }
+    found
 }
 
 /// Name, place in the first MiB, bytes there.
@@ -59,11 +83,22 @@ const SIGNATURES: &[(&str, usize, &[u8])] = &[
     ("FAT", 54, b"FAT1"),
     ("swap", 4086, b"SWAPSPACE2"),
     ("swap", 4086, b"SWAP-SPACE"),
+    // of machines with larger memory pages
+    ("swap", 8182, b"SWAPSPACE2"),
+    ("swap", 16374, b"SWAPSPACE2"),
+    ("swap", 65526, b"SWAPSPACE2"),
+    ("Stratis", 516, b"!Stra0tis"),
+    ("F2FS", 1024, &[0x10, 0x20, 0xf5, 0xf2]),
+    ("HFS+", 1024, b"H+\0\x04"),
+    ("JFS", 32768, b"JFS1"),
+    ("ReiserFS", 65588, b"ReIsEr"),
+    ("UDF", 32769, b"BEA01"),
     ("ISO 9660", 32769, b"CD001"),
     ("bcache", 4120, &[0xc6, 0x85, 0x73, 0xf6, 0x4e, 0x1a, 0x45, 0xca]),
+    ("bcachefs", 4120, &[0xc6, 0x85, 0x73, 0xf6, 0x66, 0xce, 0x90, 0xa9]),
 ];
 
-fn gpt(first: &[u8], last: &[u8]) -> Option<String> {
+fn partition_table(first: &[u8], last: &[u8]) -> Option<String> {
     const MAGIC: &[u8] = b"EFI PART";
     let primary = [512, 4096].into_iter().find(|at| first.get(*at..).is_some_and(|r| r.starts_with(MAGIC)));
     if let Some(header) = primary {
@@ -114,6 +149,13 @@ fn is_md(first: &[u8], last: &[u8], disk_size: u64) -> bool {
         || at_start(4096)
         || at_end((disk_size / 4096 * 4096).checked_sub(8192))
         || at_end((disk_size / 65536 * 65536).checked_sub(65536))
+}
+
+/// Intel keeps its metadata in the last block but one, makers who follow SNIA's DDF in the last one.
+fn is_firmware_raid(last: &[u8]) -> bool {
+    let at = |from_end: usize| last.len().checked_sub(from_end).and_then(|at| last.get(at..));
+    at(1024).is_some_and(|rest| rest.starts_with(b"Intel Raid ISM Cfg Sig."))
+        || at(512).is_some_and(|rest| rest.starts_with(&[0xde, 0x11, 0xde, 0x11]))
 }
 
 /// A label is 256 KiB, its second half an array of uberblocks; labels stand twice at each end, on 256 KiB boundaries.
@@ -195,19 +237,59 @@ mod tests {
         assert_eq!(words(classify(&first, &last, SIZE)), "unknown data");
     }
 
-    #[test]
-    fn an_intact_claim_makes_a_disk_ours_whatever_else_is_there() {
+    fn claimed() -> (Vec<u8>, Vec<u8>) {
         let (mut first, last) = ends();
-        let place = claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE;
-        first[place.clone()].copy_from_slice(&claim().to_record().unwrap());
-        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: true });
+        let record = claim().to_record().unwrap();
+        first[claim::OFFSET as usize..][..claim::SIZE].copy_from_slice(&record);
+        (first, last)
+    }
+
+    fn ours(closed: bool, beside: Option<&str>) -> DiskContent {
+        DiskContent::Ours { claim: claim(), closed, beside: beside.map(str::to_owned) }
+    }
+
+    #[test]
+    fn an_intact_claim_makes_a_disk_ours_and_parts_of_tables_belong_to_it() {
+        let (mut first, mut last) = claimed();
+        assert_eq!(classify(&first, &last, SIZE), ours(true, None));
         first[512..520].copy_from_slice(b"EFI PART");
-        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: true });
+        first[17407] = 1;
+        last[LOOK as usize - 512..][..8].copy_from_slice(b"EFI PART");
+        assert_eq!(classify(&first, &last, SIZE), ours(true, None));
         first[510] = 0x55;
-        assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim: claim(), closed: false });
+        assert_eq!(classify(&first, &last, SIZE), ours(false, None));
         first[510] = 0;
-        first[place.start + 60] ^= 1;
+        first[claim::OFFSET as usize + 60] ^= 1;
         assert_eq!(words(classify(&first, &last, SIZE)), "GPT (empty)");
+    }
+
+    #[test]
+    fn what_our_installs_do_not_leave_is_told_beside_the_claim_of_a_closed_disk() {
+        let md = 0xa92b_4efc_u32.to_le_bytes();
+        for (at, bytes, name) in [
+            (512, &b"LABELONE\x01\0\0\0"[..], "LVM physical volume"),
+            (1536, b"LABELONE", "LVM physical volume"),
+            (4096, &md, "Linux md RAID"),
+            (4086, b"SWAPSPACE2", "swap"),
+            (1080, &[0x53, 0xef], "ext2/3/4"),
+            (65600, b"_BHRfS_M", "btrfs"),
+            (128 << 10, &0x00ba_b10c_u64.to_le_bytes(), "ZFS"),
+            (17408, &[1], "unknown data"),
+            (claim::OFFSET as usize - 1, &[1], "unknown data"),
+        ] {
+            let (mut first, last) = claimed();
+            first[at..at + bytes.len()].copy_from_slice(bytes);
+            assert_eq!(classify(&first, &last, SIZE), ours(true, Some(name)), "{name} at {at}");
+        }
+        for (from_end, bytes, name) in [
+            (SIZE - (SIZE / 4096 * 4096 - 8192), &md[..], "Linux md RAID"),
+            (SIZE - (SIZE / 65536 * 65536 - 65536), &md, "Linux md RAID"),
+            (1024, b"Intel Raid ISM Cfg Sig. 1.0", "firmware RAID"),
+        ] {
+            let (first, mut last) = claimed();
+            last[(LOOK - from_end) as usize..][..bytes.len()].copy_from_slice(bytes);
+            assert_eq!(classify(&first, &last, SIZE), ours(true, Some(name)), "{name}");
+        }
     }
 
     #[test]

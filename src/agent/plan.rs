@@ -72,8 +72,10 @@ pub fn describe(disk: &Disk) -> String {
     text += &format!(", {:.1} GB ({bytes} bytes), ", bytes as f64 / 1e9);
     text += &match &disk.content {
         DiskContent::Blank => "blank".to_owned(),
-        DiskContent::Ours { claim, .. } => {
-            format!("claimed by order {} of {}, generation {}", claim.order, claim.host, claim.generation)
+        DiskContent::Ours { claim, beside, .. } => {
+            let beside = beside.as_ref().map(|what| format!(", and holds {what}")).unwrap_or_default();
+            let Claim { order, host, generation, .. } = claim;
+            format!("claimed by order {order} of {host}, generation {generation}{beside}")
         }
         DiskContent::Foreign { looks_like } => format!("holds {looks_like}"),
         DiskContent::Unreadable { error } => format!("can't be read ({error})"),
@@ -254,8 +256,8 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
 }
 
 /// Whether somebody's data will be lost, which the order must allow. An install of ours for another host, one that was
-/// copied here from another disk, and a system that was installed later over ours (installers leave the claim record where
-/// it is) are somebody's data. An install that broke off has no partition table, so no file system of it is seen.
+/// copied here from another disk, and what was put on the disk later (installers and volume managers leave the claim record
+/// where it is) are somebody's data; the claim is judged all the same, so that it ends stale orders. An install that broke off has no partition table, so no file system of it is seen.
 fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
     let why = match &disk.content {
         DiskContent::Blank => return Ok(false),
@@ -265,6 +267,7 @@ fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
         DiskContent::Ours { claim, .. } if claim.disk != disk.stable_name() => {
             format!("it holds a copy of disk {}", claim.disk)
         }
+        DiskContent::Ours { beside: Some(what), .. } => format!("it holds {what} over a claim of ours"),
         // an install of ours that is cut off leaves LBA 0 zero, and a complete one leaves its done file
         DiskContent::Ours { closed, .. }
             if disk.done.is_empty() && (!closed || !disk.filesystems.is_empty()) =>

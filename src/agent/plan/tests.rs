@@ -37,7 +37,7 @@ fn outcome(change: impl Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts)) -
 }
 
 fn ours(claim: Claim) -> DiskContent {
-    DiskContent::Ours { claim, closed: true }
+    DiskContent::Ours { claim, closed: true, beside: None }
 }
 
 /// A second disk that nothing speaks against.
@@ -147,7 +147,18 @@ fn an_order_goes_on_only_where_it_was_claimed() {
         ("another system was installed over ours", Code::ForeignData, &|o, _, f| {
             let order = OrderId::from_random([9; 16]);
             let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = DiskContent::Ours { claim, closed: false };
+            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside: None };
+        }),
+        ("holds LVM physical volume over a claim of ours", Code::ForeignData, &|o, _, f| {
+            let beside = Some("LVM physical volume".to_owned());
+            let claim = own_claim(o, &f.disks[0]);
+            f.disks[0].content = DiskContent::Ours { claim, closed: true, beside };
+        }),
+        ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
+            let (order, beside) = (OrderId::from_random([9; 16]), Some("swap".to_owned()));
+            let claim = Claim { order, generation: 8, ..own_claim(o, &f.disks[0]) };
+            f.disks[0].content = DiskContent::Ours { claim, closed: true, beside };
+            o.wipe = WipePolicy::Foreign;
         }),
         ("a copy of disk serial:S0", Code::ForeignData, &|o, _, f| {
             let (order, disk) = (OrderId::from_random([9; 16]), "serial:S0".to_owned());
