@@ -109,10 +109,11 @@ pub fn acquire(link: &str, mac: Mac, exchange: u32, deadline: Instant, stop: &At
         net::broadcast_socket(link, CLIENT_PORT).with_context(|| format!("opening a socket on {link}"))?;
     let mut refused = false;
     for round in 0.. {
-        if stop.load(Ordering::Relaxed) || Instant::now() >= deadline {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if stop.load(Ordering::Relaxed) || left().is_zero() {
             break;
         }
-        let wait = Duration::from_secs(WAITS[WAITS.len().min(round + 1) - 1]);
+        let wait = Duration::from_secs(WAITS[WAITS.len().min(round + 1) - 1]).min(left());
         let Some((_, offer)) = ask(&socket, &message(mac, exchange, None)?, wait, |bytes| {
             answer(bytes, mac, exchange).filter(|(kind, _)| *kind == MessageType::Offer)
         }) else {
@@ -123,7 +124,7 @@ pub fn acquire(link: &str, mac: Mac, exchange: u32, deadline: Instant, stop: &At
         let reply = ask(
             &socket,
             &message(mac, exchange, Some(&wanted))?,
-            wait.max(Duration::from_secs(4)),
+            wait.max(Duration::from_secs(4)).min(left()),
             |bytes| {
                 answer(bytes, mac, exchange)
                     .filter(|(kind, _)| matches!(kind, MessageType::Ack | MessageType::Nak))

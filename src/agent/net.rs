@@ -1,12 +1,13 @@
 //! Brings the machine onto its network: fixed addresses of the order, or DHCP.
 //!
 //! With interfaces in the order, those are used and found by their hardware address. Without, every link asks by DHCP at
-//! once and the first answer wins. IPv4 only.
+//! once and the first answer wins. What works is kept: a dead link beside one that works stops nothing. IPv4 only.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,27 +19,43 @@ use crate::sys::linux::net;
 
 /// How patient an install is that can't go on without a network: switches learn, spanning trees settle.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Once one interface of the order works, the others get this long.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a fixed address waits for its link.
+const CARRIER: Duration = Duration::from_secs(30);
+/// Links give up by themselves at the deadline and say why; a little later nobody listens any more.
+const SLACK: Duration = Duration::from_secs(1);
 
-/// What was brought up, in words.
-pub type Up = Vec<String>;
+/// What was brought up, and what wasn't, in words.
+#[derive(Debug, Default)]
+pub struct Up {
+    /// Links with an address.
+    pub links: Vec<String>,
+    /// What the install goes on without.
+    pub problems: Vec<String>,
+}
 
 /// Brings up the network of an order on these interfaces.
 ///
 /// # Errors
-/// An interface of the order isn't there, no link got an address in time, or the kernel refused.
+/// No link got an address in time, or no interface of the order is there, or the kernel refused all of them.
 pub fn bring_up(spec: &NetworkSpec, nics: &[Nic], patience: Duration, random: u32) -> Result<Up> {
     let deadline = Instant::now() + patience;
-    let mut leases = Vec::new();
-    let mut up = Vec::new();
-    if spec.interfaces.is_empty() {
-        let (nic, lease) = first_lease(nics, deadline, random)?;
-        up.push(apply(nic, &lease)?);
+    let (links, problems) = if spec.interfaces.is_empty() {
+        first_lease(nics, deadline, random)?
+    } else {
+        configured(&spec.interfaces, nics, deadline, random)
+    };
+    let (mut up, mut leases) = (Up { problems, ..Up::default() }, Vec::new());
+    for Link { nic, lease, .. } in links {
+        match apply(&nic, &lease) {
+            Ok(text) => up.links.push(text),
+            Err(error) => up.problems.push(format!("{error:#}")),
+        }
         leases.push(lease);
     }
-    for interface in &spec.interfaces {
-        let (nic, lease) = configured(interface, nics, deadline, random)?;
-        up.push(apply(nic, &lease)?);
-        leases.push(lease);
+    if up.links.is_empty() {
+        bail!("{}", up.problems.join("; "));
     }
     write_resolver(spec, &leases, Path::new("/etc"))?;
     Ok(up)
@@ -50,63 +67,114 @@ fn index(nic: &Nic) -> Result<u32> {
     text.trim().parse().with_context(|| format!("reading {}", path.display()))
 }
 
-fn configured<'a>(
-    interface: &Interface,
-    nics: &'a [Nic],
+/// An interface that may be given its address.
+struct Link {
+    nic: Nic,
+    lease: Lease,
+    /// Whether something is at the other end.
+    carrier: bool,
+}
+
+/// Gets one link ready; ends soon after the flag is set.
+type Ask = Box<dyn FnOnce(&AtomicBool) -> Result<Link> + Send>;
+
+/// The interfaces of the order, all at once.
+fn configured(
+    interfaces: &[Interface],
+    nics: &[Nic],
     deadline: Instant,
     random: u32,
-) -> Result<(&'a Nic, Lease)> {
-    let nic = nics.iter().find(|nic| nic.mac == interface.mac);
-    let nic = nic.with_context(|| format!("no interface has the address {}", interface.mac))?;
-    net::link_up(index(nic)?).with_context(|| nic.name.clone())?;
-    let lease = match &interface.ipv4 {
-        Ipv4::Dhcp => dhcp::acquire(&nic.name, nic.mac, random, deadline, &AtomicBool::new(false))?,
-        Ipv4::Static { address, gateway } => {
-            wait_for_carrier(nic, deadline);
-            Lease { address: *address, gateway: *gateway, dns: Vec::new(), domain: None }
-        }
-    };
-    Ok((nic, lease))
+) -> (Vec<Link>, Vec<String>) {
+    let asks = (0_u32..).zip(interfaces.iter().cloned()).map(|(number, interface)| {
+        let nic = nics.iter().find(|nic| nic.mac == interface.mac).cloned();
+        let name = format!("interface {}", interface.mac);
+        let ask = move |stop: &AtomicBool| {
+            let nic = nic.with_context(|| format!("no interface has the address {}", interface.mac))?;
+            net::link_up(index(&nic)?).with_context(|| nic.name.clone())?;
+            match interface.ipv4 {
+                Ipv4::Dhcp => leased(nic, random.wrapping_add(number), deadline, stop),
+                Ipv4::Static { address, gateway } => {
+                    let carrier = wait_for_carrier(&nic, deadline, stop);
+                    Ok(Link {
+                        nic,
+                        lease: Lease { address, gateway, dns: Vec::new(), domain: None },
+                        carrier,
+                    })
+                }
+            }
+        };
+        (name, Box::new(ask) as Ask)
+    });
+    together(asks.collect(), deadline, GRACE)
 }
 
-/// A link may take seconds to come up; what needs it is patient too, so its absence is no error here.
-fn wait_for_carrier(nic: &Nic, deadline: Instant) {
+fn leased(nic: Nic, exchange: u32, deadline: Instant, stop: &AtomicBool) -> Result<Link> {
+    let lease = dhcp::acquire(&nic.name, nic.mac, exchange, deadline, stop)?;
+    Ok(Link { nic, lease, carrier: true })
+}
+
+/// Whether the link came up. It may take seconds; what needs it is patient too, so its absence is no error here.
+fn wait_for_carrier(nic: &Nic, deadline: Instant, stop: &AtomicBool) -> bool {
     let path = Path::new("/sys/class/net").join(&nic.name).join("carrier");
-    let end = deadline.min(Instant::now() + Duration::from_secs(30));
-    while Instant::now() < end && std::fs::read_to_string(&path).is_ok_and(|text| text.trim() != "1") {
+    let end = deadline.min(Instant::now() + CARRIER);
+    let is_there = || std::fs::read_to_string(&path).is_ok_and(|text| text.trim() == "1");
+    while !is_there() && Instant::now() < end && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(200));
     }
+    is_there()
 }
 
-fn first_lease(nics: &[Nic], deadline: Instant, random: u32) -> Result<(&Nic, Lease)> {
+fn first_lease(nics: &[Nic], deadline: Instant, random: u32) -> Result<(Vec<Link>, Vec<String>)> {
     if nics.is_empty() {
         bail!("the machine has no network interface that its kernel knows");
     }
-    let stop = AtomicBool::new(false);
+    let asks = (0_u32..).zip(nics.iter().cloned()).map(|(number, nic)| {
+        let name = nic.name.clone();
+        let ask = move |stop: &AtomicBool| {
+            net::link_up(index(&nic)?).with_context(|| nic.name.clone())?;
+            leased(nic, random.wrapping_add(number), deadline, stop)
+        };
+        (name, Box::new(ask) as Ask)
+    });
+    let (mut links, problems) = together(asks.collect(), deadline, Duration::ZERO);
+    links.truncate(1);
+    // sockets without a cable are no news when another one works
+    let problems = if links.is_empty() { problems } else { Vec::new() };
+    Ok((links, problems))
+}
+
+/// Asks on all links at once, until the deadline, or until this long after the first one that works. Links with a peer
+/// come last: the default route that is set last stays.
+fn together(asks: Vec<(String, Ask)>, deadline: Instant, grace: Duration) -> (Vec<Link>, Vec<String>) {
+    let stop = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = mpsc::channel();
-    let mut problems = Vec::new();
-    std::thread::scope(|scope| {
-        for (number, nic) in (0_u32..).zip(nics) {
-            let (sender, stop) = (sender.clone(), &stop);
-            scope.spawn(move || {
-                let lease = index(nic).and_then(net::link_up).and_then(|()| {
-                    dhcp::acquire(&nic.name, nic.mac, random.wrapping_add(number), deadline, stop)
-                });
-                let _ = sender.send((nic, lease));
-            });
-        }
-        drop(sender);
-        while let Ok((nic, lease)) = receiver.recv() {
-            match lease {
-                Ok(lease) => {
-                    stop.store(true, Ordering::Relaxed);
-                    return Ok((nic, lease));
+    let (mut silent, mut links, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (number, (name, ask)) in asks.into_iter().enumerate() {
+        silent.insert(number, name);
+        let (sender, stop) = (sender.clone(), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            let _ = sender.send((number, ask(&stop)));
+        });
+    }
+    drop(sender);
+    let mut end = deadline + SLACK;
+    while let Ok((number, result)) = receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        let name = silent.remove(&number).unwrap_or_default();
+        match result {
+            Ok(link) => {
+                match link.carrier {
+                    true => end = end.min(Instant::now() + grace),
+                    false => problems.push(format!("{name}: nothing is at the other end")),
                 }
-                Err(error) => problems.push(format!("{error:#}")),
+                links.push((number, link));
             }
+            Err(error) => problems.push(format!("{name}: {error:#}")),
         }
-        bail!("{}", problems.join("; "))
-    })
+    }
+    stop.store(true, Ordering::Relaxed);
+    problems.extend(silent.into_values().map(|name| format!("{name}: didn't come up in time")));
+    links.sort_by_key(|(number, link)| (link.carrier, *number));
+    (links.into_iter().map(|(_, link)| link).collect(), problems)
 }
 
 fn apply(nic: &Nic, lease: &Lease) -> Result<String> {
@@ -159,5 +227,52 @@ mod tests {
         let spec = NetworkSpec { interfaces: vec![interface], ..NetworkSpec::default() };
         let error = bring_up(&spec, &[], Duration::ZERO, 1).unwrap_err();
         assert!(format!("{error:#}").contains("52:54:00:00:00:09"));
+    }
+
+    fn link(name: &str, carrier: bool) -> Link {
+        let mac = "52:54:00:00:00:01".parse().unwrap();
+        let nic = Nic { name: name.to_owned(), mac, driver: None, carrier };
+        let address = "10.0.2.15/24".parse().unwrap();
+        Link { nic, lease: Lease { address, gateway: None, dns: Vec::new(), domain: None }, carrier }
+    }
+
+    fn asked(asks: Vec<(&str, Ask)>, patience: u64) -> (Vec<String>, Vec<String>) {
+        let asks = asks.into_iter().map(|(name, ask)| (name.to_owned(), ask)).collect();
+        let (links, problems) =
+            together(asks, Instant::now() + Duration::from_secs(patience), Duration::ZERO);
+        (links.into_iter().map(|link| link.nic.name).collect(), problems)
+    }
+
+    #[test]
+    fn a_dead_link_is_noted_and_does_not_hold_up_the_one_that_works() {
+        let begin = Instant::now();
+        let hanging: Ask = Box::new(|_| {
+            std::thread::sleep(Duration::from_secs(100));
+            bail!("never heard")
+        });
+        let good: Ask = Box::new(|_| {
+            // after the failure of the third
+            std::thread::sleep(Duration::from_millis(300));
+            Ok(link("eth1", true))
+        });
+        let bad: Ask = Box::new(|_| bail!("no DHCP server answered"));
+        let (links, problems) = asked(vec![("eth0", hanging), ("eth1", good), ("eth2", bad)], 60);
+        assert_eq!(links, ["eth1"]);
+        assert_eq!(problems, ["eth2: no DHCP server answered", "eth0: didn't come up in time"]);
+        assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_link_without_a_peer_comes_before_the_one_that_shall_have_the_route() {
+        let (live, dead): (Ask, Ask) = (
+            Box::new(|_| {
+                std::thread::sleep(Duration::from_millis(300));
+                Ok(link("eth0", true))
+            }),
+            Box::new(|_| Ok(link("eth1", false))),
+        );
+        let (links, problems) = asked(vec![("eth0", live), ("eth1", dead)], 60);
+        assert_eq!(links, ["eth1", "eth0"]);
+        assert_eq!(problems, ["eth1: nothing is at the other end"]);
     }
 }

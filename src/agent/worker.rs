@@ -170,7 +170,7 @@ fn connect(
     }
     let patience = if needed { net::PATIENCE } else { COURTESY };
     match net::bring_up(&order.network, &machine.nics, patience, u32::from_le_bytes(random())) {
-        Ok(up) => reporter.note(&format!("network {}", up.join(", "))),
+        Ok(up) => note_network(reporter, &up),
         Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
         Err(error) => {
             reporter.note(&format!("no network, the story stays here: {error:#}"));
@@ -181,6 +181,13 @@ fn connect(
         reporter.post_to(server);
     }
     Ok(())
+}
+
+fn note_network(reporter: &Reporter, up: &net::Up) {
+    reporter.note(&format!("network {}", up.links.join(", ")));
+    for problem in &up.problems {
+        reporter.note(&format!("network without {problem}"));
+    }
 }
 
 fn dump(reporter: &Reporter, facts: &Facts) {
