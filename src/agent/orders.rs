@@ -11,7 +11,7 @@ use crate::spec::facts::Machine;
 use crate::spec::order::{HostMatch, InstallOrder};
 use crate::spec::plan::Refusal;
 use crate::trust::{SitePublicKey, TrustError, Verified};
-use crate::value::Timestamp;
+use crate::value::{HttpUrl, Timestamp};
 
 /// What came with the initramfs.
 #[derive(Debug)]
@@ -74,6 +74,11 @@ impl Orders {
     /// An order that this machine matches, without judging how many do.
     pub fn first_match(&self, machine: &Machine) -> Option<&InstallOrder> {
         self.verified.iter().map(|order| &**order).find(|order| order.matching.matches(machine))
+    }
+
+    /// A server that an order of this site names, whichever machine it is for.
+    pub fn server(&self) -> Option<&HttpUrl> {
+        self.verified.iter().find_map(|order| order.server.as_ref())
     }
 
     /// The order for this machine.

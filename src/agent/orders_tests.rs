@@ -91,6 +91,17 @@ fn an_unknown_machine_stays_unknown_beside_a_bad_order() {
 }
 
 #[test]
+fn only_a_verified_order_names_a_server() {
+    let named = |json: String| json.replacen("\"server\": null", "\"server\": \"http://10.0.2.2:8080\"", 1);
+    let server = |key: &SiteKey| {
+        let dir = medium(&[("web01", key)], named);
+        read(dir.path(), &site().public()).server().map(ToString::to_string)
+    };
+    assert_eq!(server(&site()).as_deref(), Some("http://10.0.2.2:8080"));
+    assert_eq!(server(&SiteKey::from_random([4; 40])), None);
+}
+
+#[test]
 fn a_medium_without_a_key_is_refused() {
     let dir = medium(&[("web01", &site())], |json| json);
     assert_eq!(site_key(dir.path()).unwrap_err().code, Code::OrderSignature);

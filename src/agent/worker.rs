@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -25,13 +25,14 @@ use super::stick::{Recorder, StickSource};
 use super::{Failure, net, plan, real};
 use crate::spec::Code;
 use crate::spec::event::What;
-use crate::spec::facts::{Facts, Machine};
+use crate::spec::facts::{Facts, Machine, Nic};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal};
+use crate::spec::system::NetworkSpec;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
-use crate::value::Timestamp;
+use crate::value::{HttpUrl, Timestamp};
 
 const ROOT: &str = "/";
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
@@ -66,15 +67,39 @@ pub(super) fn main() -> ExitCode {
     let consoles = Arc::new(Consoles::open());
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
-    let code = match story(&mut reporter) {
+    let mut listener = None;
+    let code = match story(&mut reporter, &mut listener) {
         Ok(()) => DONE,
         Err(trouble) => {
             tell(&mut reporter, trouble);
             SAID_WHY
         }
     };
-    reporter.finish(LAST_WORDS);
+    let patience = listener.map_or(LAST_WORDS, |listener: Listener| listener.reach(&mut reporter));
+    reporter.finish(patience);
     ExitCode::from(code)
+}
+
+/// Who hears that no order is for this machine: the server of an order that was verified, for somebody watches it.
+struct Listener {
+    server: HttpUrl,
+    nics: Vec<Nic>,
+}
+
+impl Listener {
+    /// Tells the server what was said so far, if the network comes up at once; says how much time is left for that.
+    fn reach(self, reporter: &mut Reporter) -> Duration {
+        let begin = Instant::now();
+        let random = u32::from_le_bytes(random());
+        match net::bring_up(&NetworkSpec::default(), &self.nics, COURTESY, random) {
+            Ok(up) => {
+                note_network(reporter, &up);
+                reporter.post_to(&self.server);
+            }
+            Err(error) => reporter.note(&format!("no network, the story stays here: {error:#}")),
+        }
+        COURTESY.saturating_sub(begin.elapsed())
+    }
 }
 
 fn tell(reporter: &mut Reporter, trouble: Trouble) {
@@ -88,14 +113,16 @@ fn tell(reporter: &mut Reporter, trouble: Trouble) {
     }
 }
 
-fn story(reporter: &mut Reporter) -> Result<(), Trouble> {
+fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
     let key = orders::site_key(Path::new(ROOT))?;
     let all = orders::read(Path::new(ROOT), &key);
     wake_devices(reporter, &all);
     let machine = super::facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &machine);
 
+    *listener = all.server().cloned().map(|server| Listener { server, nics: machine.nics.clone() });
     let order = all.choose(&machine)?;
+    *listener = None;
     reporter.identify(&order.host, &order.id);
     reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
 
