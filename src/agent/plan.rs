@@ -7,7 +7,7 @@
 //! Every refusal about disks lists them all.
 //!
 //! Order of judgement: identity, done, validity, image, choice of the disk, claims, state of the disk, its content, other
-//! disks. "Done" comes before validity, because a machine that is installed boots its disk even when the order is old.
+//! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a machine that is installed boots its disk even when the order is old.
 
 use crate::spec::claim::Claim;
 use crate::spec::facts::{Disk, DiskContent, Facts};
@@ -47,6 +47,32 @@ pub fn plan(
         Ok(_) => Ok(plan),
         Err(error) => Err(Refusal::new(Code::Internal, format!("{}: {error}", describe(disk)))),
     }
+}
+
+/// Decides again, from facts gathered after the countdown: minutes may have passed since the plan was made, in which disks
+/// were plugged, shared ones written by other machines, and names given anew. The plan holds only if the same one is made.
+///
+/// # Errors
+/// The refusal that newer facts give, or [`Code::DiskChanged`] with what was planned and what is there.
+pub fn still_holds(
+    made: &Plan,
+    order: &InstallOrder,
+    manifest: &ImageManifest,
+    floor: Timestamp,
+    facts: &Facts,
+) -> Result<(), Refusal> {
+    let again = plan(order, manifest, floor, facts)?;
+    if again == *made {
+        return Ok(());
+    }
+    let message = format!(
+        "what was planned is not what is there now\nplanned, attempt {}: {}\nnow, attempt {}: {}",
+        made.attempt,
+        describe(&made.disk),
+        again.attempt,
+        describe(&again.disk)
+    );
+    Err(with_disks(Code::DiskChanged, &message, facts))
 }
 
 /// The claim that this plan writes first of all.

@@ -149,6 +149,9 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     };
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;
+    // the target is held by now, so what is seen stays
+    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks());
+    plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     let mut personaliser =
         KernelPersonaliser { disk: &target, name: &plan.disk.name, order: &order, manifest: &manifest };
     let installed = run(reporter, &install, &mut personaliser)?;

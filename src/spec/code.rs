@@ -68,6 +68,8 @@ codes! {
     ImageUnsupported = "IS-208", "`ironstrap image inspect` says what the image lacks";
     /// A key was pressed during the countdown.
     Cancelled = "IS-209", "start the machine again to get a new countdown";
+    /// Between the plan and the claim the target became another disk or got other content.
+    DiskChanged = "IS-210", "find out what plugged or wrote the disk, then start the machine again";
     /// No network although the order needs one.
     NetworkDown = "IS-301", "check cable, switch port and the host's `network` section";
     /// The payload can't be reached or stopped arriving.
