@@ -136,6 +136,15 @@ impl Running {
         Ok(())
     }
 
+    /// Presses the power button; the system inside shuts down cleanly, as it must before its file systems are judged.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn shut_down(mut self) -> Result<()> {
+        self.monitor.command("system_powerdown", json!({}))?;
+        self.wait_for_end()
+    }
+
     /// Presses a key on the serial console.
     ///
     /// # Errors

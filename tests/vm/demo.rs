@@ -84,7 +84,7 @@ fn demo() -> Result<()> {
     let mut tell = |at: Duration, line: &str| say(&format!("[{:>4} s] {line}", at.as_secs()));
     summary.time("install", || running.story("ironstrap: rebooting", &mut tell))?;
     summary.time("first boot from its own disk", || running.story("ironstrap: converged", &mut tell))?;
-    running.power_off()?;
+    running.shut_down()?;
     summary.time("judges: sgdisk, fsck.vfat, e2fsck", || judges::installed_disk(&target))?;
     summary.print();
     say(&format!("\nconverged: {HOST} runs {IMAGE} from {}", target.display()));

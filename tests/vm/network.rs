@@ -10,7 +10,7 @@ use crate::support::server::{Request, Server, blob_bytes};
 use crate::support::site::Site;
 use crate::support::ssh::Key;
 use crate::support::{judges, machines_wanted, scratch};
-use crate::visit::{shut_down, stays_installed};
+use crate::visit::stays_installed;
 
 const ECHO: Host = Host { name: "echo", mac: "52:54:00:30:00:05", disk: "ECHO1", bus: Bus::Virtio };
 const SCRIPT: &str = "#!/bin/sh\necho echo >/etc/from-script\n";
@@ -51,7 +51,7 @@ fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
 
     stays_installed(&mut running, &key, ssh, 3)?;
     running.serial().absent("attempt=2")?;
-    shut_down(running, &key, ssh)?;
+    running.shut_down()?;
     judges::installed_disk(&disk)?;
     ensure!(judges::file(&disk, "/etc/from-script")? == "echo\n", "the script has not written its file");
     let status = site.run(&["status"])?;

@@ -35,6 +35,6 @@ fn a_machine_that_dies_while_it_writes_is_installed_at_the_next_start() -> Resul
     running.wait_for("ironstrap: claimed attempt=2")?;
     running.wait_for("ironstrap: committed")?;
     running.wait_for("ironstrap: converged")?;
-    running.power_off()?;
+    running.shut_down()?;
     judges::installed_disk(&disk)
 }

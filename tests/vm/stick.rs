@@ -12,7 +12,7 @@ use crate::support::site::Site;
 use crate::support::ssh::Key;
 use crate::support::web::Web;
 use crate::support::{git, judges, machines_wanted, scratch};
-use crate::visit::{shut_down, stays_installed};
+use crate::visit::stays_installed;
 
 const ALPHA: Host = Host { name: "alpha", mac: "52:54:00:10:00:01", disk: "ALPHA1", bus: Bus::Virtio };
 const BRAVO: Host = Host { name: "bravo", mac: "52:54:00:10:00:02", disk: "BRAVO1", bus: Bus::Nvme };
@@ -65,7 +65,7 @@ fn install(
     running.wait_for("ironstrap: committed")?;
     running.wait_for(&format!("ironstrap: converged by={by}"))?;
     stays_installed(&mut running, key, port, boots)?;
-    shut_down(running, key, port)?;
+    running.shut_down()?;
     judges::installed_disk(&disk)?;
     let (partition, system) = judges::root_sizes(&disk)?;
     ensure!(partition > 4 << 30 && partition - system < 4096, "root: {system} of {partition} bytes are used");

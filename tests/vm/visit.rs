@@ -9,12 +9,6 @@ use crate::support::ssh::Key;
 const BOOT: &str = "cat /proc/sys/kernel/random/boot_id";
 const KEPT: &str = "cat ~/kept ~/.ssh/id_ed25519.pub";
 
-/// Switches the machine off as its operator would.
-pub fn shut_down(running: Running, key: &Key, port: u16) -> Result<()> {
-    key.tell(USER, port, "sudo systemctl poweroff")?;
-    running.wait_for_end()
-}
-
 /// Makes a file and an SSH key, restarts `boots` times, and compares; then looks whether the agent has run only once.
 pub fn stays_installed(running: &mut Running, key: &Key, port: u16, boots: usize) -> Result<()> {
     key.run(USER, port, "date >~/kept; ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519; sync")?;
