@@ -153,11 +153,21 @@ impl<'a> Waiting<'a> {
 
 impl BlobSource for HttpSource {
     fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {
+        self.open_part(blob, offset, blob.size.saturating_sub(offset))
+    }
+
+    fn open_part<'a>(
+        &'a self,
+        blob: &Blob,
+        offset: u64,
+        length: u64,
+    ) -> Result<Box<dyn BlobStream + 'a>, Failure> {
         Ok(Box::new(HttpStream {
             source: self,
             url: self.url(&blob.digest),
             size: blob.size,
             position: offset,
+            end: offset.saturating_add(length).min(blob.size),
             answer: None,
             waiting: Waiting::new(self),
         }))
@@ -169,16 +179,22 @@ struct HttpStream<'a> {
     url: String,
     size: u64,
     position: u64,
+    /// First byte that nobody will read.
+    end: u64,
     answer: Option<Response>,
     waiting: Waiting<'a>,
 }
 
 impl HttpStream<'_> {
     fn ask(&self) -> Result<Response, Trouble> {
-        let range = format!("bytes={}-", self.position);
+        let last = self.end.saturating_sub(1);
+        let range = match self.end < self.size {
+            true => format!("bytes={}-{last}", self.position),
+            false => format!("bytes={}-", self.position),
+        };
         let request = self.source.client.get(&self.url).header(RANGE, range);
         let answer = check_status(request.send().map_err(Trouble::passing)?)?;
-        let expected = format!("bytes {}-{}/{}", self.position, self.size.saturating_sub(1), self.size);
+        let expected = format!("bytes {}-{last}/{}", self.position, self.size);
         let found = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
         match (answer.status(), found) {
             (StatusCode::PARTIAL_CONTENT, Some(found)) if found == expected => Ok(answer),
@@ -215,8 +231,8 @@ impl HttpStream<'_> {
 
 impl BlobStream for HttpStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
-        if self.position.saturating_add(buffer.len() as u64) > self.size {
-            let text = format!("{}: read past the end of the blob", self.url);
+        if self.position.saturating_add(buffer.len() as u64) > self.end {
+            let text = format!("{}: read past the end", self.url);
             return Err(Failure::new(Code::PayloadDamaged, text));
         }
         let mut done = 0;

@@ -30,13 +30,14 @@ fn server(content: Vec<u8>, acts: Vec<Act>) -> (HttpUrl, std::thread::JoinHandle
             let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
             let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
             let range = lines.iter().find_map(|line| line.strip_prefix("range: bytes=")).unwrap_or("0-");
-            let start: usize = range.trim_end_matches('-').parse().unwrap();
+            let (start, last) = range.split_once('-').unwrap();
+            let start: usize = start.parse().unwrap();
+            let last = last.parse().unwrap_or(content.len() - 1);
             ranges.push(range.to_owned());
-            let (rest, size) = (&content[start..], content.len());
+            let (rest, size) = (&content[start..=last], content.len());
             let partial = format!(
-                "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\ncontent-range: bytes {start}-{}/{size}\r\nconnection: close\r\n\r\n",
-                rest.len(),
-                size - 1
+                "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\ncontent-range: bytes {start}-{last}/{size}\r\nconnection: close\r\n\r\n",
+                rest.len()
             );
             let sent = match act {
                 Act::Cut(count) => {
@@ -113,4 +114,16 @@ fn a_document_is_known_by_its_digest() {
     let source = HttpSource::new(&base, Arc::new(Consoles::none())).unwrap();
     assert_eq!(source.document(&Digest::of(b"x"), 1 << 20).unwrap_err().code, Code::PayloadDamaged);
     handle.join().unwrap();
+}
+
+#[test]
+fn a_part_is_asked_for_with_its_end_and_resumed_with_it() {
+    let (content, blob) = blob();
+    let (base, handle) = server(content.clone(), vec![Act::Cut(10), Act::Whole]);
+    let source =
+        HttpSource::with_patience(&base, Arc::new(Consoles::none()), Duration::from_secs(60)).unwrap();
+    let mut part = [0; 20];
+    source.open_part(&blob, 30, 20).unwrap().read(&mut part).unwrap();
+    assert_eq!(part, content[30..50]);
+    assert_eq!(handle.join().unwrap(), ["30-49", "40-49"]);
 }

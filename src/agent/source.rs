@@ -2,7 +2,8 @@
 //!
 //! A source gives streams: a blob from some byte on, read forward. [`FrameReader`] turns the frames that the install asks
 //! for into as few streams as possible: as long as frames follow each other (packs are in disk order) one request serves
-//! them all, and a small gap is read over rather than asked around.
+//! them all, and a small gap is read over rather than asked around. A frame elsewhere (images hold the same content more
+//! than once) is asked for by itself, and the long stream waits: dropping it would waste all that is on its way.
 //!
 //! Patience belongs to the sources: a stream that returns an error has given up for good. They don't interpret bytes.
 
@@ -23,6 +24,19 @@ pub trait BlobSource: Send + Sync {
     /// [`Code::PayloadUnreachable`] when the place can't be reached or has no such blob, [`Code::PayloadDamaged`] when what
     /// it has can't be the blob (another size, say). The message names the blob.
     fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure>;
+
+    /// Begins to read this many bytes and no more: a source that sends ahead needn't send what nobody will read.
+    ///
+    /// # Errors
+    /// As for [`BlobSource::open`].
+    fn open_part<'a>(
+        &'a self,
+        blob: &Blob,
+        offset: u64,
+        _length: u64,
+    ) -> Result<Box<dyn BlobStream + 'a>, Failure> {
+        self.open(blob, offset)
+    }
 }
 
 /// One blob being read forward.
@@ -41,10 +55,22 @@ const GAP: u64 = 256 << 10;
 pub struct FrameReader<'a> {
     source: &'a dyn BlobSource,
     open: Option<Open<'a>>,
+    /// Frames that were asked for one by one and follow each other: a long run becomes the long stream.
+    aside: Option<Aside>,
+}
+
+/// Bytes that follow each other before a run counts as the place where the image goes on.
+const RUN: u64 = 2 << 20;
+
+struct Aside {
+    blob: Digest,
+    end: u64,
+    run: u64,
 }
 
 struct Open<'a> {
     blob: Digest,
+    size: u64,
     position: u64,
     stream: Box<dyn BlobStream + 'a>,
 }
@@ -59,7 +85,7 @@ impl std::fmt::Debug for FrameReader<'_> {
 impl<'a> FrameReader<'a> {
     /// Nothing is opened before the first read.
     pub fn new(source: &'a dyn BlobSource) -> Self {
-        Self { source, open: None }
+        Self { source, open: None, aside: None }
     }
 
     /// Fills the buffer from this place of the blob.
@@ -69,7 +95,14 @@ impl<'a> FrameReader<'a> {
     pub fn read(&mut self, blob: &Blob, offset: u64, buffer: &mut [u8]) -> Result<(), Failure> {
         let mut open = match self.open.take() {
             Some(open) if open.reaches(blob, offset) => open,
-            _ => Open { blob: blob.digest, position: offset, stream: self.source.open(blob, offset)? },
+            Some(open) if !open.is_finished() && self.run_before(blob, offset) < RUN => {
+                self.open = Some(open);
+                return self.read_aside(blob, offset, buffer);
+            }
+            _ => {
+                let stream = self.source.open(blob, offset)?;
+                Open { blob: blob.digest, size: blob.size, position: offset, stream }
+            }
         };
         let mut waste = [0; 4096];
         while open.position < offset {
@@ -81,13 +114,30 @@ impl<'a> FrameReader<'a> {
         Ok(())
     }
 
+    fn read_aside(&mut self, blob: &Blob, offset: u64, buffer: &mut [u8]) -> Result<(), Failure> {
+        let length = buffer.len() as u64;
+        self.source.open_part(blob, offset, length)?.read(buffer)?;
+        let run = self.run_before(blob, offset) + length;
+        self.aside = Some(Aside { blob: blob.digest, end: offset + length, run });
+        Ok(())
+    }
+
+    fn run_before(&self, blob: &Blob, offset: u64) -> u64 {
+        let follows = |aside: &&Aside| aside.blob == blob.digest && aside.end == offset;
+        self.aside.as_ref().filter(follows).map_or(0, |aside| aside.run)
+    }
+
     /// Drops the stream, so that the next read asks the source anew: what was cached on the way may have been wrong.
     pub fn forget(&mut self) {
-        self.open = None;
+        (self.open, self.aside) = (None, None);
     }
 }
 
 impl Open<'_> {
+    fn is_finished(&self) -> bool {
+        self.position >= self.size
+    }
+
     fn reaches(&self, blob: &Blob, offset: u64) -> bool {
         self.blob == blob.digest && self.position <= offset && offset - self.position <= GAP
     }
@@ -247,6 +297,32 @@ mod tests {
         reader.read(&blob, 0, &mut frame).unwrap();
         reader.read(&blob, 1 << 20, &mut frame).unwrap();
         assert_eq!(source.opened()[1..], [(blob.digest, 0), (blob.digest, 1 << 20)]);
+    }
+
+    #[test]
+    fn a_frame_elsewhere_does_not_end_the_long_stream() {
+        let (source, blob) = source();
+        let mut reader = FrameReader::new(&source);
+        let mut frame = [0; 5000];
+        for at in [1 << 20, 0, (1 << 20) + 5000, 0, (1 << 20) + 10_000] {
+            reader.read(&blob, at, &mut frame).unwrap();
+            assert_eq!(frame[0], (at / 7) as u8);
+        }
+        assert_eq!(source.opened(), [(blob.digest, 1 << 20), (blob.digest, 0), (blob.digest, 0)]);
+    }
+
+    #[test]
+    fn a_long_run_elsewhere_becomes_the_long_stream() {
+        let mut source = MemorySource::new();
+        let blob = source.add(vec![7; 8 << 20]);
+        let mut reader = FrameReader::new(&source);
+        let mut frame = vec![0; 1 << 20];
+        reader.read(&blob, 7 << 20, &mut frame[..10]).unwrap();
+        for at in 0..6 {
+            reader.read(&blob, at << 20, &mut frame).unwrap();
+        }
+        let opened: Vec<_> = source.opened().iter().map(|(_, at)| at >> 20).collect();
+        assert_eq!(opened, [7, 0, 1, 2]);
     }
 
     #[test]
