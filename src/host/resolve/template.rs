@@ -13,6 +13,9 @@ use crate::profile::source::{SourceId, Span};
 /// So many undefined variables of one template are told.
 const MAX_MISTAKES: usize = 50;
 
+/// Instructions and output that one template may use; a loop over a range must not stop the command.
+const FUEL: u64 = 5_000_000;
+
 /// Compiled templates.
 #[derive(Debug)]
 pub struct Templates<'t>(Environment<'t>);
@@ -54,6 +57,7 @@ impl<'t> Templates<'t> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
         let mut syntax = minijinja::syntax::SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
         // only delimiters can be wrong, and these are the usual ones
@@ -246,5 +250,13 @@ mod tests {
         let (rendered, diagnostics) = fill_in("a\n{% if %}\n");
         assert_eq!((rendered, diagnostics.len()), (None, 1));
         assert!((2..12).contains(&diagnostics[0].span.start), "{diagnostics:?}");
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        let endless = "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
+        let (rendered, diagnostics) = fill_in(endless);
+        assert_eq!(rendered, None);
+        assert!(diagnostics[0].message.contains("fuel"), "{diagnostics:?}");
     }
 }
