@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::shell::quote;
 use super::{Takeover, file, reporter};
+use crate::host::handoff::is_plain;
 use crate::value::HttpUrl;
 
 /// Where the repository is checked out.
@@ -40,11 +41,4 @@ fn misfit(key: &str, found: &str, expected: &str) -> String {
         "handoff.ansible.pull.{key}: `{}` is not {expected} (letters, digits and `._/+-`)",
         found.escape_debug()
     )
-}
-
-/// A relative path or name that no shell, no Git and no option parser reads as anything else.
-fn is_plain(text: &str) -> bool {
-    (1..=200).contains(&text.len())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/+-".contains(c))
-        && text.split('/').all(|part| !part.is_empty() && part != ".." && !part.starts_with('-'))
 }

@@ -3,6 +3,7 @@
 //! Profiles become [`Host`]s by `resolve`, and [`LockedHost`]s when the lock file pins their image. Renderers see only
 //! these. If resolving succeeds, rendering can't fail on data. Pure.
 
+pub mod handoff;
 mod lock;
 mod model;
 mod resolve;

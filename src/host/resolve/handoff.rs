@@ -8,25 +8,12 @@ use minijinja::value::{Serde, Value};
 
 use super::Context;
 use super::template::{Place, Templates as Engine, Values};
-use crate::host::Handoff;
+use crate::host::{Handoff, handoff as rules};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Tree, named_file};
 use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
 use crate::profile::source::{SourceId, Span};
 use crate::profile::spanned::{Section, Spanned};
-
-/// First lines by which cloud-init knows a format of user data.
-const USER_DATA: &[&str] = &[
-    "#cloud-config",
-    "## template: jinja",
-    "#!",
-    "#include",
-    "#cloud-boothook",
-    "#cloud-config-archive",
-    "#part-handler",
-    "Content-Type:",
-    "MIME-Version:",
-];
 
 /// The texts that hand-offs are made from.
 #[derive(Debug)]
@@ -61,12 +48,8 @@ impl<'t> Templates<'t> {
             RawHandoff::Ansible(ansible) => work.ansible(ansible, span),
             RawHandoff::Script(_) => {
                 let (content, place) = work.file(value)?;
-                if !content.starts_with("#!") {
-                    work.wrong(
-                        place,
-                        "the script's first line names no interpreter",
-                        "begin it with `#!/bin/sh`",
-                    );
+                if let Err(message) = rules::script(&content) {
+                    work.diagnostics.push(Diagnostic::new(place, message));
                 }
                 Some(Handoff::Script { content })
             }
@@ -98,9 +81,8 @@ impl Work<'_, '_> {
             Some(_) => self.file(whole)?,
             None => (self.inline(user_data)?, user_data.span),
         };
-        if !USER_DATA.iter().any(|start| text.starts_with(start)) {
-            let help = "the first line says what it is: `#cloud-config`, or `#!` of a script";
-            self.wrong(place, "cloud-init would ignore this user data", help);
+        if let Err(message) = rules::user_data(&text) {
+            self.diagnostics.push(Diagnostic::new(place, message));
         }
         Some(Handoff::CloudInit { user_data: text })
     }
@@ -119,7 +101,7 @@ impl Work<'_, '_> {
             return None;
         };
         let path = self.inline(playbook);
-        if path.as_ref().is_some_and(|path| !is_word(path) || path.starts_with('/') || path.contains("..")) {
+        if path.as_ref().is_some_and(|path| !rules::is_plain(path)) {
             self.wrong(
                 playbook.span,
                 "not the path of a playbook in the repository",
@@ -129,7 +111,7 @@ impl Work<'_, '_> {
         let reference = match revision {
             Some(revision) => {
                 let text = self.inline(revision);
-                if text.as_ref().is_some_and(|text| !is_word(text)) {
+                if text.as_ref().is_some_and(|text| !rules::is_plain(text)) {
                     self.wrong(revision.span, "not a branch, tag or commit", "like `main` or `v1.2`");
                 }
                 Some(text?)
@@ -179,11 +161,4 @@ impl Work<'_, '_> {
         }
         self.values.insert(values).clone()
     }
-}
-
-/// Safe as one argument of a command and one line of a file.
-fn is_word(text: &str) -> bool {
-    text.len() <= 255
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/+-".contains(c))
 }
