@@ -1,4 +1,8 @@
 //! The tree for TFTP and HTTP: built beside its place and moved there in one step.
+//!
+//! All of it is readable by everybody, because TFTP and web servers run as users of their own and TFTP knows no passwords.
+//! `orders/*.cpio` holds password hashes, hand-off scripts and user-data: whoever can ask these servers can read them. So
+//! the tree belongs on an install network, and long-lived secrets don't belong into a profile.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -13,11 +17,6 @@ use super::manifest;
 use crate::spec::image::Blob;
 use crate::sys::files;
 use crate::value::Digest;
-
-/// Bytes that [`write`] will tell its watcher of.
-pub fn work(contents: &Contents) -> u64 {
-    contents.blobs.iter().map(|blob| blob.size).sum()
-}
 
 /// Writes a tree under its final name, whole or not at all. A tree that was there before is replaced.
 ///

@@ -39,11 +39,6 @@ struct Layout {
     blobs: Vec<payload::PayloadBlob>,
 }
 
-/// Bytes that [`write`] will tell its watcher of.
-pub fn work(contents: &Contents) -> u64 {
-    contents.blobs.iter().map(|blob| blob.size).sum()
-}
-
 /// Writes a stick's image under its final name, whole or not at all.
 ///
 /// # Errors
@@ -58,7 +53,8 @@ pub fn write(
     let esp = format_esp(contents, layout.esp.1)?;
     let table = table(contents, &layout).build(layout.size).context("making the stick's partition table")?;
     files::require_space(path, layout.size)?;
-    files::write_whole_with(path, 0o644, |file| {
+    // its orders carry password hashes and hand-off scripts
+    files::write_whole_with(path, 0o600, |file| {
         file.set_len(layout.size)?;
         write_sparse(file, layout.esp.0, &esp)?;
         file.write_all_at(&layout.head, layout.payload.0)?;

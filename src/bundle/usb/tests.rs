@@ -20,6 +20,8 @@ fn a_stick_passes_the_judges_and_is_the_same_when_built_again() {
     let (first, second) = (dir.path().join("usb.img"), dir.path().join("other/usb.img"));
     build(&blobs, &first).unwrap();
     build(&blobs, &second).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&first).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "it carries password hashes");
     let image = std::fs::read(&first).unwrap();
     assert!(image == std::fs::read(&second).unwrap(), "two builds differ");
     judge("sgdisk", "gdisk", &["-v", first.to_str().unwrap()]);
