@@ -9,14 +9,12 @@ use super::source::{self, BlobSource};
 use super::stick::StickSource;
 use crate::image::read::Index;
 use crate::spec::Code;
-use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::image::{Blob, ImageManifest, MAX_INDEX};
 use crate::spec::order::InstallOrder;
 use crate::trust::Verified;
 
 /// Larger than any manifest.
 const MAX_MANIFEST: u64 = 4 << 20;
-/// 64 bytes a chunk: enough for an image of 100 GiB, and it must fit into memory.
-const MAX_INDEX: u64 = 32 << 20;
 
 /// The place of an install's blobs.
 #[derive(Debug)]

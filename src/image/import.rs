@@ -19,7 +19,7 @@ use super::stored::StoredImage;
 use super::system;
 use super::tree::FatTree;
 use crate::spec::FormatVersion;
-use crate::spec::image::{Blob, ImageManifest, ImageSystem};
+use crate::spec::image::{Blob, INDEX_MAGIC, INDEX_RECORD, ImageManifest, ImageSystem, MAX_INDEX};
 use crate::sys::block::{BlockDevice, FileDevice};
 use crate::trust::{Purpose, SiteKey};
 use crate::value::{ByteSize, Digest, DigestWriter, ImageRef};
@@ -97,15 +97,6 @@ pub fn import(
     result
 }
 
-/// Judges an image without importing it.
-///
-/// # Errors
-/// What can't be installed.
-pub fn inspect(device: &Arc<dyn BlockDevice>) -> Result<ImageSystem> {
-    let layout = layout::read_layout(device)?;
-    look_inside(device, &layout)
-}
-
 fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<ImageSystem> {
     let esp = FatTree::open(Arc::clone(device), layout.esp.offset, layout.esp.length)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
@@ -115,6 +106,7 @@ fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<ImageSy
 
 fn put_index(store: &Store, packed: &Packed, written: &mut Vec<Blob>) -> Result<Blob> {
     use std::io::Write as _;
+    require_index(packed.entries.len())?;
     let mut writer = store.begin_blob()?;
     writer.write_all(&index_bytes(packed.entries.iter().copied())).context("writing the index")?;
     let (index, fresh) = writer.finish()?;
@@ -122,6 +114,16 @@ fn put_index(store: &Store, packed: &Packed, written: &mut Vec<Blob>) -> Result<
         written.push(index);
     }
     Ok(index)
+}
+
+/// A target reads no longer index.
+fn require_index(extents: usize) -> Result<()> {
+    let most = (MAX_INDEX as usize - INDEX_MAGIC.len()) / INDEX_RECORD;
+    ensure!(
+        extents <= most,
+        "the image has {extents} extents of data and zeroes, and targets have memory for {most}; make it smaller: keep large data out of the golden image"
+    );
+    Ok(())
 }
 
 fn describe(

@@ -221,3 +221,13 @@ fn a_root_that_can_not_grow_or_that_is_not_there_is_refused() {
     let device: Arc<dyn BlockDevice> = Arc::new(image_with(&no_system, esp_files()));
     assert!(refusal(&device).contains("os-release"));
 }
+
+#[test]
+fn an_index_that_targets_would_refuse_is_not_imported() {
+    let most = (MAX_INDEX as usize - INDEX_MAGIC.len()) / INDEX_RECORD;
+    let bytes = INDEX_MAGIC.len() + most * INDEX_RECORD;
+    assert!(bytes as u64 <= MAX_INDEX && (bytes + INDEX_RECORD) as u64 > MAX_INDEX);
+    require_index(most).unwrap();
+    let error = require_index(most + 1).unwrap_err().to_string();
+    assert!(error.contains(&format!("memory for {most}")), "{error}");
+}

@@ -17,15 +17,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::read::{Index, check_layout};
-use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::image::{Blob, ImageManifest, MAX_INDEX};
 use crate::sys::files;
 use crate::trust::{Purpose, SiteKey, SitePublicKey, Verified};
 use crate::value::{Digest, DigestWriter, ImageName, ImageRef, ImageVersion};
 
 /// Manifests are read whole; no real one comes near.
 const MAX_MANIFEST: u64 = 16 << 20;
-/// An index of 16 million records: an image of 4 TiB.
-const MAX_INDEX: u64 = 1 << 30;
 
 /// A store in a directory, which need not exist yet.
 #[derive(Debug, Clone)]

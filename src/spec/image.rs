@@ -138,6 +138,8 @@ pub enum NetworkStack {
 pub const INDEX_RECORD: usize = 64;
 /// The index begins with this, 16 bytes; the records follow.
 pub const INDEX_MAGIC: &[u8; 16] = b"IRONSTRAP-INDEX1";
+/// Longest index in bytes: half a million extents, enough for an image of 100 GiB. A target holds it in memory.
+pub const MAX_INDEX: u64 = 32 << 20;
 /// Longest run of image bytes in one chunk.
 pub const MAX_CHUNK: u64 = 1 << 20;
 
