@@ -96,11 +96,6 @@ const BUILT_IN: [(&str, &str); 4] = [
 ];
 
 impl Templates {
-    /// Names under which a site can put its own.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, _)| *name)
-    }
-
     /// The built-in ones, each replaced where `site` gives a text for its name.
     ///
     /// # Errors

@@ -60,11 +60,6 @@ impl StoredImage {
         &self.0.manifest
     }
 
-    /// Its extents.
-    pub fn index(&self) -> &Index {
-        &self.0.index
-    }
-
     /// The EFI system partition.
     ///
     /// # Errors
