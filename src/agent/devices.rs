@@ -42,7 +42,10 @@ pub fn wait(loader: &mut Loader, orders: &Orders) {
 fn is_enough(orders: &Orders) -> bool {
     let Some(order) = orders.first_match(&facts::machine(Path::new("/"))) else { return false };
     let is_target = |disk: &Disk| order.target.matches(disk.identity()) && !disk.removable;
-    let payload = || order.payload.is_some() || StickSource::find(Path::new("/sys")).is_some();
+    let wanted = &order.image.manifest;
+    let carries = |stick: StickSource| stick.has(wanted);
+    let payload =
+        || order.payload.is_some() || StickSource::find(Path::new("/sys"), Some(wanted)).is_some_and(carries);
     live_disks().iter().any(is_target) && payload()
 }
 

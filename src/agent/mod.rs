@@ -44,6 +44,8 @@ mod write;
 
 pub use failure::Failure;
 
+use crate::spec::boot::StartedFrom;
+
 /// Hidden route of the worker, a child of PID 1.
 const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
@@ -55,17 +57,17 @@ pub fn is_agent() -> bool {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let route = args.next().unwrap_or_default();
-    route == WORKER || route == WAITER || (is_init(std::process::id(), &name) && booted_for_install())
+    route == WORKER || route == WAITER || (is_init(std::process::id(), &name) && started_from().is_some())
 }
 
 /// The agent's process: PID 1, or one of its children.
 pub fn main() -> ExitCode {
     let route = std::env::args_os().nth(1).unwrap_or_default();
-    if std::process::id() == 1 && booted_for_install() {
+    if std::process::id() == 1 && started_from().is_some() {
         return init::run();
     }
     // Only PID 1 of a target starts these routes: typed on an operator's machine they must do nothing.
-    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || !booted_for_install() {
+    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || started_from().is_none() {
         return ExitCode::from(2);
     }
     if route == WORKER {
@@ -84,15 +86,10 @@ fn is_init(pid: u32, name: &OsStr) -> bool {
     pid == 1 && name.as_encoded_bytes().ends_with(b"/init")
 }
 
-/// Whether the kernel was booted for an install.
-fn booted_for_install() -> bool {
+/// How the kernel was booted for an install, if it was.
+fn started_from() -> Option<StartedFrom> {
     init::make_sure_of_proc();
-    is_marked(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default())
-}
-
-/// Whether a kernel command line has our word.
-fn is_marked(line: &str) -> bool {
-    line.split_whitespace().any(|word| word == crate::spec::boot::MARKER)
+    StartedFrom::in_command_line(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -100,13 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_kernel_starts_as_init_with_our_word_is_an_installer() {
+    fn only_what_a_kernel_starts_as_init_is_an_installer() {
         assert!(is_init(1, OsStr::new("/init")));
         assert!(!is_init(1, OsStr::new("ironstrap")), "a container's entry point");
         assert!(!is_init(7, OsStr::new("/init")));
-        assert!(is_marked("BOOT_IMAGE=/kernel ironstrap console=ttyS0\n"));
-        assert!(!is_marked("BOOT_IMAGE=/vmlinuz-ironstrap root=/dev/sda2 host=ironstrap\n"));
-        assert!(!is_marked(""));
     }
 
     #[test]

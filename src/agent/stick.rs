@@ -14,6 +14,7 @@ use crate::spec::payload::{self, PayloadBlob, PayloadDirectory};
 use crate::spec::{Code, recorder};
 use crate::sys::block::BlockDevice;
 use crate::sys::linux::disk;
+use crate::value::Digest;
 
 /// The payload partition of a medium.
 pub struct StickSource {
@@ -33,12 +34,19 @@ impl std::fmt::Debug for StickSource {
 }
 
 impl StickSource {
-    /// The first payload partition with a directory among the disks of this machine.
-    pub fn find(sys: &Path) -> Option<Self> {
-        disks::names(sys).into_iter().find_map(|name| {
+    /// Among the disks of this machine, a payload partition that has this blob, else the first one.
+    pub fn find(sys: &Path, wanted: Option<&Digest>) -> Option<Self> {
+        let sticks = disks::names(sys).into_iter().filter_map(|name| {
             let device = disk::open_to_read(&Path::new("/dev").join(&name)).ok()?;
             Self::on(name, Box::new(device))
-        })
+        });
+        Self::choose(sticks, wanted)
+    }
+
+    fn choose(sticks: impl Iterator<Item = Self>, wanted: Option<&Digest>) -> Option<Self> {
+        let mut sticks: Vec<_> = sticks.collect();
+        let place = sticks.iter().position(|stick| wanted.is_some_and(|wanted| stick.has(wanted)));
+        (!sticks.is_empty()).then(|| sticks.swap_remove(place.unwrap_or(0)))
     }
 
     /// The payload partition of this disk.
@@ -62,16 +70,16 @@ impl StickSource {
     }
 
     /// Whether the medium says that it has this blob.
-    pub fn has(&self, digest: &crate::value::Digest) -> bool {
+    pub fn has(&self, digest: &Digest) -> bool {
         self.entry(digest).is_some()
     }
 
     /// The blob's size as the medium says it; for documents of which only the digest is known.
-    pub fn size_of(&self, digest: &crate::value::Digest) -> Option<u64> {
+    pub fn size_of(&self, digest: &Digest) -> Option<u64> {
         Some(self.entry(digest)?.blob.size)
     }
 
-    fn entry(&self, digest: &crate::value::Digest) -> Option<&PayloadBlob> {
+    fn entry(&self, digest: &Digest) -> Option<&PayloadBlob> {
         self.directory.blobs.iter().find(|entry| entry.blob.digest == *digest)
     }
 }

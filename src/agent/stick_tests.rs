@@ -10,7 +10,7 @@ use crate::spec::FormatVersion;
 use crate::spec::event::What;
 use crate::sys::block::MemoryDevice;
 use crate::sys::gpt;
-use crate::value::{Digest, Timestamp};
+use crate::value::Timestamp;
 
 const PAYLOAD: u64 = 1 << 20;
 const RECORDER: u64 = 2 << 20;
@@ -71,6 +71,20 @@ fn blobs_are_read_and_verified_from_the_partition() {
     damaged[PAYLOAD as usize + 8192 + 100] ^= 1;
     let stick = StickSource::on("sda".to_owned(), Box::new(MemoryDevice::new(damaged))).unwrap();
     assert_eq!(source::fetch(&stick, &blob, 1 << 20).unwrap_err().code, Code::PayloadDamaged);
+}
+
+#[test]
+fn of_two_sticks_the_one_with_the_image_is_taken() {
+    let ((one, first), (two, second)) = (medium(b"one"), medium(b"two"));
+    let sticks = || {
+        [("sda", &one), ("sdb", &two)].into_iter().map(|(name, disk)| {
+            StickSource::on(name.to_owned(), Box::new(MemoryDevice::new(disk.clone()))).unwrap()
+        })
+    };
+    let chosen = |wanted: Option<Digest>| StickSource::choose(sticks(), wanted.as_ref()).unwrap().name;
+    assert_eq!([chosen(Some(first.digest)), chosen(Some(second.digest))], ["sda", "sdb"]);
+    assert_eq!([chosen(Some(Digest::of(b"three"))), chosen(None)], ["sda", "sda"]);
+    assert!(StickSource::choose(std::iter::empty(), Some(&first.digest)).is_none());
 }
 
 #[test]

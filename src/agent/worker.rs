@@ -22,7 +22,7 @@ use super::payload::Payload;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::{Failure, net, plan, real};
+use super::{Failure, net, plan, real, started_from};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine, Nic};
@@ -118,7 +118,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let all = orders::read(Path::new(ROOT), &key);
     wake_devices(reporter, &all);
     let machine = super::facts::machine(Path::new(ROOT));
-    let stick = begin_telling(reporter, &machine);
+    let stick = begin_telling(reporter, &all, &machine);
 
     *listener = all.server().cloned().map(|server| Listener { server, nics: machine.nics.clone() });
     let order = all.choose(&machine)?;
@@ -177,13 +177,14 @@ fn wake_devices(reporter: &Reporter, all: &Orders) {
     }
 }
 
-/// Finds the boot medium, its recorder, and says what this run can promise.
-fn begin_telling(reporter: &mut Reporter, machine: &Machine) -> Option<StickSource> {
-    let stick = StickSource::find(Path::new("/sys"));
+/// Finds the medium with this machine's image, its recorder, and says what this run can promise.
+fn begin_telling(reporter: &mut Reporter, all: &Orders, machine: &Machine) -> Option<StickSource> {
+    let wanted = all.first_match(machine).map(|order| &order.image.manifest);
+    let stick = StickSource::find(Path::new("/sys"), wanted);
     if let Some(recorder) = stick.as_ref().and_then(|stick| Recorder::open(stick.name())) {
         reporter.record_to(recorder);
     }
-    let trust = trust_sentence(machine.secure_boot, stick.is_some());
+    let trust = trust_sentence(machine.secure_boot, started_from());
     reporter.event(What::Started { agent: env!("CARGO_PKG_VERSION").to_owned(), trust });
     stick
 }

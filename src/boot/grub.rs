@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cmdline;
 use super::template::render;
-use crate::spec::boot::done_file;
+use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::order::HostMatch;
 use crate::value::{HostName, KernelArg, OrderId, SerialNumber};
 
@@ -72,7 +72,7 @@ pub fn usb(hosts: &[BootHost]) -> Result<String> {
     let values = context! {
         orders => Value::from(Serde(&orders)),
         kernel => USB_KERNEL,
-        args => cmdline::agent(&all),
+        args => cmdline::agent(StartedFrom::Stick, &all),
         initrds => [USB_INITRAMFS, USB_ORDERS],
     };
     render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)
@@ -123,7 +123,7 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
         done_file => done_file(&host.order),
         title => format!("Install {} with ironstrap", host.host),
         kernel => PXE_KERNEL,
-        args => cmdline::agent(&host.kernel_args),
+        args => cmdline::agent(StartedFrom::Network, &host.kernel_args),
         initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
     };
     render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)

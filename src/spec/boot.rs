@@ -2,8 +2,31 @@
 
 use crate::value::{HostName, OrderId};
 
-/// First word that tells the binary it is the agent's kernel command line.
-pub const MARKER: &str = "ironstrap";
+/// How the loader started the agent. Its word on the kernel command line also tells the binary that it is the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartedFrom {
+    /// A stick, or another medium in the machine.
+    Stick,
+    /// Another machine, by PXE.
+    Network,
+}
+
+impl StartedFrom {
+    /// The word on the kernel command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stick => "ironstrap=usb",
+            Self::Network => "ironstrap=pxe",
+        }
+    }
+
+    /// What a kernel command line says; the first word counts. `None` when the kernel wasn't booted for an install.
+    pub fn in_command_line(line: &str) -> Option<Self> {
+        let ways = [Self::Stick, Self::Network];
+        line.split_ascii_whitespace().find_map(|word| ways.into_iter().find(|way| way.word() == word))
+    }
+}
+
 /// The site's public key in minisign's format, in the first initramfs.
 pub const PUBLIC_KEY: &str = "etc/ironstrap/site.pub";
 /// Directory of orders in the second initramfs: `<host>.json` and `<host>.json.minisig`.
@@ -23,4 +46,23 @@ pub fn order_path(host: &HostName) -> String {
 /// Path in the installed ESP of the file that says an order is done, as GRUB's `search --file` sees it.
 pub fn done_file(order: &OrderId) -> String {
     format!("/EFI/ironstrap/done-{order}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_says_how_the_agent_was_started() {
+        let started = StartedFrom::in_command_line;
+        assert_eq!(
+            started("BOOT_IMAGE=/kernel ironstrap=usb quiet ironstrap=pxe\n"),
+            Some(StartedFrom::Stick)
+        );
+        assert_eq!(started("ironstrap=pxe console=ttyS0"), Some(StartedFrom::Network));
+        for other in ["", "BOOT_IMAGE=/vmlinuz-ironstrap root=/dev/sda2", "host=ironstrap=usb", "ironstrap=x"]
+        {
+            assert_eq!(started(other), None, "{other}");
+        }
+    }
 }

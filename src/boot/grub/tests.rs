@@ -37,6 +37,7 @@ fn a_stick_looks_for_every_done_file_before_it_offers_to_install() {
         assert!(text.find(&search).unwrap() < menu, "{text}");
     }
     assert!(text.contains("initrd '/ironstrap/initramfs' '/ironstrap/orders.cpio'\n"), "{text}");
+    assert!(text.contains("linux '/ironstrap/kernel' 'ironstrap=usb' "), "{text}");
     assert_eq!(text.matches("'net.ifnames=0'").count(), 1, "arguments of two hosts are given once");
 }
 
@@ -60,6 +61,7 @@ fn pxe_finds_a_host_by_every_address_and_by_uuid() {
         assert!(parses(&script.text), "{}:\n{}", script.path, script.text);
     }
     assert!(scripts[0].text.contains("initrd '/initramfs' '/orders/web01.cpio'\n"));
+    assert!(scripts[0].text.contains("linux '/kernel' 'ironstrap=pxe' "), "{}", scripts[0].text);
     assert!(scripts[3].text.contains("--get-uuid 8"));
 }
 
