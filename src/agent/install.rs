@@ -4,14 +4,16 @@
 //!
 //! 1. Everything that can fail without a write is tried: the disk is still the planned one, the image's partition table
 //!    arrives, is verified and fits.
-//! 2. The claim record; flush. From here on the order belongs to this disk.
+//! 2. The claim is told, so that no failure of a write can pass for a refusal. Then the claim record; flush. From
+//!    here on the order belongs to this disk.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared.
 //! 5. The caller personalises the mounted file systems and writes the done file; flush.
 //! 6. The backup table and all of the primary one but LBA 0; flush.
 //! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush. Nothing is written afterwards.
 //!
-//! A failure after the claim leaves LBA 0 zeroed. Memory: at most 8 MiB of buffers in any phase, beside the index.
+//! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record.
+//! Memory: at most 8 MiB of buffers in any phase, beside the index.
 
 use uuid::Uuid;
 
@@ -75,7 +77,7 @@ pub struct Personalised {
 /// How far the install is. Comes often; the receiver decides what to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// The claim is on the disk.
+    /// The claim is about to be written, the first write of all: a failure before this touched nothing, one after it may have.
     Claimed {
         /// `Disk::stable_name`.
         disk: String,
@@ -124,7 +126,7 @@ pub fn preflight(install: &Install<'_>) -> Result<DiskLayout, Failure> {
 /// Installs. See the module for the order of what happens.
 ///
 /// # Errors
-/// Code and sentence; the disk is as it was, or doesn't boot and the order can be used again.
+/// Code and sentence; the disk is as it was (but perhaps claimed), or doesn't boot; the order can be used again.
 pub fn install(
     install: &Install<'_>,
     personaliser: &mut dyn Personaliser,
@@ -151,8 +153,8 @@ fn run(
     check_disk(install)?;
     let table = make_table(install)?;
     let gate = Gate::new(install.device);
-    gate.claim(&plan::claim(install.order, install.plan))?;
     progress(Progress::Claimed { disk: install.plan.disk.stable_name(), attempt: install.plan.attempt });
+    gate.claim(&plan::claim(install.order, install.plan))?;
     let personalised = after_claim(install, &gate, &table, personaliser, progress, sequence)
         .map_err(|failure| close_after(failure, &gate))?;
     Ok(Installed { layout: table.layout, personalised })

@@ -1,6 +1,7 @@
 //! The story of an install, told once from top to bottom: [`story`] reads aloud.
 //!
-//! It ends installed, refused (nothing was touched) or failed (after the claim; the disk isn't bootable). Each end is told
+//! It ends installed, refused (nothing was touched) or failed (in the claim or after it: once claimed, the disk isn't
+//! bootable). Each end is told
 //! to everybody who listens before PID 1 takes over.
 
 use std::path::Path;
@@ -45,7 +46,7 @@ const COURTESY: Duration = Duration::from_secs(15);
 enum Trouble {
     /// Nothing was touched.
     Refused(Refusal),
-    /// The disk was claimed.
+    /// The disk was claimed, or writing the claim failed.
     Failed(Failure),
 }
 

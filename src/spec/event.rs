@@ -49,7 +49,7 @@ pub enum What {
         /// Bytes that will be written.
         bytes: u64,
     },
-    /// The claim is on the disk; from here on the old content is lost.
+    /// The disk is being claimed, the first write of all; told before that write. From here on the old content may be lost.
     Claimed {
         /// `Disk::stable_name`.
         disk: String,
@@ -86,7 +86,8 @@ pub enum What {
         /// A sentence.
         message: String,
     },
-    /// The install broke off after the claim; the disk isn't bootable and the order can be used again.
+    /// The install broke off in the claim or after it; the order can be used again. The disk isn't bootable, unless writing
+    /// the claim itself failed: then it is as it was, but for the claim record.
     Failed {
         /// Stable code.
         code: Code,

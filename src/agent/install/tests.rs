@@ -221,6 +221,22 @@ fn another_disk_than_the_planned_one_is_not_touched() {
     assert_eq!(device.operations(), []);
 }
 
+#[test]
+fn a_claim_that_cannot_be_written_was_told_before() {
+    let world = fixture::world();
+    let device = used_disk().with_bad_range(claim::OFFSET..claim::OFFSET + 1);
+    let plan = fixture::plan_for(&world, &device.content()).unwrap();
+    let World { order, manifest, index, source, .. } = &world;
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
+    let mut seen = Vec::new();
+    let failure =
+        super::install(&install, &mut Marker(&device), &mut |progress| seen.push(progress)).unwrap_err();
+    assert_eq!(failure.code, Code::DiskIo);
+    assert!(failure.message.contains("the claim record"), "{failure}");
+    assert_eq!(seen, [Progress::Claimed { disk: "serial:S1".to_owned(), attempt: 1 }]);
+    assert_eq!(device.operations(), []);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
