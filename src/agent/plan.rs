@@ -283,7 +283,9 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
 
 /// Whether somebody's data will be lost, which the order must allow. An install of ours for another host, one that was
 /// copied here from another disk, and what was put on the disk later (installers and volume managers leave the claim record
-/// where it is) are somebody's data; the claim is judged all the same, so that it ends stale orders. An install that broke off has no partition table, so no file system of it is seen.
+/// where it is) are somebody's data. A disk with neither WWN nor serial can't show that it isn't a copy: only the very order
+/// that claimed it may go on there, because an install that broke off must be tried again. Claims are judged all the same, so that they end stale
+/// orders. An install that broke off has no partition table, so no file system of it is seen.
 fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
     let why = match &disk.content {
         DiskContent::Blank => return Ok(false),
@@ -292,6 +294,11 @@ fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
         }
         DiskContent::Ours { claim, .. } if claim.disk != disk.stable_name() => {
             format!("it holds a copy of disk {}", claim.disk)
+        }
+        DiskContent::Ours { claim, .. } if claim.order != order.id && !disk.is_unique() => {
+            "it was claimed before, but without WWN and serial number nobody can tell whether here or on a disk that it \
+             is a copy of"
+                .to_owned()
         }
         DiskContent::Ours { beside: Some(what), .. } => format!("it holds {what} over a claim of ours"),
         // an install of ours that is cut off leaves LBA 0 zero, and a complete one leaves its done file

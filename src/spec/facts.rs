@@ -104,7 +104,13 @@ impl Disk {
         }
     }
 
-    /// A name that survives reboots: WWN, else serial, else model and size; what a claim is bound to.
+    /// Whether WWN or serial tell it from every other disk.
+    pub fn is_unique(&self) -> bool {
+        self.wwn.is_some() || self.serial.is_some()
+    }
+
+    /// A name that survives reboots: WWN, else serial, else model and size; what a claim is bound to. The last isn't unique
+    /// (see [`Disk::is_unique`]), so a claim under it may be a copied one.
     pub fn stable_name(&self) -> String {
         match (&self.wwn, &self.serial) {
             (Some(wwn), _) => format!("wwn:{wwn}"),

@@ -185,6 +185,31 @@ fn a_retry_and_a_newer_order_are_planned() {
     assert_eq!(newer.unwrap().attempt, 1);
 }
 
+/// Of disks of one make without WWN and serial, each may carry the copy of another one's claim.
+#[test]
+fn a_claim_on_a_disk_without_wwn_and_serial_serves_its_own_order_only() {
+    let judge = |claimed_by: [u8; 16], generation: u64, wipe: WipePolicy| {
+        outcome(|o, m, f| {
+            o.target = serde_json::from_str(r#"{"model":"QEMU HARDDISK"}"#).unwrap();
+            o.wipe = wipe;
+            f.disks[0].serial = None;
+            let order = OrderId::from_random(claimed_by);
+            f.disks[0].content = ours(Claim { order, generation, ..own_claim(o, &f.disks[0]) });
+            if claimed_by != [1; 16] {
+                f.disks[0].done = vec![OrderId::from_random(claimed_by)];
+                f.disks[0].filesystems = vec![m.root.uuid];
+            }
+        })
+    };
+    let retry = judge([1; 16], 7, WipePolicy::Ours).unwrap();
+    assert_eq!((retry.attempt, retry.overwrites_foreign), (3, false));
+    let refusal = judge([9; 16], 6, WipePolicy::Ours).unwrap_err();
+    assert_eq!(refusal.code, Code::ForeignData);
+    assert!(refusal.message.contains("without WWN and serial number"), "{refusal}");
+    assert!(judge([9; 16], 6, WipePolicy::Foreign).unwrap().overwrites_foreign);
+    assert_eq!(judge([9; 16], 8, WipePolicy::Foreign).unwrap_err().code, Code::OrderStale);
+}
+
 #[test]
 fn foreign_data_and_the_root_on_the_target_itself_are_overwritten_where_allowed() {
     let plan = outcome(|o, m, f| {
