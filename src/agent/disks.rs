@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::budget::Budgeted;
 use super::guard;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::{payload, recorder};
@@ -21,6 +22,9 @@ pub type Opener<'a> = &'a dyn Fn(&str) -> io::Result<Box<dyn BlockDevice>>;
 /// Block devices that aren't disks, or stand for other disks.
 const NOT_DISKS: [&str; 11] =
     ["loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd", "mtdblock", "drbd", "bcache"];
+
+/// Entries of a directory of ours that are looked at; it has one for each order that was done.
+const MOST_ENTRIES: usize = 1024;
 
 /// Every whole disk, sorted by name.
 pub fn look(sys: &Path, open: Opener<'_>) -> Vec<Disk> {
@@ -44,7 +48,7 @@ pub fn names(sys: &Path) -> Vec<String> {
 }
 
 fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
-    let size = number(&directory.join("size")).unwrap_or(0) * 512;
+    let size = number(&directory.join("size")).unwrap_or(0).saturating_mul(512);
     let place = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let on_usb = place.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"usb"));
     let mut disk = Disk {
@@ -115,7 +119,7 @@ pub fn table(device: &dyn BlockDevice) -> Option<gpt::Table> {
 fn kernel_partitions(directory: &Path) -> Vec<u64> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let partitions = entries.map(|entry| entry.path()).filter(|path| path.join("partition").exists());
-    partitions.filter_map(|path| number(&path.join("start"))).map(|start| start * 512).collect()
+    partitions.filter_map(|path| number(&path.join("start"))?.checked_mul(512)).collect()
 }
 
 /// Numbers of the partitions that the kernel knows on this disk, by whichever table, sorted.
@@ -134,19 +138,22 @@ fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
         [(1080, &[0x53, 0xef], 1128), (0, b"XFSB", 32), (65600, b"_BHRfS_M", 65568)];
     KNOWN.iter().find_map(|(place, magic, uuid)| {
         let mut found = [0; 8];
-        device.read_at(start + place, &mut found[..magic.len()]).ok()?;
+        device.read_at(start.checked_add(*place)?, &mut found[..magic.len()]).ok()?;
         let mut bytes = [0; 16];
-        device.read_at(start + uuid, &mut bytes).ok()?;
+        device.read_at(start.checked_add(*uuid)?, &mut bytes).ok()?;
         (found[..magic.len()] == **magic).then(|| Uuid::from_bytes(bytes))
     })
 }
 
 /// Orders whose done file is in this ESP.
 fn done_orders(esp: Window<'_>) -> io::Result<Vec<OrderId>> {
-    let volume = fatfs::FileSystem::new(esp, fatfs::FsOptions::new())?;
+    let volume = fatfs::FileSystem::new(Budgeted::new(esp), fatfs::FsOptions::new())?;
     let directory = volume.root_dir().open_dir("EFI/ironstrap")?;
-    let names = directory.iter().filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
-    Ok(names.filter_map(|name| name.to_lowercase().strip_prefix("done-")?.parse().ok()).collect())
+    let mut orders = Vec::new();
+    for entry in directory.iter().take(MOST_ENTRIES) {
+        orders.extend(entry?.file_name().to_lowercase().strip_prefix("done-").and_then(|id| id.parse().ok()));
+    }
+    Ok(orders)
 }
 
 fn text(path: PathBuf) -> Option<String> {

@@ -129,3 +129,52 @@ fn partitions_that_the_kernel_knows_are_numbered_from_its_files() {
     assert_eq!(partition_numbers(dir.path(), "nvme0n1"), [2, 12]);
     assert!(partition_numbers(dir.path(), "sdb").is_empty());
 }
+
+/// A FAT16 volume with a directory `EFI`: its bytes, and where the entry of that directory's cluster is in the table, its
+/// number, and its content.
+fn volume_with_efi() -> (Vec<u8>, usize, u16, std::ops::Range<usize>) {
+    let mut volume = vec![0; 36 << 20];
+    let options = fatfs::FormatVolumeOptions::new().fat_type(fatfs::FatType::Fat16);
+    fatfs::format_volume(io::Cursor::new(&mut volume), options).unwrap();
+    let filesystem = fatfs::FileSystem::new(io::Cursor::new(&mut volume), fatfs::FsOptions::new()).unwrap();
+    filesystem.root_dir().create_dir("EFI").unwrap();
+    drop(filesystem);
+    let u16_at = |at: usize| u16::from_le_bytes([volume[at], volume[at + 1]]);
+    let block = usize::from(u16_at(11));
+    let table = usize::from(u16_at(14)) * block;
+    let root = table + usize::from(volume[16]) * usize::from(u16_at(22)) * block;
+    let entry = (root..).step_by(32).find(|at| volume[*at..].starts_with(b"EFI        ")).unwrap();
+    let cluster = u16_at(entry + 26);
+    let size = usize::from(volume[13]) * block;
+    let content = root + usize::from(u16_at(17)) * 32 + usize::from(cluster - 2) * size;
+    (volume, table + usize::from(cluster) * 2, cluster, content..content + size)
+}
+
+fn done(volume: Vec<u8>) -> io::Result<Vec<OrderId>> {
+    let device = MemoryDevice::new(volume);
+    done_orders(Window::new(&device, 0, device.size()))
+}
+
+#[test]
+fn a_directory_that_goes_round_in_circles_ends() {
+    let (mut volume, link, cluster, content) = volume_with_efi();
+    let error = done(volume.clone()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
+    volume[link..link + 2].copy_from_slice(&cluster.to_le_bytes());
+    // deleted entries: no name in them, and no end
+    volume[content].fill(0xe5);
+    let error = done(volume).unwrap_err();
+    assert!(error.to_string().contains("no end"), "{error}");
+}
+
+#[test]
+fn damage_in_the_first_block_of_a_volume_stops_nothing() {
+    let (volume, ..) = volume_with_efi();
+    for place in 0..64 {
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut damaged = volume[..1 << 20].to_vec();
+            damaged[place] = value;
+            let _ = done(damaged);
+        }
+    }
+}

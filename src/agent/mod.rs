@@ -9,6 +9,7 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+mod budget;
 mod commit;
 pub mod console;
 #[cfg(test)]

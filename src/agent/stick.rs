@@ -133,7 +133,8 @@ impl BlobStream for StickStream<'_> {
 fn partition(device: &dyn BlockDevice, kind: uuid::Uuid) -> Option<(u64, u64)> {
     let table = disks::table(device)?;
     let entry = table.entries.into_values().find(|entry| entry.kind == kind)?;
-    Some((entry.offset(), entry.length()))
+    let end = entry.offset().checked_add(entry.length())?;
+    (end <= device.size()).then(|| (entry.offset(), entry.length()))
 }
 
 /// The recorder partition of a medium, from the first free byte on.
