@@ -1,15 +1,9 @@
 //! Kernel and loaders, taken out of the golden image as they are: signed by the distribution.
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 
+use crate::image::system::{GRUB, NET_GRUB, SHIM, is_kernel, kernel_path};
 use crate::image::tree::{Kind, ReadTree};
-
-/// The first loader, in the image's ESP.
-const SHIM: &str = "/EFI/BOOT/BOOTX64.EFI";
-/// The second one, beside it.
-const GRUB: &str = "/EFI/BOOT/grubx64.efi";
-/// GRUB for PXE, in the image's root: Debian's package `grub-efi-amd64-signed`.
-pub const GRUB_NET: &str = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
 
 /// What a machine starts before the agent's initramfs.
 #[derive(Debug, Clone)]
@@ -31,20 +25,13 @@ pub struct Loaders {
 /// # Errors
 /// Which file was looked for in vain, or isn't what its name says.
 pub fn read(esp: &dyn ReadTree, root: &dyn ReadTree, release: &str) -> Result<Loaders> {
-    let kernels = [format!("/boot/vmlinuz-{release}"), format!("/usr/lib/modules/{release}/vmlinuz")];
-    let mut kernel = None;
-    for path in &kernels {
-        if root.exists(path)? {
-            kernel = Some((path, root.read(path)?));
-            break;
-        }
-    }
-    let (path, kernel) =
-        kernel.ok_or_else(|| anyhow!("no kernel: looked for {} in the root", kernels.join(" and ")))?;
+    let path = kernel_path(release);
+    ensure!(root.exists(&path)?, "no kernel: looked for {path} in the root");
+    let kernel = root.read(&path)?;
     ensure!(is_kernel(&kernel), "{path} in the root is no Linux kernel for EFI");
     let shim = loader(esp, SHIM, "no shim")?;
     let grub = loader(esp, GRUB, "no GRUB")?;
-    let grub_net = if root.exists(GRUB_NET)? { Some(root.read(GRUB_NET)?) } else { None };
+    let grub_net = if root.exists(NET_GRUB)? { Some(root.read(NET_GRUB)?) } else { None };
     Ok(Loaders { kernel, shim, grub, vendors: vendors(esp)?, grub_net })
 }
 
@@ -53,11 +40,6 @@ fn loader(esp: &dyn ReadTree, path: &str, what: &str) -> Result<Vec<u8>> {
     let content = esp.read(path)?;
     ensure!(content.starts_with(b"MZ"), "{path} in the ESP is no EFI program");
     Ok(content)
-}
-
-/// The boot protocol's mark, and the EFI stub's.
-fn is_kernel(content: &[u8]) -> bool {
-    content.get(0x202..0x206) == Some(b"HdrS") && content.starts_with(b"MZ")
 }
 
 /// GRUB looks for its configuration in its vendor's folder first. Which one that is stands in its prefix; every folder of

@@ -2,6 +2,8 @@
 //!
 //! A host gets in when it is armed for exactly what the profile and the lock say now. All misfits are told at once.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::initramfs;
@@ -10,11 +12,12 @@ use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
 use crate::handoff;
 use crate::host::{LockedHost, Site};
+use crate::image::system::NET_GRUB;
 use crate::order::{self, OrderParts, SignedOrder};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::order::{InstallOrder, Permit};
 use crate::trust::SiteKey;
-use crate::value::{Digest, Timestamp};
+use crate::value::{Digest, HostName, Timestamp};
 
 /// A host that is armed, with the image that its lock pins.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +129,26 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }
 
+/// Takes hosts with the releases of their images' kernels. One medium starts one kernel with its modules: which host it is on is only known when that runs.
+///
+/// # Errors
+/// Hosts whose images have different kernels, by their names.
+pub fn require_one_kernel<'a>(hosts: impl IntoIterator<Item = (&'a HostName, &'a str)>) -> Result<()> {
+    let mut kernels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (host, kernel) in hosts {
+        kernels.entry(kernel).or_default().push(host.as_str());
+    }
+    if kernels.len() > 1 {
+        let lines: Vec<_> =
+            kernels.iter().map(|(kernel, hosts)| format!("  {kernel}: {}", hosts.join(", "))).collect();
+        bail!(
+            "these hosts' images have different kernels, and a medium starts one; make one medium for each kernel, with --host:\n{}",
+            lines.join("\n")
+        );
+    }
+    Ok(())
+}
+
 /// The floor for clocks on targets: the newest time at which one of the orders began.
 pub fn time(hosts: &[BundledHost]) -> Timestamp {
     hosts.iter().map(|host| host.order.not_before).max().unwrap_or(Timestamp::from_unix(0))
@@ -168,9 +191,9 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
 /// An image without a GRUB for PXE, or a configuration that can't be written.
 pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
     let Some(loader) = &boot.grub_net else {
+        let image = hosts.first().map_or_else(String::new, |host| host.order.image.image.to_string());
         bail!(
-            "the image has no {}, which machines load by PXE; add the package grub-efi-amd64-signed to the image",
-            super::bootfiles::GRUB_NET
+            "image {image} has no {NET_GRUB}, which machines load by PXE; add the package grub-efi-amd64-signed to it, or make a stick with --usb"
         );
     };
     for host in hosts {
@@ -239,4 +262,27 @@ fn complete(
     files.push(file(manifest::SIGNATURE_NAME, signature.into_bytes()));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Contents { files, blobs, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_medium_starts_one_kernel() {
+        let names: Vec<HostName> = ["db01", "web01", "web02"].map(|name| name.parse().unwrap()).to_vec();
+        require_one_kernel(names.iter().map(|name| (name, "6.1.0-9-amd64"))).unwrap();
+        let kernels = ["6.1.0-9-amd64", "6.12.0-1-amd64", "6.1.0-9-amd64"];
+        let error = require_one_kernel(names.iter().zip(kernels)).unwrap_err().to_string();
+        assert!(error.contains("--host"), "{error}");
+        assert!(error.ends_with("  6.1.0-9-amd64: db01, web02\n  6.12.0-1-amd64: web01"), "{error}");
+    }
+
+    #[test]
+    fn an_image_without_a_loader_for_pxe_is_refused_by_name() {
+        use crate::bundle::testing;
+        let boot = BootFiles { grub_net: None, ..testing::boot() };
+        let error = pxe(&testing::hosts(), &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
+        assert!(error.contains("image debian-12@1 has no") && error.contains(NET_GRUB), "{error}");
+    }
 }

@@ -55,6 +55,9 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let store = Store::open(&paths.store())?;
     let armed = armed_hosts(&context, paths, &args.hosts)?;
     let images = images(&store, &armed, &key.public())?;
+    contents::require_one_kernel(
+        armed.iter().map(|(host, _)| (&host.host.name, images[&host.image.manifest].system.kernel.as_str())),
+    )?;
     let joined: Vec<_> = armed
         .iter()
         .map(|(host, permit)| ArmedHost { host, permit, image: &images[&host.image.manifest] })
@@ -141,8 +144,7 @@ fn listed<'a>(
 
 /// Kernel and loaders of the first host's image, and the agent's initramfs, from the cache where it is there.
 ///
-/// One medium starts one kernel: which host it is on is only known when that runs, and the shim may not accept another
-/// distribution's.
+/// The images of the others have the same kernel.
 fn boot_files(
     args: &Args,
     paths: &SitePaths,
@@ -153,12 +155,6 @@ fn boot_files(
 ) -> Result<BootFiles> {
     let first = hosts.first().context("no host is armed")?;
     let pin = &first.order.image;
-    if let Some(other) = hosts.iter().find(|host| host.order.image != *pin) {
-        output::note(&format!(
-            "note: the medium starts with the kernel of {}; {} gets {}, whose own kernel is first started by the installed system\n",
-            pin.image, other.order.host, other.order.image.image
-        ));
-    }
     let manifest = &images[&pin.manifest];
     let reading = || format!("taking the installer out of image {}", pin.image);
     let image = StoredImage::open(store, manifest).with_context(reading)?;

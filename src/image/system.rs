@@ -1,7 +1,8 @@
 //! What is installed inside an image, found out at import so that a misfit isn't found on the target.
 //!
 //! Promises: an image that passes has a kernel with its modules, and a shim and GRUB at the places from which it boots
-//! with empty NVRAM; a refusal names the file that was looked for.
+//! with empty NVRAM; a refusal names the file that was looked for. The one owner of these places: media are made of the same
+//! files.
 
 use std::cmp::Ordering;
 
@@ -33,7 +34,7 @@ pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
         line.map(|value| value.trim_matches(['"', '\'']).to_owned())
     };
     let os = field("ID").context("/etc/os-release in the image has no ID")?;
-    require_loaders(esp, &os)?;
+    require_loaders(esp)?;
     Ok(ImageSystem {
         os_version: field("VERSION_ID").unwrap_or_default(),
         os,
@@ -52,19 +53,10 @@ fn os_release(root: &dyn ReadTree) -> Result<String> {
     Ok(String::from_utf8_lossy(&root.read(path)?).into_owned())
 }
 
-fn require_loaders(esp: &dyn ReadTree, os: &str) -> Result<()> {
-    require_program(
-        esp,
-        SHIM,
-        "without it the installed disk doesn't boot with empty NVRAM (package shim-signed)",
-    )?;
-    let vendor = format!("/EFI/{os}/grubx64.efi");
-    let grub = if esp.exists(GRUB)? { GRUB } else { &vendor };
-    require_program(
-        esp,
-        grub,
-        &format!("{GRUB} isn't there either; shim has nothing to start (package grub-efi-amd64-signed)"),
-    )
+fn require_loaders(esp: &dyn ReadTree) -> Result<()> {
+    let why = "without it the installed disk doesn't boot with empty NVRAM (package shim-signed)";
+    require_program(esp, SHIM, why)?;
+    require_program(esp, GRUB, "shim has nothing to start there (package grub-efi-amd64-signed)")
 }
 
 fn require_program(esp: &dyn ReadTree, path: &str, why: &str) -> Result<()> {
@@ -79,6 +71,12 @@ pub fn kernel_path(release: &str) -> String {
     format!("/boot/vmlinuz-{release}")
 }
 
+/// Whether this is a kernel that EFI can start: the EFI stub's mark, and that of the setup header
+/// (Documentation/arch/x86/boot.rst).
+pub fn is_kernel(content: &[u8]) -> bool {
+    content.starts_with(b"MZ") && content.get(0x202..0x206) == Some(b"HdrS")
+}
+
 /// The newest kernel that can be used: a bootable file and modules of the same release.
 fn newest_kernel(root: &dyn ReadTree) -> Result<String> {
     let boot = if root.exists("/boot")? { root.list("/boot")? } else { Vec::new() };
@@ -90,12 +88,7 @@ fn newest_kernel(root: &dyn ReadTree) -> Result<String> {
         );
     };
     let (path, modules) = (kernel_path(release), format!("/lib/modules/{release}/modules.dep"));
-    let kernel = root.read(&path)?;
-    // Documentation/arch/x86/boot.rst: the setup header's magic number
-    ensure!(
-        kernel.starts_with(b"MZ") && kernel.get(0x202..0x206) == Some(b"HdrS"),
-        "{path} in the image is not a kernel that EFI can start"
-    );
+    ensure!(is_kernel(&root.read(&path)?), "{path} in the image is not a kernel that EFI can start");
     ensure!(
         root.exists(&modules)?,
         "the image has no {modules}: the installer needs the modules of its newest kernel, {release}"
