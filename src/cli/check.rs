@@ -109,7 +109,8 @@ mod tests {
         std::fs::write(paths.public_key(), key.public().to_text()).unwrap();
         let store = Store::open(&paths.store()).unwrap();
         let image: crate::value::ImageRef = "test@1".parse().unwrap();
-        let digest = import::import(&store, &device, &image, &key, false, &mut |_, _, _| {}).unwrap().digest;
+        let digest =
+            import::import(&store, &device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
         let mut lock = LockFile::default();
         lock.images.insert(image, digest);
         std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();

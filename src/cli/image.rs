@@ -15,9 +15,10 @@ use crate::image::import::{self, Imported, Step};
 use crate::image::recipe::Recipe;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
+use crate::image::system::NET_GRUB;
 use crate::spec::image::{ImageManifest, NetworkStack};
-use crate::sys::files;
-use crate::sys::process::HostRunner;
+use crate::sys::process::InterruptibleRunner;
+use crate::sys::{files, interrupt};
 use crate::trust::{SiteKey, Verified};
 use crate::value::{ByteSize, ImageRef};
 
@@ -81,9 +82,11 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let store = Store::open(&paths.store())?;
     match &args.command {
         Command::Build { recipe, keep_raw, replace } => {
+            interrupt::watch()?;
             let recipe = read_recipe(recipe)?;
             // found out before minutes of work
             let key = keys::secret(paths)?;
+            require_free(&store, &recipe.image, *replace)?;
             keep_raw.iter().try_for_each(|path| files::require_replaceable(path))?;
             let built = build_image(&recipe).with_context(|| format!("building {}", recipe.image))?;
             if let Some(target) = keep_raw {
@@ -93,12 +96,22 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             report_import(&imported, json)
         }
         Command::Import { file, image, replace } => {
+            interrupt::watch()?;
             let imported = take(&store, file, image, *replace, &keys::secret(paths)?)?;
             report_import(&imported, json)
         }
         Command::List => list(&store, json),
         Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),
         Command::Verify { images } => verify(&store, images, paths),
+    }
+}
+
+fn require_free(store: &Store, image: &ImageRef, replace: bool) -> Result<()> {
+    match store.find(image)? {
+        Some(digest) if !replace => bail!(
+            "{image} is in the store already (manifest {digest}), and a build gives new content; give the recipe's `image` another version, or use --replace"
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -111,7 +124,7 @@ fn build_image(recipe: &Recipe) -> Result<Built> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let _spinner =
         Spinner::new(format!("installing {} packages and what they need", recipe.packages().len()));
-    build::build(recipe, &HostRunner, &path)
+    build::build(recipe, &InterruptibleRunner, &path)
 }
 
 fn keep(built: &Built, target: &Path) -> Result<()> {
@@ -124,6 +137,7 @@ fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &SiteK
     let mut bar = Bytes::default();
     let imported = import::import(store, &device, image, key, replace, &mut |step, done, total| {
         show(&mut bar, step, done, total);
+        interrupt::check()
     });
     drop(bar);
     imported.with_context(|| format!("importing {}", file.display()))
@@ -150,6 +164,11 @@ fn report_import(imported: &Imported, json: bool) -> Result<()> {
         mebibytes(imported.added),
         imported.digest
     ))?;
+    if !imported.net_boot {
+        output::note(&format!(
+            "note: it has no {NET_GRUB}, so that sticks can be made of it, but no PXE trees; the package grub-efi-amd64-signed has it\n"
+        ));
+    }
     Ok(())
 }
 
@@ -246,7 +265,8 @@ fn verify(store: &Store, images: &[ImageRef], paths: &SitePaths) -> Result<()> {
             .with_context(|| format!("verifying {image}"))?;
         let mut bar = Bytes::default();
         import::verify(&StoredImage::open(store, &manifest)?, &mut |done, total| {
-            bar.show("verifying", done, total)
+            bar.show("verifying", done, total);
+            Ok(())
         })?;
         drop(bar);
         output::print(&format!("{image} is whole\n"))?;

@@ -121,7 +121,9 @@ mod tests {
     ) -> Digest {
         let image = "test@1".parse().unwrap();
         let key = testing::key();
-        crate::image::import::import(store, device, &image, &key, replace, &mut |_, _, _| {}).unwrap().digest
+        crate::image::import::import(store, device, &image, &key, replace, &mut |_, _, _| Ok(()))
+            .unwrap()
+            .digest
     }
 
     #[test]

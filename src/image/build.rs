@@ -21,6 +21,7 @@ use crate::failure::{Blame, BlameExt as _};
 use crate::sys::access;
 use crate::sys::block::{BlockDevice, FileDevice};
 use crate::sys::fat::FatFile;
+use crate::sys::interrupt;
 use crate::sys::process::{Runner, is_installed, run_tool};
 
 const HOOK: &str = include_str!("customize.sh");
@@ -48,6 +49,8 @@ pub fn build(recipe: &Recipe, runner: &dyn Runner, path: &std::ffi::OsStr) -> Re
         tempfile::Builder::new().prefix("ironstrap-build-").tempdir().context("making a work directory")?;
     prepare(work.path(), recipe, &identity).context("preparing the build")?;
     let output = run_tool(runner, "mmdebstrap", "mmdebstrap", &arguments(recipe, work.path()));
+    // else the message would be that of a tool that was stopped
+    interrupt::check()?;
     output.map_err(|error| explain(error, recipe)).context("installing the packages")?;
     let raw = work.path().join("image.raw");
     put_together(&work.path().join("root.img"), &raw, recipe, &identity).context("assembling the image")?;

@@ -17,7 +17,7 @@ use super::read::index_bytes;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::system;
-use super::tree::FatTree;
+use super::tree::{FatTree, ReadTree as _};
 use crate::spec::FormatVersion;
 use crate::spec::image::{Blob, INDEX_MAGIC, INDEX_RECORD, ImageManifest, ImageSystem, MAX_INDEX};
 use crate::sys::block::{BlockDevice, FileDevice};
@@ -33,8 +33,8 @@ pub enum Step {
     Verify,
 }
 
-/// Told how far a step is: bytes done, bytes in all.
-pub type Progress<'a> = &'a mut dyn FnMut(Step, u64, u64);
+/// Told how far a step is: bytes done, bytes in all. An error of its own ends the import, as when somebody pressed Ctrl-C.
+pub type Progress<'a> = &'a mut dyn FnMut(Step, u64, u64) -> Result<()>;
 
 /// An imported image.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Imported {
     pub manifest: ImageManifest,
     /// Bytes that the store didn't have before, in packs.
     pub added: u64,
+    /// Whether machines can boot it over the network; sticks need nothing for that.
+    pub net_boot: bool,
 }
 
 /// Opens a raw image file.
@@ -67,7 +69,7 @@ pub fn open_raw(path: &Path) -> Result<Arc<dyn BlockDevice>> {
 ///
 /// # Errors
 /// An image that can't be installed, a name that is taken (unless `replace`), a store that can't be written, or bytes that
-/// come back differently.
+/// come back differently; what `progress` returned.
 pub fn import(
     store: &Store,
     device: &Arc<dyn BlockDevice>,
@@ -77,7 +79,7 @@ pub fn import(
     progress: Progress<'_>,
 ) -> Result<Imported> {
     let layout = layout::read_layout(device)?;
-    let system = look_inside(device, &layout)?;
+    let (system, net_boot) = look_inside(device, &layout)?;
     let known = Known::of(store, image.name(), &key.public())?;
     let cuts = forced_cuts(device.size(), &layout.partitions);
     let size = device.size();
@@ -89,7 +91,7 @@ pub fn import(
         read_back(store, &manifest, key, progress)?;
         let digest = store.publish(&manifest, key, replace)?;
         let added = packed.fresh.iter().map(|blob| blob.size).sum();
-        Ok(Imported { digest, manifest, added })
+        Ok(Imported { digest, manifest, added, net_boot })
     })();
     if result.is_err() {
         store.forget(&written);
@@ -97,11 +99,12 @@ pub fn import(
     result
 }
 
-fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<ImageSystem> {
+/// What is in the image, and whether it has a loader for network boot.
+fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<(ImageSystem, bool)> {
     let esp = FatTree::open(Arc::clone(device), layout.esp.offset, layout.esp.length)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
     let root = layout::open(device, &layout.root)?;
-    system::inspect(&root, &esp)
+    Ok((system::inspect(&root, &esp)?, root.exists(system::NET_GRUB)?))
 }
 
 fn put_index(store: &Store, packed: &Packed, written: &mut Vec<Blob>) -> Result<Blob> {
@@ -163,7 +166,7 @@ fn read_back(store: &Store, manifest: &ImageManifest, key: &SiteKey, progress: P
 ///
 /// # Errors
 /// A damaged or missing pack; says which.
-pub fn verify(image: &StoredImage, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+pub fn verify(image: &StoredImage, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<()> {
     use std::io::Write as _;
     let manifest = image.manifest();
     let mut hasher = DigestWriter::new(std::io::sink());
@@ -176,7 +179,7 @@ pub fn verify(image: &StoredImage, progress: &mut dyn FnMut(u64, u64)) -> Result
             .with_context(|| format!("reading {} from the store", manifest.image))?;
         hasher.write_all(&buffer[..count]).context("hashing")?;
         done += count as u64;
-        progress(done, size);
+        progress(done, size)?;
     }
     let (_, found, _) = hasher.finish();
     ensure!(

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::image::testing::{self, KERNEL, esp_files, image, image_with, key, root_device, root_files};
-use crate::image::tree::{Kind, ReadTree as _};
+use crate::image::tree::Kind;
 use crate::spec::image::{Extent, NetworkStack};
 use crate::sys::block::MemoryDevice;
 use crate::sys::fat::FatFile;
 
-fn quiet() -> impl FnMut(Step, u64, u64) {
-    |_, _, _| {}
+fn quiet() -> impl FnMut(Step, u64, u64) -> Result<()> {
+    |_, _, _| Ok(())
 }
 
 struct Home {
@@ -95,7 +95,7 @@ fn a_new_version_shares_the_packs_of_the_old_one() {
     let elsewhere = put(&home, &device, "unrelated@1").unwrap();
     assert_eq!(elsewhere.manifest.packs, old.manifest.packs, "equal packs are one file");
     let manifest = home.store.manifest(&new.digest, &key().public()).unwrap();
-    verify(&StoredImage::open(&home.store, &manifest).unwrap(), &mut |_, _| {}).unwrap();
+    verify(&StoredImage::open(&home.store, &manifest).unwrap(), &mut |_, _| Ok(())).unwrap();
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_damaged_pack_is_named_and_not_shared() {
     assert!(home.store.check_blob(&pack).unwrap_err().to_string().contains(&pack.digest.to_string()));
     let manifest = home.store.manifest(&first.digest, &key().public()).unwrap();
     let stored = StoredImage::open(&home.store, &manifest).unwrap();
-    let error = format!("{:#}", verify(&stored, &mut |_, _| {}).unwrap_err());
+    let error = format!("{:#}", verify(&stored, &mut |_, _| Ok(())).unwrap_err());
     assert!(error.contains(&pack.digest.to_string()) && error.contains("damaged"), "{error}");
     // importing again heals it
     put(&home, &device, "test@1").unwrap();
@@ -230,4 +230,19 @@ fn an_index_that_targets_would_refuse_is_not_imported() {
     require_index(most).unwrap();
     let error = require_index(most + 1).unwrap_err().to_string();
     assert!(error.contains(&format!("memory for {most}")), "{error}");
+}
+
+#[test]
+fn an_import_that_is_interrupted_leaves_nothing() {
+    let Some(device) = image() else { return };
+    for during in [Step::Pack, Step::Verify] {
+        let home = home();
+        let mut stop = |step, _, _| match step == during {
+            true => anyhow::bail!("interrupted"),
+            false => Ok(()),
+        };
+        let error = import(&home.store, &device, &"test@1".parse().unwrap(), &key(), false, &mut stop);
+        assert_eq!(error.unwrap_err().to_string(), "interrupted");
+        assert_eq!((files_in(&home), home.store.list().unwrap()), (0, Vec::new()), "{during:?}");
+    }
 }

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::chunk;
 use super::store::{BlobWriter, Store};
@@ -102,7 +102,7 @@ struct Job {
     data: Vec<u8>,
 }
 
-/// Reads an image once and puts its chunks into the store. `progress` gets the bytes read so far.
+/// Reads an image once and puts its chunks into the store. `progress` gets the bytes read so far; its error ends it.
 ///
 /// # Errors
 /// When the image can't be read or the store can't be written; nothing new is then left in the store.
@@ -111,7 +111,7 @@ pub fn pack(
     device: &dyn BlockDevice,
     cuts: &[u64],
     known: &Known,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Packed> {
     let (jobs, queue) = sync_channel::<Job>(QUEUE);
     let (done, frames) = channel();
@@ -153,7 +153,7 @@ fn read(
     cuts: &[u64],
     known: &Known,
     jobs: SyncSender<Job>,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Cut> {
     let mut raw = DigestWriter::new(std::io::sink());
     let mut pieces = Vec::new();
@@ -161,13 +161,18 @@ fn read(
     let mut data = 0;
     let zero = Digest::from_bytes([0; 32]);
     let mut reached = 0;
+    // a hasher can't fail; the next piece does then
+    let stopped = std::cell::OnceCell::new();
     let hash = |bytes: &[u8]| {
         // a sink takes everything
         let _ = raw.write_all(bytes);
         reached += bytes.len() as u64;
-        progress(reached);
+        if let Err(error) = progress(reached) {
+            let _ = stopped.set(error);
+        }
     };
-    chunk::cut::<anyhow::Error>(device, cuts, hash, |piece| {
+    let cut = chunk::cut::<anyhow::Error>(device, cuts, hash, |piece| {
+        ensure!(stopped.get().is_none(), "stopped");
         let Some(bytes) = piece.data else {
             pieces.push((piece.offset, piece.length, zero, Source::Zero));
             return Ok(());
@@ -187,8 +192,11 @@ fn read(
         };
         pieces.push((piece.offset, piece.length, digest, source));
         Ok(())
-    })
-    .context("reading the image")?;
+    });
+    if let Some(error) = stopped.into_inner() {
+        return Err(error);
+    }
+    cut.context("reading the image")?;
     let (_, raw, _) = raw.finish();
     Ok(Cut { pieces, raw, data })
 }

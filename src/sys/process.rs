@@ -4,8 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use rustix::process::{PidfdFlags, Signal, pidfd_send_signal};
+
+use super::interrupt;
+
+/// How often a running program's owner looks whether it was interrupted.
+const POLL: Duration = Duration::from_millis(100);
 
 use crate::failure::{Blame, BlameExt};
 
@@ -25,6 +34,37 @@ pub struct HostRunner;
 impl Runner for HostRunner {
     fn run(&self, program: &str, args: &[OsString]) -> io::Result<Output> {
         Command::new(program).args(args).stdin(Stdio::null()).output()
+    }
+}
+
+/// Starts real processes and, when this one is asked to end (see [`interrupt`]), asks them to end and waits until they did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InterruptibleRunner;
+
+impl Runner for InterruptibleRunner {
+    fn run(&self, program: &str, args: &[OsString]) -> io::Result<Output> {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn()?;
+        // a descriptor, which can't mean another process later
+        let process =
+            rustix::process::pidfd_open(rustix::process::Pid::from_child(&child), PidfdFlags::empty());
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Acquire) {
+                    if interrupt::check().is_err() {
+                        // it may have got the terminal's signal too, or have ended: both are fine
+                        let _ = process.map(|process| pidfd_send_signal(process, Signal::TERM));
+                        return;
+                    }
+                    std::thread::sleep(POLL);
+                }
+            });
+            let output = child.wait_with_output();
+            ended.store(true, Ordering::Release);
+            output
+        })
     }
 }
 
