@@ -14,7 +14,7 @@ use super::cmdline;
 use super::template::render;
 use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::order::HostMatch;
-use crate::value::{HostName, KernelArg, OrderId, SerialNumber};
+use crate::value::{HostName, HttpUrl, KernelArg, OrderId, SerialNumber};
 
 /// One host with an order, as far as its loader is concerned.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct BootHost {
     pub matching: HostMatch,
     /// Its kernel arguments.
     pub kernel_args: Vec<KernelArg>,
+    /// Who decides, beside the done file, whether it installs.
+    pub server: Option<HttpUrl>,
 }
 
 /// A file of the TFTP tree.
@@ -114,19 +116,35 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     Ok(scripts)
 }
 
-/// The script of one host over PXE: done → its disk, else the agent.
+/// The script of one host over PXE: done → its disk, else the server is asked, then the agent.
 ///
 /// # Errors
 /// Only by a mistake in the template.
 pub fn pxe_host(host: &BootHost) -> Result<String> {
     let values = context! {
         done_file => done_file(&host.order),
+        decision => decision(host),
         title => format!("Install {} with ironstrap", host.host),
         kernel => PXE_KERNEL,
         args => cmdline::agent(StartedFrom::Network, &host.kernel_args),
         initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
     };
     render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)
+}
+
+/// Where GRUB asks the server about this host, by an address of the host and not of the machine: one that was found by its
+/// UUID may have others. `None` for a host without an address and a server that GRUB can't name (https, IPv6). GRUB before
+/// 2.12 reaches port 80 only; for it another port is a server that isn't there.
+fn decision(host: &BootHost) -> Option<String> {
+    let (server, mac) = (host.server.as_ref()?, host.matching.macs.first()?);
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    let name = Some(server.host()).filter(|name| !name.is_empty() && name.chars().all(plain))?;
+    let url = server.join("v1/boot").join(&mac.dashed()).to_string();
+    let (_, path) = url.strip_prefix("http://")?.split_once('/')?;
+    Some(match server.port() {
+        80 => format!("(http,{name})/{path}"),
+        port => format!("(http,{name}:{port})/{path}"),
+    })
 }
 
 /// A regular expression that matches this serial number in any case, with blanks around it.

@@ -125,6 +125,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         order: order.id.clone(),
         matching: host.matching.clone(),
         kernel_args: host.kernel_args.clone(),
+        server: site.server.clone(),
     };
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }

@@ -28,6 +28,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             order: order.id.clone(),
             matching: order.matching.clone(),
             kernel_args: Vec::new(),
+            server: order.server.clone(),
         };
         BundledHost { signed: order::sign(&order, &key()).unwrap(), order, boot }
     };

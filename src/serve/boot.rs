@@ -1,7 +1,8 @@
-//! The boot decision: a GRUB script for the machine that asks.
+//! The boot decision: a GRUB script for the machine that asks, sourced by its host's script before the agent starts.
 //!
-//! Whatever isn't a host with an order that waits boots its own disk: `exit` gives the machine back to its firmware,
-//! which goes on to the next boot device.
+//! A comment means go on. Whatever isn't a host with an order that waits boots its own disk: `exit` gives the machine back
+//! to its firmware, which goes on to the next boot device. A server can so keep a machine from installing; to install
+//! takes a signed order.
 
 use super::state::Story;
 use super::tree::Tree;
@@ -10,14 +11,15 @@ use crate::value::Mac;
 /// The script for the machine with this address.
 pub fn script(tree: &Tree, story: &Story, mac: Mac) -> String {
     let Some((host, order)) = tree.order_of(mac) else {
-        return format!("# {mac} is no host of this bundle: boot the local disk\nexit\n");
+        return local_disk(&format!("the server has no order for {mac}"));
     };
     if story.is_done(order) {
-        return format!("# {host}: order {order} is done: boot the local disk\nexit\n");
+        return local_disk(&format!("the server says that order {order} of {host} is done"));
     }
-    let config = format!("hosts/{}.cfg", mac.dashed());
-    if tree.file(&config).is_none() {
-        return format!("# {host}: the bundle has no {config}: boot the local disk\nexit\n");
-    }
-    format!("# {host}: order {order} waits\nconfigfile /{config}\n")
+    format!("# {host}: order {order} waits\n")
+}
+
+/// Names, orders and addresses have no quotes.
+fn local_disk(why: &str) -> String {
+    format!("echo 'ironstrap: {why}; the firmware goes on'\nexit\n")
 }
