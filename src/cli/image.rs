@@ -32,6 +32,13 @@ pub struct Args {
     command: Command,
 }
 
+impl Args {
+    /// Whether the subcommand has machine-readable output.
+    pub fn speaks_json(&self) -> bool {
+        !matches!(self.command, Command::Verify { .. })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build an image from a recipe with mmdebstrap, and take it into the store.

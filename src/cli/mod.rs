@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod arm;
 mod bundle;
@@ -31,7 +31,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output.
+    /// Machine-readable output: arm, check, image (but not verify), status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -55,10 +55,26 @@ enum Command {
     Status(status::Args),
 }
 
+impl Command {
+    /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
+    fn speaks_json(&self) -> bool {
+        match self {
+            Self::Arm(_) | Self::Check(_) | Self::Status(_) => true,
+            Self::Image(args) => args.speaks_json(),
+            Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
+            Self::Key(_) | Self::Lock(_) | Self::Render(_) | Self::Serve(_) => false,
+        }
+    }
+}
+
 /// Runs the operator's command.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(die_of_a_bug));
     let cli = Cli::parse();
+    if cli.json && !cli.command.speaks_json() {
+        let text = "this command has no machine-readable output; leave out --json";
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, text).exit();
+    }
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -92,5 +108,23 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_for_the_commands_that_heed_it() {
+        let speaks = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap().command.speaks_json();
+        for words in ["i --json check", "i arm web01 --json", "i image list --json", "i status --json"] {
+            assert!(speaks(words), "{words}");
+        }
+        for words in
+            ["i --json lock", "i disarm web01 --json", "i image verify --json", "i bundle --usb x --json"]
+        {
+            assert!(!speaks(words), "{words}");
+        }
     }
 }
