@@ -3,7 +3,7 @@
 //! Everything works below a root directory and an opener, so that a tree of plain files stands for a machine. Content is
 //! judged by `guard`; nothing is decided here.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -64,6 +64,7 @@ fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
         content: DiskContent::Blank,
         filesystems: Vec::new(),
         done: Vec::new(),
+        done_roots: Vec::new(),
     };
     if size > 0 {
         match open(name) {
@@ -81,7 +82,9 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice) {
     let ours = [payload::PARTITION_TYPE, recorder::PARTITION_TYPE];
     disk.boot_medium = partitions.iter().any(|partition| ours.contains(&partition.kind));
     for esp in partitions.iter().filter(|partition| partition.kind == gpt::ESP) {
-        disk.done.extend(done_orders(Window::new(device, esp.offset(), esp.length())).unwrap_or_default());
+        let files = done_files(Window::new(device, esp.offset(), esp.length())).unwrap_or_default();
+        disk.done_roots.extend(files.iter().filter_map(|(_, root)| *root));
+        disk.done.extend(files.into_iter().map(|(order, _)| order));
     }
     let mut starts: Vec<u64> = partitions.iter().map(gpt::Entry::offset).collect();
     starts.extend(kernel_partitions(directory));
@@ -145,15 +148,23 @@ fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
     })
 }
 
-/// Orders whose done file is in this ESP.
-fn done_orders(esp: Window<'_>) -> io::Result<Vec<OrderId>> {
+/// Orders whose done file is in this ESP, and the root file system that the file names with its last word.
+fn done_files(esp: Window<'_>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
+    const LONGEST: u64 = 4096;
     let volume = fatfs::FileSystem::new(Budgeted::new(esp), fatfs::FsOptions::new())?;
     let directory = volume.root_dir().open_dir("EFI/ironstrap")?;
-    let mut orders = Vec::new();
+    let mut files = Vec::new();
     for entry in directory.iter().take(MOST_ENTRIES) {
-        orders.extend(entry?.file_name().to_lowercase().strip_prefix("done-").and_then(|id| id.parse().ok()));
+        let entry = entry?;
+        let name = entry.file_name().to_lowercase();
+        let Some(order) = name.strip_prefix("done-").and_then(|id| id.parse().ok()) else { continue };
+        let mut words = String::new();
+        // a file that can't be read still says by its name that the order is done
+        let read = entry.is_file().then(|| entry.to_file().take(LONGEST).read_to_string(&mut words));
+        let root = read.and_then(Result::ok).and_then(|_| words.split_whitespace().last()?.parse().ok());
+        files.push((order, root));
     }
-    Ok(orders)
+    Ok(files)
 }
 
 fn text(path: PathBuf) -> Option<String> {

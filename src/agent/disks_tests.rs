@@ -101,7 +101,13 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     fatfs::format_volume(io::Cursor::new(&mut *volume), fatfs::FormatVolumeOptions::new()).unwrap();
     let filesystem = fatfs::FileSystem::new(io::Cursor::new(volume), fatfs::FsOptions::new()).unwrap();
     let directory = filesystem.root_dir().create_dir("EFI").unwrap().create_dir("ironstrap").unwrap();
-    directory.create_file(&format!("done-{order}")).unwrap().write_all(b"x").unwrap();
+    directory
+        .create_file(&format!("done-{order}"))
+        .unwrap()
+        .write_all(format!("web01 debian@1 {uuid}\n").as_bytes())
+        .unwrap();
+    let older = OrderId::from_random([4; 16]);
+    directory.create_file(&format!("done-{older}")).unwrap().write_all(b"web01 debian@1\n").unwrap();
     drop(directory);
     drop(filesystem);
 
@@ -110,7 +116,7 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     let seen = machine(&files, BTreeMap::from([("vda", disk)])).remove(0);
     assert!(seen.boot_medium);
     assert_eq!(seen.filesystems, [uuid]);
-    assert_eq!(seen.done, [order]);
+    assert_eq!((seen.done, seen.done_roots), (vec![order, older], vec![uuid]));
     assert!(matches!(seen.content, DiskContent::Foreign { .. }));
 }
 
@@ -150,9 +156,9 @@ fn volume_with_efi() -> (Vec<u8>, usize, u16, std::ops::Range<usize>) {
     (volume, table + usize::from(cluster) * 2, cluster, content..content + size)
 }
 
-fn done(volume: Vec<u8>) -> io::Result<Vec<OrderId>> {
+fn done(volume: Vec<u8>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
     let device = MemoryDevice::new(volume);
-    done_orders(Window::new(&device, 0, device.size()))
+    done_files(Window::new(&device, 0, device.size()))
 }
 
 #[test]

@@ -243,6 +243,7 @@ pub fn facts(disk_size: u64) -> Facts {
         content: DiskContent::Blank,
         filesystems: Vec::new(),
         done: Vec::new(),
+        done_roots: Vec::new(),
     };
     Facts {
         version: FormatVersion,

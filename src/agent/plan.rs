@@ -139,6 +139,7 @@ fn check_machine(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
     Err(Refusal::new(Code::NoHost, message))
 }
 
+/// By the done file alone, like the loader: whatever became of the system, an order isn't run twice.
 fn check_done(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
     match facts.disks.iter().find(|disk| disk.done.contains(&order.id)) {
         Some(disk) => Err(Refusal::new(
@@ -301,9 +302,9 @@ fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
                 .to_owned()
         }
         DiskContent::Ours { beside: Some(what), .. } => format!("it holds {what} over a claim of ours"),
-        // an install of ours that is cut off leaves LBA 0 zero, and a complete one leaves its done file
+        // an install of ours that is cut off leaves LBA 0 zero, and a complete one its done file and its root
         DiskContent::Ours { closed, .. }
-            if disk.done.is_empty() && (!closed || !disk.filesystems.is_empty()) =>
+            if !disk.holds_installed_root() && (!closed || !disk.filesystems.is_empty()) =>
         {
             "it was partitioned anew since: another system was installed over ours".to_owned()
         }

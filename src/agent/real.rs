@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use uuid::Uuid;
 
 use super::install::{Personalised, Personaliser};
 use super::table::DiskLayout;
@@ -82,7 +83,7 @@ impl KernelPersonaliser<'_> {
             &self.order.network,
             &mut random,
         )?;
-        write_done_file(&esp.place, self.order)?;
+        write_done_file(&esp.place, self.order, self.manifest.root.uuid)?;
         esp.unmount()?;
         root.unmount()?;
         Ok(Personalised { ssh_host_key: report.ssh_fingerprint })
@@ -135,14 +136,15 @@ fn grow(root: &Mounted, length: u64) -> Result<()> {
     mount::resize_ext4(&root.place, length / state.f_frsize).context("growing the root file system")
 }
 
-/// The last change before the commit: loaders take the disk for installed when they find this file.
-fn write_done_file(esp: &Path, order: &InstallOrder) -> Result<()> {
+/// The last change before the commit: loaders take the disk for installed when they find this file. Its last word,
+/// the root file system, lets a later run tell whether the system is still there.
+fn write_done_file(esp: &Path, order: &InstallOrder, root: Uuid) -> Result<()> {
     let path = esp.join(boot::done_file(&order.id).trim_start_matches('/'));
     let directory = path.parent().context("the done file has no directory")?;
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
         let mut file = std::fs::File::create(&path)?;
-        writeln!(file, "{} {}", order.host, order.image.image)?;
+        writeln!(file, "{} {} {root}", order.host, order.image.image)?;
         file.sync_all()?;
         std::fs::File::open(directory)?.sync_all()
     };
@@ -190,9 +192,9 @@ mod tests {
     fn the_done_file_is_where_loaders_look() {
         let dir = tempfile::tempdir().unwrap();
         let order = build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
-        write_done_file(dir.path(), &order).unwrap();
+        write_done_file(dir.path(), &order, Uuid::from_u128(7)).unwrap();
         let text =
             std::fs::read_to_string(dir.path().join(format!("EFI/ironstrap/done-{}", order.id))).unwrap();
-        assert_eq!(text, "web01 debian-12@1\n");
+        assert_eq!(text, "web01 debian-12@1 00000000-0000-0000-0000-000000000007\n");
     }
 }

@@ -1,8 +1,7 @@
 //! The story of an install, told once from top to bottom: [`story`] reads aloud.
 //!
 //! It ends installed, refused (nothing was touched) or failed (in the claim or after it: once claimed, the disk isn't
-//! bootable). Each end is told
-//! to everybody who listens before PID 1 takes over.
+//! bootable). Each end is told to everybody who listens before PID 1 takes over.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -91,6 +91,10 @@ pub struct Disk {
     pub filesystems: Vec<Uuid>,
     /// Orders whose done file is in its ESP.
     pub done: Vec<OrderId>,
+    /// Root file systems that these done files name. An ESP outlives its system: only where `filesystems` has one of them
+    /// is the installed system still there.
+    #[serde(default)]
+    pub done_roots: Vec<Uuid>,
 }
 
 impl Disk {
@@ -102,6 +106,11 @@ impl Disk {
             model: self.model.as_deref(),
             size: self.size,
         }
+    }
+
+    /// Whether the root file system of an install that was completed here is still there.
+    pub fn holds_installed_root(&self) -> bool {
+        self.done_roots.iter().any(|root| self.filesystems.contains(root))
     }
 
     /// Whether WWN or serial tell it from every other disk.

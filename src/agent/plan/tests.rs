@@ -149,6 +149,15 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
             f.disks[0].content = DiskContent::Ours { claim, closed: false, beside: None };
         }),
+        ("another system was installed over ours", Code::ForeignData, &|o, m, f| {
+            // its installer kept our ESP with the done file, and made a root of its own
+            let order = OrderId::from_random([9; 16]);
+            f.disks[0].done = vec![order.clone()];
+            let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
+            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside: None };
+            f.disks[0].done_roots = vec![m.root.uuid];
+            f.disks[0].filesystems = vec![uuid::Uuid::from_u128(0x07e5)];
+        }),
         ("holds LVM physical volume over a claim of ours", Code::ForeignData, &|o, _, f| {
             let beside = Some("LVM physical volume".to_owned());
             let claim = own_claim(o, &f.disks[0]);
@@ -180,7 +189,7 @@ fn a_retry_and_a_newer_order_are_planned() {
         let order = OrderId::from_random([9; 16]);
         f.disks[0].content = ours(Claim { order, generation: 6, ..own_claim(o, &f.disks[0]) });
         f.disks[0].done = vec![OrderId::from_random([9; 16])];
-        f.disks[0].filesystems = vec![m.root.uuid];
+        (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
     });
     assert_eq!(newer.unwrap().attempt, 1);
 }
