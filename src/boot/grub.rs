@@ -133,18 +133,15 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
 }
 
 /// Where GRUB asks the server about this host, by an address of the host and not of the machine: one that was found by its
-/// UUID may have others. `None` for a host without an address and a server that GRUB can't name (https, IPv6). GRUB before
-/// 2.12 reaches port 80 only; for it another port is a server that isn't there.
+/// UUID may have others. `None` for a host without an address and a server that GRUB can't name: https, IPv6, and any port
+/// but 80, which is the only one that GRUB before 2.12 knows (it would ask the name service for `HOST:PORT`).
 fn decision(host: &BootHost) -> Option<String> {
     let (server, mac) = (host.server.as_ref()?, host.matching.macs.first()?);
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
     let name = Some(server.host()).filter(|name| !name.is_empty() && name.chars().all(plain))?;
     let url = server.join("v1/boot").join(&mac.dashed()).to_string();
     let (_, path) = url.strip_prefix("http://")?.split_once('/')?;
-    Some(match server.port() {
-        80 => format!("(http,{name})/{path}"),
-        port => format!("(http,{name}:{port})/{path}"),
-    })
+    (server.port() == 80).then(|| format!("(http,{name})/{path}"))
 }
 
 /// A regular expression that matches this serial number in any case, with blanks around it.

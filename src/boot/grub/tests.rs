@@ -94,7 +94,8 @@ fn the_server_is_asked_between_the_done_file_and_the_agent() {
     let mut web = host("web01", 1);
     assert!(!pxe_host(&web).unwrap().contains("source"));
     for (server, asked) in [
-        ("http://10.0.2.2:8080", Some("(http,10.0.2.2:8080)/v1/boot/52-54-00-12-34-56")),
+        ("http://10.0.2.2", Some("(http,10.0.2.2)/v1/boot/52-54-00-12-34-56")),
+        ("http://10.0.2.2:8080", None),
         ("http://boot.example.com/site/", Some("(http,boot.example.com)/site/v1/boot/52-54-00-12-34-56")),
         ("https://boot.example.com", None),
         ("http://[2001:db8::1]", None),
