@@ -152,6 +152,9 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     // the target is held by now, so what is seen stays
     let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks());
     plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
+    // only now: the second look finds old file systems by the kernel's partitions too
+    real::forget_partitions(&target, &plan.disk.name)
+        .map_err(|error| Refusal::new(Code::DiskIo, format!("{error:#}")))?;
     let mut personaliser =
         KernelPersonaliser { disk: &target, name: &plan.disk.name, order: &order, manifest: &manifest };
     let installed = run(reporter, &install, &mut personaliser)?;
@@ -231,10 +234,8 @@ fn dump(reporter: &Reporter, facts: &Facts) {
 fn open_target(plan: &Plan) -> Result<TargetDisk, Refusal> {
     let name = &plan.disk.name;
     let refuse = |why: String| Refusal::new(Code::DiskIo, why);
-    let target = TargetDisk::open(&Path::new("/dev").join(name))
-        .map_err(|error| refuse(format!("opening {name}: {error}")))?;
-    real::forget_partitions(&target, name).map_err(|error| refuse(format!("{error:#}")))?;
-    Ok(target)
+    TargetDisk::open(&Path::new("/dev").join(name))
+        .map_err(|error| refuse(format!("opening {name}: {error}")))
 }
 
 /// Shows what will be lost and gives a human time to stop it.
