@@ -34,7 +34,7 @@ fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
     let (machine, disk) = ECHO.machine(&dir)?;
     let mut running = machine.boots_from_network(&tree, "bootx64.efi", 0).ssh(ssh).start()?;
     running.wait_for("ironstrap: claimed attempt=1")?;
-    running.wait_for_progress("write", 40)?;
+    running.wait_for_progress("write", 20)?;
     let before = server.stop()?;
     let sent = blob_bytes(&before) as f64 / total as f64;
     ensure!((0.2..=0.8).contains(&sent), "the server had sent {:.0} % of the blobs", sent * 100.0);
