@@ -60,7 +60,7 @@ fn dynamic() -> Result<PathBuf> {
 fn changed(binary: &Path) -> Command {
     let mut command = Command::new("faketime");
     command
-        .args(["2031-02-03 04:05:06", "sh", "-c", "umask 077; exec \"$@\"", "sh"])
+        .args(["-f", "+3d", "sh", "-c", "umask 077; exec \"$@\"", "sh"])
         .arg(binary)
         .env("TZ", "Pacific/Kiritimati")
         .env("LC_ALL", "C");
