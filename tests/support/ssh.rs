@@ -98,6 +98,8 @@ impl Key {
                     "-o",
                     "UserKnownHostsFile=/dev/null",
                 ])
+                // QEMU's network keeps a connection whose guest has restarted: only asking finds out
+                .args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=6"])
                 .args(["-o", "ConnectTimeout=30", "-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes", "-i"])
                 .arg(&self.secret)
                 .args(["-p", &port.to_string(), &format!("{user}@127.0.0.1"), command]),
