@@ -8,15 +8,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::keys;
 use super::output;
 use super::paths::SitePaths;
 use crate::serve::{Options, Server};
 use crate::sys::clock::SystemClock;
-use crate::sys::files;
-use crate::trust::SitePublicKey;
-
-/// Longest public key file.
-const MAX_KEY: u64 = 4096;
 
 /// Serve a PXE tree to targets by HTTP, decide what they boot, and collect their events.
 ///
@@ -42,9 +38,7 @@ pub struct Args {
 /// # Errors
 /// A tree that isn't signed by the site's key or isn't whole, a port that is taken, files that can't be written.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
-    let key = files::read_text(&paths.public_key(), MAX_KEY)?;
-    let key = SitePublicKey::from_text(&key)
-        .with_context(|| format!("reading {}", paths.public_key().display()))?;
+    let key = keys::public(paths)?;
     let options = Options {
         tree: args.pxe.clone(),
         store: paths.store(),
