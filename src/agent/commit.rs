@@ -26,7 +26,7 @@ impl<'a> Gate<'a> {
         Self { device }
     }
 
-    /// Writes the claim record: the first write of all.
+    /// Writes the claim record.
     pub(super) fn claim(&self, claim: &Claim) -> Result<(), Failure> {
         let record = claim
             .to_record()
@@ -58,17 +58,46 @@ impl<'a> Gate<'a> {
 
     /// Writes the backup table and all of the primary one but LBA 0. The disk doesn't boot yet.
     pub(super) fn tables(&self, table: &FinalTable) -> Result<(), Failure> {
-        self.write("the backup partition table", table.backup_offset, &table.backup)?;
-        self.write("the partition table", BLOCK as u64, &table.primary[BLOCK..])?;
-        self.flush()
+        self.certain(&[
+            ("the backup partition table", table.backup_offset, &table.backup),
+            ("the partition table", BLOCK as u64, &table.primary[BLOCK..]),
+        ])
     }
 
     /// The last write: bytes 0..4096, so that no disk has to read a physical block in order to change a part of it. All but
     /// LBA 0 of it is on the disk already, so a tear can't be seen: LBA 0 is one sector, old or new. (With a missing primary
     /// header firmware would boot from the backup table, and Linux, which doesn't look there, would find no root.)
     pub(super) fn open(&self, table: &FinalTable) -> Result<(), Failure> {
-        self.write("the commit", 0, &table.primary[..COMMIT_END as usize])?;
-        self.flush()
+        self.certain(&[("the commit", 0, &table.primary[..COMMIT_END as usize])])
+    }
+
+    /// Writes, and reads back what the disk has; once more where that differs, like any other block.
+    fn certain(&self, writes: &[(&str, u64, &[u8])]) -> Result<(), Failure> {
+        for (what, offset, bytes) in writes {
+            self.write(what, *offset, bytes)?;
+        }
+        self.flush()?;
+        for (what, offset, bytes) in writes {
+            if self.differs(what, *offset, bytes)?.is_none() {
+                continue;
+            }
+            self.write(what, *offset, bytes)?;
+            self.flush()?;
+            if let Some(at) = self.differs(what, *offset, bytes)? {
+                let message = format!("byte {at} in {what} was written twice and reads back as another");
+                return Err(Failure::new(Code::ReadBack, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first byte of the disk that isn't what was written.
+    fn differs(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<Option<u64>, Failure> {
+        let mut found = vec![0; bytes.len()];
+        self.device
+            .read_at(offset, &mut found)
+            .map_err(|error| Failure::disk(format_args!("reading back {what} at byte {offset}"), &error))?;
+        Ok(bytes.iter().zip(&found).position(|(a, b)| a != b).map(|at| offset + at as u64))
     }
 
     /// Makes what was written durable.

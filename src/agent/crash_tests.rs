@@ -45,11 +45,12 @@ fn with(
     run(&Install { device, plan, order, manifest, index, source, disk_guid }, &mut Marker(device));
 }
 
-/// A disk as it was before, with another system on it that boots.
+/// A disk as it was before, with another system on it that boots, and that has data where the claim record goes.
 fn old_system() -> Vec<u8> {
     let mut disk = vec![0x5a; DISK_SIZE as usize];
     let mut table = Table::new(Uuid::from_u128(0x01d));
-    let whole = (1 << 20, (3 << 20) - 65536);
+    let start = 34 * 512;
+    let whole = (start, (4 << 20) - 65536 - start);
     let entry = Entry::new(crate::sys::gpt::LINUX_DATA, Uuid::from_u128(0x01d1), whole.0, whole.1, "old");
     table.entries.insert(1, entry);
     let bytes = table.build(DISK_SIZE).unwrap();
@@ -228,10 +229,7 @@ fn retry(world: &World, state: Vec<u8>, verdict: Verdict, complete: &[u8]) {
     let claim = |disk: &[u8]| Claim::from_record(&disk[claim::OFFSET as usize..]);
     let attempt = claim(&state).map_or(1, |claim| claim.attempts + 1);
     if verdict == Verdict::Complete {
-        let mut facts = fixture::facts(DISK_SIZE);
-        facts.disks[0].done = vec![world.order.id.clone()];
-        let refusal = super::plan::plan(&world.order, &world.manifest, world.order.not_before, &facts);
-        assert_eq!(refusal.unwrap_err().code, Code::OrderDone);
+        assert_eq!(fixture::plan_for(world, &state).unwrap_err().code, Code::OrderDone);
         return;
     }
     let device = MemoryDevice::new(state);
@@ -248,9 +246,24 @@ fn a_blank_disk_is_retried_without_a_permit_for_foreign_data() {
     promised(&world, &world.source, &device);
     let operations = device.operations();
     let seed = &mut 6;
-    for cut in (0..operations.len()).chain([1, 2, 3, 4, 5, 6].repeat(20)) {
-        let state = state_at(&vec![0; DISK_SIZE as usize], &operations, cut, seed);
-        let plan = fixture::plan_for(&world, &state).unwrap();
-        assert!(!plan.overwrites_foreign, "cut before operation {cut}");
+    let complete = device.content();
+    let last = operations.len();
+    let mut done = 0;
+    for cut in (0..=last).chain([1, 2, 3, 4, 5, 6].repeat(20)).chain([last - 1, last].repeat(20)) {
+        let before = vec![0; DISK_SIZE as usize];
+        let state = state_at(&before, &operations, cut, seed);
+        match fixture::plan_for(&world, &state) {
+            Ok(plan) => assert!(!plan.overwrites_foreign, "cut before operation {cut}"),
+            Err(refusal) => {
+                assert_eq!(refusal.code, Code::OrderDone, "cut before operation {cut}");
+                assert_eq!(
+                    judge(&state, &before, &complete),
+                    Verdict::Complete,
+                    "cut before operation {cut}"
+                );
+                done += 1;
+            }
+        }
     }
+    assert!(done > 20, "{done}");
 }

@@ -1,11 +1,12 @@
 //! What a disk holds, judged by its first and last MiB: blank, ours, or somebody's data.
 //!
 //! Pure. Errs towards "somebody's": every byte that isn't zero makes a disk foreign unless an intact claim record of ours
-//! is there. A claim on a closed disk (LBA 0 zero) says that an install of ours broke off; that leaves nothing before the
-//! first MiB but parts of partition tables, so anything else there, and any signature of a volume manager, RAID or swap,
-//! came later or was never wiped, and is told beside the claim. The words are for people; no decision depends on them.
+//! is there. Our installs, complete or broken off (LBA 0 is zero then), leave nothing before the first MiB but partition
+//! tables and the claim, so anything else there, any signature of a volume manager, RAID or swap, and partitions other than
+//! those that the claim says were made, came later or were never wiped, and are told beside the claim. The words are for
+//! people; no decision depends on them.
 
-use crate::spec::claim::{self, Claim};
+use crate::spec::claim::{self, Claim, Stage};
 use crate::spec::facts::DiskContent;
 use crate::sys::gpt;
 
@@ -20,7 +21,7 @@ pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
     let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE);
     if let Some(claim) = record.and_then(Claim::from_record) {
         let closed = first.iter().take(SECTOR).all(|byte| *byte == 0);
-        let beside = if closed { beside_claim(first, last, disk_size) } else { None };
+        let beside = beside_claim(first, last, disk_size).or_else(|| other_partitions(&claim, closed, first));
         return DiskContent::Ours { claim, closed, beside };
     }
     if first.iter().chain(last).all(|byte| *byte == 0) {
@@ -35,7 +36,7 @@ pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
     DiskContent::Foreign { looks_like }
 }
 
-/// What an install of ours that broke off doesn't leave. It may leave parts of tables, and in the last MiB its root.
+/// What an install of ours doesn't leave. It leaves tables or parts of them, and in the last MiB its root.
 fn beside_claim(first: &[u8], last: &[u8], disk_size: u64) -> Option<String> {
     let found = signatures(first, last, disk_size);
     let between_table_and_claim = first.get(gpt::PRIMARY_LENGTH..claim::OFFSET as usize).unwrap_or_default();
@@ -43,6 +44,12 @@ fn beside_claim(first: &[u8], last: &[u8], disk_size: u64) -> Option<String> {
         false => Some(found.join(", ")),
         true => between_table_and_claim.iter().any(|byte| *byte != 0).then(|| UNKNOWN.to_owned()),
     }
+}
+
+/// Whether partitions were made, changed or removed since our install was completed: the claim knows those it made.
+fn other_partitions(claim: &Claim, closed: bool, first: &[u8]) -> Option<String> {
+    let Stage::Ready { entries } = claim.stage else { return None };
+    (!closed && gpt::entries_checksum(first) != Some(entries)).then(|| "other partitions".to_owned())
 }
 
 /// Names of all that is no partition table.
@@ -223,6 +230,7 @@ mod tests {
             host: "web01".parse().unwrap(),
             disk: "serial:S1".to_owned(),
             attempts: 1,
+            stage: Stage::Begun,
         }
     }
 
@@ -258,9 +266,35 @@ mod tests {
         assert_eq!(classify(&first, &last, SIZE), ours(true, None));
         first[510] = 0x55;
         assert_eq!(classify(&first, &last, SIZE), ours(false, None));
+        for (at, bytes, name) in [
+            (4096, &0xa92b_4efc_u32.to_le_bytes()[..], "Linux md RAID"),
+            (claim::OFFSET as usize - 9, b"\x01", "unknown data"),
+        ] {
+            let mut later = first.clone();
+            later[at..at + bytes.len()].copy_from_slice(bytes);
+            assert_eq!(classify(&later, &last, SIZE), ours(false, Some(name)));
+        }
         first[510] = 0;
         first[claim::OFFSET as usize + 60] ^= 1;
         assert_eq!(words(classify(&first, &last, SIZE)), "GPT (empty)");
+    }
+
+    #[test]
+    fn partitions_that_were_made_after_our_install_are_told_beside_the_claim() {
+        let (mut first, last) = ends();
+        first[..512].fill(1);
+        first[512..520].copy_from_slice(b"EFI PART");
+        first[512 + 88..512 + 92].copy_from_slice(&77_u32.to_le_bytes());
+        for (entries, beside) in [(77, None), (78, Some("other partitions".to_owned()))] {
+            let claim = Claim { stage: Stage::Ready { entries }, ..claim() };
+            let record = claim.to_record().unwrap();
+            first[claim::OFFSET as usize..][..claim::SIZE].copy_from_slice(&record);
+            assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim, closed: false, beside });
+        }
+        // without its header the table is somebody else's, or broken
+        first[512] = 0;
+        let DiskContent::Ours { beside, .. } = classify(&first, &last, SIZE) else { panic!() };
+        assert_eq!(beside.as_deref(), Some("other partitions"));
     }
 
     #[test]

@@ -5,20 +5,24 @@
 //! 1. Everything that can fail without a write is tried: the disk is still the planned one, the image's partition table
 //!    arrives, is verified and fits.
 //! 2. The claim is told, so that no failure of a write can pass for a refusal. Then the claim record; flush. From
-//!    here on the order belongs to this disk.
+//!    here on the order belongs to this disk. Where foreign data is overwritten, the record's place may be in a file system of
+//!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared.
-//! 5. The caller personalises the mounted file systems and writes the done file; flush.
-//! 6. The backup table and all of the primary one but LBA 0; flush.
-//! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush. Nothing is written afterwards.
+//! 5. The caller personalises the mounted file systems and writes the done file; flush. The claim record says that all is
+//!    written but the tables; flush.
+//! 6. The backup table and all of the primary one but LBA 0; flush; they are read back.
+//! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush; it is read back. Nothing is written afterwards.
 //!
-//! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record.
+//! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record, or, of a
+//! foreign disk, LBA 0.
 //! Memory: at most 8 MiB of buffers in any phase, beside the index.
 
 use uuid::Uuid;
 
 use crate::image::read::{Index, PRIMARY_END};
 use crate::spec::Code;
+use crate::spec::claim::{Claim, Stage};
 use crate::spec::event::Step;
 use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
@@ -154,6 +158,9 @@ fn run(
     let table = make_table(install)?;
     let gate = Gate::new(install.device);
     progress(Progress::Claimed { disk: install.plan.disk.stable_name(), attempt: install.plan.attempt });
+    if install.plan.overwrites_foreign {
+        gate.close_again()?;
+    }
     gate.claim(&plan::claim(install.order, install.plan))?;
     let personalised = after_claim(install, &gate, &table, personaliser, progress, sequence)
         .map_err(|failure| close_after(failure, &gate))?;
@@ -204,6 +211,8 @@ fn after_claim(
     readback::verify(device, manifest, index, source, progress)?;
     let personalised = personaliser.personalise(&table.layout)?;
     gate.flush()?;
+    let stage = Stage::Ready { entries: table.entries_checksum };
+    gate.claim(&Claim { stage, ..plan::claim(install.order, install.plan) })?;
     if sequence == Sequence::CommitLast {
         commit(gate, table)?;
     }

@@ -7,9 +7,10 @@
 //! Every refusal about disks lists them all.
 //!
 //! Order of judgement: identity, done, validity, image, choice of the disk, claims, state of the disk, its content, other
-//! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a machine that is installed boots its disk even when the order is old.
+//! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
+//! machine that is installed boots its disk even when the order is old.
 
-use crate::spec::claim::Claim;
+use crate::spec::claim::{Claim, Stage};
 use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::spec::image::{ImageManifest, NetworkStack};
 use crate::spec::order::{InstallOrder, WipePolicy};
@@ -43,7 +44,9 @@ pub fn plan(
         attempt,
         overwrites_foreign,
     };
-    match claim(order, &plan).to_record() {
+    // the longest that it will be
+    let last = Claim { stage: Stage::Ready { entries: u32::MAX }, ..claim(order, &plan) };
+    match last.to_record() {
         Ok(_) => Ok(plan),
         Err(error) => Err(Refusal::new(Code::Internal, format!("{}: {error}", describe(disk)))),
     }
@@ -84,6 +87,7 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
         host: order.host.clone(),
         disk: plan.disk.stable_name(),
         attempts: plan.attempt,
+        stage: Stage::Begun,
     }
 }
 
@@ -139,9 +143,16 @@ fn check_machine(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
     Err(Refusal::new(Code::NoHost, message))
 }
 
-/// By the done file alone, like the loader: whatever became of the system, an order isn't run twice.
+/// By the done file, like the loader, or by the claim, which outlives the ESP: whatever became of the system, an order isn't
+/// run twice.
 fn check_done(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
-    match facts.disks.iter().find(|disk| disk.done.contains(&order.id)) {
+    let by_claim = |disk: &Disk| match &disk.content {
+        DiskContent::Ours { claim, closed: false, .. } => {
+            claim.order == order.id && matches!(claim.stage, Stage::Ready { .. })
+        }
+        _ => false,
+    };
+    match facts.disks.iter().find(|disk| disk.done.contains(&order.id) || by_claim(disk)) {
         Some(disk) => Err(Refusal::new(
             Code::OrderDone,
             format!("order {} of {} is done: {}", order.id, order.host, describe(disk)),

@@ -36,6 +36,8 @@ pub struct FinalTable {
     pub backup_offset: u64,
     /// The backup table, up to the disk's last byte.
     pub backup: Vec<u8>,
+    /// CRC-32 of the partition entries, for the claim record.
+    pub entries_checksum: u32,
     /// The same, for those who don't read tables.
     pub layout: DiskLayout,
 }
@@ -66,7 +68,15 @@ pub fn final_table(head: &[u8], manifest: &ImageManifest, disk_size: u64, disk: 
         found.with_context(|| format!("the manifest has no partition {number}"))
     };
     let layout = DiskLayout { disk, esp: find(esp)?, root: find(root)?, partitions };
-    Ok(FinalTable { primary, backup_offset: bytes.backup_offset, backup: bytes.backup, layout })
+    let entries_checksum =
+        gpt::entries_checksum(&primary).context("reading the partition table just made")?;
+    Ok(FinalTable {
+        primary,
+        backup_offset: bytes.backup_offset,
+        backup: bytes.backup,
+        entries_checksum,
+        layout,
+    })
 }
 
 /// The manifest was made from this table; when they differ, one of them is of another image.

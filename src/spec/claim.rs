@@ -1,8 +1,9 @@
 //! The claim record: the mark on a disk that an order has begun to wipe it.
 //!
-//! It is 4 KiB at byte 1 MiB − 4 KiB of the disk, where images may hold nothing. It is written before anything is
-//! destroyed, and stays for good: it tells a later run whose disk this is and which order was the newest. All of it that
-//! isn't zero stands in its first 512 bytes, one sector, so that a power cut leaves the old claim or the new one.
+//! It is 4 KiB at byte 1 MiB − 4 KiB of the disk, where images may hold nothing. It is written before anything of ours is
+//! destroyed, a second time when only the tables are missing, and stays for good: it tells a later run whose disk this is,
+//! which order was the newest, and whether that was carried out. All of it that isn't zero stands in its first 512 bytes,
+//! one sector, so that a power cut leaves the old claim or the new one.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,24 @@ pub struct Claim {
     pub disk: String,
     /// How many runs have begun to write under this order, from 1.
     pub attempts: u32,
+    /// How far the last of them came.
+    #[serde(default)]
+    pub stage: Stage,
+}
+
+/// How far a run under a claim came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The disk is being written.
+    #[default]
+    Begun,
+    /// All is written but the partition tables. With LBA 0 in use the order is done, whatever became of the system; with
+    /// LBA 0 zero the power failed just before, and the run is repeated.
+    Ready {
+        /// CRC-32 of the partition entries that were made, as the GPT's header has it: others were made since.
+        entries: u32,
+    },
 }
 
 impl Claim {
@@ -84,6 +103,7 @@ mod tests {
             host: "web01".parse().unwrap(),
             disk: "serial:S1".to_owned(),
             attempts: 1,
+            stage: Stage::Ready { entries: u32::MAX },
         };
         let record = claim.to_record().unwrap();
         assert_eq!(Claim::from_record(&record), Some(claim));

@@ -143,8 +143,8 @@ pub enum DiskContent {
         claim: Claim,
         /// LBA 0 is zero, as our installs keep it until they are complete: firmware boots nothing from this disk.
         closed: bool,
-        /// What stands there that an install of ours which broke off doesn't leave, in words like `looks_like`; looked for
-        /// on a closed disk only. It is somebody's data.
+        /// What stands there that our installs don't leave, in words like `looks_like`: it came later, or was never wiped. It
+        /// is somebody's data.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         beside: Option<String>,
     },

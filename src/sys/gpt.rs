@@ -213,6 +213,14 @@ fn is_backup_of(primary: &[u8], backup: &[u8], blocks: u64) -> bool {
         && entries == &primary[1024..]
 }
 
+/// CRC-32 of the partition entries as the primary header in these first bytes of a disk has it (UEFI 2.10, section 5.3.2);
+/// `None` where no header is.
+pub fn entries_checksum(bytes: &[u8]) -> Option<u32> {
+    let header = bytes.get(BLOCK as usize..)?;
+    let field = header.get(88..92)?.try_into().ok()?;
+    header.starts_with(b"EFI PART").then(|| u32::from_le_bytes(field))
+}
+
 /// Reads the table from the first 17408 bytes of a disk. Its place and size on the disk are for the caller to judge.
 ///
 /// # Errors

@@ -57,6 +57,9 @@ fn an_installed_disk_holds_the_image_the_claim_and_a_table_for_its_own_size() {
     assert_eq!(installed.personalised.ssh_host_key.as_deref(), Some("SHA256:fake"));
     let claimed = Claim::from_record(&disk[claim::OFFSET as usize..]).unwrap();
     assert_eq!((claimed.order, claimed.attempts), (world.order.id.clone(), 1));
+    assert_eq!(Some(claimed.stage), gpt::entries_checksum(&disk).map(|entries| Stage::Ready { entries }));
+    // and whatever becomes of the ESP, the order isn't run again
+    assert_eq!(fixture::plan_for(&world, &disk).unwrap_err().code, Code::OrderDone);
     // the image, where neither tables nor claim nor the personaliser wrote
     let esp = layout.esp.offset as usize;
     assert_eq!(disk[17408..claim::OFFSET as usize], world.image[17408..claim::OFFSET as usize]);
@@ -70,7 +73,8 @@ fn an_installed_disk_holds_the_image_the_claim_and_a_table_for_its_own_size() {
 
 #[test]
 fn the_claim_is_the_first_write_and_the_commit_the_last() {
-    let (world, device) = (fixture::world(), used_disk());
+    const CLAIM: (u64, u64) = (claim::OFFSET, 4096);
+    let (world, device) = (fixture::world(), MemoryDevice::new(vec![0; DISK_SIZE]));
     attempt(&world, &world.source, &device).unwrap();
     let operations = device.operations();
     let place = |operation: &Operation| match operation {
@@ -78,21 +82,31 @@ fn the_claim_is_the_first_write_and_the_commit_the_last() {
         Operation::Flush => None,
     };
     let places: Vec<_> = operations.iter().map(place).collect();
-    assert_eq!(places[..4], [Some((claim::OFFSET, 4096)), None, Some((0, 512)), None]);
+    assert_eq!(places[..4], [Some(CLAIM), None, Some((0, 512)), None]);
     let last = places.len() - 1;
     assert_eq!(places[last - 1..], [Some((0, COMMIT_END)), None]);
     let backup = DISK_SIZE as u64 - BACKUP_LENGTH;
     assert_eq!(
-        places[last - 5..last - 1],
-        [None, Some((backup, BACKUP_LENGTH)), Some((512, PRIMARY_END - 512)), None]
+        places[last - 7..last - 1],
+        [None, Some(CLAIM), None, Some((backup, BACKUP_LENGTH)), Some((512, PRIMARY_END - 512)), None]
     );
     // between closing and committing, nothing but zeroes goes to the tables, and nothing at all to the claim
-    for operation in &operations[4..last - 5] {
+    for operation in &operations[4..last - 7] {
         let Operation::Write { offset, bytes } = operation else { continue };
         let end = offset + bytes.len() as u64;
         assert!(*offset >= PRIMARY_END || bytes.iter().all(|byte| *byte == 0), "tables at {offset}");
         assert!(end <= claim::OFFSET || *offset >= claim::OFFSET + 4096, "claim at {offset}");
     }
+}
+
+/// The claim's place may be inside a file system of theirs: a system that misses 4 KiB must not boot.
+#[test]
+fn foreign_data_can_not_be_booted_any_more_when_the_claim_is_written() {
+    let (world, device) = (fixture::world(), used_disk());
+    attempt(&world, &world.source, &device).unwrap();
+    let operations = device.operations();
+    assert_eq!(operations[..2], [Operation::Write { offset: 0, bytes: vec![0; 512] }, Operation::Flush]);
+    let Operation::Write { offset: claim::OFFSET, .. } = operations[2] else { panic!("{:?}", operations[2]) };
 }
 
 #[test]
@@ -179,19 +193,38 @@ fn a_chunk_that_was_damaged_on_the_way_is_fetched_again() {
     attempt(&world, &fixture::world().source.with_fault(fault), &device).unwrap();
 }
 
+/// Writes that reach this place of a used disk, up to the one with its content: tables are zeroed before.
+fn writes_until_content(world: &World, at: u64) -> u32 {
+    let device = used_disk();
+    attempt(world, &world.source, &device).unwrap();
+    let (mut count, mut reached) = (0, false);
+    for operation in device.operations() {
+        let Operation::Write { offset, bytes } = operation else { continue };
+        if (offset..offset + bytes.len() as u64).contains(&at) && !reached {
+            count += 1;
+            reached = bytes.iter().any(|byte| *byte != 0);
+        }
+    }
+    count
+}
+
 #[test]
 fn a_byte_that_was_stored_wrong_once_is_repaired_and_twice_is_a_broken_disk() {
     let world = fixture::world();
     let (esp, root) = (world.manifest.partitions[1].offset, world.manifest.partitions[0].offset);
     // in data, in zeroes, and in the chunk that the backup table cuts short
-    for at in [esp + 5 * 4096 + 7, PRIMARY_END + 5, root, fixture::SIZE - 20480 - 1] {
-        let device = used_disk().with_weak_byte(at, 1);
+    let blocks = [esp + 5 * 4096 + 7, PRIMARY_END + 5, root, fixture::SIZE - 20480 - 1];
+    // in the boot code, the header, an entry, and both parts of the backup table
+    let (backup, end) = (DISK_SIZE as u64 - BACKUP_LENGTH, DISK_SIZE as u64);
+    for at in blocks.into_iter().chain([3, 511, 512 + 60, 1024 + 40, backup + 9, end - 500]) {
+        let device = used_disk().with_weak_byte(at, writes_until_content(&world, at));
         attempt(&world, &world.source, &device).unwrap();
         let device = used_disk().with_weak_byte(at, 9);
         let failure = attempt(&world, &world.source, &device).unwrap_err();
         assert_eq!(failure.code, Code::ReadBack, "{at}");
         assert!(failure.message.contains(&format!("byte {at} ")), "{failure}");
-        assert!(lba_0_is_zero(&device));
+        assert!(lba_0_is_zero(&device) || at < 512, "{at}");
+        assert!(gpt::read_table(&device).is_err() || at < 512, "{at}");
     }
 }
 
@@ -234,7 +267,8 @@ fn a_claim_that_cannot_be_written_was_told_before() {
     assert_eq!(failure.code, Code::DiskIo);
     assert!(failure.message.contains("the claim record"), "{failure}");
     assert_eq!(seen, [Progress::Claimed { disk: "serial:S1".to_owned(), attempt: 1 }]);
-    assert_eq!(device.operations(), []);
+    // foreign data was given up, and doesn't boot without all of it
+    assert_eq!(device.operations(), [Operation::Write { offset: 0, bytes: vec![0; 512] }, Operation::Flush]);
 }
 
 proptest! {
@@ -253,7 +287,7 @@ proptest! {
                 // where LBA 0 itself is bad, it still holds what nobody can read
                 let claimed = Claim::from_record(&device.content()[claim::OFFSET as usize..]).is_some();
                 prop_assert!(!claimed || lba_0_is_zero(&device) || bad.start < 512, "{:?}", bad);
-                prop_assert!(claimed || device.operations().is_empty());
+                prop_assert!(claimed || device.operations().is_empty() || lba_0_is_zero(&device));
             }
         }
     }

@@ -27,6 +27,7 @@ fn own_claim(order: &InstallOrder, disk: &Disk) -> Claim {
         host: order.host.clone(),
         disk: disk.stable_name(),
         attempts: 2,
+        stage: Stage::Begun,
     }
 }
 
@@ -63,6 +64,14 @@ fn every_refusal_has_its_code_and_says_what_was_seen() {
             let mut disk = second(f);
             disk.done = vec![o.id.clone()];
             f.disks.push(disk);
+        }),
+        ("is done: sda", Code::OrderDone, &|o, _, f| {
+            // the done file went with the ESP, and the profile gives everything up: the claim still knows
+            o.wipe = WipePolicy::Foreign;
+            let stage = Stage::Ready { entries: 7 };
+            let claim = Claim { stage, ..own_claim(o, &f.disks[0]) };
+            let beside = Some("other partitions".to_owned());
+            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside };
         }),
         ("no disk has serial S1", Code::NoDisk, &|_, _, f| f.disks[0].serial = Some("S9".to_owned())),
         ("serial S9", Code::NoDisk, &|_, _, f| f.disks[0].serial = Some("S9".to_owned())),
@@ -163,6 +172,14 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             let claim = own_claim(o, &f.disks[0]);
             f.disks[0].content = DiskContent::Ours { claim, closed: true, beside };
         }),
+        ("holds other partitions over a claim of ours", Code::ForeignData, &|o, m, f| {
+            // our root is still there, and somebody has put a partition beside it
+            let (order, stage) = (OrderId::from_random([9; 16]), Stage::Ready { entries: 7 });
+            let claim = Claim { order, generation: 1, stage, ..own_claim(o, &f.disks[0]) };
+            let beside = Some("other partitions".to_owned());
+            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside };
+            (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
+        }),
         ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
             let (order, beside) = (OrderId::from_random([9; 16]), Some("swap".to_owned()));
             let claim = Claim { order, generation: 8, ..own_claim(o, &f.disks[0]) };
@@ -185,6 +202,10 @@ fn an_order_goes_on_only_where_it_was_claimed() {
 fn a_retry_and_a_newer_order_are_planned() {
     let retry = outcome(|o, _, f| f.disks[0].content = ours(own_claim(o, &f.disks[0]))).unwrap();
     assert_eq!((retry.attempt, retry.overwrites_foreign), (3, false));
+    // all but the commit was there when the power failed
+    let stage = Stage::Ready { entries: 7 };
+    let late = outcome(|o, _, f| f.disks[0].content = ours(Claim { stage, ..own_claim(o, &f.disks[0]) }));
+    assert_eq!(late.unwrap().attempt, 3);
     let newer = outcome(|o, m, f| {
         let order = OrderId::from_random([9; 16]);
         f.disks[0].content = ours(Claim { order, generation: 6, ..own_claim(o, &f.disks[0]) });
