@@ -58,7 +58,7 @@ fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
         serial: serial(directory),
         wwn: wwn(directory),
         model: model(directory),
-        removable: on_usb || number(&directory.join("removable")) == Some(1),
+        removable: on_usb || is_card(directory) || number(&directory.join("removable")) == Some(1),
         read_only: number(&directory.join("ro")) == Some(1),
         boot_medium: false,
         content: DiskContent::Blank,
@@ -176,6 +176,11 @@ fn text(path: PathBuf) -> Option<String> {
 
 fn number(path: &Path) -> Option<u64> {
     text(path.to_owned())?.parse().ok()
+}
+
+/// An SD card in a built-in reader: the kernel calls it fixed. eMMC, which is soldered on, says `MMC`.
+fn is_card(directory: &Path) -> bool {
+    text(directory.join("device/type")).as_deref() == Some("SD")
 }
 
 /// virtio and NVMe say it in a file; SCSI and ATA in the unit serial number page (a header of four bytes before it).

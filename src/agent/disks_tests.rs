@@ -184,3 +184,17 @@ fn damage_in_the_first_block_of_a_volume_stops_nothing() {
         }
     }
 }
+
+#[test]
+fn a_card_in_a_built_in_reader_is_removable_and_soldered_flash_is_not() {
+    let files: [(&str, &[u8]); 6] = [
+        ("block/mmcblk0/size", b"8192\n"),
+        ("block/mmcblk0/removable", b"0\n"),
+        ("block/mmcblk0/device/type", b"MMC\n"),
+        ("block/mmcblk1/size", b"8192\n"),
+        ("block/mmcblk1/removable", b"0\n"),
+        ("block/mmcblk1/device/type", b"SD\n"),
+    ];
+    let disks = machine(&files, BTreeMap::new());
+    assert_eq!(disks.iter().map(|disk| disk.removable).collect::<Vec<_>>(), [false, true]);
+}

@@ -173,7 +173,7 @@ fn wake_devices(reporter: &Reporter, all: &Orders) {
         let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
     }
     loader.load_for_devices(Path::new("/sys"));
-    devices::wait(&mut loader, all);
+    devices::wait(&mut loader, all, started_from(), reporter.consoles());
     reporter.note(&format!("loaded {} modules", loader.loaded));
     for problem in &loader.problems {
         reporter.note(&format!("module {problem}"));
