@@ -61,7 +61,8 @@ fn message(mac: Mac, exchange: u32, wanted: Option<&Wanted>) -> Result<Vec<u8>> 
 /// The answer in these bytes, if it is one to us.
 fn answer(bytes: &[u8], mac: Mac, exchange: u32) -> Option<(MessageType, Message)> {
     let message = Message::decode(&mut Decoder::new(bytes)).ok()?;
-    let ours = message.xid() == exchange && message.chaddr() == mac.octets();
+    // dhcproto takes any length of a hardware address for granted, and panics where it is longer than its field
+    let ours = message.xid() == exchange && message.hlen() == 6 && message.chaddr() == mac.octets();
     let kind = message.opts().msg_type()?;
     ours.then_some((kind, message))
 }
@@ -213,6 +214,9 @@ mod tests {
         assert!(answer(&ack(7), "52:54:00:12:34:57".parse().unwrap(), 7).is_none());
         assert!(answer(b"noise", mac(), 7).is_none());
         assert!(answer(&ack(7)[..100], mac(), 7).is_none());
+        let mut long = ack(7);
+        long[2] = 255; // hlen
+        assert!(answer(&long, mac(), 7).is_none());
     }
 
     #[test]

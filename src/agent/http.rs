@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -34,6 +35,8 @@ pub struct HttpSource {
     client: Client,
     consoles: Arc<Consoles>,
     patience: Duration,
+    /// It has given bytes of a blob: what it lacks since then may come back.
+    delivered: AtomicBool,
 }
 
 impl HttpSource {
@@ -50,7 +53,7 @@ impl HttpSource {
         let client = Client::builder().timeout(STALL).connect_timeout(CONNECT).no_proxy().build();
         let client =
             client.map_err(|error| Failure::new(Code::Internal, format!("making a client: {error}")))?;
-        Ok(Self { base: base.clone(), client, consoles, patience })
+        Ok(Self { base: base.clone(), client, consoles, patience, delivered: AtomicBool::new(false) })
     }
 
     fn url(&self, digest: &Digest) -> String {
@@ -66,7 +69,7 @@ impl HttpSource {
         loop {
             let url = self.url(digest);
             let fetch = || -> Result<Vec<u8>, Trouble> {
-                let answer = check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
+                let answer = self.check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
                 let mut bytes = Vec::new();
                 answer.take(limit).read_to_end(&mut bytes).map_err(Trouble::passing)?;
                 Ok(bytes)
@@ -104,12 +107,21 @@ impl Trouble {
     }
 }
 
-fn check_status(answer: Response) -> Result<Response, Trouble> {
-    let status = answer.status();
-    match status {
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
-        _ if status.is_client_error() => Err(Trouble::lasting(format!("the server says {status}"))),
-        _ => Err(Trouble { passing: true, why: format!("the server says {status}") }),
+impl HttpSource {
+    /// What a server refuses before it has given anything, it will go on refusing. In the middle of an install its tree may
+    /// be on its way: a new one is being put there, or a proxy is starting.
+    fn check_status(&self, answer: Response) -> Result<Response, Trouble> {
+        let status = answer.status();
+        let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
+            _ => {
+                let passing = !status.is_client_error()
+                    || busy.contains(&status)
+                    || self.delivered.load(Ordering::Relaxed);
+                Err(Trouble { passing, why: format!("the server says {status}") })
+            }
+        }
     }
 }
 
@@ -193,7 +205,7 @@ impl HttpStream<'_> {
             false => format!("bytes={}-", self.position),
         };
         let request = self.source.client.get(&self.url).header(RANGE, range);
-        let answer = check_status(request.send().map_err(Trouble::passing)?)?;
+        let answer = self.source.check_status(request.send().map_err(Trouble::passing)?)?;
         let expected = format!("bytes {}-{last}/{}", self.position, self.size);
         let found = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
         match (answer.status(), found) {
@@ -239,6 +251,7 @@ impl BlobStream for HttpStream<'_> {
         while done < buffer.len() {
             match self.some(&mut buffer[done..]) {
                 Ok(count) => {
+                    self.source.delivered.store(true, Ordering::Relaxed);
                     self.waiting.over(&self.url, self.position);
                     done += count;
                     self.position += count as u64;

@@ -90,6 +90,15 @@ fn a_blob_that_is_not_there_is_told_at_once() {
 }
 
 #[test]
+fn a_blob_that_is_gone_in_the_middle_may_come_back() {
+    let acts =
+        vec![Act::Cut(1000), Act::Status("404 Not Found"), Act::Status("429 Too Many Requests"), Act::Whole];
+    assert!(fetch(acts, Duration::from_secs(60)).0.is_ok());
+    // a server that is only busy has refused nothing
+    assert!(fetch(vec![Act::Status("429 Too Many Requests"), Act::Whole], Duration::from_secs(60)).0.is_ok());
+}
+
+#[test]
 fn patience_ends() {
     let acts = vec![Act::Status("503 Service Unavailable"); 3];
     let failure = fetch(acts, Duration::from_millis(1200)).0.unwrap_err();
