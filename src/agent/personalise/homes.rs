@@ -87,6 +87,8 @@ fn copy_skeleton(root: &RootedDir, from: &str, home: &Home, to: &str, mode: u32,
 fn write_keys(root: &RootedDir, home: &Home, keys: &[SshPublicKey]) -> Result<()> {
     let directory = format!("{}/.ssh", home.path.trim_end_matches('/'));
     let file = format!("{directory}/authorized_keys");
+    // sshd reads it too, unless it was told otherwise (sshd_config(5), AuthorizedKeysFile)
+    root.remove(&format!("{file}2"))?;
     if keys.is_empty() {
         root.remove(&file)?;
         return Ok(());

@@ -14,11 +14,13 @@ use crate::value::HostName;
 
 const DIRECTORY: &str = "/etc/ssh";
 const UNIT: &str = "ironstrap-ssh-keys.service";
-/// Others that make missing keys (cloud-init, EL's sshd-keygen) come before or after, never at the same time. `ssh-keygen -A` leaves keys that exist alone. It is not run again later: a type that was removed on purpose stays away.
+/// Others that make missing keys (cloud-init, EL's sshd-keygen) come before or after, never at the same time. The sockets
+/// aren't named: they come before any ordinary service, which would be a circle. `ssh-keygen -A` leaves keys that exist
+/// alone. It is not run again later: a type that was removed on purpose stays away.
 const UNIT_TEXT: &str = "\
 [Unit]
 Description=Make the SSH host keys that the install left out
-Before=ssh.service sshd.service ssh.socket sshd.socket
+Before=ssh.service sshd.service
 Before=sshd-keygen.target sshd-keygen@rsa.service sshd-keygen@ecdsa.service sshd-keygen@ed25519.service
 After=cloud-init.service
 ConditionPathExists=!/var/lib/ironstrap/ssh-keys-made

@@ -57,6 +57,7 @@ impl Image {
         image.put("etc/ssh/ssh_host_rsa_key", "the image's");
         image.put("etc/ssh/sshd_config", "kept");
         image.put("root/.ssh/authorized_keys", "ssh-rsa builder\n");
+        image.put("root/.ssh/authorized_keys2", "ssh-rsa builder\n");
         image.put("var/log/journal/0123456789abcdef0123456789abcdef/system.journal", "old");
         image.put("var/lib/cloud/instances/i-1/sem/x", "old");
         image
@@ -188,6 +189,7 @@ fn a_debian_image_becomes_the_host() {
     for gone in [
         "etc/ssh/ssh_host_rsa_key",
         "root/.ssh/authorized_keys",
+        "root/.ssh/authorized_keys2",
         "var/lib/dhcp/dhclient.leases",
         "var/lib/cloud/instances",
     ] {
