@@ -1,7 +1,7 @@
 //! From what was ordered and what was seen to what will be done, or to a refusal: the only place that decides whether a
 //! disk may be wiped.
 //!
-//! Pure: `simulate` runs it on a dump, the agent on live facts, with the same answer. Promises: exactly one disk matches
+//! Pure: the same facts, live or from a dump, give the same answer. Promises: exactly one disk matches
 //! the selector, and it is neither removable nor a medium of ours; no data but ours is overwritten unless the order allows
 //! it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's root.
 //! Every refusal about disks lists them all.
@@ -91,7 +91,7 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
     }
 }
 
-/// One disk in words: for refusals, the countdown and `simulate`.
+/// One disk in words: for refusals and the countdown.
 pub fn describe(disk: &Disk) -> String {
     let mut text = format!("{}: {}", disk.name, disk.model.as_deref().unwrap_or("unknown model"));
     text += &format!(", serial {}", disk.serial.as_deref().unwrap_or("none"));

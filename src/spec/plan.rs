@@ -1,4 +1,4 @@
-//! What the agent will do, as data: printed before it runs, and by `simulate`.
+//! What the agent will do, as data: printed before it runs.
 
 use serde::{Deserialize, Serialize};
 

@@ -17,13 +17,3 @@ impl Clock for SystemClock {
         Timestamp::from_unix(jiff::Timestamp::now().as_second())
     }
 }
-
-/// A clock that stands still, for tests.
-#[derive(Debug, Clone, Copy)]
-pub struct FixedClock(pub Timestamp);
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-}
