@@ -9,7 +9,6 @@
 //! same selector on the target, and unless the host allows foreign data a disk that isn't blank is refused, which also
 //! keeps a second boot of the installer from installing again.
 
-mod grammar;
 mod kickstart;
 mod preseed;
 mod template;
@@ -19,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use minijinja::value::{Serde, Value};
 
 use crate::failure::{Blame, BlameExt};
+use crate::grammar;
 use crate::host::{Host, Installer, Site};
 use crate::spec::system::SystemFile;
 
@@ -158,11 +158,12 @@ pub fn render(
     let text =
         fill(format, &view, &kernel_args, templates).with_context(|| format!("rendering {}", host.name))?;
     let found = match format {
-        Format::Kickstart => grammar::kickstart(&text),
-        Format::Preseed => grammar::preseed(&text),
+        Format::Kickstart => grammar::kickstart::lint(&text),
+        Format::Preseed => grammar::preseed::lint(&text),
     };
     if !found.is_empty() {
         let name = &templates.get(&format!("{}.j2", format.name()))?.name;
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
     }
     Ok(Answers { text, kernel_args })

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::grammar::{answers, words};
 use super::*;
+use crate::grammar::preseed::answers;
+use crate::grammar::words::words;
 use crate::host::{Handoff, Locale};
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::{Interface, Ipv4, NetworkSpec, RootAccount, Sudo, User};
@@ -206,6 +207,6 @@ proptest! {
         prop_assert_eq!(&words(chmod).unwrap()[2], &format!("/etc/{content}"));
         prop_assert_eq!(kickstart.lines().filter(|line| *line == "%end").count(), 3);
         let preseed = try_render(Format::Preseed, &host, &seed).unwrap();
-        prop_assert!(grammar::preseed(&preseed).is_empty());
+        prop_assert!(grammar::preseed::lint(&preseed).is_empty());
     }
 }
