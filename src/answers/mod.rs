@@ -1,9 +1,9 @@
 //! Answer files: what the distributions' own installers read instead of asking.
 //!
-//! A host becomes a [`view::View`], a strict template in `templates/` (or the site's override) makes the text, and an
-//! in-process model of the target's grammar reads it back. What a format can't say about a host is refused, all of it at
-//! once, with field and way out. Adding a format is one module, one template and one line in [`Format::ALL`]. Pure: templates
-//! and the hand-off's files come in as data.
+//! The [`table`] says which release's installer can say which field; what it can't is refused, all of it at once, with field
+//! and way out. Then the host becomes a [`view::View`], a strict template in `templates/` (or the site's override) makes the
+//! text, and the target's `grammar` reads it back. Adding a format is one module, one template and one line in
+//! [`Format::ALL`]; adding a release, a cell in each row. Pure: templates and the hand-off's files come in as data.
 //!
 //! These files install the distribution's packages, not a golden image, and no order guards them: the disk is chosen by the
 //! same selector on the target, and unless the host allows foreign data a disk that isn't blank is refused, which also
@@ -11,6 +11,7 @@
 
 mod kickstart;
 mod preseed;
+pub mod table;
 mod template;
 mod view;
 
@@ -19,9 +20,10 @@ use minijinja::value::{Serde, Value};
 
 use crate::failure::{Blame, BlameExt};
 use crate::grammar;
-use crate::host::{Host, Installer, Site};
+use crate::host::{Host, Installer, Os, Site};
 use crate::spec::system::SystemFile;
 
+use table::Target;
 use template::Escape;
 pub use template::Template;
 use view::{Misfits, View};
@@ -29,9 +31,9 @@ use view::{Misfits, View};
 /// An answer file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Red Hat Enterprise Linux 9 and its rebuilds.
+    /// Red Hat's family.
     Kickstart,
-    /// Debian 12.
+    /// Debian.
     Preseed,
 }
 
@@ -50,10 +52,15 @@ impl Format {
     /// The one that an installer reads; our own agent needs none.
     pub fn of(installer: Installer) -> Option<Self> {
         match installer {
-            Installer::Native => None,
+            Installer::Native | Installer::Subiquity => None,
             Installer::Anaconda => Some(Self::Kickstart),
             Installer::DebianInstaller => Some(Self::Preseed),
         }
+    }
+
+    /// The one in which a release's installer is told.
+    pub fn of_release(os: Os) -> Option<Self> {
+        Self::of(os.installer())
     }
 
     fn escape(self) -> Escape {
@@ -134,29 +141,34 @@ impl std::fmt::Debug for Answers {
     }
 }
 
-/// Renders a host's answers in a format and reads the result back.
+/// What an installer can't say of a host, for people: host, key, reason and way out, a line each.
+pub fn misfits(host: &Host, target: Target) -> Vec<String> {
+    let refused = table::judge(host, target).refused;
+    refused.into_iter().map(|(key, why)| format!("{}: {key}: {} {why}", host.name, target.name())).collect()
+}
+
+/// Renders a host's answers for a release and reads the result back.
 ///
 /// # Errors
 /// All misfits of the host, a line each; a template that fails; a result that the target couldn't read.
-pub fn render(
-    format: Format,
-    site: &Site,
-    host: &Host,
-    seed: &Seed,
-    templates: &Templates,
-) -> Result<Answers> {
-    let mut misfits = Misfits::of(host, format.name());
-    let mut view = view::view(site, host, seed, &mut misfits);
-    let kernel_args = match format {
-        Format::Kickstart => kickstart::prepare(&mut view),
-        Format::Preseed => preseed::prepare(host, &mut view, &mut misfits),
+pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templates) -> Result<Answers> {
+    let Some(format) = Format::of_release(os) else {
+        bail!("{}: no answers are written for {os} yet", host.name)
     };
-    let misfits = misfits.into_inner();
-    if !misfits.is_empty() {
-        bail!("{}", misfits.join("\n"));
+    let mut refused = misfits(host, Target::Os(os));
+    let mut misfits = Misfits::of(host, os.name());
+    let mut view = view::view(site, host, seed, &mut misfits);
+    let prepared = match format {
+        Format::Kickstart => kickstart::prepare(os, host, &mut view, &mut misfits),
+        Format::Preseed => preseed::prepare(os, host, &mut view, &mut misfits),
+    };
+    refused.extend(misfits.into_inner());
+    if !refused.is_empty() {
+        bail!("{}", refused.join("\n"));
     }
     let text =
-        fill(format, &view, &kernel_args, templates).with_context(|| format!("rendering {}", host.name))?;
+        fill(format, &view, &prepared, templates).with_context(|| format!("rendering {}", host.name))?;
+    let kernel_args = prepared.kernel_args;
     let found = match format {
         Format::Kickstart => grammar::kickstart::lint(&text),
         Format::Preseed => grammar::preseed::lint(&text),
@@ -169,15 +181,23 @@ pub fn render(
     Ok(Answers { text, kernel_args })
 }
 
-fn fill(format: Format, view: &View, kernel_args: &[String], templates: &Templates) -> Result<String> {
-    let base = Value::from(Serde(view));
+/// What a format's own module adds to the view.
+struct Prepared {
+    /// Arguments for the installer's kernel; the place of the answer file stands as `URL`.
+    kernel_args: Vec<String>,
+    /// More values for the template.
+    values: Value,
+}
+
+fn fill(format: Format, view: &View, prepared: &Prepared, templates: &Templates) -> Result<String> {
+    let base = minijinja::value::merge_maps([prepared.values.clone(), Value::from(Serde(view))]);
     let script = |name: &str| template::render(templates.get(name)?, Escape::Word, base.clone());
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {
         Format::Kickstart => kickstart::parts(&disk, &setup),
         Format::Preseed => preseed::parts(&disk, &setup),
     };
-    let line = kernel_args.join(" ");
+    let line = prepared.kernel_args.join(" ");
     let line = minijinja::context! { kernel_line => Value::from_safe_string(line) };
     let context = minijinja::value::merge_maps([line, parts, base]);
     template::render(templates.get(&format!("{}.j2", format.name()))?, format.escape(), context)

@@ -6,9 +6,9 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::Serialize;
 
 use super::Seed;
-use crate::host::{Handoff, Host, Site};
+use crate::host::{Fixed, Handoff, Host, Ipv4, Site};
 use crate::spec::order::WipePolicy;
-use crate::spec::system::{Ipv4, RootAccount, Sudo, User};
+use crate::spec::system::{RootAccount, Sudo, User};
 use crate::value::{DiskSelector, SshPublicKey};
 
 /// A host as templates see it.
@@ -229,12 +229,12 @@ fn mirror(host: &Host, misfits: &mut Misfits) -> Mirror {
 }
 
 fn network(host: &Host) -> Network {
-    let interface = |interface: &crate::spec::system::Interface| Interface {
+    let interface = |interface: &crate::host::Interface| Interface {
         mac: interface.mac.to_string(),
         bootif: format!("01-{}", interface.mac.dashed()),
-        ipv4: match &interface.ipv4 {
-            Ipv4::Dhcp => None,
-            Ipv4::Static { address, gateway } => Some(Static {
+        ipv4: match &interface.link.ipv4 {
+            Ipv4::Dhcp | Ipv4::None => None,
+            Ipv4::Static(Fixed { address, gateway, .. }) => Some(Static {
                 address: address.addr().to_string(),
                 prefix: address.prefix_len(),
                 netmask: address.netmask().to_string(),
@@ -250,12 +250,6 @@ fn network(host: &Host) -> Network {
 }
 
 fn disk(target: &DiskSelector, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
-    if target.model().is_some() {
-        misfits.add(
-            "storage.target.model",
-            "finds a disk by serial or wwn, not by a model pattern: leave it out",
-        );
-    }
     if target.serial().is_none() && target.wwn().is_none() {
         misfits.add("storage.target", "needs the disk's serial or wwn, so that no other disk can match");
     }
