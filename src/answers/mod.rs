@@ -11,6 +11,7 @@
 
 mod kickstart;
 mod preseed;
+mod scripts;
 pub mod table;
 mod template;
 mod view;

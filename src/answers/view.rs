@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::Serialize;
 
 use super::Seed;
+use super::scripts::{self, Scripts};
 use crate::host::{Fixed, Handoff, Host, Ipv4, Site};
 use crate::spec::order::WipePolicy;
 use crate::spec::system::{RootAccount, Sudo, User};
@@ -36,6 +37,8 @@ pub struct View {
     pub packages: Vec<String>,
     /// Arguments of the installed kernel.
     pub kernel_args: Vec<String>,
+    /// The site's own scripts.
+    pub scripts: Scripts,
     /// Files of the hand-off.
     pub files: Vec<File>,
     /// Units of the hand-off to enable.
@@ -182,6 +185,7 @@ pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> Vie
         users: host.users.iter().map(user).collect(),
         packages: packages(host),
         kernel_args: host.kernel_args.iter().map(ToString::to_string).collect(),
+        scripts: scripts::pack(&host.scripts),
         files: seed.files.iter().filter_map(|file| seed_file(file, misfits)).collect(),
         units: seed.units.clone(),
         script_accounts: false,
