@@ -8,7 +8,7 @@ use crate::host::{Host, Os};
 
 /// Adds what Kickstart says in its own way, and the kernel arguments that bring up the network and name the file.
 pub fn prepare(_os: Os, _host: &Host, view: &mut View, _misfits: &mut Misfits) -> Prepared {
-    Prepared { kernel_args: kernel_args(view), values: context! {} }
+    Prepared { kernel_args: kernel_args(view), document: None }
 }
 
 fn kernel_args(view: &View) -> Vec<String> {

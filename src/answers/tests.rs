@@ -199,5 +199,26 @@ proptest! {
         prop_assert_eq!(kickstart.lines().filter(|line| *line == "%end").count(), 3);
         let preseed = try_render(Os::Debian12, &host, &seed).unwrap();
         prop_assert!(grammar::preseed::lint(&preseed).is_empty());
+        let autoinstall = try_render(Os::Ubuntu2404, &unscripted(&host), &seed).unwrap();
+        let plain = try_render(Os::Ubuntu2404, &unscripted(&self::host()), &Seed::default()).unwrap();
+        let (got, plain) = (document(&autoinstall), document(&plain));
+        prop_assert_eq!(keys(&got), keys(&plain));
+        let early = got["early-commands"][0].as_str().unwrap();
+        let asked = early.lines().find(|line| line.starts_with("hits=")).unwrap();
+        let asked = asked.rsplit_once(" -e ").unwrap().1.strip_suffix(");").unwrap();
+        prop_assert_eq!(words(asked).unwrap(), vec![host.target.serial().unwrap().to_ascii_lowercase()]);
     }
+}
+
+/// Ubuntu takes kernel arguments by a script only.
+fn unscripted(host: &Host) -> Host {
+    Host { kernel_args: Vec::new(), ..host.clone() }
+}
+
+fn document(text: &str) -> serde_json::Value {
+    serde_yaml::from_str::<serde_json::Value>(text).unwrap()["autoinstall"].clone()
+}
+
+fn keys(document: &serde_json::Value) -> Vec<String> {
+    document.as_object().unwrap().keys().cloned().collect()
 }

@@ -1,6 +1,6 @@
 //! `ironstrap render`: one host's answer file, and the joint of answers and hand-off.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::context::SiteContext;
 use super::output;
@@ -19,7 +19,7 @@ const MAX_TEMPLATE: u64 = 1 << 20;
 pub struct Args {
     /// The host.
     host: HostName,
-    /// kickstart or preseed; the one of the host's `os` where absent.
+    /// kickstart, preseed or autoinstall; the one of the host's `os` where absent.
     #[arg(long)]
     format: Option<Format>,
     /// A release like el-9 or debian-12; the host's `os` where absent.
@@ -28,6 +28,9 @@ pub struct Args {
     /// Print the arguments for the installer's kernel instead; put the address of the answer file for URL.
     #[arg(long)]
     kernel_args: bool,
+    /// Print a file that must lie beside the answer file instead, such as autoinstall's meta-data.
+    #[arg(long, value_name = "NAME", conflicts_with = "kernel_args")]
+    companion: Option<String>,
 }
 
 /// Prints the file.
@@ -39,14 +42,28 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let host = context.host(&args.host)?;
     let os = release(args, host)?;
     let answers = answers_of(os, &context.site, host, &templates(paths)?)?;
-    let text = if args.kernel_args { answers.kernel_args.join(" ") + "\n" } else { answers.text };
+    let text = match &args.companion {
+        Some(name) => companion(&answers, name)?,
+        None if args.kernel_args => answers.kernel_args.join(" ") + "\n",
+        None => answers.text,
+    };
     Ok(output::print(&text)?)
+}
+
+fn companion(answers: &Answers, name: &str) -> Result<String> {
+    let found = answers.companions.iter().find(|companion| companion.name == name);
+    let known = || answers.companions.iter().map(|companion| companion.name).collect::<Vec<_>>().join(", ");
+    let text = found.map(|companion| companion.text.clone());
+    text.with_context(|| match answers.companions.is_empty() {
+        true => format!("no file `{name}` lies beside this answer file; it stands alone"),
+        false => format!("no file `{name}` lies beside this answer file; there are {}", known()),
+    })
 }
 
 /// The release to render for: what was asked for, or the host's own.
 fn release(args: &Args, host: &Host) -> Result<Os> {
     let os = args.os.or(host.os);
-    let fits = |os: &Os| args.format.is_none_or(|format| Format::of_release(*os) == Some(format));
+    let fits = |os: &Os| args.format.is_none_or(|format| Format::of_release(*os) == format);
     let asked = args.format.is_some() || args.os.is_some() || host.installer != Installer::Native;
     match os.filter(fits) {
         Some(os) if asked => Ok(os),

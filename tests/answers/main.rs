@@ -11,6 +11,7 @@
     reason = "a test may panic, and says aloud what it skips"
 )]
 
+mod autoinstall;
 mod disks;
 
 use std::path::{Path, PathBuf};

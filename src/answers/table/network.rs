@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => X(
                 "configures one interface only: leave the others to the hand-off, or use `installer: native`",
             ),
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
     Row {
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv4", |link| link.ipv4 != Ipv4::None),
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
     Row {
@@ -37,6 +37,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv4", |link| link.ipv4 == Ipv4::None),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -51,6 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -59,6 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Auto)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -67,6 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Dhcp)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -75,6 +79,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::None)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -83,6 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| matches!(link.ipv6, Some(Ipv6::Static(_)))),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -97,6 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -105,6 +112,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "mtu", |link| link.mtu.is_some()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -113,6 +121,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "routes", |link| !link.routes.is_empty()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -124,6 +133,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bonds (netcfg knows single cards): use `installer: native` and the hand-off")
             }
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -135,6 +145,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no VLANs (netcfg knows single cards): use `installer: native` and the hand-off")
             }
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -146,6 +157,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bridges (netcfg knows single cards): leave them to the hand-off")
             }
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -154,7 +166,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("network.dns", !host.network.dns.is_empty()),
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
     Row {
@@ -165,7 +177,7 @@ pub(super) const ROWS: &[Row] = &[
             On(El8) => {
                 X("has no search domains (`--ipv4-dns-search` came with el-9): leave them to the hand-off")
             }
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
 ];

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
         key: "storage.target.serial",
         used: |host| once("storage.target.serial", host.target.serial().is_some()),
         cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
             _ => N,
         },
     },
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
         key: "storage.target.wwn",
         used: |host| once("storage.target.wwn", host.target.wwn().is_some()),
         cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
             _ => N,
         },
     },
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         key: "storage.target.min_size",
         used: |host| once("storage.target.min_size", host.target.min_size().is_some()),
         cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
             _ => N,
         },
     },
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         key: "storage.target.max_size",
         used: |host| once("storage.target.max_size", host.target.max_size().is_some()),
         cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
             _ => N,
         },
     },
@@ -76,6 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.partitions", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -88,6 +89,9 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => {
+                X("knows no largest size: leave `max` out, or give the partition a `size`")
+            }
             On(_) => LATER,
         },
     },
@@ -98,6 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -118,6 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -146,6 +152,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -171,6 +178,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.mounts", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -185,6 +193,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -197,6 +206,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -214,6 +224,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },

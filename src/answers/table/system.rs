@@ -6,8 +6,9 @@ use crate::host::{Finish, Handoff, Script};
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
     "the golden image has its packages; classes may name them for other hosts";
 const AGENT_SCRIPTS: &str = "isn't run by the agent: use `handoff: { script: … }`";
-const NO_IMAGE: Cell =
-    U("a distribution's installer installs packages; classes may name the image for other hosts");
+const NO_IMAGE: Cell = X(
+    "installs packages, not golden images: use `installer: native`, or name the image in the classes of other hosts only",
+);
 
 pub(super) const ROWS: &[Row] = &[
     Row { key: "installer", used: |_| once("installer", true), cell: |_| N },
@@ -33,6 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -51,6 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("remove_packages", !host.remove_packages.is_empty()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
             On(_) => LATER,
         },
     },
@@ -69,6 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -77,6 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("proxy", host.proxy.is_some()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -85,6 +90,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("kernel_args", !host.kernel_args.is_empty()),
         cell: |target| match target {
             Agent => U("they reach the agent's kernel; the installed one has the image's"),
+            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
             On(_) => N,
         },
     },
@@ -93,6 +99,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.consoles", !host.boot.consoles.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
+            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
             On(_) => LATER,
         },
     },
@@ -101,6 +108,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.password", host.boot.password.is_some()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Ubuntu2204 | Ubuntu2404) => {
+                X("sets no boot loader password: do it by a script in `scripts.post`")
+            }
             On(_) => LATER,
         },
     },
@@ -109,6 +119,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("pre", &host.scripts.pre),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -117,6 +128,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post", &host.scripts.post),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -125,6 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post_outside", &host.scripts.post_outside),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -133,6 +146,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("first_boot", &host.scripts.first_boot),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -141,6 +155,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("on_error", &host.scripts.on_error),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
@@ -150,6 +165,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("finish", host.finish != Finish::Reboot),
         cell: |target| match target {
             Agent => X("restarts always: leave it out"),
+            On(Ubuntu2204 | Ubuntu2404) => N,
             On(_) => LATER,
         },
     },
