@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what the tests and the demo need and this machine lacks: Debian packages, cargo-nextest, ksvalidator.
+# Installs what the tests and the demo need and this machine lacks: Debian packages, cargo-nextest, ksvalidator,
+# judges of autoinstall.
 # Says what it installs; does nothing when nothing is missing. Needs root, or sudo that asks nobody.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -67,9 +68,25 @@ if ! cargo nextest --version >/dev/null 2>&1; then
     echo "installing with cargo: cargo-nextest"
     cargo install --locked --quiet cargo-nextest
 fi
-if [ ! -x target/venv/bin/ksvalidator ]; then
-    echo "installing with pip into target/venv: pykickstart"
+if [ ! -x target/venv/bin/pip ]; then
     mkdir -p target
     python3 -m venv target/venv
-    target/venv/bin/pip install --quiet --disable-pip-version-check pykickstart
+fi
+# judges of Kickstart and of autoinstall, and what cloud-init below needs
+modules='pykickstart jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces'
+if [ "$(cat target/venv/modules 2>/dev/null)" != "$modules" ]; then
+    echo "installing with pip into target/venv: $modules"
+    # shellcheck disable=SC2086 # a list of words
+    target/venv/bin/pip install --quiet --disable-pip-version-check $modules
+    echo "$modules" >target/venv/modules
+fi
+
+# Neither belongs on a developer's machine, and both judge what they are given without being installed.
+if [ ! -e target/unpacked/done ]; then
+    echo "unpacking into target/unpacked: cloud-init netplan.io libnetplan0"
+    mkdir -p target/unpacked/packages
+    as_root apt-get update -qq
+    (cd target/unpacked/packages && apt-get download -qq cloud-init netplan.io libnetplan0)
+    for package in target/unpacked/packages/*.deb; do dpkg-deb -x "$package" target/unpacked; done
+    touch target/unpacked/done
 fi

@@ -1,11 +1,17 @@
-//! Kickstart for Enterprise Linux 9.
+//! Kickstart for Enterprise Linux and Fedora.
 
 use minijinja::{Value, context};
 
-use super::view::{Interface, View};
+use super::Prepared;
+use super::view::{Interface, Misfits, View};
+use crate::host::{Host, Os};
 
-/// Anaconda takes all that a view holds. Returns the kernel arguments that bring up the network and name the file.
-pub fn prepare(view: &mut View) -> Vec<String> {
+/// Adds what Kickstart says in its own way, and the kernel arguments that bring up the network and name the file.
+pub fn prepare(_os: Os, _host: &Host, view: &mut View, _misfits: &mut Misfits) -> Prepared {
+    Prepared { kernel_args: kernel_args(view), document: None }
+}
+
+fn kernel_args(view: &View) -> Vec<String> {
     let mut args = vec!["inst.ks=URL".to_owned(), format!("inst.repo={}", view.mirror.url)];
     args.extend(view.network.interfaces.first().map(|first| format!("BOOTIF={}", first.bootif)));
     if let Some(Interface { ipv4: Some(fixed), .. }) = view.network.interfaces.first() {

@@ -1,27 +1,33 @@
 //! Answer files: what the distributions' own installers read instead of asking.
 //!
-//! A host becomes a [`view::View`], a strict template in `templates/` (or the site's override) makes the text, and an
-//! in-process model of the target's grammar reads it back. What a format can't say about a host is refused, all of it at
-//! once, with field and way out. Adding a format is one module, one template and one line in [`Format::ALL`]. Pure: templates
-//! and the hand-off's files come in as data.
+//! The [`table`] says which release's installer can say which field; what it can't is refused, all of it at once, with field
+//! and way out. Then the host becomes a [`view::View`], a strict template in `templates/` (or the site's override) makes the
+//! text, and the target's `grammar` reads it back. Adding a format is one module, one template and one line in
+//! [`Format::ALL`]; adding a release, a cell in each row. Pure: templates and the hand-off's files come in as data.
 //!
 //! These files install the distribution's packages, not a golden image, and no order guards them: the disk is chosen by the
 //! same selector on the target, and unless the host allows foreign data a disk that isn't blank is refused, which also
 //! keeps a second boot of the installer from installing again.
 
-mod grammar;
+mod autoinstall;
 mod kickstart;
 mod preseed;
+mod scripts;
+pub mod table;
 mod template;
 mod view;
+mod yaml;
 
 use anyhow::{Context, Result, bail};
 use minijinja::value::{Serde, Value};
+use serde_json::{Map, Value as Json};
 
 use crate::failure::{Blame, BlameExt};
-use crate::host::{Host, Installer, Site};
+use crate::grammar;
+use crate::host::{Host, Installer, Os, Site};
 use crate::spec::system::SystemFile;
 
+use table::Target;
 use template::Escape;
 pub use template::Template;
 use view::{Misfits, View};
@@ -29,21 +35,24 @@ use view::{Misfits, View};
 /// An answer file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Red Hat Enterprise Linux 9 and its rebuilds.
+    /// Red Hat's family.
     Kickstart,
-    /// Debian 12.
+    /// Debian.
     Preseed,
+    /// Ubuntu.
+    Autoinstall,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Kickstart, Self::Preseed];
+    pub const ALL: &'static [Self] = &[Self::Kickstart, Self::Preseed, Self::Autoinstall];
 
     /// Its name: on the command line, and of its template.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kickstart => "kickstart",
             Self::Preseed => "preseed",
+            Self::Autoinstall => "autoinstall",
         }
     }
 
@@ -53,6 +62,16 @@ impl Format {
             Installer::Native => None,
             Installer::Anaconda => Some(Self::Kickstart),
             Installer::DebianInstaller => Some(Self::Preseed),
+            Installer::Subiquity => Some(Self::Autoinstall),
+        }
+    }
+
+    /// The one in which a release's installer is told.
+    pub fn of_release(os: Os) -> Self {
+        match os {
+            Os::El8 | Os::El9 | Os::El10 | Os::Fedora43 | Os::Fedora44 => Self::Kickstart,
+            Os::Debian12 | Os::Debian13 => Self::Preseed,
+            Os::Ubuntu2204 | Os::Ubuntu2404 => Self::Autoinstall,
         }
     }
 
@@ -60,6 +79,7 @@ impl Format {
         match self {
             Self::Kickstart => Escape::Word,
             Self::Preseed => Escape::RestOfLine,
+            Self::Autoinstall => Escape::Yaml,
         }
     }
 }
@@ -88,7 +108,8 @@ pub struct Seed {
 pub struct Templates(Vec<Template>);
 
 /// File names of the templates in `templates/`, with the text that is used where a site has none.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
+    ("autoinstall.j2", include_str!("../../templates/autoinstall.j2")),
     ("kickstart.j2", include_str!("../../templates/kickstart.j2")),
     ("preseed.j2", include_str!("../../templates/preseed.j2")),
     ("disk.sh.j2", include_str!("../../templates/disk.sh.j2")),
@@ -126,6 +147,17 @@ pub struct Answers {
     pub text: String,
     /// Arguments for the installer's kernel; the place of this file stands as `URL`.
     pub kernel_args: Vec<String>,
+    /// Files that must lie beside it.
+    pub companions: Vec<Companion>,
+}
+
+/// A file beside an answer file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion {
+    /// Its name.
+    pub name: &'static str,
+    /// Its text.
+    pub text: String,
 }
 
 impl std::fmt::Debug for Answers {
@@ -134,49 +166,77 @@ impl std::fmt::Debug for Answers {
     }
 }
 
-/// Renders a host's answers in a format and reads the result back.
+/// What an installer can't say of a host, for people: host, key, reason and way out, a line each.
+pub fn misfits(host: &Host, target: Target) -> Vec<String> {
+    let refused = table::judge(host, target).refused;
+    refused.into_iter().map(|(key, why)| format!("{}: {key}: {} {why}", host.name, target.name())).collect()
+}
+
+/// Renders a host's answers for a release and reads the result back.
 ///
 /// # Errors
 /// All misfits of the host, a line each; a template that fails; a result that the target couldn't read.
-pub fn render(
-    format: Format,
-    site: &Site,
-    host: &Host,
-    seed: &Seed,
-    templates: &Templates,
-) -> Result<Answers> {
-    let mut misfits = Misfits::of(host, format.name());
+pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templates) -> Result<Answers> {
+    let format = Format::of_release(os);
+    let mut refused = misfits(host, Target::Os(os));
+    let mut misfits = Misfits::of(host, os.name());
     let mut view = view::view(site, host, seed, &mut misfits);
-    let kernel_args = match format {
-        Format::Kickstart => kickstart::prepare(&mut view),
-        Format::Preseed => preseed::prepare(host, &mut view, &mut misfits),
+    let prepared = match format {
+        Format::Kickstart => kickstart::prepare(os, host, &mut view, &mut misfits),
+        Format::Preseed => preseed::prepare(os, host, &mut view, &mut misfits),
+        Format::Autoinstall => autoinstall::prepare(os, host, &mut view, &mut misfits),
     };
-    let misfits = misfits.into_inner();
-    if !misfits.is_empty() {
-        bail!("{}", misfits.join("\n"));
+    refused.extend(misfits.into_inner());
+    if !refused.is_empty() {
+        bail!("{}", refused.join("\n"));
     }
-    let text =
-        fill(format, &view, &kernel_args, templates).with_context(|| format!("rendering {}", host.name))?;
+    let text = fill(format, host, &view, &prepared, templates)
+        .with_context(|| format!("rendering {}", host.name))?;
+    let kernel_args = prepared.kernel_args;
     let found = match format {
-        Format::Kickstart => grammar::kickstart(&text),
-        Format::Preseed => grammar::preseed(&text),
+        Format::Kickstart => grammar::kickstart::lint(&text),
+        Format::Preseed => grammar::preseed::lint(&text),
+        Format::Autoinstall => autoinstall::read_back(&text),
     };
     if !found.is_empty() {
         let name = &templates.get(&format!("{}.j2", format.name()))?.name;
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
     }
-    Ok(Answers { text, kernel_args })
+    let companions = match format {
+        Format::Kickstart | Format::Preseed => Vec::new(),
+        Format::Autoinstall => autoinstall::companions(host),
+    };
+    Ok(Answers { text, kernel_args, companions })
 }
 
-fn fill(format: Format, view: &View, kernel_args: &[String], templates: &Templates) -> Result<String> {
+/// What a format's own module adds to the view.
+struct Prepared {
+    /// Arguments for the installer's kernel; the place of the answer file stands as `URL`.
+    kernel_args: Vec<String>,
+    /// What the format says as data, where it has such a form.
+    document: Option<Map<String, Json>>,
+}
+
+fn fill(
+    format: Format,
+    host: &Host,
+    view: &View,
+    prepared: &Prepared,
+    templates: &Templates,
+) -> Result<String> {
     let base = Value::from(Serde(view));
     let script = |name: &str| template::render(templates.get(name)?, Escape::Word, base.clone());
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {
         Format::Kickstart => kickstart::parts(&disk, &setup),
         Format::Preseed => preseed::parts(&disk, &setup),
+        Format::Autoinstall => {
+            let document = prepared.document.clone().unwrap_or_default();
+            autoinstall::parts(host, view, document, &disk, &setup)
+        }
     };
-    let line = kernel_args.join(" ");
+    let line = prepared.kernel_args.join(" ");
     let line = minijinja::context! { kernel_line => Value::from_safe_string(line) };
     let context = minijinja::value::merge_maps([line, parts, base]);
     template::render(templates.get(&format!("{}.j2", format.name()))?, format.escape(), context)

@@ -1,23 +1,18 @@
-//! Preseed for Debian 12's installer.
+//! Preseed for Debian's installer.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use minijinja::{Value, context};
 
+use super::Prepared;
 use super::view::{Misfits, View};
-use crate::host::Host;
-use crate::spec::system::Ipv4;
+use crate::host::{Host, Ipv4, Os};
 
-/// Notes what d-i can't do, and returns the kernel arguments: the network must be told there, since the file comes by it.
-pub fn prepare(host: &Host, view: &mut View, misfits: &mut Misfits) -> Vec<String> {
+/// Notes what d-i can't do beside what the table says, and adds the kernel arguments: the network must be told there, since
+/// the file comes by it.
+pub fn prepare(_os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Prepared {
     view.script_accounts = true;
     let network = &host.network;
-    if network.interfaces.len() > 1 {
-        misfits.add(
-            "network.interfaces",
-            "configures one interface only: leave the others to the hand-off, or use `installer: native`",
-        );
-    }
-    let dynamic = network.interfaces.first().is_none_or(|first| first.ipv4 == Ipv4::Dhcp);
+    let dynamic = network.interfaces.first().is_none_or(|first| first.link.ipv4 == Ipv4::Dhcp);
     if dynamic && !network.dns.is_empty() {
         misfits.add(
             "network.dns",
@@ -34,7 +29,7 @@ pub fn prepare(host: &Host, view: &mut View, misfits: &mut Misfits) -> Vec<Strin
     for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
         misfits.add("users.groups", format_args!("would make a new group `{group}`: Debian's is `sudo`"));
     }
-    kernel_args(view)
+    Prepared { kernel_args: kernel_args(view), document: None }
 }
 
 fn kernel_args(view: &View) -> Vec<String> {

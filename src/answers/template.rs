@@ -26,6 +26,8 @@ pub enum Escape {
     Word,
     /// The rest of a line of debconf's preseed format, which knows no quotes.
     RestOfLine,
+    /// One text in YAML, quoted.
+    Yaml,
 }
 
 /// Renders one template. Values marked as safe in the view (scripts that were rendered before) pass as they are; a
@@ -79,6 +81,7 @@ fn escaped(escape: Escape, text: &str) -> Result<String, Error> {
             "the value begins or ends with a blank, or ends with a backslash: preseed would lose it",
         )),
         Escape::RestOfLine => Ok(text.to_owned()),
+        Escape::Yaml => Ok(super::yaml::text(text)),
     }
 }
 

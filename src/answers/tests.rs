@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::grammar::{answers, words};
 use super::*;
-use crate::host::{Handoff, Locale};
-use crate::spec::order::{HostMatch, WipePolicy};
-use crate::spec::system::{Interface, Ipv4, NetworkSpec, RootAccount, Sudo, User};
+use crate::grammar::preseed::answers;
+use crate::grammar::words::words;
+use crate::host::{Fixed, Interface, Ipv4, Link, Network, testing};
+use crate::spec::system::{RootAccount, Sudo, User};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
 const HASH: &str = "$6$abcdefgh$0123456789abcdef";
@@ -25,36 +25,28 @@ fn host() -> Host {
         sudo: Sudo::Nopasswd,
         shell: "/bin/bash".to_owned(),
     };
+    let fixed = Fixed {
+        address: "10.0.0.11/24".parse().unwrap(),
+        more: Vec::new(),
+        gateway: Some("10.0.0.1".parse().unwrap()),
+    };
+    let link = Link { ipv4: Ipv4::Static(fixed), ..Link::default() };
     Host {
-        name: "web01.example.com".parse().unwrap(),
-        matching: HostMatch::default(),
         installer: Installer::Anaconda,
-        image: None,
+        os: Some(Os::El9),
         target: serde_json::from_str(r#"{"serial":"S1","wwn":"naa.5000C500A1B2C3D4"}"#).unwrap(),
-        wipe: WipePolicy::Ours,
-        confirm_seconds: 10,
-        network: NetworkSpec {
-            interfaces: vec![Interface {
-                mac: "52:54:00:12:34:56".parse().unwrap(),
-                ipv4: Ipv4::Static {
-                    address: "10.0.0.11/24".parse().unwrap(),
-                    gateway: Some("10.0.0.1".parse().unwrap()),
-                },
-            }],
+        network: Network {
+            interfaces: vec![Interface { id: None, mac: "52:54:00:12:34:56".parse().unwrap(), link }],
             dns: vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()],
             search: vec!["example.com".parse().unwrap()],
-        },
-        locale: Locale {
-            lang: "en_US.UTF-8".to_owned(),
-            keyboard: "us".to_owned(),
-            timezone: "Europe/Berlin".to_owned(),
+            ..Network::default()
         },
         root: RootAccount { password: None, ssh_keys: vec![KEY.parse().unwrap()] },
         users: vec![user],
         packages: vec!["vim-minimal".to_owned()],
         mirror: Some("http://mirror.example:8080/dist".parse().unwrap()),
         kernel_args: vec!["console=ttyS0,115200n8".parse().unwrap(), "quiet".parse().unwrap()],
-        handoff: Handoff::None,
+        ..testing::host()
     }
 }
 
@@ -62,17 +54,17 @@ fn with_site(name: &str, text: &str) -> Templates {
     Templates::new(|asked| Ok((asked == name).then(|| text.to_owned()))).unwrap()
 }
 
-fn try_render(format: Format, host: &Host, seed: &Seed) -> Result<String> {
-    render(format, &site(), host, seed, &with_site("", "")).map(|answers| answers.text)
+fn try_render(os: Os, host: &Host, seed: &Seed) -> Result<String> {
+    render(os, &site(), host, seed, &with_site("", "")).map(|answers| answers.text)
 }
 
-fn rendered(format: Format, host: &Host) -> String {
-    try_render(format, host, &Seed::default()).unwrap()
+fn rendered(os: Os, host: &Host) -> String {
+    try_render(os, host, &Seed::default()).unwrap()
 }
 
 #[test]
 fn kickstart_carries_the_whole_host() {
-    let text = rendered(Format::Kickstart, &host());
+    let text = rendered(Os::El9, &host());
     for line in [
         "url --url=http://mirror.example:8080/dist",
         "network --device=52:54:00:12:34:56 --bootproto=static --ip=10.0.0.11 --netmask=255.255.255.0 --gateway=10.0.0.1 --nameserver=10.0.0.2,10.0.0.3 --ipv4-dns-search=example.com --hostname=web01.example.com --onboot=yes --activate",
@@ -91,7 +83,7 @@ fn kickstart_carries_the_whole_host() {
 
 #[test]
 fn preseed_carries_the_whole_host() {
-    let text = rendered(Format::Preseed, &host());
+    let text = rendered(Os::Debian12, &host());
     let answers: Vec<_> = answers(&text).into_iter().map(|(_, answer)| answer.unwrap()).collect();
     let value = |key: &str| {
         answers.iter().find(|(_, have, ..)| have == key).map(|(.., value)| value.as_str()).unwrap_or("absent")
@@ -123,13 +115,13 @@ fn preseed_carries_the_whole_host() {
 
 #[test]
 fn the_network_of_the_installer_stands_on_its_kernel_command_line() {
-    let args = |format| {
-        render(format, &site(), &host(), &Seed::default(), &with_site("", "")).unwrap().kernel_args.join(" ")
+    let args = |os| {
+        render(os, &site(), &host(), &Seed::default(), &with_site("", "")).unwrap().kernel_args.join(" ")
     };
-    let kickstart = args(Format::Kickstart);
+    let kickstart = args(Os::El9);
     assert!(kickstart.contains("BOOTIF=01-52-54-00-12-34-56"), "{kickstart}");
     assert!(kickstart.contains("ip=10.0.0.11::10.0.0.1:255.255.255.0:web01::none"), "{kickstart}");
-    let preseed = args(Format::Preseed);
+    let preseed = args(Os::Debian12);
     assert!(preseed.contains("hostname=web01 domain=example.com"), "{preseed}");
     assert!(preseed.contains("netcfg/get_ipaddress=10.0.0.11"), "{preseed}");
 }
@@ -142,7 +134,7 @@ fn all_that_a_format_can_not_say_is_told_at_once() {
     host.locale.timezone = "Europe/Berlin\nreboot".to_owned();
     host.network.interfaces.push(host.network.interfaces[0].clone());
     host.network.search = vec!["other.example".parse().unwrap()];
-    let told = try_render(Format::Preseed, &host, &Seed::default()).unwrap_err().to_string();
+    let told = try_render(Os::Debian12, &host, &Seed::default()).unwrap_err().to_string();
     for field in [
         "mirror",
         "storage.target",
@@ -151,7 +143,7 @@ fn all_that_a_format_can_not_say_is_told_at_once() {
         "network.interfaces",
         "network.search",
     ] {
-        let start = format!("web01.example.com: {field}: preseed ");
+        let start = format!("web01.example.com: {field}: debian-12 ");
         assert!(told.lines().any(|line| line.starts_with(&start)), "{field} is missing in\n{told}");
     }
     assert_eq!(told.lines().count(), 6, "{told}");
@@ -160,11 +152,11 @@ fn all_that_a_format_can_not_say_is_told_at_once() {
 #[test]
 fn a_site_can_replace_a_template_and_is_told_where_it_is_wrong() {
     let render = |name: &str, text: &str| {
-        render(Format::Kickstart, &site(), &host(), &Seed::default(), &with_site(name, text))
+        render(Os::El9, &site(), &host(), &Seed::default(), &with_site(name, text))
             .map(|answers| answers.text)
             .map_err(|error| format!("{error:#}"))
     };
-    assert_eq!(render("kickstart.j2", "lang {{ locale.lang }}\n").unwrap(), "lang en_US.UTF-8\n");
+    assert_eq!(render("kickstart.j2", "lang {{ locale.lang }}\n").unwrap(), "lang C.UTF-8\n");
     let error = render("disk.sh.j2", "\n{{ disk.path }}").unwrap_err();
     assert!(error.contains("templates/disk.sh.j2:2: undefined value"), "{error}");
     let error = render("kickstart.j2", "lang en\n%post\n").unwrap_err();
@@ -176,9 +168,9 @@ fn a_site_can_replace_a_template_and_is_told_where_it_is_wrong() {
 #[test]
 fn hashes_do_not_reach_messages_or_debug() {
     let templates = with_site("kickstart.j2", "{{ users[0].password }}{{ users[0].password.x.y }}");
-    let error = render(Format::Kickstart, &site(), &host(), &Seed::default(), &templates).unwrap_err();
+    let error = render(Os::El9, &site(), &host(), &Seed::default(), &templates).unwrap_err();
     assert!(!format!("{error:#} {error:?}").contains(HASH));
-    let answers = render(Format::Kickstart, &site(), &host(), &Seed::default(), &with_site("", "")).unwrap();
+    let answers = render(Os::El9, &site(), &host(), &Seed::default(), &with_site("", "")).unwrap();
     assert!(!format!("{answers:?}").contains(HASH));
 }
 
@@ -198,14 +190,35 @@ proptest! {
         let wanted = host.target.serial().unwrap().to_ascii_lowercase();
         let file = SystemFile { path: format!("/etc/{content}"), mode: 0o644, content: content.clone() };
         let seed = Seed { files: vec![file], units: Vec::new() };
-        let kickstart = try_render(Format::Kickstart, &host, &seed).unwrap();
+        let kickstart = try_render(Os::El9, &host, &seed).unwrap();
         let asked = kickstart.lines().find(|line| line.starts_with("hits=")).unwrap();
         let asked = asked.rsplit_once(" -e ").unwrap().1.strip_suffix(");").unwrap();
         prop_assert_eq!(words(asked).unwrap(), vec![wanted]);
         let chmod = kickstart.lines().find(|line| line.starts_with("chmod 0644 ")).unwrap();
         prop_assert_eq!(&words(chmod).unwrap()[2], &format!("/etc/{content}"));
         prop_assert_eq!(kickstart.lines().filter(|line| *line == "%end").count(), 3);
-        let preseed = try_render(Format::Preseed, &host, &seed).unwrap();
-        prop_assert!(grammar::preseed(&preseed).is_empty());
+        let preseed = try_render(Os::Debian12, &host, &seed).unwrap();
+        prop_assert!(grammar::preseed::lint(&preseed).is_empty());
+        let autoinstall = try_render(Os::Ubuntu2404, &unscripted(&host), &seed).unwrap();
+        let plain = try_render(Os::Ubuntu2404, &unscripted(&self::host()), &Seed::default()).unwrap();
+        let (got, plain) = (document(&autoinstall), document(&plain));
+        prop_assert_eq!(keys(&got), keys(&plain));
+        let early = got["early-commands"][0].as_str().unwrap();
+        let asked = early.lines().find(|line| line.starts_with("hits=")).unwrap();
+        let asked = asked.rsplit_once(" -e ").unwrap().1.strip_suffix(");").unwrap();
+        prop_assert_eq!(words(asked).unwrap(), vec![host.target.serial().unwrap().to_ascii_lowercase()]);
     }
+}
+
+/// Ubuntu takes kernel arguments by a script only.
+fn unscripted(host: &Host) -> Host {
+    Host { kernel_args: Vec::new(), ..host.clone() }
+}
+
+fn document(text: &str) -> serde_json::Value {
+    serde_yaml::from_str::<serde_json::Value>(text).unwrap()["autoinstall"].clone()
+}
+
+fn keys(document: &serde_json::Value) -> Vec<String> {
+    document.as_object().unwrap().keys().cloned().collect()
 }

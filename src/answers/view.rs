@@ -6,9 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::Serialize;
 
 use super::Seed;
-use crate::host::{Handoff, Host, Site};
+use super::scripts::{self, Scripts};
+use crate::host::{Fixed, Handoff, Host, Ipv4, Site};
 use crate::spec::order::WipePolicy;
-use crate::spec::system::{Ipv4, RootAccount, Sudo, User};
+use crate::spec::system::{RootAccount, Sudo, User};
 use crate::value::{DiskSelector, SshPublicKey};
 
 /// A host as templates see it.
@@ -36,6 +37,8 @@ pub struct View {
     pub packages: Vec<String>,
     /// Arguments of the installed kernel.
     pub kernel_args: Vec<String>,
+    /// The site's own scripts.
+    pub scripts: Scripts,
     /// Files of the hand-off.
     pub files: Vec<File>,
     /// Units of the hand-off to enable.
@@ -182,6 +185,7 @@ pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> Vie
         users: host.users.iter().map(user).collect(),
         packages: packages(host),
         kernel_args: host.kernel_args.iter().map(ToString::to_string).collect(),
+        scripts: scripts::pack(&host.scripts),
         files: seed.files.iter().filter_map(|file| seed_file(file, misfits)).collect(),
         units: seed.units.clone(),
         script_accounts: false,
@@ -229,12 +233,12 @@ fn mirror(host: &Host, misfits: &mut Misfits) -> Mirror {
 }
 
 fn network(host: &Host) -> Network {
-    let interface = |interface: &crate::spec::system::Interface| Interface {
+    let interface = |interface: &crate::host::Interface| Interface {
         mac: interface.mac.to_string(),
         bootif: format!("01-{}", interface.mac.dashed()),
-        ipv4: match &interface.ipv4 {
-            Ipv4::Dhcp => None,
-            Ipv4::Static { address, gateway } => Some(Static {
+        ipv4: match &interface.link.ipv4 {
+            Ipv4::Dhcp | Ipv4::None => None,
+            Ipv4::Static(Fixed { address, gateway, .. }) => Some(Static {
                 address: address.addr().to_string(),
                 prefix: address.prefix_len(),
                 netmask: address.netmask().to_string(),
@@ -250,12 +254,6 @@ fn network(host: &Host) -> Network {
 }
 
 fn disk(target: &DiskSelector, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
-    if target.model().is_some() {
-        misfits.add(
-            "storage.target.model",
-            "finds a disk by serial or wwn, not by a model pattern: leave it out",
-        );
-    }
     if target.serial().is_none() && target.wwn().is_none() {
         misfits.add("storage.target", "needs the disk's serial or wwn, so that no other disk can match");
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
+use crate::answers::{self, table::Target};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
 use crate::handoff;
@@ -105,6 +106,10 @@ pub fn orders(
 
 fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Result<BundledHost> {
     let host = &armed.host.host;
+    let misfits = answers::misfits(host, Target::Native);
+    if !misfits.is_empty() {
+        bail!("{}", misfits.join("\n"));
+    }
     let system = handoff::system(armed.host, site, &armed.image.system, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
     let parts = OrderParts {
@@ -114,7 +119,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         target: host.target.clone(),
         wipe: host.wipe,
         confirm_seconds: host.confirm_seconds,
-        network: host.network.clone(),
+        network: host.network.for_agent(),
         payload: site.server.clone(),
         server: site.server.clone(),
         system,

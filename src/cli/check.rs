@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{keys, output, render};
+use crate::answers::{self, table::Target};
 use crate::failure::{Blame, BlameExt};
 use crate::handoff;
 use crate::host::{Host, Installer};
@@ -70,6 +71,10 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
         Some(image.clone())
     };
     let mut refuse = |host: &Host| -> Result<()> {
+        let misfits = answers::misfits(host, Target::Native);
+        if !misfits.is_empty() {
+            bail!("{}", misfits.join("\n"));
+        }
         let locked = context.locked(host).ok();
         match locked.as_ref().and_then(|locked| Some((locked, image_of(locked.image.manifest)?))) {
             Some((locked, image)) => {

@@ -11,6 +11,7 @@ mod bundle;
 mod check;
 mod context;
 mod dev;
+mod formats;
 mod image;
 mod init;
 mod key;
@@ -31,7 +32,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, image (but not verify), status.
+    /// Machine-readable output: arm, check, formats, image (but not verify), status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -46,6 +47,7 @@ enum Command {
     #[command(hide = true)]
     Dev(dev::Args),
     Disarm(arm::DisarmArgs),
+    Formats(formats::Args),
     Image(image::Args),
     Init(init::Args),
     Key(key::Args),
@@ -59,7 +61,7 @@ impl Command {
     /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
     fn speaks_json(&self) -> bool {
         match self {
-            Self::Arm(_) | Self::Check(_) | Self::Status(_) => true,
+            Self::Arm(_) | Self::Check(_) | Self::Formats(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Render(_) | Self::Serve(_) => false,
@@ -99,6 +101,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Arm(args) => arm::arm(args, cli.json, &paths),
         Command::Bundle(args) => bundle::run(args, &paths),
         Command::Check(args) => check::run(args, cli.json, &paths),
+        Command::Formats(args) => formats::run(args, cli.json),
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
         Command::Disarm(args) => arm::disarm(args, &paths),

@@ -1,13 +1,13 @@
 //! `ironstrap render`: one host's answer file, and the joint of answers and hand-off.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::context::SiteContext;
 use super::output;
 use super::paths::SitePaths;
 use crate::answers::{self, Answers, Format, Seed, Templates};
 use crate::handoff;
-use crate::host::{Host, Site};
+use crate::host::{Host, Installer, Os, Site};
 use crate::sys::files;
 use crate::value::HostName;
 
@@ -19,12 +19,18 @@ const MAX_TEMPLATE: u64 = 1 << 20;
 pub struct Args {
     /// The host.
     host: HostName,
-    /// kickstart (Enterprise Linux 9) or preseed (Debian 12); the one of the host's installer where absent.
+    /// kickstart, preseed or autoinstall; the one of the host's `os` where absent.
     #[arg(long)]
     format: Option<Format>,
+    /// A release like el-9 or debian-12; the host's `os` where absent.
+    #[arg(long)]
+    os: Option<Os>,
     /// Print the arguments for the installer's kernel instead; put the address of the answer file for URL.
     #[arg(long)]
     kernel_args: bool,
+    /// Print a file that must lie beside the answer file instead, such as autoinstall's meta-data.
+    #[arg(long, value_name = "NAME", conflicts_with = "kernel_args")]
+    companion: Option<String>,
 }
 
 /// Prints the file.
@@ -34,17 +40,42 @@ pub struct Args {
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let host = context.host(&args.host)?;
-    let format = args.format.or(Format::of(host.installer)).with_context(|| {
-        let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
-        format!(
-            "{} is installed by ironstrap's own agent, which needs no answer file; ask for one with --format {}",
-            host.name,
-            known.join(" or ")
-        )
-    })?;
-    let answers = answers_of(format, &context.site, host, &templates(paths)?)?;
-    let text = if args.kernel_args { answers.kernel_args.join(" ") + "\n" } else { answers.text };
+    let os = release(args, host)?;
+    let answers = answers_of(os, &context.site, host, &templates(paths)?)?;
+    let text = match &args.companion {
+        Some(name) => companion(&answers, name)?,
+        None if args.kernel_args => answers.kernel_args.join(" ") + "\n",
+        None => answers.text,
+    };
     Ok(output::print(&text)?)
+}
+
+fn companion(answers: &Answers, name: &str) -> Result<String> {
+    let found = answers.companions.iter().find(|companion| companion.name == name);
+    let known = || answers.companions.iter().map(|companion| companion.name).collect::<Vec<_>>().join(", ");
+    let text = found.map(|companion| companion.text.clone());
+    text.with_context(|| match answers.companions.is_empty() {
+        true => format!("no file `{name}` lies beside this answer file; it stands alone"),
+        false => format!("no file `{name}` lies beside this answer file; there are {}", known()),
+    })
+}
+
+/// The release to render for: what was asked for, or the host's own.
+fn release(args: &Args, host: &Host) -> Result<Os> {
+    let os = args.os.or(host.os);
+    let fits = |os: &Os| args.format.is_none_or(|format| Format::of_release(*os) == format);
+    let asked = args.format.is_some() || args.os.is_some() || host.installer != Installer::Native;
+    match os.filter(fits) {
+        Some(os) if asked => Ok(os),
+        Some(os) => bail!(
+            "{} is installed by ironstrap's own agent, which needs no answer file; ask for one with --os {os}",
+            host.name
+        ),
+        None => {
+            let releases: Vec<_> = Os::ALL.iter().filter(|os| fits(os)).map(|os| os.name()).collect();
+            bail!("{}: which release isn't said; ask for one with --os: {}", host.name, releases.join(", "))
+        }
+    }
 }
 
 /// Renders every host that a distribution's installer installs, and returns what is wrong, a text a host.
@@ -53,9 +84,9 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
 /// Templates of the site that can't be read.
 pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     let templates = templates(paths)?;
-    let answered = context.hosts.iter().filter_map(|host| Some((host, Format::of(host.installer)?)));
+    let answered = context.hosts.iter().filter(|host| host.installer != Installer::Native);
     let errors = answered
-        .filter_map(|(host, format)| answers_of(format, &context.site, host, &templates).err())
+        .filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err())
         .map(|error| format!("{error:#}"));
     Ok(errors.collect())
 }
@@ -67,7 +98,7 @@ fn templates(paths: &SitePaths) -> Result<Templates> {
     })
 }
 
-fn answers_of(format: Format, site: &Site, host: &Host, templates: &Templates) -> Result<Answers> {
+fn answers_of(os: Os, site: &Site, host: &Host, templates: &Templates) -> Result<Answers> {
     let (files, units) = handoff::seed(host, site)?;
-    answers::render(format, site, host, &Seed { files, units }, templates)
+    answers::render(os, site, host, &Seed { files, units }, templates)
 }

@@ -1,10 +1,9 @@
 //! What hosts are refused, what their files say, and hostile values that stay values.
 
 use super::*;
-use crate::host::{Host, Installer, Locale};
+use crate::host::{Host, testing};
 use crate::spec::image::ImagePin;
-use crate::spec::order::{HostMatch, WipePolicy};
-use crate::spec::system::{NetworkSpec, RootAccount, User};
+use crate::spec::system::User;
 use crate::value::Digest;
 
 mod run_tests;
@@ -15,27 +14,7 @@ fn order() -> OrderId {
 
 fn host(handoff: Handoff) -> LockedHost {
     let image: crate::value::ImageRef = "debian-12-base@1.3.0".parse().unwrap();
-    let host = Host {
-        name: "web01.example.com".parse().unwrap(),
-        matching: HostMatch::default(),
-        installer: Installer::Native,
-        image: Some(image.clone()),
-        target: serde_json::from_str(r#"{"serial":"S1"}"#).unwrap(),
-        wipe: WipePolicy::Ours,
-        confirm_seconds: 10,
-        network: NetworkSpec::default(),
-        locale: Locale {
-            lang: "C.UTF-8".to_owned(),
-            keyboard: "us".to_owned(),
-            timezone: "Europe/Berlin".to_owned(),
-        },
-        root: RootAccount::default(),
-        users: Vec::new(),
-        packages: Vec::new(),
-        mirror: None,
-        kernel_args: Vec::new(),
-        handoff,
-    };
+    let host = Host { image: Some(image.clone()), handoff, ..testing::host() };
     LockedHost { host, image: ImagePin { image, manifest: Digest::of(b"") } }
 }
 

@@ -1,9 +1,20 @@
 //! The resolved types.
 
+mod install;
+mod network;
+mod storage;
+
 use crate::spec::image::ImagePin;
 use crate::spec::order::{HostMatch, WipePolicy};
-use crate::spec::system::{NetworkSpec, RootAccount, User};
+use crate::spec::system::{RootAccount, User};
 use crate::value::{DiskSelector, HostName, HttpUrl, ImageRef, KernelArg};
+
+pub use install::{Boot, Finish, Os, Repository, Script, Scripted, Scripts};
+pub use network::{Bond, BondMode, Bridge, Fixed, Interface, Ipv4, Ipv6, Link, Network, Route, Vlan};
+pub use storage::{
+    Btrfs, Content, Disk, FileSystem, Layout, LogicalVolume, Luks, Mount, Partition, Raid, RaidLevel, Role,
+    Size, Subvolume, TARGET, ThinPool, Unlock, VolumeGroup,
+};
 
 /// What holds for the whole site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +36,8 @@ pub struct Host {
     pub matching: HostMatch,
     /// Which installer does it.
     pub installer: Installer,
+    /// What a distribution's installer installs; there always unless the installer is the native one.
+    pub os: Option<Os>,
     /// The golden image it gets; there always with the native installer, never needed by the others.
     pub image: Option<ImageRef>,
     /// The disk it is installed on.
@@ -33,8 +46,10 @@ pub struct Host {
     pub wipe: WipePolicy,
     /// Countdown before the first write, in seconds.
     pub confirm_seconds: u32,
+    /// What is made on the disks; the installer's own layout, or the golden image's, where absent.
+    pub layout: Option<Layout>,
     /// Its network.
-    pub network: NetworkSpec,
+    pub network: Network,
     /// Language, keyboard, time zone.
     pub locale: Locale,
     /// Root.
@@ -43,10 +58,24 @@ pub struct Host {
     pub users: Vec<User>,
     /// Packages for installers that install packages.
     pub packages: Vec<String>,
+    /// Packages that must not be there.
+    pub remove_packages: Vec<String>,
     /// Where such installers find the distribution.
     pub mirror: Option<HttpUrl>,
+    /// Where they find more packages.
+    pub repositories: Vec<Repository>,
+    /// The proxy for packages, in the installer and after it.
+    pub proxy: Option<HttpUrl>,
     /// Kernel arguments of the installer and the installed system.
     pub kernel_args: Vec<KernelArg>,
+    /// Consoles and the boot loader.
+    pub boot: Boot,
+    /// The site's own scripts.
+    pub scripts: Scripts,
+    /// What the machine does when it is installed.
+    pub finish: Finish,
+    /// Whether scripts that ironstrap makes may do what an installer can't say itself.
+    pub scripted: Scripted,
     /// Who takes over.
     pub handoff: Handoff,
 }
@@ -61,6 +90,8 @@ pub enum Installer {
     Anaconda,
     /// Debian's, driven by preseed.
     DebianInstaller,
+    /// Ubuntu's, driven by autoinstall.
+    Subiquity,
 }
 
 /// Language and the like.
@@ -72,6 +103,8 @@ pub struct Locale {
     pub keyboard: String,
     /// IANA time zone.
     pub timezone: String,
+    /// Time servers; the system's own where empty.
+    pub ntp: Vec<HostName>,
 }
 
 /// Who takes over after the install. *Done* is when its first run reported success.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::decode::decode;
 use super::diag::{Diagnostic, nearest};
-use super::raw::{RawHandoff, RawProfile, RawSite};
+use super::raw::{RawHandoff, RawProfile, RawScripts, RawSite};
 use super::source::{SourceId, Sources, Span};
 use super::spanned::Spanned;
 use super::yaml;
@@ -21,7 +21,14 @@ use crate::sys::files;
 /// Classes that every site can name without having them; a file of the same name in the site's `profiles/` wins.
 const BUILT_IN: &[(&str, &str)] = &[
     ("debian-12", include_str!("../../profiles/classes/debian-12.yaml")),
+    ("debian-13", include_str!("../../profiles/classes/debian-13.yaml")),
+    ("el-8", include_str!("../../profiles/classes/el-8.yaml")),
     ("el-9", include_str!("../../profiles/classes/el-9.yaml")),
+    ("el-10", include_str!("../../profiles/classes/el-10.yaml")),
+    ("fedora-43", include_str!("../../profiles/classes/fedora-43.yaml")),
+    ("fedora-44", include_str!("../../profiles/classes/fedora-44.yaml")),
+    ("ubuntu-22.04", include_str!("../../profiles/classes/ubuntu-22.04.yaml")),
+    ("ubuntu-24.04", include_str!("../../profiles/classes/ubuntu-24.04.yaml")),
 ];
 
 /// One class or host.
@@ -52,7 +59,7 @@ pub struct Tree {
     pub classes: BTreeMap<String, Layer>,
     /// Hosts in the order of their files' names.
     pub hosts: Vec<Layer>,
-    /// Files that hand-offs name, by path within the site.
+    /// Files that hand-offs and scripts name, by path within the site.
     pub texts: BTreeMap<String, SourceId>,
     /// What is wrong so far.
     pub diagnostics: Vec<Diagnostic>,
@@ -215,12 +222,16 @@ fn read_text(path: &Path, source: SourceId, diagnostics: &mut Vec<Diagnostic>) -
     })
 }
 
-/// Reads what hand-offs name. A missing file is told at each place that names it.
+/// Reads what hand-offs and scripts name. A missing file is told at each place that names it.
 fn read_texts(root: &Path, tree: &mut Tree) {
     let layers = tree.classes.values().chain(&tree.hosts);
     let mut named: Vec<Spanned<String>> = Vec::new();
     for layer in layers {
         named.extend(layer.raw.handoff.value.as_ref().and_then(named_file).cloned());
+        let RawScripts { pre, post, post_outside, first_boot, on_error } = &layer.raw.scripts.value;
+        for scripts in [pre, post, post_outside, first_boot, on_error] {
+            named.extend(scripts.items.iter().cloned());
+        }
     }
     for Spanned { value: path, span } in named {
         if tree.texts.contains_key(&path) {

@@ -1,8 +1,8 @@
 //! Stacking of raw layers, field by field. Every structure is taken apart whole, so no new field can be forgotten.
 
 use super::raw::{
-    RawAnsible, RawCloudInit, RawHandoff, RawLocale, RawMatch, RawNetwork, RawProfile, RawPull, RawRoot,
-    RawStorage, RawTarget,
+    RawAnsible, RawBoot, RawCloudInit, RawHandoff, RawLocale, RawMatch, RawNetwork, RawPolicy, RawProfile,
+    RawPull, RawRoot, RawScripts, RawStorage, RawTarget,
 };
 use super::spanned::{Merge, Section};
 
@@ -19,52 +19,25 @@ macro_rules! merge_fields {
 
 merge_fields! {
     RawMatch { mac, uuid, serial, vendor, model }
-    RawNetwork { interfaces, dns, search }
-    RawStorage { target, wipe, confirm }
+    RawNetwork { interfaces, bonds, vlans, bridges, dns, search }
+    RawStorage {
+        target, wipe, confirm, disks, partitions, raids, luks, volume_groups, thin_pools, logical_volumes, btrfs, mounts
+    }
     RawTarget { serial, wwn, model, min_size, max_size }
-    RawLocale { lang, keyboard, timezone }
+    RawLocale { lang, keyboard, timezone, ntp }
+    RawBoot { consoles, password }
+    RawScripts { pre, post, post_outside, first_boot, on_error }
+    RawPolicy { allow_scripted }
     RawRoot { password, ssh_keys }
     RawCloudInit { user_data }
     RawAnsible { pull }
     RawPull { url, playbook, revision }
 }
 
-impl Merge for RawProfile {
-    fn merge(self, later: Self) -> Self {
-        let Self {
-            name,
-            classes,
-            vars,
-            matching,
-            installer,
-            image,
-            network,
-            storage,
-            locale,
-            root,
-            users,
-            packages,
-            mirror,
-            kernel_args,
-            handoff,
-        } = self;
-        Self {
-            name: name.merge(later.name),
-            classes: classes.merge(later.classes),
-            vars: vars.merge(later.vars),
-            matching: matching.merge(later.matching),
-            installer: installer.merge(later.installer),
-            image: image.merge(later.image),
-            network: network.merge(later.network),
-            storage: storage.merge(later.storage),
-            locale: locale.merge(later.locale),
-            root: root.merge(later.root),
-            users: users.merge(later.users),
-            packages: packages.merge(later.packages),
-            mirror: mirror.merge(later.mirror),
-            kernel_args: kernel_args.merge(later.kernel_args),
-            handoff: handoff.merge(later.handoff),
-        }
+merge_fields! {
+    RawProfile {
+        name, classes, vars, matching, installer, os, image, network, storage, locale, root, users, packages,
+        remove_packages, mirror, repositories, proxy, kernel_args, boot, scripts, finish, policy, handoff
     }
 }
 

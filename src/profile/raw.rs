@@ -3,17 +3,29 @@
 //! One layer a file. A field that is added here needs its line in `merge` (the destructuring there won't compile
 //! without) and its rule in `host`.
 
+mod install;
+mod network;
+mod storage;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
 
 use super::spanned::{List, Section, Spanned};
-use crate::spec::order::WipePolicy;
 use crate::spec::system::Sudo;
 use crate::value::{
-    AccountName, ByteSize, HostName, HttpUrl, ImageRef, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
+    AccountName, HostName, HttpUrl, ImageRef, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
     SshPublicKey, SystemUuid,
+};
+
+pub use install::{RawBoot, RawFinish, RawOs, RawPolicy, RawRepository, RawScripts};
+pub use network::{
+    RawBond, RawBondMode, RawBridge, RawInterface, RawInterfaceMatch, RawIpv4, RawIpv6, RawNetwork, RawRoute,
+    RawStatic, RawStatic6, RawVlan,
+};
+pub use storage::{
+    RawBtrfs, RawDisk, RawFileSystem, RawLogicalVolume, RawLuks, RawMount, RawPartition, RawRaid,
+    RawRaidLevel, RawRole, RawStorage, RawSubvolume, RawTarget, RawThinPool, RawUnlock, RawVolumeGroup,
 };
 
 /// `site.yaml`.
@@ -48,6 +60,8 @@ pub struct RawProfile {
     pub matching: Section<RawMatch>,
     /// Who does the installing.
     pub installer: Option<Spanned<RawInstaller>>,
+    /// What a distribution's installer installs.
+    pub os: Option<Spanned<RawOs>>,
     /// The golden image.
     pub image: Option<Spanned<ImageRef>>,
     /// How it reaches the network.
@@ -62,10 +76,24 @@ pub struct RawProfile {
     pub users: List<RawUser>,
     /// Packages for installers that install packages.
     pub packages: List<String>,
+    /// Packages that must not be there.
+    pub remove_packages: List<String>,
     /// Where such installers find the distribution.
     pub mirror: Option<Spanned<HttpUrl>>,
+    /// Where they find more packages.
+    pub repositories: List<RawRepository>,
+    /// The proxy for packages, in the installer and after it.
+    pub proxy: Option<Spanned<HttpUrl>>,
     /// Kernel arguments.
     pub kernel_args: List<KernelArg>,
+    /// Consoles and the boot loader.
+    pub boot: Section<RawBoot>,
+    /// The site's own scripts.
+    pub scripts: Section<RawScripts>,
+    /// What the machine does when it is installed.
+    pub finish: Option<Spanned<RawFinish>>,
+    /// What is allowed.
+    pub policy: Section<RawPolicy>,
     /// Who takes over.
     pub handoff: Section<Option<RawHandoff>>,
 }
@@ -96,112 +124,8 @@ pub enum RawInstaller {
     Anaconda,
     /// Debian's.
     DebianInstaller,
-}
-
-/// `network:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawNetwork {
-    /// Interfaces.
-    pub interfaces: List<RawInterface>,
-    /// Name servers.
-    pub dns: List<IpAddr>,
-    /// Search domains.
-    pub search: List<HostName>,
-}
-
-/// One of `network.interfaces`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawInterface {
-    /// Which one it is.
-    #[serde(rename = "match")]
-    pub matching: RawInterfaceMatch,
-    /// Its IPv4 configuration.
-    pub ipv4: Option<Spanned<RawIpv4>>,
-}
-
-/// `network.interfaces[].match`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawInterfaceMatch {
-    /// Permanent hardware address.
-    pub mac: Option<Spanned<Mac>>,
-}
-
-/// `dhcp`, or a fixed address.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RawIpv4 {
-    /// By DHCP.
-    Dhcp,
-    /// Fixed.
-    Static(RawStatic),
-}
-
-/// A fixed address.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawStatic {
-    /// With prefix length.
-    pub address: Option<Spanned<String>>,
-    /// Default gateway.
-    pub gateway: Option<Spanned<Ipv4Addr>>,
-}
-
-impl<'de> Deserialize<'de> for RawIpv4 {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = RawIpv4;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("`dhcp` or a map with `address` and `gateway`")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawIpv4, E> {
-                match text {
-                    "dhcp" => Ok(RawIpv4::Dhcp),
-                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<RawIpv4, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                RawStatic::deserialize(map).map(RawIpv4::Static)
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-/// `storage:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawStorage {
-    /// The one disk.
-    pub target: Section<RawTarget>,
-    /// What may be overwritten.
-    pub wipe: Option<Spanned<WipePolicy>>,
-    /// Seconds of the countdown.
-    pub confirm: Option<Spanned<u32>>,
-}
-
-/// `storage.target:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawTarget {
-    /// Serial number.
-    pub serial: Option<Spanned<String>>,
-    /// World-wide name.
-    pub wwn: Option<Spanned<String>>,
-    /// Model pattern.
-    pub model: Option<Spanned<Pattern>>,
-    /// Smallest size.
-    pub min_size: Option<Spanned<ByteSize>>,
-    /// Largest size.
-    pub max_size: Option<Spanned<ByteSize>>,
+    /// Ubuntu's.
+    Subiquity,
 }
 
 /// `locale:`
@@ -214,6 +138,8 @@ pub struct RawLocale {
     pub keyboard: Option<Spanned<String>>,
     /// IANA name.
     pub timezone: Option<Spanned<String>>,
+    /// Time servers.
+    pub ntp: List<HostName>,
 }
 
 /// `root:`

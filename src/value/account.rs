@@ -90,6 +90,50 @@ impl<'de> serde::Deserialize<'de> for PasswordHash {
     }
 }
 
+/// A boot loader password as `grub-mkpasswd-pbkdf2` prints it. Never printed by `Debug`; clear-text passwords do not parse.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GrubHash(String);
+
+impl GrubHash {
+    /// The hash itself, for the one place that writes it; call it nowhere near a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GrubHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GrubHash(…)")
+    }
+}
+
+impl FromStr for GrubHash {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        // grub.pbkdf2.sha512.ROUNDS.SALT.HASH, both in hexadecimal (GRUB manual, section `password_pbkdf2`)
+        let parts: Vec<_> = text.split('.').collect();
+        let hex = |part: &str| part.len() >= 32 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        match parts[..] {
+            ["grub", "pbkdf2", "sha512", rounds, salt, hash]
+                if text.len() <= 1024 && rounds.parse::<u32>().is_ok() && hex(salt) && hex(hash) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            // the text may be a clear password: it is not shown
+            _ => Err(ValueError::new(
+                "not a boot loader password's hash; make one with `grub-mkpasswd-pbkdf2`",
+            )),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for GrubHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// One public key in OpenSSH's one-line form, parsed and printed canonically (RFC 4253, section 6.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshPublicKey(String);
@@ -137,6 +181,14 @@ mod tests {
         assert!(!error.contains("hunter2"), "{error}");
         let hash: PasswordHash = "$6$abcdefgh$0123456789abcdef".parse().unwrap();
         assert_eq!(format!("{hash:?}"), "PasswordHash(…)");
+    }
+
+    #[test]
+    fn boot_loader_passwords_are_hashes_and_are_not_shown() {
+        let error = "hunter2".parse::<GrubHash>().unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        let text = format!("grub.pbkdf2.sha512.10000.{0}.{0}", "AB".repeat(64));
+        assert_eq!(format!("{:?}", text.parse::<GrubHash>().unwrap()), "GrubHash(…)");
     }
 
     #[test]

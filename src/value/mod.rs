@@ -11,20 +11,24 @@ mod image_ref;
 mod mac;
 mod machine;
 mod names;
+mod network;
 mod pattern;
 mod size;
+mod storage;
 mod time;
 mod url;
 
-pub use account::{AccountName, PasswordHash, SshPublicKey};
+pub use account::{AccountName, GrubHash, PasswordHash, SshPublicKey};
 pub use digest::{Digest, DigestWriter};
 pub use disk_selector::{DiskIdentity, DiskSelector};
 pub use image_ref::{ImageName, ImageRef, ImageVersion};
 pub use mac::Mac;
 pub use machine::{SerialNumber, SystemUuid};
 pub use names::{HostName, KernelArg, OrderId};
+pub use network::{LinkName, Mtu, VlanId};
 pub use pattern::Pattern;
 pub use size::ByteSize;
+pub use storage::{FsLabel, MountOption, MountPath, StorageId};
 pub use time::Timestamp;
 pub use url::HttpUrl;
 

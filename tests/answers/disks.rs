@@ -54,7 +54,17 @@ fn scripts() -> Vec<(String, String)> {
             }
         }
     }
-    assert!(scripts.len() >= 2);
+    for (name, text) in rendered("autoinstall") {
+        let document: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let early = document["autoinstall"]["early-commands"].as_array().unwrap();
+        let command = early.last().unwrap().as_str().unwrap();
+        let script = script(command, "sed -i");
+        let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
+        if script.contains("/serial") && !script.contains("ID_WWN") {
+            scripts.push((wanted.unwrap_or_else(|| panic!("{name}: {script}")).to_owned(), script));
+        }
+    }
+    assert!(scripts.len() >= 3);
     scripts
 }
 

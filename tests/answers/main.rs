@@ -2,7 +2,7 @@
 //! formats' own validators, and their disk selection run by a shell on made-up machines.
 //!
 //! A case is a folder in `tests/golden/answers`: `site/` (or none, for the example site) and the files that hosts of it
-//! must give: `<host>.<format>`, or `<host>.<format>.error` for what is said instead. `IRONSTRAP_BLESS=1` writes them anew.
+//! must give: `<host>@<release>.<format>`, or the same with `.error` for what is said instead. `IRONSTRAP_BLESS=1` writes them anew.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
     reason = "a test may panic, and says aloud what it skips"
 )]
 
+mod autoinstall;
 mod disks;
 
 use std::path::{Path, PathBuf};
@@ -35,9 +36,18 @@ fn golden() -> Vec<(PathBuf, PathBuf)> {
     found
 }
 
-fn render(site: &Path, host: &str, format: &str) -> Output {
+fn render(site: &Path, host: &str, os: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ironstrap"));
-    command.arg("-C").arg(site).args(["render", host, "--format", format]).output().unwrap()
+    command.arg("-C").arg(site).args(["render", host, "--os", os]).output().unwrap()
+}
+
+/// Host, release, format, and whether it fails, of a golden file.
+fn parts(path: &Path) -> (&str, &str, &str, bool) {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let (whole, fails) = name.strip_suffix(".error").map_or((name, false), |name| (name, true));
+    let (rest, format) = whole.rsplit_once('.').unwrap();
+    let (host, os) = rest.split_once('@').unwrap();
+    (host, os, format, fails)
 }
 
 /// Long runs of base64 are files of the hand-off, which has golden files of its own.
@@ -59,10 +69,8 @@ fn without_files(text: &str) -> String {
 fn every_host_gives_its_golden_file() {
     for (site, path) in golden() {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let mut parts = name.split('.');
-        let (host, format) = (parts.next().unwrap(), parts.next().unwrap());
-        let output = render(&site, host, format);
-        let fails = parts.next() == Some("error");
+        let (host, os, _, fails) = parts(&path);
+        let output = render(&site, host, os);
         assert_eq!(output.status.code(), Some(i32::from(fails)), "{name}: {output:?}");
         let got =
             without_files(std::str::from_utf8(if fails { &output.stderr } else { &output.stdout }).unwrap());
@@ -79,7 +87,8 @@ fn rendered(format: &str) -> Vec<(String, String)> {
     let cases = golden().into_iter().filter(|(_, path)| path.extension().is_some_and(|have| have == format));
     let texts = cases.map(|(site, path)| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let output = render(&site, name.split('.').next().unwrap(), format);
+        let (host, os, ..) = parts(&path);
+        let output = render(&site, host, os);
         (name, String::from_utf8(output.stdout).unwrap())
     });
     let texts: Vec<_> = texts.collect();
@@ -155,10 +164,10 @@ fn the_site_s_own_template_is_used_and_its_mistakes_are_shown_with_their_place()
     let template = dir.path().join("templates/preseed.j2");
     std::fs::create_dir_all(template.parent().unwrap()).unwrap();
     std::fs::write(&template, "d-i netcfg/hostname string {{ host.short }}\n").unwrap();
-    let output = render(dir.path(), "deb01", "preseed");
+    let output = render(dir.path(), "deb01", "debian-12");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "d-i netcfg/hostname string deb01\n");
     std::fs::write(&template, "\nd-i netcfg/hostname string {{ host.shrt }}\n").unwrap();
-    let said = String::from_utf8(render(dir.path(), "deb01", "preseed").stderr).unwrap();
+    let said = String::from_utf8(render(dir.path(), "deb01", "debian-12").stderr).unwrap();
     assert!(said.contains("templates/preseed.j2:2: undefined value"), "{said}");
     assert!(said.contains("2 | d-i netcfg/hostname string {{ host.shrt }}"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! `handoff:` → [`Handoff`], with variables filled in.
+//! `handoff:` → [`Handoff`], and the texts of other files that profiles name, with variables filled in.
 //!
 //! Templates are files whose name ends in `.j2`, and texts that stand in the profile itself. Other files are taken as they
 //! are: cloud-init and shell scripts have braces of their own. An undefined variable is a mistake, never an empty text.
@@ -47,13 +47,24 @@ impl<'t> Templates<'t> {
             RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, span),
             RawHandoff::Ansible(ansible) => work.ansible(ansible, span),
             RawHandoff::Script(_) => {
-                let (content, place) = work.file(value)?;
+                let (content, place) = work.named(value)?;
                 if let Err(message) = rules::script(&content) {
                     work.diagnostics.push(Diagnostic::new(place, message));
                 }
                 Some(Handoff::Script { content })
             }
         }
+    }
+
+    /// The text of a file that the profile names, and its beginning for complaints; `None` if something is wrong with it.
+    pub fn text(
+        &self,
+        context: &Context<'_>,
+        raw: &RawProfile,
+        path: &Spanned<String>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<(String, Span)> {
+        Work { templates: self, context, raw, values: None, diagnostics }.file(path)
     }
 }
 
@@ -78,7 +89,7 @@ impl Work<'_, '_> {
             return None;
         };
         let (text, place) = match named_file(whole) {
-            Some(_) => self.file(whole)?,
+            Some(_) => self.named(whole)?,
             None => (self.inline(user_data)?, user_data.span),
         };
         if let Err(message) = rules::user_data(&text) {
@@ -121,9 +132,12 @@ impl Work<'_, '_> {
         Some(Handoff::AnsiblePull { url: url.value.clone(), playbook: path?, revision: reference })
     }
 
+    fn named(&mut self, handoff: &RawHandoff) -> Option<(String, Span)> {
+        self.file(named_file(handoff)?)
+    }
+
     /// The text of the file that is named, and its beginning for complaints.
-    fn file(&mut self, handoff: &RawHandoff) -> Option<(String, Span)> {
-        let path = named_file(handoff)?;
+    fn file(&mut self, path: &Spanned<String>) -> Option<(String, Span)> {
         // where there is no such file, that has been told already
         let source: SourceId = *self.templates.tree.texts.get(&path.value)?;
         if !path.value.ends_with(".j2") {

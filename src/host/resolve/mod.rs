@@ -6,6 +6,8 @@
 mod accounts;
 mod classes;
 mod handoff;
+mod install;
+mod layout;
 mod network;
 mod rivals;
 mod rules;
@@ -17,7 +19,7 @@ use std::collections::HashMap;
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Tree};
-use crate::profile::raw::{RawInstaller, RawLocale, RawProfile};
+use crate::profile::raw::{RawLocale, RawProfile};
 use crate::profile::source::{SourceId, Span};
 use crate::profile::spanned::{Merge, Section, Spanned};
 use crate::spec::order::HostMatch;
@@ -110,18 +112,17 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
     }
     rules::variables(&raw.vars, diagnostics);
     let matching = resolve_match(context, &raw, diagnostics);
-    let installer = match raw.installer.as_ref().map(|installer| installer.value) {
-        None | Some(RawInstaller::Native) => Installer::Native,
-        Some(RawInstaller::Anaconda) => Installer::Anaconda,
-        Some(RawInstaller::DebianInstaller) => Installer::DebianInstaller,
-    };
+    let installer = install::installer(&raw);
+    let os = install::os(context, &raw, installer, diagnostics);
     if raw.image.is_none() && installer == Installer::Native {
         let help = "add `image: NAME@VERSION`, or name another `installer`";
         context.missing(diagnostics, None, "the host has no golden image", help);
     }
     let handoff = context.templates.handoff(context, &raw, diagnostics);
+    let scripts = install::scripts(context, &raw, context.templates, diagnostics);
     let target = rules::target(context, &raw, diagnostics);
     let host = Host {
+        layout: layout::resolve(context, &raw.storage.value, target.as_ref(), diagnostics),
         network: network::resolve(context, raw.network, diagnostics),
         confirm_seconds: rules::confirm(raw.storage.value.confirm, diagnostics),
         wipe: raw.storage.value.wipe.map(|wipe| wipe.value).unwrap_or_default(),
@@ -129,6 +130,14 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         root: accounts::root(raw.root),
         users: accounts::users(context, raw.users, diagnostics),
         packages: rules::packages(raw.packages, diagnostics),
+        remove_packages: rules::packages(raw.remove_packages, diagnostics),
+        repositories: install::repositories(context, raw.repositories, diagnostics),
+        proxy: raw.proxy.map(|proxy| proxy.value),
+        boot: install::boot(raw.boot, diagnostics),
+        finish: install::finish(&raw.finish),
+        scripted: install::scripted(&raw.policy.value),
+        scripts,
+        os,
         mirror: raw.mirror.map(|mirror| mirror.value),
         kernel_args: raw.kernel_args.items.into_iter().map(|arg| arg.value).collect(),
         image: raw.image.map(|image| image.value),
@@ -151,7 +160,7 @@ fn resolve_match(context: &Context<'_>, raw: &RawProfile, diagnostics: &mut Vec<
 }
 
 fn resolve_locale(raw: Section<RawLocale>, diagnostics: &mut Vec<Diagnostic>) -> Locale {
-    let RawLocale { lang, keyboard, timezone } = raw.value;
+    let RawLocale { lang, keyboard, timezone, ntp } = raw.value;
     let mut text = |value: Option<Spanned<String>>, default: &str, rule: rules::TextRule| match value {
         None => default.to_owned(),
         Some(Spanned { value, span }) => {
@@ -165,6 +174,7 @@ fn resolve_locale(raw: Section<RawLocale>, diagnostics: &mut Vec<Diagnostic>) ->
         lang: text(lang, "C.UTF-8", rules::lang),
         keyboard: text(keyboard, "us", rules::keyboard),
         timezone: text(timezone, "UTC", rules::timezone),
+        ntp: network::values(ntp),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Context;
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawProfile, RawTarget, Vars};
 use crate::profile::source::Span;
-use crate::profile::spanned::{List, Spanned};
+use crate::profile::spanned::{List, Section, Spanned};
 use crate::value::DiskSelector;
 
 /// Judges a text.
@@ -44,6 +44,20 @@ pub fn keyboard(text: &str) -> Result<(), String> {
     match words(text, '-', "_") {
         true => Ok(()),
         false => Err(format!("`{}` is not a keyboard layout like `us` or `de`", text.escape_debug())),
+    }
+}
+
+/// What follows `console=`: a device, and for serial ones its speed (kernel documentation, serial-console).
+pub fn console(text: &str) -> Result<(), String> {
+    let (device, options) = text.split_once(',').unwrap_or((text, "0"));
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    match plain(device)
+        && plain(options)
+        && device.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.len() <= 32
+    {
+        true => Ok(()),
+        false => Err(format!("`{}` is not a console like `tty0` or `ttyS0,115200n8`", text.escape_debug())),
     }
 }
 
@@ -103,18 +117,28 @@ pub fn confirm(raw: Option<Spanned<u32>>, diagnostics: &mut Vec<Diagnostic>) -> 
     value
 }
 
-/// The disk.
+/// The disk that the system is installed on.
 pub fn target(
     context: &Context<'_>,
     raw: &RawProfile,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<DiskSelector> {
-    let section = &raw.storage.value.target;
+    selector(context, &raw.storage.value.target, raw.storage.span, "which disk is installed on", diagnostics)
+}
+
+/// What a disk must be.
+pub fn selector(
+    context: &Context<'_>,
+    section: &Section<RawTarget>,
+    around: Option<Span>,
+    what: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<DiskSelector> {
     let RawTarget { serial, wwn, model, min_size, max_size } = section.value.clone();
-    let span = section.span.or(raw.storage.span);
+    let span = section.span.or(around);
     if serial.is_none() && wwn.is_none() && model.is_none() && min_size.is_none() && max_size.is_none() {
         let help = "add `storage: { target: { serial: … } }`, or `wwn`, `model`, `min_size`, `max_size`";
-        context.missing(diagnostics, span, "nothing tells which disk is installed on", help);
+        context.missing(diagnostics, span, &format!("nothing tells {what}"), help);
         return None;
     }
     let texts = serial.as_ref().or(wwn.as_ref()).map(|text| text.span);
@@ -127,13 +151,7 @@ pub fn target(
         min_size.map(|size| size.value),
         max_size.map(|size| size.value),
     );
-    match selector {
-        Ok(selector) => Some(selector),
-        Err(error) => {
-            diagnostics.push(Diagnostic::new(place, error.to_string()));
-            None
-        }
-    }
+    selector.map_err(|error| diagnostics.push(Diagnostic::new(place, error.to_string()))).ok()
 }
 
 #[cfg(test)]
@@ -146,6 +164,7 @@ mod tests {
             (timezone as TextRule, ["UTC", "Etc/GMT+1"], ["", "Europe/", "../etc/passwd", "a b"]),
             (lang, ["C.UTF-8", "sr_RS.UTF-8@latin"], ["", "de_DE UTF-8", "de;", "$LANG"]),
             (keyboard, ["us", "de-latin1"], ["", "us;", "u s", "-"]),
+            (console, ["tty0", "ttyS0,115200n8"], ["", "console=tty0", "tty0 x", "ttyS0,"]),
             (shell, ["/bin/bash", "/usr/bin/zsh-5.9"], ["bash", "/bin/a:b", "/bin/../x", "/"]),
             (variable, ["a", "_B2"], ["2", "a-b", "host", ""]),
         ] {

@@ -1,10 +1,10 @@
 //! Rules between values; the wording of single mistakes is in `tests/errors/`.
 
 use super::*;
+use crate::host::Ipv4;
 use crate::profile::decode::decode;
 use crate::profile::source::Sources;
 use crate::profile::yaml;
-use crate::spec::system::Ipv4;
 
 /// A site from `(path, text)` pairs.
 fn tree(files: &[(&str, &str)]) -> Tree {
@@ -64,7 +64,7 @@ fn classes_stack_in_order_and_below_those_that_name_them() {
         ("hosts/a.yaml", &whole("a", "classes: [mid, low]\npackages: [top]\nlocale: { lang: top }\n")),
     ]);
     assert_eq!(host.packages, ["low", "mid", "top"]);
-    let Locale { lang, keyboard, timezone } = &host.locale;
+    let Locale { lang, keyboard, timezone, .. } = &host.locale;
     assert_eq!([lang, keyboard, timezone], ["top", "mid", "low"]);
 }
 
@@ -199,5 +199,5 @@ fn an_address_fits_its_network() {
         "hosts/a.yaml",
         &whole("a", "network: { interfaces: [{ match: { mac: \"52:54:00:00:00:01\" } }] }\n"),
     )]);
-    assert_eq!(host.network.interfaces[0].ipv4, Ipv4::Dhcp);
+    assert_eq!(host.network.interfaces[0].link.ipv4, Ipv4::Dhcp);
 }

@@ -1,0 +1,231 @@
+//! Autoinstall for Ubuntu's server installer (subiquity), as cloud-config from a NoCloud source.
+//!
+//! What the format says of the host is built as data and written by [`super::yaml`]; the template only frames it, so that a
+//! site can add to it. subiquity takes an arbitrary disk where several match, and has no selector for WWNs: the disk is found
+//! by our own script in `early-commands`, which puts its name into `/autoinstall.yaml`; the installer reads that again
+//! afterwards (subiquity, `Server.start`). Without exactly one match the command fails, and with it the install, before any disk
+//! was touched.
+
+mod network;
+mod storage;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use minijinja::{Value, context};
+use serde_json::{Map, Value as Json, json};
+
+use super::scripts::Script;
+use super::view::{Misfits, View};
+use super::{Companion, Prepared, yaml};
+use crate::grammar::Finding;
+use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted};
+
+/// The name under which the disk stands until it is found.
+pub(super) const PLACEHOLDER: &str = "/dev/ironstrap-target";
+/// One argument of a command may have 128 KiB (Linux, `MAX_ARG_STRLEN`); a longer file goes in pieces.
+const PIECE: usize = 64 << 10;
+
+/// Notes what subiquity can't do beside what the table says, and adds the kernel arguments.
+pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Prepared {
+    view.script_accounts = true;
+    if host.repositories.iter().any(|repository| repository.key.is_some()) {
+        let reason = "fetches no keys by their address: put the key there by a script in `scripts.post`";
+        misfits.add("repositories.key", reason);
+    }
+    if !host.locale.ntp.is_empty() && matches!(host.handoff, Handoff::CloudInit { .. }) {
+        let reason = "sets time servers through cloud-init, which the hand-off has for itself: set them in its user-data";
+        misfits.add("locale.ntp", reason);
+    }
+    for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
+        misfits.add("users.groups", format_args!("would make a new group `{group}`: Ubuntu's is `sudo`"));
+    }
+    let storage = storage::actions(host, misfits);
+    // subiquity fills the disk up whatever is left; our own script sees to it that enough is
+    let least = host.layout.as_ref().map_or(0, storage::least_target);
+    view.disk.min_size = view.disk.min_size.max((least > 0).then_some(least));
+    let mut document = Map::new();
+    let mut set = |key: &str, value: Json| _ = document.insert(key.to_owned(), value);
+    set("locale", json!(host.locale.lang));
+    set("keyboard", json!({ "layout": host.locale.keyboard }));
+    set("timezone", json!(host.locale.timezone));
+    set("network", network::netplan(&host.network));
+    set("storage", json!({ "config": storage, "swap": { "size": 0 } }));
+    set("apt", apt(os, host));
+    set("packages", json!(view.packages));
+    let server = view.packages.iter().any(|name| name == "openssh-server");
+    set("ssh", json!({ "install-server": server, "allow-pw": true }));
+    set("updates", json!("security"));
+    set("user-data", user_data(host));
+    set(
+        "shutdown",
+        json!(match host.finish {
+            Finish::Reboot => "reboot",
+            Finish::Poweroff => "poweroff",
+        }),
+    );
+    if let Some(proxy) = &host.proxy {
+        set("proxy", json!(proxy.to_string()));
+    }
+    Prepared { kernel_args: kernel_args(host, view), document: Some(document) }
+}
+
+/// `meta-data` must be there, and an empty `vendor-data` saves ten retries.
+pub fn companions(host: &Host) -> Vec<Companion> {
+    let meta =
+        json!({ "instance-id": format!("ironstrap-{}", host.name), "local-hostname": host.name.short() });
+    vec![
+        Companion { name: "meta-data", text: yaml::block(&meta, 0) },
+        Companion { name: "vendor-data", text: String::new() },
+    ]
+}
+
+/// The document with its commands, as lines below `autoinstall:`.
+pub fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &str, setup: &str) -> Value {
+    let scripts = &view.scripts;
+    let mut early: Vec<String> =
+        scripts.pre.iter().flat_map(|script| run(script, "/run/ironstrap-pre")).collect();
+    early.push(format!(
+        "refuse() {{ echo \"ironstrap: refused: $1\" >&2; echo \"ironstrap: refused: $1\" > /dev/console; exit 1; }}\n\
+         {disk}\nsed -i \"s|{PLACEHOLDER}|$disk|\" /autoinstall.yaml"
+    ));
+    let errors: Vec<_> =
+        scripts.on_error.iter().flat_map(|script| run(script, "/run/ironstrap-on-error")).collect();
+    document.insert("early-commands".to_owned(), json!(early));
+    document.insert("late-commands".to_owned(), json!(late(host, view, setup)));
+    document.insert("error-commands".to_owned(), json!(errors));
+    let text = yaml::block(&Json::Object(document), 2);
+    context! { document => Value::from_safe_string(text.trim_end().to_owned()) }
+}
+
+/// What the installer would stumble over: no cloud-config, or no YAML.
+pub fn read_back(text: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if text.lines().next() != Some("#cloud-config") {
+        found.push(Finding::error(1, "the first line isn't `#cloud-config`: cloud-init ignores the file"));
+    }
+    match serde_yaml::from_str::<Json>(text) {
+        Err(error) => {
+            let line = error.location().map_or(1, |place| place.line());
+            found.push(Finding::error(line, format!("no YAML: {error}")));
+        }
+        Ok(document) if document["autoinstall"]["version"] != 1 => {
+            found.push(Finding::error(1, "there is no `autoinstall:` with `version: 1`"));
+        }
+        Ok(_) => {}
+    }
+    found
+}
+
+/// What is done to the installed system, in order; a command that fails stops the install and shows why.
+fn late(host: &Host, view: &View, setup: &str) -> Vec<String> {
+    let short = host.name.short();
+    let mut commands = vec![format!(
+        "echo {short} > /target/etc/hostname; printf '127.0.0.1 localhost\\n127.0.1.1 %s {short}\\n' {} > /target/etc/hosts",
+        host.name
+    )];
+    if matches!(host.handoff, Handoff::CloudInit { .. }) {
+        // it binds cloud-init to the installer's own data; the hand-off's seed would never be read
+        commands.push("rm -f /target/etc/cloud/cloud.cfg.d/99-installer.cfg".to_owned());
+    }
+    commands.extend(write("/target/var/lib/ironstrap/setup", setup.as_bytes()));
+    commands.push(
+        "curtin in-target --target=/target -- sh -c 'sh /var/lib/ironstrap/setup > /var/log/ironstrap-setup.log 2>&1 || { tail -n 20 /var/log/ironstrap-setup.log; exit 1; }'"
+            .to_owned(),
+    );
+    commands.push("rm -f /target/var/lib/ironstrap/setup".to_owned());
+    if host.scripted == Scripted::Allowed && !(host.kernel_args.is_empty() && host.boot.consoles.is_empty()) {
+        commands.extend(kernel_line(host));
+    }
+    commands.extend(
+        view.scripts.post_outside.iter().flat_map(|script| run(script, "/run/ironstrap-post-outside")),
+    );
+    commands
+}
+
+/// The installed kernel's arguments: types have seen to it that none means anything to a shell.
+fn kernel_line(host: &Host) -> Vec<String> {
+    let consoles = host.boot.consoles.iter().map(|console| format!("console={console}"));
+    let args: Vec<_> = host.kernel_args.iter().map(ToString::to_string).chain(consoles).collect();
+    let text = format!("GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX {}\"\n", args.join(" "));
+    let mut commands = write("/target/etc/default/grub.d/ironstrap.cfg", text.as_bytes());
+    commands.push("chmod 0644 /target/etc/default/grub.d/ironstrap.cfg".to_owned());
+    commands.push("curtin in-target --target=/target -- update-grub".to_owned());
+    commands
+}
+
+/// Commands that write a file: the content in base64, in pieces.
+fn write(path: &str, content: &[u8]) -> Vec<String> {
+    let encoded = BASE64.encode(content);
+    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let mut commands = vec![format!("mkdir -p {directory}; (umask 077; : > {path}.b64)")];
+    for piece in encoded.as_bytes().chunks(PIECE) {
+        commands.push(format!("printf %s {} >> {path}.b64", String::from_utf8_lossy(piece)));
+    }
+    commands.push(format!("(umask 077; base64 -d {path}.b64 > {path}); rm -f {path}.b64"));
+    commands
+}
+
+/// Commands that run a script of the site in the installer's environment.
+fn run(script: &Script, directory: &str) -> Vec<String> {
+    let path = format!("{directory}/{}", script.file);
+    let content = BASE64.decode(&script.base64).unwrap_or_default();
+    let mut commands = write(&path, &content);
+    commands.push(format!("chmod 0700 {path}; {path}"));
+    commands
+}
+
+fn apt(os: Os, host: &Host) -> Json {
+    let mut apt = json!({ "preserve_sources_list": false, "geoip": false, "fallback": "abort" });
+    let Some(entries) = apt.as_object_mut() else { return apt };
+    if let Some(mirror) = &host.mirror {
+        let uri = mirror.to_string();
+        match os {
+            // the first medium of 22.04 doesn't know the newer word
+            Os::Ubuntu2204 => {
+                entries.insert("primary".to_owned(), json!([{ "arches": ["default"], "uri": uri }]))
+            }
+            _ => entries.insert("mirror-selection".to_owned(), json!({ "primary": [{ "uri": uri }] })),
+        };
+    }
+    if !host.repositories.is_empty() {
+        let sources: Map<_, _> = host.repositories.iter().map(source).collect();
+        entries.insert("sources".to_owned(), sources.into());
+    }
+    apt
+}
+
+/// curtin fills in `$RELEASE` (curtin, `apt_config`).
+fn source(repository: &Repository) -> (String, Json) {
+    let suite = repository.suite.as_deref().unwrap_or("$RELEASE");
+    let components = match &repository.components[..] {
+        [] => "main".to_owned(),
+        components => components.join(" "),
+    };
+    let line = format!("deb {} {suite} {components}", repository.url);
+    (format!("{}.list", repository.id), json!({ "source": line }))
+}
+
+/// cloud-init's part of the first boot. Accounts are made by the set-up script, so that a hand-off to cloud-init has them too.
+fn user_data(host: &Host) -> Json {
+    let mut data = json!({ "hostname": host.name.short(), "fqdn": host.name.as_str(), "users": [] });
+    if let Some(entries) = data.as_object_mut().filter(|_| !host.locale.ntp.is_empty()) {
+        let servers: Vec<_> = host.locale.ntp.iter().map(ToString::to_string).collect();
+        entries.insert("ntp".to_owned(), json!({ "enabled": true, "servers": servers }));
+    }
+    data
+}
+
+/// casper brings up the network by these before anything can be fetched.
+fn kernel_args(host: &Host, view: &View) -> Vec<String> {
+    let mut args = vec!["autoinstall".to_owned(), "ds=nocloud;s=URL/".to_owned()];
+    args.extend(view.network.interfaces.first().map(|first| format!("BOOTIF={}", first.bootif)));
+    match host.network.interfaces.first().map(|first| &first.link.ipv4) {
+        Some(Ipv4::Static(fixed)) => {
+            let gateway = fixed.gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
+            let (address, mask) = (fixed.address.addr(), fixed.address.netmask());
+            let dns = host.network.dns.iter().take(2).map(|server| format!(":{server}")).collect::<String>();
+            args.push(format!("ip={address}::{gateway}:{mask}:{}::off{dns}", host.name.short()));
+        }
+        Some(Ipv4::Dhcp | Ipv4::None) | None => args.push("ip=dhcp".to_owned()),
+    }
+    args
+}

@@ -1,0 +1,177 @@
+//! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
+
+use super::short::*;
+use crate::host::{Finish, Handoff, Script};
+
+const PACKAGES_ARE_IN_THE_IMAGE: &str =
+    "the golden image has its packages; classes may name them for other hosts";
+const AGENT_SCRIPTS: &str = "isn't run by the agent: use `handoff: { script: … }`";
+const NO_IMAGE: Cell = X(
+    "installs packages, not golden images: use `installer: native`, or name the image in the classes of other hosts only",
+);
+
+pub(super) const ROWS: &[Row] = &[
+    Row { key: "installer", used: |_| once("installer", true), cell: |_| N },
+    Row { key: "os", used: |host| once("os", host.os.is_some()), cell: |_| N },
+    Row {
+        key: "image",
+        used: |host| once("image", host.image.is_some()),
+        cell: |target| match target {
+            Agent => N,
+            On(_) => NO_IMAGE,
+        },
+    },
+    Row {
+        key: "locale",
+        used: |_| once("locale", true),
+        cell: |target| match target {
+            Agent => U("the image's language and keyboard stay; the time zone is set"),
+            On(_) => N,
+        },
+    },
+    Row {
+        key: "locale.ntp",
+        used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
+        cell: |target| match target {
+            Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row { key: "root", used: |_| once("root", true), cell: |_| N },
+    Row { key: "users", used: |host| once("users", !host.users.is_empty()), cell: |_| N },
+    Row {
+        key: "packages",
+        used: |host| once("packages", !host.packages.is_empty()),
+        cell: |target| match target {
+            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(_) => N,
+        },
+    },
+    Row {
+        key: "remove_packages",
+        used: |host| once("remove_packages", !host.remove_packages.is_empty()),
+        cell: |target| match target {
+            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "mirror",
+        used: |host| once("mirror", host.mirror.is_some()),
+        cell: |target| match target {
+            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(_) => N,
+        },
+    },
+    Row {
+        key: "repositories",
+        used: |host| {
+            host.repositories.iter().map(|repository| format!("repositories[{}]", repository.id)).collect()
+        },
+        cell: |target| match target {
+            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "proxy",
+        used: |host| once("proxy", host.proxy.is_some()),
+        cell: |target| match target {
+            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "kernel_args",
+        used: |host| once("kernel_args", !host.kernel_args.is_empty()),
+        cell: |target| match target {
+            Agent => U("they reach the agent's kernel; the installed one has the image's"),
+            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
+            On(_) => N,
+        },
+    },
+    Row {
+        key: "boot.consoles",
+        used: |host| once("boot.consoles", !host.boot.consoles.is_empty()),
+        cell: |target| match target {
+            Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
+            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "boot.password",
+        used: |host| once("boot.password", host.boot.password.is_some()),
+        cell: |target| match target {
+            Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Ubuntu2204 | Ubuntu2404) => {
+                X("sets no boot loader password: do it by a script in `scripts.post`")
+            }
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "scripts.pre",
+        used: |host| scripts("pre", &host.scripts.pre),
+        cell: |target| match target {
+            Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "scripts.post",
+        used: |host| scripts("post", &host.scripts.post),
+        cell: |target| match target {
+            Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "scripts.post_outside",
+        used: |host| scripts("post_outside", &host.scripts.post_outside),
+        cell: |target| match target {
+            Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "scripts.first_boot",
+        used: |host| scripts("first_boot", &host.scripts.first_boot),
+        cell: |target| match target {
+            Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row {
+        key: "scripts.on_error",
+        used: |host| scripts("on_error", &host.scripts.on_error),
+        cell: |target| match target {
+            Agent => X(AGENT_SCRIPTS),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row { key: "handoff", used: |host| once("handoff", host.handoff != Handoff::None), cell: |_| N },
+    Row {
+        key: "finish",
+        used: |host| once("finish", host.finish != Finish::Reboot),
+        cell: |target| match target {
+            Agent => X("restarts always: leave it out"),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => LATER,
+        },
+    },
+    Row { key: "policy", used: |_| Vec::new(), cell: |_| N },
+];
+
+fn scripts(kind: &str, scripts: &[Script]) -> Vec<String> {
+    scripts.iter().map(|script| format!("scripts.{kind}[{}]", script.name)).collect()
+}
