@@ -74,14 +74,6 @@ impl Format {
             Os::Ubuntu2204 | Os::Ubuntu2404 => Self::Autoinstall,
         }
     }
-
-    fn escape(self) -> Escape {
-        match self {
-            Self::Kickstart => Escape::Word,
-            Self::Preseed => Escape::RestOfLine,
-            Self::Autoinstall => Escape::Yaml,
-        }
-    }
 }
 
 impl std::str::FromStr for Format {
@@ -108,12 +100,12 @@ pub struct Seed {
 pub struct Templates(Vec<Template>);
 
 /// File names of the templates in `templates/`, with the text that is used where a site has none.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("autoinstall.j2", include_str!("../../templates/autoinstall.j2")),
-    ("kickstart.j2", include_str!("../../templates/kickstart.j2")),
-    ("preseed.j2", include_str!("../../templates/preseed.j2")),
-    ("disk.sh.j2", include_str!("../../templates/disk.sh.j2")),
-    ("setup.sh.j2", include_str!("../../templates/setup.sh.j2")),
+const BUILT_IN: [(&str, &str, Escape); 5] = [
+    ("autoinstall.j2", include_str!("../../templates/autoinstall.j2"), Escape::Yaml),
+    ("kickstart.j2", include_str!("../../templates/kickstart.j2"), Escape::Word),
+    ("preseed.j2", include_str!("../../templates/preseed.j2"), Escape::RestOfLine),
+    ("disk.sh.j2", include_str!("../../templates/disk.sh.j2"), Escape::Word),
+    ("setup.sh.j2", include_str!("../../templates/setup.sh.j2"), Escape::Word),
 ];
 
 impl Templates {
@@ -122,17 +114,17 @@ impl Templates {
     /// # Errors
     /// What `site` returned.
     pub fn new(mut site: impl FnMut(&str) -> Result<Option<String>>) -> Result<Self> {
-        let templates = BUILT_IN.iter().map(|(name, text)| {
+        let templates = BUILT_IN.iter().map(|(name, text, escape)| {
             Ok(match site(name)? {
-                Some(text) => Template { name: format!("templates/{name}"), text },
-                None => Template { name: format!("templates/{name} (built in)"), text: (*text).to_owned() },
+                Some(text) => Template::new(format!("templates/{name}"), text, *escape),
+                None => Template::new(format!("templates/{name} (built in)"), (*text).to_owned(), *escape),
             })
         });
         Ok(Self(templates.collect::<Result<_>>()?))
     }
 
     fn get(&self, name: &str) -> Result<&Template> {
-        let place = BUILT_IN.iter().position(|(known, _)| *known == name);
+        let place = BUILT_IN.iter().position(|(known, ..)| *known == name);
         place
             .and_then(|place| self.0.get(place))
             .with_context(|| format!("no template {name}"))
@@ -199,7 +191,7 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
         Format::Autoinstall => autoinstall::read_back(&text),
     };
     if !found.is_empty() {
-        let name = &templates.get(&format!("{}.j2", format.name()))?.name;
+        let name = templates.get(&format!("{}.j2", format.name()))?.name();
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
     }
@@ -226,7 +218,7 @@ fn fill(
     templates: &Templates,
 ) -> Result<String> {
     let base = Value::from(Serde(view));
-    let script = |name: &str| template::render(templates.get(name)?, Escape::Word, base.clone());
+    let script = |name: &str| templates.get(name)?.render(base.clone());
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {
         Format::Kickstart => kickstart::parts(&disk, &setup),
@@ -239,7 +231,7 @@ fn fill(
     let line = prepared.kernel_args.join(" ");
     let line = minijinja::context! { kernel_line => Value::from_safe_string(line) };
     let context = minijinja::value::merge_maps([line, parts, base]);
-    template::render(templates.get(&format!("{}.j2", format.name()))?, format.escape(), context)
+    templates.get(&format!("{}.j2", format.name()))?.render(context)
 }
 
 #[cfg(test)]

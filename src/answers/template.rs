@@ -3,21 +3,12 @@
 //! A value is escaped for the grammar it stands in by the formatter of the format, so a template can't forget it. What
 //! no escaping can carry (a line break in a line, a value that isn't text) is an error that names template and line.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 
 /// Instructions and output that one template may use; a loop over a range must not stop the command.
 const FUEL: u64 = 5_000_000;
-
-/// A template and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
-    /// For messages: the path in the site, or the built-in's name.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-}
 
 /// How values are written into an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +21,62 @@ pub enum Escape {
     Yaml,
 }
 
-/// Renders one template. Values marked as safe in the view (scripts that were rendered before) pass as they are; a
-/// template can't mark any.
-///
-/// # Errors
-/// A template that doesn't parse, uses what isn't there, or puts a value where it can't stand.
-pub fn render(template: &Template, escape: Escape, view: Value) -> Result<String> {
+/// A template, where it came from, and what it was compiled to for one grammar.
+#[derive(Debug, Clone)]
+pub struct Template {
+    name: String,
+    text: String,
+    environment: Environment<'static>,
+    /// Why it can't be used, if it doesn't parse; told where it would be used.
+    broken: Option<String>,
+}
+
+impl Template {
+    /// Compiles a text. `name` is for messages: the path in the site, or the built-in's name.
+    pub fn new(name: String, text: String, escape: Escape) -> Self {
+        let mut template = Self { name, text, environment: environment(escape), broken: None };
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+        let (name, text) = (template.name.clone(), template.text.clone());
+        let added = syntax.build().and_then(|syntax| {
+            template.environment.set_syntax(syntax);
+            template.environment.add_template_owned(name, text)
+        });
+        template.broken = added.err().map(|error| template.tell(&error).to_string());
+        template
+    }
+
+    /// For messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Renders it. Values marked as safe in the view (scripts that were rendered before) pass as they are; a template can't
+    /// mark any.
+    ///
+    /// # Errors
+    /// A template that doesn't parse, uses what isn't there, or puts a value where it can't stand.
+    pub fn render(&self, view: Value) -> Result<String> {
+        if let Some(broken) = &self.broken {
+            bail!("{broken}");
+        }
+        let told = |error: Error| self.tell(&error);
+        self.environment.get_template(&self.name).map_err(told)?.render(view).map_err(told)
+    }
+
+    /// File, line, reason and the line itself.
+    fn tell(&self, error: &Error) -> anyhow::Error {
+        let mut reason = error.kind().to_string();
+        if let Some(detail) = error.detail() {
+            reason = format!("{reason}: {detail}");
+        }
+        let Some(number) = error.line() else { return anyhow!("{}: {reason}", self.name) };
+        let line = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        anyhow!("{}:{number}: {reason}\n  {number} | {line}", self.name)
+    }
+}
+
+fn environment(escape: Escape) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -51,12 +92,7 @@ pub fn render(template: &Template, escape: Escape, view: Value) -> Result<String
         let written = if value.is_safe() { text } else { escaped(escape, &text)? };
         Ok(out.write_str(&written)?)
     });
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    let told = |error: Error| tell(template, &error);
-    environment.set_syntax(syntax.build().map_err(told)?);
-    let parsed = environment.template_from_named_str(&template.name, &template.text).map_err(told)?;
-    parsed.render(view).map_err(told)
+    environment
 }
 
 fn refuse(why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -98,27 +134,16 @@ fn word(text: &str) -> Result<String, Error> {
     Ok(format!("'{}'", text.replace('\'', r#"'"'"'"#)))
 }
 
-/// File, line, reason and the line itself.
-fn tell(template: &Template, error: &Error) -> anyhow::Error {
-    let mut reason = error.kind().to_string();
-    if let Some(detail) = error.detail() {
-        reason = format!("{reason}: {detail}");
-    }
-    let Some(number) = error.line() else { return anyhow!("{}: {reason}", template.name) };
-    let line = template.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-    anyhow!("{}:{number}: {reason}\n  {number} | {line}", template.name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rendered(text: &str, escape: Escape) -> Result<String> {
-        let template = Template { name: "templates/x.j2".to_owned(), text: text.to_owned() };
+        let template = Template::new("templates/x.j2".to_owned(), text.to_owned(), escape);
         let view = serde_json::json!({
             "host": { "name": "web 01's", "evil": "a\nreboot" }, "list": [1], "none": null, "end": "x\\",
         });
-        render(&template, escape, Value::from(minijinja::value::Serde(view)))
+        template.render(Value::from(minijinja::value::Serde(view)))
     }
 
     #[test]

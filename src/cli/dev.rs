@@ -20,6 +20,9 @@ enum Command {
         /// Number of hosts; each has an address of its own, so there are bounds.
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
         hosts: u32,
+        /// Three hosts of four are installed by the installers of Enterprise Linux, Debian and Ubuntu.
+        #[arg(long)]
+        answers: bool,
         /// The directory to make.
         directory: PathBuf,
     },
@@ -31,8 +34,8 @@ enum Command {
 /// The directory exists, or can't be written.
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
-        Command::GenerateSite { hosts, directory } => {
-            generate(*hosts, directory)?;
+        Command::GenerateSite { hosts, answers, directory } => {
+            generate(*hosts, *answers, directory)?;
             Ok(output::print(&format!("{} has {hosts} hosts\n", directory.display()))?)
         }
     }
@@ -60,8 +63,15 @@ write_files:
       {{ host.name }} ({{ role }}), {{ greeting }}, rack {{ rack }}
 ";
 
+/// Classes of hosts that a distribution's installer installs, above those of the others.
+const ANSWERED: [(&str, &str); 3] = [
+    ("el", "classes: [el-9]\n"),
+    ("debian", "classes: [debian-12]\ninstaller: debian-installer\n"),
+    ("ubuntu", "classes: [ubuntu-24.04]\ninstaller: subiquity\n"),
+];
+
 /// Plain writes: a bench needs no site that survives a power cut.
-fn generate(hosts: u32, directory: &Path) -> Result<()> {
+fn generate(hosts: u32, answers: bool, directory: &Path) -> Result<()> {
     ensure!(!directory.exists(), "{} exists already", directory.display());
     let write = |path: String, text: &str| {
         let path = directory.join(path);
@@ -75,20 +85,29 @@ fn generate(hosts: u32, directory: &Path) -> Result<()> {
     write("profiles/base.yaml".to_owned(), BASE)?;
     write("profiles/web.yaml".to_owned(), WEB)?;
     write("files/web.yaml.j2".to_owned(), USER_DATA)?;
+    for (name, text) in ANSWERED {
+        write(format!("profiles/{name}.yaml"), &format!("{text}{WEB}"))?;
+    }
     for number in 1..=hosts {
-        write(format!("hosts/node{number:05}.yaml"), &host(number))?;
+        let class = match number % 4 {
+            1 if answers => "el",
+            2 if answers => "debian",
+            3 if answers => "ubuntu",
+            _ => "web",
+        };
+        write(format!("hosts/node{number:05}.yaml"), &host(number, class))?;
     }
     Ok(())
 }
 
 /// One host with a fixed address, a MAC and a serial number of its own.
-fn host(number: u32) -> String {
+fn host(number: u32, class: &str) -> String {
     let [.., high, low] = number.to_be_bytes();
     let mac = format!("52:54:00:ee:{high:02x}:{low:02x}");
     let rack = number / 40;
     format!(
         "name: node{number:05}
-classes: [base, web]
+classes: [{}{class}]
 vars: {{ rack: {rack} }}
 match:
   mac: [\"{mac}\"]
@@ -101,7 +120,8 @@ network:
 storage:
   target: {{ serial: DISK{number:05}, min_size: 8G }}
 packages: [openssh-server, \"rack-{rack}\"]
-"
+",
+        if class == "web" { "base, " } else { "" }
     )
 }
 
@@ -115,9 +135,11 @@ mod tests {
     fn a_generated_site_has_no_mistakes() {
         let dir = tempfile::tempdir().unwrap();
         let site = dir.path().join("site");
-        generate(300, &site).unwrap();
-        let (context, report) = SiteContext::examine(&SitePaths::new(&site)).unwrap();
+        generate(300, true, &site).unwrap();
+        let paths = SitePaths::new(&site);
+        let (context, report) = SiteContext::examine(&paths).unwrap();
         assert_eq!((context.hosts.len(), report.render(false)), (300, String::new()));
-        assert!(generate(1, &site).is_err(), "what is there is left alone");
+        assert_eq!(crate::cli::render::check(&paths, &context).unwrap(), Vec::<String>::new());
+        assert!(generate(1, false, &site).is_err(), "what is there is left alone");
     }
 }

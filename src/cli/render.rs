@@ -84,11 +84,23 @@ fn release(args: &Args, host: &Host) -> Result<Os> {
 /// Templates of the site that can't be read.
 pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     let templates = templates(paths)?;
-    let answered = context.hosts.iter().filter(|host| host.installer != Installer::Native);
-    let errors = answered
-        .filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err())
-        .map(|error| format!("{error:#}"));
-    Ok(errors.collect())
+    let answered: Vec<_> = context.hosts.iter().filter(|host| host.installer != Installer::Native).collect();
+    let check_share = |hosts: &[&Host]| -> Vec<String> {
+        let errors =
+            hosts.iter().filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err());
+        errors.map(|error| format!("{error:#}")).collect()
+    };
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = answered.len().div_ceil(workers).max(1);
+    Ok(std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            answered.chunks(share).map(|hosts| (hosts, scope.spawn(move || check_share(hosts)))).collect();
+        // a thread that panicked left nothing: its share is checked again here, where the panic is everybody's
+        let join = |(hosts, thread): (&[&Host], std::thread::ScopedJoinHandle<'_, Vec<String>>)| {
+            thread.join().unwrap_or_else(|_| check_share(hosts))
+        };
+        threads.into_iter().flat_map(join).collect()
+    }))
 }
 
 fn templates(paths: &SitePaths) -> Result<Templates> {
