@@ -17,6 +17,7 @@ mod key;
 mod keys;
 mod lock;
 mod output;
+mod passwd;
 mod paths;
 mod permits;
 mod progress;
@@ -50,6 +51,7 @@ enum Command {
     Init(init::Args),
     Key(key::Args),
     Lock(lock::Args),
+    Passwd(passwd::Args),
     Render(render::Args),
     Serve(serve::Args),
     Status(status::Args),
@@ -62,7 +64,8 @@ impl Command {
             Self::Arm(_) | Self::Check(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
-            Self::Key(_) | Self::Lock(_) | Self::Render(_) | Self::Serve(_) => false,
+            Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
+            Self::Serve(_) => false,
         }
     }
 }
@@ -105,6 +108,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, &paths),
         Command::Lock(args) => lock::run(args, &paths),
+        Command::Passwd(args) => passwd::run(args),
         Command::Render(args) => render::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),

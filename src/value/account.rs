@@ -72,7 +72,7 @@ impl FromStr for PasswordHash {
             }
             // the text may be a clear password: it is not shown
             _ => Err(ValueError::new(
-                "not a password hash; make one with `mkpasswd -m yescrypt` (schemes: yescrypt, bcrypt, SHA-512, SHA-256)",
+                "not a password hash; make one with `ironstrap passwd` (schemes: yescrypt, bcrypt, SHA-512, SHA-256)",
             )),
         }
     }
