@@ -22,6 +22,7 @@ mod paths;
 mod permits;
 mod progress;
 mod render;
+mod schema;
 mod serve;
 mod status;
 
@@ -53,6 +54,7 @@ enum Command {
     Lock(lock::Args),
     Passwd(passwd::Args),
     Render(render::Args),
+    Schema(schema::Args),
     Serve(serve::Args),
     Status(status::Args),
 }
@@ -65,7 +67,7 @@ impl Command {
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
-            Self::Serve(_) => false,
+            Self::Schema(_) | Self::Serve(_) => false,
         }
     }
 }
@@ -110,6 +112,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Lock(args) => lock::run(args, &paths),
         Command::Passwd(args) => passwd::run(args),
         Command::Render(args) => render::run(args, &paths),
+        Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
     }
@@ -122,7 +125,13 @@ mod tests {
     #[test]
     fn json_is_for_the_commands_that_heed_it() {
         let speaks = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap().command.speaks_json();
-        for words in ["i --json check", "i arm web01 --json", "i image list --json", "i status --json"] {
+        for words in [
+            "i --json check",
+            "i arm web01 --json",
+            "i image list --json",
+            "i status --json",
+            "i explain web01 --json",
+        ] {
             assert!(speaks(words), "{words}");
         }
         for words in

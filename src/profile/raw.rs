@@ -1,12 +1,14 @@
 //! What can be written in a site: typed, with places, everything optional.
 //!
 //! One layer a file. A field that is added here needs its line in `merge` (the destructuring there won't compile
-//! without) and its rule in `host`.
+//! without) and its rule in `host`. `explain` and `schema` know it by the derives: the first sentence of its documentation is
+//! what editors show, and what `host` makes of its absence stands as `#[schemars(extend("x-default" = …))]` (tested there).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::spanned::{List, Section, Spanned};
 use crate::spec::order::WipePolicy;
@@ -17,7 +19,7 @@ use crate::value::{
 };
 
 /// `site.yaml`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawSite {
     /// Name for people.
@@ -25,6 +27,7 @@ pub struct RawSite {
     /// Where targets find `serve`.
     pub server: Option<Spanned<HttpUrl>>,
     /// Like `7d` or `36h`.
+    #[schemars(extend("x-default" = "7d"))]
     pub order_validity: Option<Spanned<String>>,
     /// Variables of templates, under those of classes and hosts.
     pub vars: Vars,
@@ -34,7 +37,7 @@ pub struct RawSite {
 pub type Vars = BTreeMap<String, Spanned<serde_json::Value>>;
 
 /// A class (`profiles/*.yaml`) or a host (`hosts/*.yaml`).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawProfile {
     /// The host's name; hosts only.
@@ -47,6 +50,7 @@ pub struct RawProfile {
     #[serde(rename = "match")]
     pub matching: Section<RawMatch>,
     /// Who does the installing.
+    #[schemars(extend("x-default" = "native"))]
     pub installer: Option<Spanned<RawInstaller>>,
     /// The golden image.
     pub image: Option<Spanned<ImageRef>>,
@@ -67,11 +71,12 @@ pub struct RawProfile {
     /// Kernel arguments.
     pub kernel_args: List<KernelArg>,
     /// Who takes over.
+    #[schemars(extend("x-default" = "none"))]
     pub handoff: Section<Option<RawHandoff>>,
 }
 
 /// `match:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawMatch {
     /// Any one of these.
@@ -87,7 +92,7 @@ pub struct RawMatch {
 }
 
 /// `installer:`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawInstaller {
     /// Our agent.
@@ -99,7 +104,7 @@ pub enum RawInstaller {
 }
 
 /// `network:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawNetwork {
     /// Interfaces.
@@ -111,18 +116,19 @@ pub struct RawNetwork {
 }
 
 /// One of `network.interfaces`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawInterface {
     /// Which one it is.
     #[serde(rename = "match")]
     pub matching: RawInterfaceMatch,
     /// Its IPv4 configuration.
+    #[schemars(extend("x-default" = "dhcp"))]
     pub ipv4: Option<Spanned<RawIpv4>>,
 }
 
 /// `network.interfaces[].match`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawInterfaceMatch {
     /// Permanent hardware address.
@@ -130,16 +136,18 @@ pub struct RawInterfaceMatch {
 }
 
 /// `dhcp`, or a fixed address.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum RawIpv4 {
     /// By DHCP.
     Dhcp,
     /// Fixed.
+    #[serde(untagged)]
     Static(RawStatic),
 }
 
 /// A fixed address.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawStatic {
     /// With prefix length.
@@ -177,19 +185,21 @@ impl<'de> Deserialize<'de> for RawIpv4 {
 }
 
 /// `storage:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawStorage {
     /// The one disk.
     pub target: Section<RawTarget>,
     /// What may be overwritten.
+    #[schemars(extend("x-default" = "ours"))]
     pub wipe: Option<Spanned<WipePolicy>>,
     /// Seconds of the countdown.
+    #[schemars(extend("x-default" = 10))]
     pub confirm: Option<Spanned<u32>>,
 }
 
 /// `storage.target:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawTarget {
     /// Serial number.
@@ -205,19 +215,22 @@ pub struct RawTarget {
 }
 
 /// `locale:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLocale {
     /// As in `LANG`.
+    #[schemars(extend("x-default" = "C.UTF-8"))]
     pub lang: Option<Spanned<String>>,
     /// XKB layout.
+    #[schemars(extend("x-default" = "us"))]
     pub keyboard: Option<Spanned<String>>,
     /// IANA name.
+    #[schemars(extend("x-default" = "UTC"))]
     pub timezone: Option<Spanned<String>>,
 }
 
 /// `root:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRoot {
     /// Password hash.
@@ -227,7 +240,7 @@ pub struct RawRoot {
 }
 
 /// One of `users`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawUser {
     /// Login name.
@@ -241,13 +254,15 @@ pub struct RawUser {
     /// Keys.
     pub ssh_keys: List<SshPublicKey>,
     /// What sudo allows.
+    #[schemars(extend("x-default" = "no"))]
     pub sudo: Option<Spanned<Sudo>>,
     /// Login shell.
+    #[schemars(extend("x-default" = "/bin/bash"))]
     pub shell: Option<Spanned<String>>,
 }
 
 /// `handoff:`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RawHandoff {
     /// Nobody.
@@ -261,7 +276,7 @@ pub enum RawHandoff {
 }
 
 /// `handoff.cloud_init:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawCloudInit {
     /// A file of the site, or the text itself where it has more than one line.
@@ -269,7 +284,7 @@ pub struct RawCloudInit {
 }
 
 /// `handoff.ansible:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawAnsible {
     /// How `ansible-pull` gets its playbook.
@@ -277,7 +292,7 @@ pub struct RawAnsible {
 }
 
 /// `handoff.ansible.pull:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawPull {
     /// Git repository.

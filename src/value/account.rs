@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ValueError, serde_through_text};
+use super::{SECRET, ValueError, schema_of_text, serde_through_text};
 
 /// A user or group name that `useradd` would accept: lower case, at most 32 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +39,11 @@ impl FromStr for AccountName {
     }
 }
 
-serde_through_text!(AccountName);
+serde_through_text!(AccountName, {
+    "description": "The name of a user or group: lower-case letters, digits, `_`, `-`; at most 32.",
+    "pattern": "^[a-z_][a-z0-9_-]{0,31}$",
+    "examples": ["ops"],
+});
 
 /// A crypt(5) hash for `/etc/shadow`. Never printed by `Debug`; clear-text passwords do not parse.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,7 +84,7 @@ impl FromStr for PasswordHash {
 
 impl serde::Serialize for PasswordHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_newtype_struct(SECRET, &self.0)
     }
 }
 
@@ -89,6 +93,11 @@ impl<'de> serde::Deserialize<'de> for PasswordHash {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+schema_of_text!(PasswordHash, {
+    "description": "A password's hash as in `/etc/shadow`: `ironstrap passwd` makes one. Clear passwords are refused.",
+    "pattern": "^\\$(y|gy|2b|2y|6|5)\\$[A-Za-z0-9./=,_-]*\\$[A-Za-z0-9./$=,_-]*$",
+});
 
 /// One public key in OpenSSH's one-line form, parsed and printed canonically (RFC 4253, section 6.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +134,10 @@ impl FromStr for SshPublicKey {
     }
 }
 
-serde_through_text!(SshPublicKey);
+serde_through_text!(SshPublicKey, {
+    "description": "The line of an SSH key's `.pub` file.",
+    "examples": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example"],
+});
 
 #[cfg(test)]
 mod tests {
