@@ -11,6 +11,7 @@ mod bundle;
 mod check;
 mod context;
 mod dev;
+mod explain;
 mod image;
 mod init;
 mod key;
@@ -33,7 +34,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, image (but not verify), status.
+    /// Machine-readable output: arm, check, explain, image (but not verify), status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -48,6 +49,7 @@ enum Command {
     #[command(hide = true)]
     Dev(dev::Args),
     Disarm(arm::DisarmArgs),
+    Explain(explain::Args),
     Image(image::Args),
     Init(init::Args),
     Key(key::Args),
@@ -63,7 +65,7 @@ impl Command {
     /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
     fn speaks_json(&self) -> bool {
         match self {
-            Self::Arm(_) | Self::Check(_) | Self::Status(_) => true,
+            Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
@@ -107,6 +109,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
         Command::Disarm(args) => arm::disarm(args, &paths),
+        Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, &paths),
         Command::Lock(args) => lock::run(args, &paths),

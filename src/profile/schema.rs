@@ -3,12 +3,16 @@
 //! Made from the types in `raw`, so they can't fall behind. A schema accepts all that ironstrap reads; what it can't say
 //! (references, sums, other files) is left to `ironstrap check`.
 
+mod defaults;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::raw::{RawProfile, RawSite};
+
+pub use defaults::defaults;
 
 /// The keyword under which the types give what holds where nothing is written.
 const DEFAULT: &str = "x-default";

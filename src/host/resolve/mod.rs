@@ -5,6 +5,7 @@
 
 mod accounts;
 mod classes;
+mod explain;
 mod handoff;
 mod network;
 mod rivals;
@@ -13,6 +14,8 @@ mod site;
 mod template;
 
 use std::collections::HashMap;
+
+pub use explain::{Class, Explanation, explain};
 
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
@@ -110,11 +113,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
     }
     rules::variables(&raw.vars, diagnostics);
     let matching = resolve_match(context, &raw, diagnostics);
-    let installer = match raw.installer.as_ref().map(|installer| installer.value) {
-        None | Some(RawInstaller::Native) => Installer::Native,
-        Some(RawInstaller::Anaconda) => Installer::Anaconda,
-        Some(RawInstaller::DebianInstaller) => Installer::DebianInstaller,
-    };
+    let installer = installer(&raw);
     if raw.image.is_none() && installer == Installer::Native {
         let help = "add `image: NAME@VERSION`, or name another `installer`";
         context.missing(diagnostics, None, "the host has no golden image", help);
@@ -139,6 +138,15 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         installer,
     };
     (diagnostics.len() == before).then_some(host)
+}
+
+/// Who does the installing, told or not.
+fn installer(raw: &RawProfile) -> Installer {
+    match raw.installer.as_ref().map(|installer| installer.value) {
+        None | Some(RawInstaller::Native) => Installer::Native,
+        Some(RawInstaller::Anaconda) => Installer::Anaconda,
+        Some(RawInstaller::DebianInstaller) => Installer::DebianInstaller,
+    }
 }
 
 fn resolve_match(context: &Context<'_>, raw: &RawProfile, diagnostics: &mut Vec<Diagnostic>) -> HostMatch {
