@@ -123,6 +123,15 @@ impl Templates {
         Ok(Self(templates.collect::<Result<_>>()?))
     }
 
+    /// Those that write a format's answer file: its own, and the scripts in it.
+    ///
+    /// # Errors
+    /// Never, unless a format was added without its template.
+    pub fn of(&self, format: Format) -> Result<Vec<&Template>> {
+        let own = format!("{}.j2", format.name());
+        [own.as_str(), "disk.sh.j2", "setup.sh.j2"].into_iter().map(|name| self.get(name)).collect()
+    }
+
     fn get(&self, name: &str) -> Result<&Template> {
         let place = BUILT_IN.iter().position(|(known, ..)| *known == name);
         place

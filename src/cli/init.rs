@@ -31,6 +31,9 @@ const EXAMPLE: &[(&str, &str)] = example![
     "profiles/base.yaml",
     "profiles/web.yaml",
     "recipes/debian-12-base.yaml",
+    "schema/host.json",
+    "schema/profile.json",
+    "schema/site.json",
     "scripts/first-boot.sh",
     "site.yaml",
 ];

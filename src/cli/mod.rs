@@ -11,6 +11,7 @@ mod bundle;
 mod check;
 mod context;
 mod dev;
+mod explain;
 mod formats;
 mod image;
 mod init;
@@ -18,10 +19,12 @@ mod key;
 mod keys;
 mod lock;
 mod output;
+mod passwd;
 mod paths;
 mod permits;
 mod progress;
 mod render;
+mod schema;
 mod serve;
 mod status;
 
@@ -32,7 +35,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, formats, image (but not verify), status.
+    /// Machine-readable output: arm, check, explain, formats, image (but not verify), status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -47,12 +50,15 @@ enum Command {
     #[command(hide = true)]
     Dev(dev::Args),
     Disarm(arm::DisarmArgs),
+    Explain(explain::Args),
     Formats(formats::Args),
     Image(image::Args),
     Init(init::Args),
     Key(key::Args),
     Lock(lock::Args),
+    Passwd(passwd::Args),
     Render(render::Args),
+    Schema(schema::Args),
     Serve(serve::Args),
     Status(status::Args),
 }
@@ -61,10 +67,11 @@ impl Command {
     /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
     fn speaks_json(&self) -> bool {
         match self {
-            Self::Arm(_) | Self::Check(_) | Self::Formats(_) | Self::Status(_) => true,
+            Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
-            Self::Key(_) | Self::Lock(_) | Self::Render(_) | Self::Serve(_) => false,
+            Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
+            Self::Schema(_) | Self::Serve(_) => false,
         }
     }
 }
@@ -105,10 +112,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
         Command::Disarm(args) => arm::disarm(args, &paths),
+        Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, &paths),
         Command::Lock(args) => lock::run(args, &paths),
+        Command::Passwd(args) => passwd::run(args),
         Command::Render(args) => render::run(args, &paths),
+        Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
     }
@@ -121,7 +131,13 @@ mod tests {
     #[test]
     fn json_is_for_the_commands_that_heed_it() {
         let speaks = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap().command.speaks_json();
-        for words in ["i --json check", "i arm web01 --json", "i image list --json", "i status --json"] {
+        for words in [
+            "i --json check",
+            "i arm web01 --json",
+            "i image list --json",
+            "i status --json",
+            "i explain web01 --json",
+        ] {
             assert!(speaks(words), "{words}");
         }
         for words in

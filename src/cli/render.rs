@@ -103,7 +103,11 @@ pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     }))
 }
 
-fn templates(paths: &SitePaths) -> Result<Templates> {
+/// The templates in use: the site's where it has them.
+///
+/// # Errors
+/// One that can't be read.
+pub fn templates(paths: &SitePaths) -> Result<Templates> {
     Templates::new(|name| {
         let path = paths.templates().join(name);
         if path.exists() { files::read_text(&path, MAX_TEMPLATE).map(Some) } else { Ok(None) }

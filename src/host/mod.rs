@@ -1,7 +1,7 @@
 //! A host that is complete: everything an installer needs is there and fits together.
 //!
 //! Profiles become [`Host`]s by `resolve`, and [`LockedHost`]s when the lock file pins their image. Renderers see only
-//! these. If resolving succeeds, rendering can't fail on data. Pure.
+//! these; [`explain`] says how a profile came to be. If resolving succeeds, rendering can't fail on data. Pure.
 
 pub mod handoff;
 mod lock;
@@ -17,4 +17,4 @@ pub use model::{
     Partition, Raid, RaidLevel, Repository, Role, Route, Script, Scripted, Scripts, Site, Size, Subvolume,
     TARGET, ThinPool, Unlock, Vlan, VolumeGroup,
 };
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Class, Explanation, Resolved, explain, resolve};

@@ -1,7 +1,8 @@
 //! What can be written in a site: typed, with places, everything optional.
 //!
 //! One layer a file. A field that is added here needs its line in `merge` (the destructuring there won't compile
-//! without) and its rule in `host`.
+//! without) and its rule in `host`. `explain` and `schema` know it by the derives: the first sentence of its documentation is
+//! what editors show, and what `host` makes of its absence stands as `#[schemars(extend("x-default" = …))]` (tested there).
 
 mod install;
 mod network;
@@ -9,7 +10,8 @@ mod storage;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
@@ -29,7 +31,7 @@ pub use storage::{
 };
 
 /// `site.yaml`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawSite {
     /// Name for people.
@@ -37,6 +39,7 @@ pub struct RawSite {
     /// Where targets find `serve`.
     pub server: Option<Spanned<HttpUrl>>,
     /// Like `7d` or `36h`.
+    #[schemars(extend("x-default" = "7d"))]
     pub order_validity: Option<Spanned<String>>,
     /// Variables of templates, under those of classes and hosts.
     pub vars: Vars,
@@ -46,7 +49,7 @@ pub struct RawSite {
 pub type Vars = BTreeMap<String, Spanned<serde_json::Value>>;
 
 /// A class (`profiles/*.yaml`) or a host (`hosts/*.yaml`).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawProfile {
     /// The host's name; hosts only.
@@ -59,6 +62,7 @@ pub struct RawProfile {
     #[serde(rename = "match")]
     pub matching: Section<RawMatch>,
     /// Who does the installing.
+    #[schemars(extend("x-default" = "native"))]
     pub installer: Option<Spanned<RawInstaller>>,
     /// What a distribution's installer installs.
     pub os: Option<Spanned<RawOs>>,
@@ -91,15 +95,17 @@ pub struct RawProfile {
     /// The site's own scripts.
     pub scripts: Section<RawScripts>,
     /// What the machine does when it is installed.
+    #[schemars(extend("x-default" = "reboot"))]
     pub finish: Option<Spanned<RawFinish>>,
     /// What is allowed.
     pub policy: Section<RawPolicy>,
     /// Who takes over.
+    #[schemars(extend("x-default" = "none"))]
     pub handoff: Section<Option<RawHandoff>>,
 }
 
 /// `match:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawMatch {
     /// Any one of these.
@@ -115,7 +121,7 @@ pub struct RawMatch {
 }
 
 /// `installer:`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawInstaller {
     /// Our agent.
@@ -129,21 +135,24 @@ pub enum RawInstaller {
 }
 
 /// `locale:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLocale {
     /// As in `LANG`.
+    #[schemars(extend("x-default" = "C.UTF-8"))]
     pub lang: Option<Spanned<String>>,
     /// XKB layout.
+    #[schemars(extend("x-default" = "us"))]
     pub keyboard: Option<Spanned<String>>,
     /// IANA name.
+    #[schemars(extend("x-default" = "UTC"))]
     pub timezone: Option<Spanned<String>>,
     /// Time servers.
     pub ntp: List<HostName>,
 }
 
 /// `root:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRoot {
     /// Password hash.
@@ -153,7 +162,7 @@ pub struct RawRoot {
 }
 
 /// One of `users`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawUser {
     /// Login name.
@@ -167,13 +176,15 @@ pub struct RawUser {
     /// Keys.
     pub ssh_keys: List<SshPublicKey>,
     /// What sudo allows.
+    #[schemars(extend("x-default" = "no"))]
     pub sudo: Option<Spanned<Sudo>>,
     /// Login shell.
+    #[schemars(extend("x-default" = "/bin/bash"))]
     pub shell: Option<Spanned<String>>,
 }
 
 /// `handoff:`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RawHandoff {
     /// Nobody.
@@ -187,7 +198,7 @@ pub enum RawHandoff {
 }
 
 /// `handoff.cloud_init:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawCloudInit {
     /// A file of the site, or the text itself where it has more than one line.
@@ -195,7 +206,7 @@ pub struct RawCloudInit {
 }
 
 /// `handoff.ansible:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawAnsible {
     /// How `ansible-pull` gets its playbook.
@@ -203,7 +214,7 @@ pub struct RawAnsible {
 }
 
 /// `handoff.ansible.pull:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawPull {
     /// Git repository.

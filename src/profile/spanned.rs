@@ -3,15 +3,19 @@
 //! A single value: the later one wins. A list: the later one is appended. A map: key by key. `!replace` at a list or map: the
 //! later one alone. Stacking is associative, so classes can be stacked in any grouping as long as the order stays.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 use super::source::{SourceId, Span};
 
-/// Name by which these types ask our deserialiser for place and tag; no other deserialiser can read them.
+/// Name by which these types ask our deserialiser for place and tag, and show them to `trace`'s serialiser; no other
+/// deserialiser can read them.
 pub(super) const MAGIC: &str = "$ironstrap::Spanned";
 
 /// A value and where it was written.
@@ -145,4 +149,68 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
         let Parts { span, replace, value } = Parts::deserialize(deserializer)?;
         Ok(Self { value, replace, span: Some(span) })
     }
+}
+
+/// What our serialiser gets for [`MAGIC`]: source, start and end of the place, whether it is tagged; then the value.
+fn serialize_parts<S: Serializer>(
+    serializer: S,
+    span: Span,
+    replace: bool,
+    value: &impl Serialize,
+) -> Result<S::Ok, S::Error> {
+    let Span { source, start, end } = span;
+    serializer.serialize_newtype_struct(MAGIC, &((source.0, start, end, replace), value))
+}
+
+impl<T: Serialize> Serialize for Spanned<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_parts(serializer, self.span, false, &self.value)
+    }
+}
+
+impl<T: Serialize> Serialize for List<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.span {
+            Some(span) => serialize_parts(serializer, span, self.replace, &self.items),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Section<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.span {
+            Some(span) => serialize_parts(serializer, span, self.replace, &self.value),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
+/// In a schema these types are what they hold; nothing (`users:` alone) is an empty list or map.
+macro_rules! transparent_schema {
+    ($($type:ident<T> as $shown:ty;)*) => {$(
+        impl<T: JsonSchema> JsonSchema for $type<T> {
+            fn schema_name() -> Cow<'static, str> {
+                <$shown>::schema_name()
+            }
+
+            fn schema_id() -> Cow<'static, str> {
+                <$shown>::schema_id()
+            }
+
+            fn inline_schema() -> bool {
+                <$shown>::inline_schema()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                <$shown>::json_schema(generator)
+            }
+        }
+    )*};
+}
+
+transparent_schema! {
+    Spanned<T> as T;
+    List<T> as Option<Vec<T>>;
+    Section<T> as Option<T>;
 }

@@ -3,6 +3,7 @@
 //! `arm` mints a [`Permit`] into the site's state; `bundle` joins it with what the profile says now into an
 //! [`InstallOrder`] and signs that. A target acts on a verified order only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::FormatVersion;
@@ -120,7 +121,7 @@ impl HostMatch {
 }
 
 /// What may be overwritten.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WipePolicy {
     /// Blank disks, and disks with our own claim or done mark.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::Ipv4Net;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::value::{AccountName, HostName, Mac, PasswordHash, SshPublicKey};
@@ -96,7 +97,7 @@ pub struct User {
 }
 
 /// What sudo lets a user do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sudo {
     /// Nothing beyond what its groups give.

@@ -13,4 +13,5 @@ pub mod gpt;
 pub mod interrupt;
 pub mod linux;
 pub mod process;
+pub mod prompt;
 pub mod rooted;

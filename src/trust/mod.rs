@@ -1,4 +1,4 @@
-//! Keys, signatures, and the proof that bytes were verified.
+//! Keys, signatures, password hashes, and the proof that bytes were verified.
 //!
 //! Signatures have minisign's format (prehashed Ed25519, <https://jedisct1.github.io/minisign/>), so that the stock tool
 //! can judge them, and are deterministic, so that a bundle built twice is the same. The trusted comment is fixed and says
@@ -8,6 +8,7 @@
 //! Pure: keys come in as text, randomness as an argument.
 
 mod key;
+pub mod password;
 mod verified;
 
 pub use key::{Purpose, SiteKey, SitePublicKey, TrustError};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ValueError, serde_through_text};
+use super::{SECRET, ValueError, schema_of_text, serde_through_text};
 
 /// A user or group name that `useradd` would accept: lower case, at most 32 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +39,11 @@ impl FromStr for AccountName {
     }
 }
 
-serde_through_text!(AccountName);
+serde_through_text!(AccountName, {
+    "description": "The name of a user or group: lower-case letters, digits, `_`, `-`; at most 32.",
+    "pattern": "^[a-z_][a-z0-9_-]{0,31}$",
+    "examples": ["ops"],
+});
 
 /// A crypt(5) hash for `/etc/shadow`. Never printed by `Debug`; clear-text passwords do not parse.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,7 +76,7 @@ impl FromStr for PasswordHash {
             }
             // the text may be a clear password: it is not shown
             _ => Err(ValueError::new(
-                "not a password hash; make one with `mkpasswd -m yescrypt` (schemes: yescrypt, bcrypt, SHA-512, SHA-256)",
+                "not a password hash; make one with `ironstrap passwd` (schemes: yescrypt, bcrypt, SHA-512, SHA-256)",
             )),
         }
     }
@@ -80,7 +84,7 @@ impl FromStr for PasswordHash {
 
 impl serde::Serialize for PasswordHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_newtype_struct(SECRET, &self.0)
     }
 }
 
@@ -89,6 +93,11 @@ impl<'de> serde::Deserialize<'de> for PasswordHash {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+schema_of_text!(PasswordHash, {
+    "description": "A password's hash as in `/etc/shadow`: `ironstrap passwd` makes one. Clear passwords are refused.",
+    "pattern": "^\\$(y|gy|2b|2y|6|5)\\$[A-Za-z0-9./=,_-]*\\$[A-Za-z0-9./$=,_-]*$",
+});
 
 /// A boot loader password as `grub-mkpasswd-pbkdf2` prints it. Never printed by `Debug`; clear-text passwords do not parse.
 #[derive(Clone, PartialEq, Eq)]
@@ -127,6 +136,17 @@ impl FromStr for GrubHash {
         }
     }
 }
+
+impl serde::Serialize for GrubHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(SECRET, &self.0)
+    }
+}
+
+schema_of_text!(GrubHash, {
+    "description": "The hash of a boot loader password: `grub-mkpasswd-pbkdf2` makes one. Clear passwords are refused.",
+    "pattern": "^grub\\.pbkdf2\\.sha512\\.[0-9]+\\.[0-9A-Fa-f]+\\.[0-9A-Fa-f]+$",
+});
 
 impl<'de> serde::Deserialize<'de> for GrubHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -169,7 +189,10 @@ impl FromStr for SshPublicKey {
     }
 }
 
-serde_through_text!(SshPublicKey);
+serde_through_text!(SshPublicKey, {
+    "description": "The line of an SSH key's `.pub` file.",
+    "examples": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example"],
+});
 
 #[cfg(test)]
 mod tests {

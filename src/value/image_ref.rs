@@ -106,7 +106,11 @@ impl FromStr for ImageRef {
 
 serde_through_text!(ImageName);
 serde_through_text!(ImageVersion);
-serde_through_text!(ImageRef);
+serde_through_text!(ImageRef, {
+    "description": "A golden image: NAME@VERSION.",
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9._+~-]*$",
+    "examples": ["debian-12-base@1.3.0"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -65,7 +65,11 @@ impl FromStr for Mac {
     }
 }
 
-serde_through_text!(Mac);
+serde_through_text!(Mac, {
+    "description": "The permanent hardware address of a network card.",
+    "pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$",
+    "examples": ["52:54:00:12:34:56"],
+});
 
 #[cfg(test)]
 mod tests {

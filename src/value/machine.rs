@@ -70,7 +70,10 @@ impl FromStr for SerialNumber {
     }
 }
 
-serde_through_text!(SerialNumber);
+serde_through_text!(SerialNumber, {
+    "description": "The machine's serial number as its firmware reports it; placeholders like `To be filled by O.E.M.` are refused.",
+    "examples": ["CZ3131WEB2"],
+});
 
 /// A system UUID that can tell one machine from another. Text form: lower case with dashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +108,10 @@ impl FromStr for SystemUuid {
     }
 }
 
-serde_through_text!(SystemUuid);
+serde_through_text!(SystemUuid, {
+    "description": "The machine's UUID as its firmware reports it.",
+    "examples": ["8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33"],
+});
 
 #[cfg(test)]
 mod tests {

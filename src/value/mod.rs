@@ -50,9 +50,14 @@ impl std::fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// Gives a type serde through its `FromStr` and `Display`, so that there is one spelling everywhere.
+/// Gives a type serde through its `FromStr` and `Display`, so that there is one spelling everywhere, and a JSON Schema: a
+/// string, with the keywords that follow the type. A `pattern` may accept more than `FromStr`, never less; `examples` must parse
+/// (both tested below).
 macro_rules! serde_through_text {
     ($type:ty) => {
+        serde_through_text!($type, {});
+    };
+    ($type:ty, { $($keyword:literal: $value:tt),* $(,)? }) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -65,6 +70,35 @@ macro_rules! serde_through_text {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+
+        crate::value::schema_of_text!($type, { $($keyword: $value),* });
     };
 }
 pub(crate) use serde_through_text;
+
+/// Gives a type the JSON Schema of a string with these keywords.
+macro_rules! schema_of_text {
+    ($type:ty, { $($keyword:literal: $value:tt),* $(,)? }) => {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn schema_id() -> std::borrow::Cow<'static, str> {
+                concat!(module_path!(), "::", stringify!($type)).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", $($keyword: $value),* })
+            }
+        }
+    };
+}
+pub(crate) use schema_of_text;
+
+/// The name under which a secret text goes through serde: what shows values to people asks for it and hides them. All
+/// other formats see the text alone.
+pub const SECRET: &str = "$ironstrap::Secret";
+
+#[cfg(test)]
+mod schema_tests;

@@ -58,7 +58,11 @@ impl FromStr for HostName {
     }
 }
 
-serde_through_text!(HostName);
+serde_through_text!(HostName, {
+    "description": "A host's name, with its domain or without.",
+    "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
+    "examples": ["web01", "web01.example.com"],
+});
 
 /// One word of the kernel command line: printable ASCII without blanks, quotes or anything a loader's shell would read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,7 +99,11 @@ impl FromStr for KernelArg {
     }
 }
 
-serde_through_text!(KernelArg);
+serde_through_text!(KernelArg, {
+    "description": "One word of the kernel's command line.",
+    "pattern": "^[A-Za-z0-9_=.,:/@+%~^*\\[\\]!#-]+$",
+    "examples": ["console=ttyS0,115200n8"],
+});
 
 /// The identity of one install order: 128 random bits as 32 lower-case hexadecimal digits. It names the done file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -39,7 +39,11 @@ impl FromStr for LinkName {
     }
 }
 
-serde_through_text!(LinkName);
+serde_through_text!(LinkName, {
+    "description": "A link's name: at most 15 lower-case letters, digits, `_`, `-`.",
+    "pattern": "^[a-z][a-z0-9_-]{0,14}$",
+    "examples": ["bond0"],
+});
 
 /// Largest packet of a link in bytes: from IPv6's least (RFC 8200, section 5) to what jumbo frames allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +81,11 @@ impl FromStr for Mtu {
     }
 }
 
-serde_through_text!(Mtu);
+serde_through_text!(Mtu, {
+    "type": ["integer", "string"],
+    "description": "Largest packet in bytes: 1280 to 9216.",
+    "examples": ["9000"],
+});
 
 /// A VLAN's number (IEEE 802.1Q: 1 to 4094).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +117,11 @@ impl FromStr for VlanId {
     }
 }
 
-serde_through_text!(VlanId);
+serde_through_text!(VlanId, {
+    "type": ["integer", "string"],
+    "description": "A VLAN's number: 1 to 4094.",
+    "examples": ["100"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,10 @@ impl FromStr for Pattern {
     }
 }
 
-serde_through_text!(Pattern);
+serde_through_text!(Pattern, {
+    "description": "A text with `*`, `?` and `[…]`, compared without regard to case.",
+    "examples": ["PowerEdge R6*"],
+});
 
 #[cfg(test)]
 mod tests {

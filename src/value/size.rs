@@ -60,7 +60,11 @@ impl FromStr for ByteSize {
     }
 }
 
-serde_through_text!(ByteSize);
+serde_through_text!(ByteSize, {
+    "description": "A number of bytes with a unit: K, M, G, T (or KiB…) are powers of 1024; kB, MB, GB, TB of 1000.",
+    "pattern": "^[0-9]+\\s*(B|[KMGT](iB|B)?|kB)?\\s*$",
+    "examples": ["8GiB", "500GB"],
+});
 
 #[cfg(test)]
 mod tests {

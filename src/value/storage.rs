@@ -42,7 +42,11 @@ impl FromStr for StorageId {
     }
 }
 
-serde_through_text!(StorageId);
+serde_through_text!(StorageId, {
+    "description": "A name in the layout: at most 32 lower-case letters, digits, `_`.",
+    "pattern": "^[a-z][a-z0-9_]{0,31}$",
+    "examples": ["root"],
+});
 
 /// Where a file system is mounted: an absolute path in its shortest form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +90,11 @@ impl FromStr for MountPath {
     }
 }
 
-serde_through_text!(MountPath);
+serde_through_text!(MountPath, {
+    "description": "Where a file system is mounted.",
+    "pattern": "^/",
+    "examples": ["/", "/var/log"],
+});
 
 /// One mount option, such as `noatime` or `size=2G`; never a list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,7 +130,11 @@ impl FromStr for MountOption {
     }
 }
 
-serde_through_text!(MountOption);
+serde_through_text!(MountOption, {
+    "description": "One mount option.",
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._=:/@+-]*$",
+    "examples": ["noatime"],
+});
 
 /// A label of a file system: XFS has room for 12 characters, ext4 for 16, so 12 fit everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,7 +170,11 @@ impl FromStr for FsLabel {
     }
 }
 
-serde_through_text!(FsLabel);
+serde_through_text!(FsLabel, {
+    "description": "A file system's label: at most 12 letters, digits, `.`, `_`, `-`.",
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,11}$",
+    "examples": ["ROOT"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -64,7 +64,11 @@ impl FromStr for HttpUrl {
     }
 }
 
-serde_through_text!(HttpUrl);
+serde_through_text!(HttpUrl, {
+    "description": "An http or https URL without user, query or fragment.",
+    "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?:",
+    "examples": ["https://images.example.com"],
+});
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod classes;
+mod explain;
 mod handoff;
 mod install;
 mod layout;
@@ -15,6 +16,8 @@ mod site;
 mod template;
 
 use std::collections::HashMap;
+
+pub use explain::{Class, Explanation, explain};
 
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;

@@ -1,12 +1,13 @@
 //! What is installed and done beside disks and network: software, boot, scripts, and how it ends.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::profile::spanned::{List, Spanned};
 use crate::value::{GrubHash, HttpUrl, StorageId};
 
 /// `os:`: which release of which distribution its own installer puts there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum RawOs {
     /// Enterprise Linux 8: RHEL, AlmaLinux, Rocky.
     #[serde(rename = "el-8")]
@@ -38,7 +39,7 @@ pub enum RawOs {
 }
 
 /// One of `repositories`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRepository {
     /// Its name.
@@ -54,7 +55,7 @@ pub struct RawRepository {
 }
 
 /// `boot:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawBoot {
     /// Consoles of the kernel, such as `ttyS0,115200n8`; the last one is `/dev/console`.
@@ -64,7 +65,7 @@ pub struct RawBoot {
 }
 
 /// `scripts:`: files of the site, run in this order.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawScripts {
     /// In the installer, before it touches a disk.
@@ -80,7 +81,7 @@ pub struct RawScripts {
 }
 
 /// `finish:`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawFinish {
     /// Restart into the installed system.
@@ -90,9 +91,10 @@ pub enum RawFinish {
 }
 
 /// `policy:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawPolicy {
     /// Whether scripts that ironstrap makes may do what an installer can't say itself.
+    #[schemars(extend("x-default" = false))]
     pub allow_scripted: Option<Spanned<bool>>,
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::profile::spanned::{List, Spanned};
 use crate::value::{HostName, LinkName, Mac, Mtu, VlanId};
 
 /// `network:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawNetwork {
     /// Network cards.
@@ -27,7 +28,7 @@ pub struct RawNetwork {
 }
 
 /// One of `network.interfaces`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawInterface {
     /// Its name here, for bonds, VLANs and bridges that stand on it.
@@ -36,6 +37,7 @@ pub struct RawInterface {
     #[serde(rename = "match")]
     pub matching: RawInterfaceMatch,
     /// `dhcp`, `none`, or a fixed address.
+    #[schemars(extend("x-default" = "dhcp"))]
     pub ipv4: Option<Spanned<RawIpv4>>,
     /// `auto`, `dhcp`, `none`, or fixed addresses.
     pub ipv6: Option<Spanned<RawIpv6>>,
@@ -46,7 +48,7 @@ pub struct RawInterface {
 }
 
 /// `network.interfaces[].match`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawInterfaceMatch {
     /// Permanent hardware address.
@@ -54,7 +56,7 @@ pub struct RawInterfaceMatch {
 }
 
 /// One of `network.bonds`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawBond {
     /// The bond's name.
@@ -62,10 +64,13 @@ pub struct RawBond {
     /// Its interfaces, by `id`.
     pub members: List<LinkName>,
     /// How they share the work.
+    #[schemars(extend("x-default" = "active-backup"))]
     pub mode: Option<Spanned<RawBondMode>>,
     /// Milliseconds between looks at the members' links.
+    #[schemars(extend("x-default" = 100))]
     pub miimon: Option<Spanned<u32>>,
     /// `dhcp`, `none`, or a fixed address.
+    #[schemars(extend("x-default" = "dhcp"))]
     pub ipv4: Option<Spanned<RawIpv4>>,
     /// `auto`, `dhcp`, `none`, or fixed addresses.
     pub ipv6: Option<Spanned<RawIpv6>>,
@@ -76,7 +81,7 @@ pub struct RawBond {
 }
 
 /// `network.bonds[].mode`, in the kernel's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum RawBondMode {
     /// In turn.
     #[serde(rename = "balance-rr")]
@@ -93,7 +98,7 @@ pub enum RawBondMode {
 }
 
 /// One of `network.vlans`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawVlan {
     /// The VLAN's name.
@@ -103,6 +108,7 @@ pub struct RawVlan {
     /// Its number.
     pub tag: Option<Spanned<VlanId>>,
     /// `dhcp`, `none`, or a fixed address.
+    #[schemars(extend("x-default" = "dhcp"))]
     pub ipv4: Option<Spanned<RawIpv4>>,
     /// `auto`, `dhcp`, `none`, or fixed addresses.
     pub ipv6: Option<Spanned<RawIpv6>>,
@@ -113,7 +119,7 @@ pub struct RawVlan {
 }
 
 /// One of `network.bridges`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawBridge {
     /// The bridge's name.
@@ -121,8 +127,10 @@ pub struct RawBridge {
     /// Its links, by `id`.
     pub members: List<LinkName>,
     /// Whether it speaks the spanning tree protocol.
+    #[schemars(extend("x-default" = false))]
     pub stp: Option<Spanned<bool>>,
     /// `dhcp`, `none`, or a fixed address.
+    #[schemars(extend("x-default" = "dhcp"))]
     pub ipv4: Option<Spanned<RawIpv4>>,
     /// `auto`, `dhcp`, `none`, or fixed addresses.
     pub ipv6: Option<Spanned<RawIpv6>>,
@@ -133,7 +141,7 @@ pub struct RawBridge {
 }
 
 /// One of a link's `routes`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRoute {
     /// The network, with its prefix length.
@@ -145,18 +153,20 @@ pub struct RawRoute {
 }
 
 /// `dhcp`, `none`, or a fixed address.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum RawIpv4 {
     /// By DHCP.
     Dhcp,
     /// Not at all.
     None,
     /// Fixed.
+    #[serde(untagged)]
     Static(RawStatic),
 }
 
 /// A fixed address.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawStatic {
     /// With prefix length.
@@ -168,7 +178,8 @@ pub struct RawStatic {
 }
 
 /// `auto`, `dhcp`, `none`, or a fixed address.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum RawIpv6 {
     /// By router advertisements.
     Auto,
@@ -177,11 +188,12 @@ pub enum RawIpv6 {
     /// Not at all.
     None,
     /// Fixed.
+    #[serde(untagged)]
     Static(RawStatic6),
 }
 
 /// A fixed IPv6 address.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawStatic6 {
     /// With prefix length.

@@ -1,20 +1,23 @@
 //! `storage:`
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::profile::spanned::{List, Section, Spanned};
 use crate::spec::order::WipePolicy;
 use crate::value::{ByteSize, FsLabel, MountOption, MountPath, Pattern, StorageId};
 
 /// `storage:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawStorage {
     /// The disk that the system is installed on; the layout knows it as `target`.
     pub target: Section<RawTarget>,
     /// What may be overwritten.
+    #[schemars(extend("x-default" = "ours"))]
     pub wipe: Option<Spanned<WipePolicy>>,
     /// Seconds of the countdown.
+    #[schemars(extend("x-default" = 10))]
     pub confirm: Option<Spanned<u32>>,
     /// Further disks.
     pub disks: List<RawDisk>,
@@ -37,7 +40,7 @@ pub struct RawStorage {
 }
 
 /// `storage.target:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawTarget {
     /// Serial number.
@@ -53,7 +56,7 @@ pub struct RawTarget {
 }
 
 /// One of `storage.disks`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawDisk {
     /// Its name in the layout.
@@ -63,14 +66,16 @@ pub struct RawDisk {
 }
 
 /// One of `storage.partitions`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawPartition {
     /// Its name.
     pub id: Option<Spanned<StorageId>>,
-    /// The disk; `target` where absent.
+    /// The disk.
+    #[schemars(extend("x-default" = "target"))]
     pub disk: Option<Spanned<StorageId>>,
     /// What it is for.
+    #[schemars(extend("x-default" = "data"))]
     pub role: Option<Spanned<RawRole>>,
     /// Exactly this.
     pub size: Option<Spanned<ByteSize>>,
@@ -81,7 +86,7 @@ pub struct RawPartition {
 }
 
 /// `storage.partitions[].role`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawRole {
     /// EFI system partition.
@@ -93,7 +98,7 @@ pub enum RawRole {
 }
 
 /// One of `storage.raids`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRaid {
     /// Its name.
@@ -107,7 +112,7 @@ pub struct RawRaid {
 }
 
 /// `storage.raids[].level`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum RawRaidLevel {
     /// Striped: one disk lost is all lost.
     #[serde(rename = "raid0", alias = "0")]
@@ -127,7 +132,7 @@ pub enum RawRaidLevel {
 }
 
 /// One of `storage.luks`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLuks {
     /// The name of what is inside.
@@ -139,7 +144,7 @@ pub struct RawLuks {
 }
 
 /// `storage.luks[].unlock`: never a passphrase, which would stand in an answer file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawUnlock {
     /// The machine's TPM, in the state that it has after the install.
@@ -147,7 +152,7 @@ pub enum RawUnlock {
 }
 
 /// One of `storage.volume_groups`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawVolumeGroup {
     /// Its name.
@@ -157,7 +162,7 @@ pub struct RawVolumeGroup {
 }
 
 /// One of `storage.thin_pools`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawThinPool {
     /// Its name.
@@ -173,7 +178,7 @@ pub struct RawThinPool {
 }
 
 /// One of `storage.logical_volumes`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLogicalVolume {
     /// Its name.
@@ -191,7 +196,7 @@ pub struct RawLogicalVolume {
 }
 
 /// One of `storage.btrfs`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawBtrfs {
     /// Its name.
@@ -203,7 +208,7 @@ pub struct RawBtrfs {
 }
 
 /// One of `storage.btrfs[].subvolumes`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawSubvolume {
     /// Its name.
@@ -215,7 +220,7 @@ pub struct RawSubvolume {
 }
 
 /// One of `storage.mounts`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawMount {
     /// What holds it, by `id`.
@@ -231,7 +236,7 @@ pub struct RawMount {
 }
 
 /// `storage.mounts[].fs`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RawFileSystem {
     /// ext4.

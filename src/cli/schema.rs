@@ -1,0 +1,26 @@
+//! `ironstrap schema`: what editors need to know of a site's files.
+
+use anyhow::{Context, Result};
+
+use super::output;
+use crate::failure::{Blame, BlameExt};
+use crate::profile::schema::{self, Kind};
+
+/// Print the JSON Schema of a kind of file, for editors. A new site has all of them in schema/; after an update of ironstrap,
+/// write them anew: ironstrap schema host > schema/host.json
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// site, profile (a class) or host.
+    #[arg(value_name = "KIND", default_value_t)]
+    kind: Kind,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// Standard output can't be written.
+pub fn run(args: &Args) -> Result<()> {
+    let schema = schema::schema(args.kind);
+    let text = serde_json::to_string_pretty(&schema).context("encoding the schema").blame(Blame::Bug)?;
+    Ok(output::print(&format!("{text}\n"))?)
+}

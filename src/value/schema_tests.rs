@@ -1,0 +1,84 @@
+//! The JSON Schemas of texts: an example parses, and a pattern refuses nothing that parses.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use boon::{Compiler, Schemas};
+use proptest::prelude::Strategy;
+use proptest::strategy::ValueTree;
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use super::*;
+
+/// Whether a schema accepts a text.
+fn judge<T: JsonSchema>() -> (Value, impl Fn(&str) -> bool) {
+    let schema = schemars::schema_for!(T).to_value();
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource("http://localhost/x.json", schema.clone()).unwrap();
+    let index = compiler.compile("http://localhost/x.json", &mut schemas).unwrap();
+    (schema, move |text: &str| schemas.validate(&Value::from(text), index).is_ok())
+}
+
+fn examples_parse<T: JsonSchema + FromStr<Err = ValueError>>(bad: &str) {
+    let (schema, accepts) = judge::<T>();
+    for example in schema["examples"].as_array().into_iter().flatten() {
+        let text = example.as_str().unwrap();
+        assert!(text.parse::<T>().is_ok() && accepts(text), "{text}");
+    }
+    if !schema["pattern"].is_null() {
+        assert!(!accepts(bad), "{bad} fits {}", schema["pattern"]);
+        assert!(bad.parse::<T>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn examples_parse_and_patterns_refuse_something() {
+    examples_parse::<AccountName>("Ops");
+    examples_parse::<ByteSize>("8 GiBi");
+    examples_parse::<HostName>("-web01");
+    examples_parse::<HttpUrl>("ftp://example.com");
+    examples_parse::<ImageRef>("debian-12-base");
+    examples_parse::<KernelArg>("a b");
+    examples_parse::<Mac>("52:54:00:12:34");
+    examples_parse::<PasswordHash>("hunter2");
+    examples_parse::<Pattern>("");
+    examples_parse::<SerialNumber>("");
+    examples_parse::<SshPublicKey>("");
+    examples_parse::<SystemUuid>("");
+}
+
+fn accepts_all_that_parses<T: JsonSchema + FromStr<Err = ValueError>>(strategy: &str)
+where
+    T: Display,
+{
+    let (_, accepts) = judge::<T>();
+    accepts_texts::<T>(strategy, accepts);
+}
+
+fn accepts_texts<T: FromStr<Err = ValueError>>(strategy: &str, accepts: impl Fn(&str) -> bool) {
+    let texts = proptest::string::string_regex(strategy).unwrap();
+    let mut parsed = 0;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..2000 {
+        let text = texts.new_tree(&mut runner).unwrap().current();
+        if text.parse::<T>().is_ok() {
+            parsed += 1;
+            assert!(accepts(&text), "{text:?} parses");
+        }
+    }
+    assert!(parsed > 20, "only {parsed} texts parsed");
+}
+
+#[test]
+fn a_pattern_accepts_all_that_parses() {
+    accepts_all_that_parses::<AccountName>("[a-cA_0-]{0,4}");
+    accepts_all_that_parses::<ByteSize>("[0-9]{1,3}[ \t]?[KMGTk]?i?B?[ ]?");
+    accepts_all_that_parses::<HostName>("[a-cA0.-]{0,5}");
+    accepts_all_that_parses::<HttpUrl>("[ ]?[hH][tT]tp[sS]?:/{0,3}[a-c.]{1,4}/?[ ]?");
+    accepts_all_that_parses::<ImageRef>("[aB0._+~-]{0,3}@[aB0._+~-]{0,3}");
+    accepts_all_that_parses::<KernelArg>("[-a0_=.,:/@+%~^*\\[\\]!# ]{0,4}");
+    accepts_all_that_parses::<Mac>("[0-4A-F]{2}([:-][0a]{2}){5}");
+    let (_, accepts) = judge::<PasswordHash>();
+    accepts_texts::<PasswordHash>("\\$(y|gy|2b|6|5)[$a./=,_-]{1,6}", accepts);
+}
