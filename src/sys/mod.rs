@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod block;
+pub mod budget;
 pub mod clock;
 pub mod fat;
 pub mod files;
