@@ -60,9 +60,12 @@ pub fn build(recipe: &Recipe, runner: &dyn Runner, path: &std::ffi::OsStr) -> Re
 fn require_tools(path: &std::ffi::OsStr) -> Result<()> {
     let mut path = path.to_owned();
     path.push(":/usr/sbin:/sbin");
-    for (program, package) in
-        [("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("unshare", "util-linux")]
-    {
+    let mut tools = vec![("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("unshare", "util-linux")];
+    if !rustix::process::geteuid().is_root() {
+        // mmdebstrap works in a user namespace then, and this one lets it have more than one user there
+        tools.push(("newuidmap", "uidmap"));
+    }
+    for (program, package) in tools {
         if !is_installed(program, &path) {
             bail!("`{program}` is not installed; it is in Debian's package `{package}`");
         }
