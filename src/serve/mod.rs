@@ -12,6 +12,7 @@
 
 mod access;
 pub mod boot;
+mod connections;
 mod http;
 pub mod journal;
 pub mod state;
@@ -30,6 +31,7 @@ use crate::sys::clock::Clock;
 use crate::trust::SitePublicKey;
 
 use access::AccessLog;
+use connections::Limits;
 use http::App;
 use journal::Journal;
 use tree::Tree;
@@ -123,11 +125,8 @@ impl Server {
         let Self { runtime, listener, app } = self;
         let served = runtime.block_on(async {
             let (told, mut stop) = tokio::sync::watch::channel(false);
-            let mut halt = stop.clone();
-            let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-            let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-                let _ = halt.wait_for(|told| *told).await;
-            });
+            let limits = Limits::default();
+            let server = connections::serve(listener, http::router(app, limits.event), limits, stop.clone());
             let grace_over = async {
                 let _ = stop.wait_for(|told| *told).await;
                 tokio::time::sleep(GRACE).await;
@@ -138,7 +137,7 @@ impl Server {
                 heard
             });
             tokio::select! {
-                ended = server => ended.context("serving")?,
+                () = server => {}
                 () = grace_over => {}
             }
             signals.await.context("waiting for signals")?

@@ -15,3 +15,4 @@ pub mod interrupt;
 pub mod linux;
 pub mod process;
 pub mod rooted;
+pub mod sockets;
