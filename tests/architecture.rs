@@ -87,7 +87,7 @@ fn product_code(text: &str) -> String {
 }
 
 fn is_test_file(name: &str) -> bool {
-    name.ends_with("tests.rs") || name.contains("/tests/")
+    name.ends_with("tests.rs") || name.ends_with("testing.rs") || name.contains("/tests/")
 }
 
 /// Modules of the crate that this code names, in `use crate::a::…`, `use crate::{a::…, b}` and `crate::a::…`.
