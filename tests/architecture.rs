@@ -82,7 +82,8 @@ fn sources() -> BTreeMap<String, String> {
 
 /// Code without comments and without the inline tests at the end of a file.
 fn product_code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let ends = ["#[cfg(test)]\nmod ", "#[cfg(test)]\npub(crate) mod "].map(|mark| text.find(mark));
+    let code = &text[..ends.into_iter().flatten().min().unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
