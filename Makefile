@@ -17,6 +17,12 @@ check: ## Format, lints, unit and golden tests: a few minutes, no root, no netwo
 	cargo clippy --all-targets -- -D warnings
 	cargo nextest run
 
+# Licences and sources of dependencies, by deny.toml; building cargo-deny takes longer than all of `check`, so it is not installed here.
+.PHONY: deny
+deny:
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
+	else echo "SKIPPED: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
 .PHONY: release
 release: ## The optimised, static binary.
 	cargo build --release --bins
@@ -35,9 +41,11 @@ needs:
 	tests/install-deps.sh
 
 .PHONY: test
-test: needs check release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+# what is missing after `needs` is a failure, not a reason to skip
+test: export IRONSTRAP_STRICT = 1
+test: needs check deny release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) IRONSTRAP_DYNAMIC=$(DYNAMIC) \
-		cargo nextest run --profile vm --test vm --test reproducible
+		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
 .PHONY: demo
 demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.

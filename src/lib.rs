@@ -53,6 +53,8 @@ pub mod image;
 pub mod order;
 pub mod profile;
 pub mod serve;
+#[cfg(test)]
+mod skip_tests;
 pub mod spec;
 pub mod sys;
 pub mod trust;

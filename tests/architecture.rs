@@ -84,12 +84,13 @@ fn sources() -> BTreeMap<String, String> {
 
 /// Code without comments and without the inline tests at the end of a file.
 fn product_code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let ends = ["#[cfg(test)]\nmod ", "#[cfg(test)]\npub(crate) mod "].map(|mark| text.find(mark));
+    let code = &text[..ends.into_iter().flatten().min().unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 fn is_test_file(name: &str) -> bool {
-    name.ends_with("tests.rs") || name.contains("/tests/")
+    name.ends_with("tests.rs") || name.ends_with("testing.rs") || name.contains("/tests/")
 }
 
 /// Modules of the crate that this code names, in `use crate::a::…`, `use crate::{a::…, b}` and `crate::a::…`.

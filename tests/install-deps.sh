@@ -26,6 +26,8 @@ debconf-set-selections                  debconf
 grub-script-check                       grub-common
 dnsmasq                                 dnsmasq-base
 cc                                      gcc
+/usr/include/stdio.h                    libc6-dev
+/usr/bin/kill                           procps
 /usr/bin/time                           time
 make                                    make
 /usr/lib/python3.11/ensurepip/__init__.py python3-venv

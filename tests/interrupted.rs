@@ -20,8 +20,12 @@ fn a_build_that_is_interrupted_stops_its_tools_and_leaves_nothing() {
     };
     assert!(Command::new(env!("CARGO_BIN_EXE_ironstrap")).arg("init").arg(&site).status().unwrap().success());
     let started = dir.path().join("started");
-    let slow = format!("#!/bin/sh\necho $$ > {}\nexec sleep 600\n", started.display());
-    for (tool, text) in [("mmdebstrap", slow.as_str()), ("mke2fs", ""), ("unshare", "")] {
+    // as the real one: the first process doesn't heed the signal, the one that works does
+    let slow = format!(
+        "#!/bin/sh\nsleep 600 &\nworker=$!\ntrap '' TERM INT\necho $$ $worker > {}\nwait $worker\n",
+        started.display()
+    );
+    for (tool, text) in [("mmdebstrap", slow.as_str()), ("mke2fs", ""), ("unshare", ""), ("newuidmap", "")] {
         let path = tools.join(tool);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -32,7 +36,7 @@ fn a_build_that_is_interrupted_stops_its_tools_and_leaves_nothing() {
     let build = build.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut build = Some(build);
-    while fs::read_to_string(&started).map_or(true, |pid| pid.is_empty()) {
+    while fs::read_to_string(&started).map_or(true, |pids| !pids.ends_with('\n')) {
         if Instant::now() > deadline || build.as_mut().unwrap().try_wait().unwrap().is_some() {
             let output = build.take().unwrap().wait_with_output().unwrap();
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -47,6 +51,9 @@ fn a_build_that_is_interrupted_stops_its_tools_and_leaves_nothing() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("interrupted; nothing was left behind"), "{text}");
     assert_eq!(fs::read_dir(&work).unwrap().count(), 0);
-    let tool = fs::read_to_string(&started).unwrap();
-    assert!(!std::path::Path::new("/proc").join(tool.trim()).exists(), "the tool still runs");
+    let tools = fs::read_to_string(&started).unwrap();
+    assert_eq!(tools.split_whitespace().count(), 2, "{tools}");
+    for tool in tools.split_whitespace() {
+        assert!(!std::path::Path::new("/proc").join(tool).exists(), "a tool still runs");
+    }
 }

@@ -5,6 +5,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,8 +68,11 @@ fn changed(binary: &Path) -> Command {
     command
 }
 
-/// Builds both media; returns every file's path and digest.
-fn build(mut command: Command, dir: &Path) -> Result<Vec<(PathBuf, String)>> {
+/// A file or directory: its path, the digest of a file, its mode.
+type Made = (PathBuf, Option<String>, u32);
+
+/// Builds both media; returns all that was made.
+fn build(mut command: Command, dir: &Path) -> Result<Vec<Made>> {
     text(
         command
             .arg("--site")
@@ -78,30 +82,33 @@ fn build(mut command: Command, dir: &Path) -> Result<Vec<(PathBuf, String)>> {
             .arg("--pxe")
             .arg(dir.join("pxe")),
     )?;
-    let mut files = vec![(PathBuf::from("usb.img"), file_digest(&dir.join("usb.img"))?)];
-    digests(dir, &dir.join("pxe"), &mut files)?;
+    let mut files = Vec::new();
+    for output in ["usb.img", "pxe"] {
+        look(dir, &dir.join(output), &mut files)?;
+    }
     files.sort();
     ensure!(files.len() > 5, "the tree has only {} files", files.len());
     Ok(files)
 }
 
-fn digests(root: &Path, dir: &Path, into: &mut Vec<(PathBuf, String)>) -> Result<()> {
-    for entry in std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
-        let path = entry.context("listing the tree")?.path();
-        if path.is_dir() {
-            digests(root, &path, into)?;
-        } else {
-            let name = path.strip_prefix(root).context("naming a file")?.to_owned();
-            into.push((name, file_digest(&path)?));
+fn look(root: &Path, path: &Path, into: &mut Vec<Made>) -> Result<()> {
+    let metadata = path.symlink_metadata().with_context(|| format!("looking at {}", path.display()))?;
+    let digest = metadata.is_file().then(|| file_digest(path)).transpose()?;
+    let name = path.strip_prefix(root).context("naming a file")?.to_owned();
+    into.push((name, digest, metadata.permissions().mode() & 0o7777));
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(|| format!("listing {}", path.display()))? {
+            look(root, &entry.context("listing the tree")?.path(), into)?;
         }
     }
     Ok(())
 }
 
-fn difference(one: &[(PathBuf, String)], other: &[(PathBuf, String)]) -> String {
-    let only = |these: &[(PathBuf, String)], those: &[(PathBuf, String)], side: &str| {
+fn difference(one: &[Made], other: &[Made]) -> String {
+    let only = |these: &[Made], those: &[Made], side: &str| {
         let differing = these.iter().filter(|file| !those.contains(file));
-        differing.map(|(path, digest)| format!("{side}: {} {digest}\n", path.display())).collect::<String>()
+        let line = |(path, digest, mode): &Made| format!("{side}: {} {digest:?} {mode:o}\n", path.display());
+        differing.map(line).collect::<String>()
     };
     only(one, other, "first") + &only(other, one, "second")
 }

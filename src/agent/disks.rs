@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::budget::Budgeted;
 use super::guard;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
+use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
 use crate::value::{ByteSize, OrderId};
 
@@ -151,7 +151,9 @@ fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
 /// Orders whose done file is in this ESP, and the root file system that the file names with its last word.
 fn done_files(esp: Window<'_>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
     const LONGEST: u64 = 4096;
-    let volume = fatfs::FileSystem::new(Budgeted::new(esp), fatfs::FsOptions::new())?;
+    /// Bytes read of an ESP: more than looking for a few files takes.
+    const BUDGET: u64 = 16 << 20;
+    let volume = fatfs::FileSystem::new(Budgeted::new(esp, BUDGET), fatfs::FsOptions::new())?;
     let directory = volume.root_dir().open_dir("EFI/ironstrap")?;
     let mut files = Vec::new();
     for entry in directory.iter().take(MOST_ENTRIES) {

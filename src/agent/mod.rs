@@ -9,7 +9,6 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-mod budget;
 mod commit;
 pub mod console;
 #[cfg(test)]

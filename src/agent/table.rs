@@ -170,9 +170,7 @@ mod tests {
             std::os::unix::fs::FileExt::write_all_at(&file, &table.primary, 0).unwrap();
             std::os::unix::fs::FileExt::write_all_at(&file, &table.backup, table.backup_offset).unwrap();
             let Ok(output) = Command::new("sgdisk").arg("-v").arg(&path).output() else {
-                eprintln!(
-                    "skipped: sgdisk is not installed (package gdisk), so its verdict was not asked for"
-                );
+                crate::skip_tests::missing("sgdisk", "gdisk");
                 return;
             };
             let text = String::from_utf8_lossy(&output.stdout).into_owned();

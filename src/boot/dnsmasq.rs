@@ -116,7 +116,7 @@ mod tests {
             Ok(output) => {
                 assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr))
             }
-            Err(_) => eprintln!("skipped: dnsmasq (package dnsmasq-base) is not installed"),
+            Err(_) => crate::skip_tests::missing("dnsmasq", "dnsmasq-base"),
         }
     }
 

@@ -160,7 +160,7 @@ pub(crate) mod tests {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = child else {
-            eprintln!("skipped: cpio is not installed");
+            crate::skip_tests::missing("cpio", "cpio");
             return;
         };
         child.stdin.take().unwrap().write_all(&bytes).unwrap();

@@ -97,7 +97,7 @@ pub(crate) fn judge(program: &str, package: &str, args: &[&str]) -> bool {
             true
         }
         Err(_) => {
-            eprintln!("skipped: {program} (package {package}) is not installed");
+            crate::skip_tests::missing(program, package);
             false
         }
     }

@@ -152,6 +152,7 @@ fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &SiteK
 
 fn show(bar: &mut Bytes, step: Step, done: u64, total: u64) {
     let name = match step {
+        Step::Recall => "checking earlier versions",
         Step::Pack => "packing",
         Step::Verify => "verifying",
     };

@@ -60,9 +60,12 @@ pub fn build(recipe: &Recipe, runner: &dyn Runner, path: &std::ffi::OsStr) -> Re
 fn require_tools(path: &std::ffi::OsStr) -> Result<()> {
     let mut path = path.to_owned();
     path.push(":/usr/sbin:/sbin");
-    for (program, package) in
-        [("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("unshare", "util-linux")]
-    {
+    let mut tools = vec![("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("unshare", "util-linux")];
+    if !rustix::process::geteuid().is_root() {
+        // mmdebstrap works in a user namespace then, and this one lets it have more than one user there
+        tools.push(("newuidmap", "uidmap"));
+    }
+    for (program, package) in tools {
         if !is_installed(program, &path) {
             bail!("`{program}` is not installed; it is in Debian's package `{package}`");
         }
@@ -81,7 +84,7 @@ fn explain(error: anyhow::Error, recipe: &Recipe) -> anyhow::Error {
     error
 }
 
-/// The hook, the files it copies, and an empty root file system. Nobody else gets in, or could change the image before
+/// The hook, the files it copies and their list, a place to mount on, and an empty root file system. Nobody else gets in, or could change the image before
 /// it is signed; but without root, mmdebstrap works as another user in its user namespace, and that one is let in.
 fn prepare(work: &Path, recipe: &Recipe, identity: &Identity) -> Result<()> {
     let readable = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
@@ -97,15 +100,24 @@ fn prepare(work: &Path, recipe: &Recipe, identity: &Identity) -> Result<()> {
     let hook = work.join("hook");
     fs::write(&hook, format!("{first}\n{values}{rest}"))?;
     readable(&hook, 0o755)?;
+    fs::create_dir(work.join("bound"))?;
+    let mut names = String::new();
     for (path, content, mode) in overlay(recipe, identity) {
-        let path = work.join("overlay").join(path.trim_start_matches('/'));
+        let name = path.trim_start_matches('/');
+        // a path in a recipe holds no line break; the dot keeps it from being an option
+        let _ = writeln!(names, "./{name}");
+        let path = work.join("overlay").join(name);
         let parent = path.parent().context("a file has a directory")?;
         fs::create_dir_all(parent)?;
         fs::write(&path, content)?;
         readable(&path, mode)?;
-        // directories that exist in the image get this mode too: all of ours are 0755 there
+        // whoever the hook runs as can read them; it makes the directories that the image lacks, with the same mode
         parent.ancestors().take_while(|dir| *dir != work).try_for_each(|dir| readable(dir, 0o755))?;
     }
+    let list = work.join("files");
+    fs::write(&list, names)?;
+    readable(&list, 0o644)?;
+    readable(&work.join("bound"), 0o755)?;
     let root = work.join("root.img");
     File::create(&root)?.set_len(recipe.root_size())?;
     // the directory keeps everybody out but the user that may write this

@@ -47,7 +47,7 @@ fn a_missing_tool_and_packages_that_do_not_fit_are_said_plainly() {
     if !Path::new("/usr/sbin/mmdebstrap").exists() {
         assert!(bare.to_string().contains("package `mmdebstrap`"), "{bare}");
     }
-    for tool in ["mmdebstrap", "mke2fs", "unshare"] {
+    for tool in ["mmdebstrap", "mke2fs", "unshare", "newuidmap"] {
         fs::write(tools.path().join(tool), "").unwrap();
     }
     let full = Failing(
@@ -73,4 +73,80 @@ fn nobody_else_gets_at_the_image_before_it_is_signed() {
     if rustix::process::geteuid().is_root() {
         assert_eq!((mode(work.path()) & 0o777, mode(&work.path().join("root.img")) & 0o777), (0o700, 0o600));
     }
+}
+
+/// Runs the hook as mmdebstrap would in its second stage, in a user namespace, on a system that holds little but `tar`.
+/// `None`, said aloud, where that isn't possible.
+fn run_hook(recipe: &Recipe, root: &Path, work: &Path) -> Option<()> {
+    prepare(work, recipe, &Identity::of(&recipe.image)).unwrap();
+    let mut hook = std::process::Command::new("unshare");
+    hook.args(["--map-root-user", "--mount"]).arg(work.join("hook")).arg(root);
+    let output = hook.env("MMDEBSTRAP_HOOK", "customize").output();
+    let said = output.as_ref().map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    match said {
+        Ok(said) if !said.starts_with("unshare:") => {
+            assert!(output.unwrap().status.success(), "{said}");
+            Some(())
+        }
+        other => {
+            eprintln!("SKIPPED: no user namespace here: {other:?}");
+            None
+        }
+    }
+}
+
+/// `/bin`, `/lib` and `/lib64` as Debian has them, `tar` with the libraries it needs, and directories with modes of
+/// their own.
+fn small_system(root: &Path) {
+    let made = |path: &str, mode| {
+        fs::create_dir_all(root.join(path)).unwrap();
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (path, mode) in [("usr/bin", 0o755), ("root", 0o700), ("tmp", 0o1777), ("run", 0o755), ("var", 0o755)]
+    {
+        made(path, mode);
+    }
+    ["etc", "usr/lib", "usr/lib64"].into_iter().for_each(|path| made(path, 0o755));
+    for name in ["bin", "lib", "lib64"] {
+        std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
+    }
+    // absolute, as Debian's is: it must lead to the image's directory, not to this machine's
+    std::os::unix::fs::symlink("/run", root.join("var/run")).unwrap();
+    let needs = std::process::Command::new("ldd").arg("/usr/bin/tar").output().unwrap();
+    let needs = String::from_utf8(needs.stdout).unwrap();
+    let libraries = needs.split_whitespace().filter(|word| word.starts_with('/'));
+    for file in libraries.chain(["/usr/bin/tar"]) {
+        let to = root.join(file.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file, to).unwrap();
+    }
+}
+
+#[test]
+fn files_of_a_recipe_leave_the_images_directories_as_they_are() {
+    let mut recipe = Recipe::parse(EXAMPLE).unwrap();
+    recipe.units.clear();
+    let files = r#"
+[{path: /root/.bashrc, content: "one"}, {path: /tmp/gone, content: "two"}, {path: /new/dir/run, content: "three", executable: true},
+ {path: /lib/modules-load.d/a.conf, content: "four"}, {path: /var/run/inside, content: "five"}, {path: /etc/resolv.conf, content: "six"}]"#;
+    recipe.files = serde_yaml::from_str(files).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (root, work) = (dir.path().join("root"), dir.path().join("work"));
+    fs::create_dir(&work).unwrap();
+    small_system(&root);
+    if run_hook(&recipe, &root, &work).is_none() {
+        return;
+    }
+    let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("root"), mode("tmp"), mode("usr/lib")), (0o700, 0o1777, 0o755));
+    assert_eq!((mode("root/.bashrc"), mode("new"), mode("new/dir/run")), (0o644, 0o755, 0o755));
+    let device = FileDevice::new(File::open(work.join("root.img")).unwrap(), recipe.root_size(), 512);
+    let tree = Ext4Tree::open(Arc::new(device), 0, recipe.root_size()).unwrap();
+    assert_eq!(
+        tree.read("usr/lib/modules-load.d/a.conf").unwrap(),
+        b"four",
+        "links of the image are followed"
+    );
+    assert!(tree.exists("etc/fstab").unwrap() && !tree.exists("ironstrap-overlay.tar").unwrap());
+    assert!(!tree.exists("tmp/gone").unwrap() && !Path::new("/run/inside").exists());
 }

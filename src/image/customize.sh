@@ -3,6 +3,7 @@
 # there, then when all of them are. The values above come from the recipe.
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
 root=$1
 
 if [ "$MMDEBSTRAP_HOOK" = essential ]; then
@@ -13,7 +14,13 @@ if [ "$MMDEBSTRAP_HOOK" = essential ]; then
 fi
 
 if [ "${2-}" != in-own-namespace ]; then
-    cp -R --preserve=mode "$work/overlay/." "$root/"
+    # files only: directories that the image has keep their modes. Unpacked inside the image, so that its own links to
+    # directories are followed and never lead out of it; tar is one of the packages that Debian always has
+    archive=ironstrap-overlay.tar
+    tar --create --file="$root/$archive" --directory="$work/overlay" --files-from="$work/files" \
+        --owner=0 --group=0 --numeric-owner
+    chroot "$root" tar --extract --file="/$archive" --directory=/ --preserve-permissions
+    rm "$root/$archive"
     for unit in $units; do
         chroot "$root" systemctl --quiet enable "$unit"
     done
@@ -33,10 +40,12 @@ if [ "${2-}" != in-own-namespace ]; then
     exec unshare --mount --propagation private "$0" "$root" in-own-namespace
 fi
 
-mount --bind "$root" /mnt
-rm -rf /mnt/tmp/* /mnt/run/*
+# onto a directory of ours: another one may hide the new system or the file that is written
+bound=$work/bound
+mount --bind "$root" "$bound"
+rm -rf "$bound"/tmp/* "$bound"/run/*
 # features by name: defaults of newer e2fsprogs can't be read by the GRUB of Debian 12
 mke2fs -q -F -t ext4 -b 4096 -m 1 -L root -U "$root_uuid" \
     -O none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum \
     -E "hash_seed=$root_uuid,root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0,nodiscard" \
-    -d /mnt "$work/root.img"
+    -d "$bound" "$work/root.img"

@@ -27,6 +27,8 @@ use crate::value::{ByteSize, Digest, DigestWriter, ImageRef};
 /// What an import does for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Packs of earlier versions are read, to see which of their chunks can be used again.
+    Recall,
     /// The file is read, cut and compressed.
     Pack,
     /// The image is read back out of the store.
@@ -80,7 +82,9 @@ pub fn import(
 ) -> Result<Imported> {
     let layout = layout::read_layout(device)?;
     let (system, net_boot) = look_inside(device, &layout)?;
-    let known = Known::of(store, image.name(), &key.public())?;
+    let known = Known::of(store, image.name(), &key.public(), &mut |done, total| {
+        progress(Step::Recall, done, total)
+    })?;
     let cuts = forced_cuts(device.size(), &layout.partitions);
     let size = device.size();
     let packed = pack(store, &**device, &cuts, &known, &mut |done| progress(Step::Pack, done, size))?;

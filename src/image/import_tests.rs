@@ -235,14 +235,17 @@ fn an_index_that_targets_would_refuse_is_not_imported() {
 #[test]
 fn an_import_that_is_interrupted_leaves_nothing() {
     let Some(device) = image() else { return };
-    for during in [Step::Pack, Step::Verify] {
+    for during in [Step::Recall, Step::Pack, Step::Verify] {
         let home = home();
+        put(&home, &device, "test@1").unwrap();
+        let device = changed(&device, |bytes| bytes[1_500_000] = 1);
+        let (files, images) = (files_in(&home), home.store.list().unwrap());
         let mut stop = |step, _, _| match step == during {
             true => anyhow::bail!("interrupted"),
             false => Ok(()),
         };
-        let error = import(&home.store, &device, &"test@1".parse().unwrap(), &key(), false, &mut stop);
+        let error = import(&home.store, &device, &"test@2".parse().unwrap(), &key(), false, &mut stop);
         assert_eq!(error.unwrap_err().to_string(), "interrupted");
-        assert_eq!((files_in(&home), home.store.list().unwrap()), (0, Vec::new()), "{during:?}");
+        assert_eq!((files_in(&home), home.store.list().unwrap()), (files, images), "{during:?}");
     }
 }

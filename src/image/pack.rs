@@ -5,9 +5,9 @@
 //! an earlier version has, is stored once. A pack appears under its digest when it is whole; on failure the new ones are
 //! removed again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -25,7 +25,7 @@ const LONGEST_PACK: u64 = 64 << 20;
 /// Where more effort stops paying: 184 MB for 580 MiB, at disk speed when it is read.
 const LEVEL: i32 = 9;
 const WORKERS: usize = 2;
-/// Chunks on their way to the workers; bounds the memory.
+/// Chunks on their way to the workers, and frames on theirs to the store; bounds the memory, however slow the store is.
 const QUEUE: usize = 8;
 
 /// Where a chunk is: a frame of a pack in the store.
@@ -42,32 +42,43 @@ pub struct Known(HashMap<Digest, Place>);
 
 impl Known {
     /// The chunks of all versions of an image that this key signed. A version or pack that is damaged is passed over: it
-    /// is then written anew.
+    /// is then written anew. All packs are read for that: `progress` gets the bytes read so far and in all, pack by pack.
     ///
     /// # Errors
-    /// When the store can't be listed.
-    pub fn of(store: &Store, name: &ImageName, key: &SitePublicKey) -> Result<Self> {
+    /// When the store can't be listed; what `progress` returned.
+    pub fn of(
+        store: &Store,
+        name: &ImageName,
+        key: &SitePublicKey,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+    ) -> Result<Self> {
+        let versions = store.list()?.into_iter().filter(|(image, _)| image.name() == name);
+        let versions: Vec<_> = versions.filter_map(|(_, digest)| store.manifest(&digest, key).ok()).collect();
+        let packs = versions.iter().flat_map(|manifest| &manifest.packs);
+        let packs: BTreeMap<_, _> = packs.map(|pack| (pack.digest, pack)).collect();
+        let total = packs.values().map(|pack| pack.size).sum();
+        let (mut done, mut intact) = (0, HashSet::new());
+        for pack in packs.values() {
+            progress(done, total)?;
+            if store.check_blob(pack).is_ok() {
+                intact.insert(pack.digest);
+            }
+            done += pack.size;
+        }
         let mut known = Self::default();
-        let mut intact = HashMap::new();
-        for (image, digest) in store.list()? {
-            if image.name() == name
-                && let Ok(manifest) = store.manifest(&digest, key)
-                && let Ok(index) = store.index(&manifest)
-            {
-                for entry in index.entries() {
-                    known.add(&entry, &manifest, |pack| {
-                        *intact.entry(pack.digest).or_insert_with(|| store.check_blob(pack).is_ok())
-                    });
-                }
+        for manifest in &versions {
+            let Ok(index) = store.index(manifest) else { continue };
+            for entry in index.entries() {
+                known.add(&entry, manifest, &intact);
             }
         }
         Ok(known)
     }
 
-    fn add(&mut self, entry: &IndexEntry, manifest: &ImageManifest, intact: impl FnOnce(&Blob) -> bool) {
+    fn add(&mut self, entry: &IndexEntry, manifest: &ImageManifest, intact: &HashSet<Digest>) {
         if let Extent::Data { digest, pack, frame_offset, frame_length } = entry.content
             && let Some(pack) = manifest.packs.get(pack as usize)
-            && intact(pack)
+            && intact.contains(&pack.digest)
         {
             self.0.entry(digest).or_insert(Place { pack: *pack, offset: frame_offset, length: frame_length });
         }
@@ -113,20 +124,10 @@ pub fn pack(
     known: &Known,
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Packed> {
-    let (jobs, queue) = sync_channel::<Job>(QUEUE);
-    let (done, frames) = channel();
-    // owned by the workers alone: when they are gone, the reader's next chunk fails instead of waiting for ever
-    let queue = Arc::new(Mutex::new(queue));
-    let (cut, written) = std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            let (queue, done) = (Arc::clone(&queue), done.clone());
-            scope.spawn(move || compress(&queue, &done));
-        }
-        drop((queue, done));
-        let writer = scope.spawn(move || PackWriter::new(store).write_all(&frames));
-        let cut = read(device, cuts, known, jobs, progress);
-        (cut, writer.join())
-    });
+    let (cut, written) = side_by_side(
+        |jobs| read(device, cuts, known, jobs, progress),
+        |frames| PackWriter::new(store).write_all(frames),
+    );
     let written = match written {
         Ok(written) => written,
         Err(_) => Err(anyhow!("a thread that writes packs panicked")).blame(Blame::Bug),
@@ -140,6 +141,31 @@ pub fn pack(
             Err(error)
         }
     }
+}
+
+/// A job's number and what became of it.
+type Frame = (usize, std::io::Result<Vec<u8>>);
+
+/// Runs who reads, the threads that compress, and who writes. Each waits for the one after it, so that a bounded number of
+/// chunks is in memory; each ends when the one beside it does.
+fn side_by_side<R, W: Send>(
+    read: impl FnOnce(SyncSender<Job>) -> R,
+    write: impl FnOnce(&Receiver<Frame>) -> W + Send,
+) -> (R, std::thread::Result<W>) {
+    let (jobs, queue) = sync_channel(QUEUE);
+    let (done, frames) = sync_channel(QUEUE);
+    // owned by the workers alone: when they are gone, the reader's next chunk fails instead of waiting for ever
+    let queue = Arc::new(Mutex::new(queue));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            let (queue, done) = (Arc::clone(&queue), done.clone());
+            scope.spawn(move || compress(&queue, &done));
+        }
+        drop((queue, done));
+        let writer = scope.spawn(move || write(&frames));
+        let read = read(jobs);
+        (read, writer.join())
+    })
 }
 
 struct Cut {
@@ -201,7 +227,7 @@ fn read(
     Ok(Cut { pieces, raw, data })
 }
 
-fn compress(queue: &Mutex<Receiver<Job>>, done: &Sender<(usize, std::io::Result<Vec<u8>>)>) {
+fn compress(queue: &Mutex<Receiver<Job>>, done: &SyncSender<Frame>) {
     let mut compressor = zstd::bulk::Compressor::new(LEVEL);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -236,7 +262,7 @@ impl<'a> PackWriter<'a> {
         Self { store, open: None, length: 0, packs: Vec::new(), fresh: Vec::new(), frames: Vec::new() }
     }
 
-    fn write_all(mut self, frames: &Receiver<(usize, std::io::Result<Vec<u8>>)>) -> Result<Written> {
+    fn write_all(mut self, frames: &Receiver<Frame>) -> Result<Written> {
         let written = self.write_in_order(frames).and_then(|()| self.close());
         if let Err(error) = written {
             self.store.forget(&self.fresh);
@@ -250,7 +276,7 @@ impl<'a> PackWriter<'a> {
         Ok((self.frames.iter().map(place).collect(), self.fresh))
     }
 
-    fn write_in_order(&mut self, frames: &Receiver<(usize, std::io::Result<Vec<u8>>)>) -> Result<()> {
+    fn write_in_order(&mut self, frames: &Receiver<Frame>) -> Result<()> {
         let mut early = BTreeMap::new();
         for (number, frame) in frames {
             early.insert(number, frame.context("compressing a chunk")?);
@@ -309,4 +335,35 @@ fn assemble(cut: Cut, places: &[Place], fresh: Vec<Blob>) -> Packed {
         entries.push(IndexEntry { offset, length, content });
     }
     Packed { entries, packs, fresh, raw: cut.raw, data: cut.data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_store_holds_up_the_reader() {
+        let (told, wait) = sync_channel::<()>(0);
+        let (sent, written) = side_by_side(
+            |jobs| {
+                let deadline = std::time::Instant::now() + std::time::Duration::from_secs(1);
+                let mut sent = 0;
+                while sent < 1000 && std::time::Instant::now() < deadline {
+                    match jobs.try_send(Job { number: sent, data: vec![1; 4096] }) {
+                        Ok(()) => sent += 1,
+                        Err(_) => std::thread::yield_now(),
+                    }
+                }
+                drop(told);
+                sent
+            },
+            move |frames| {
+                // until the reader gave up
+                let _ = wait.recv();
+                frames.iter().count()
+            },
+        );
+        assert!((QUEUE..=2 * QUEUE + WORKERS).contains(&sent), "{sent} chunks are in memory");
+        assert_eq!(written.unwrap(), sent);
+    }
 }

@@ -13,9 +13,14 @@ use fatfs::{FatType, FileSystem, FsOptions};
 use uuid::Uuid;
 
 use crate::sys::block::{BlockDevice, Window};
+use crate::sys::budget::Budgeted;
 
 /// No file that is read whole is longer: kernels and initramfs are a tenth of it.
 const LONGEST_FILE: u64 = 1 << 30;
+/// No loader in an ESP is longer: shim and GRUB are a fiftieth of it.
+const LONGEST_LOADER: u64 = 64 << 20;
+/// Bytes that finding and listing may read: four times what the longest directory of a FAT volume costs.
+const LISTING: u64 = 16 << 20;
 
 /// What a name stands for, without following it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,32 +212,7 @@ impl fmt::Debug for FatTree {
     }
 }
 
-type Fat<'a> = FileSystem<ReadOnly<Window<'a>>>;
-
-/// fatfs wants a stream it could write to; nothing here lets it.
-struct ReadOnly<S>(S);
-
-impl<S: std::io::Read> std::io::Read for ReadOnly<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl<S: std::io::Seek> std::io::Seek for ReadOnly<S> {
-    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
-        self.0.seek(to)
-    }
-}
-
-impl<S> std::io::Write for ReadOnly<S> {
-    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-        Err(std::io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+type Fat<'a> = FileSystem<Budgeted<'a>>;
 
 impl FatTree {
     /// The file system that begins at this byte.
@@ -241,7 +221,7 @@ impl FatTree {
     /// Not FAT, or damaged.
     pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
         let tree = Self { device, start, length };
-        tree.filesystem()?;
+        tree.filesystem(LISTING)?;
         Ok(tree)
     }
 
@@ -250,11 +230,12 @@ impl FatTree {
     /// # Errors
     /// When it can't be read.
     pub fn is_fat32(&self) -> Result<bool> {
-        Ok(self.filesystem()?.fat_type() == FatType::Fat32)
+        Ok(self.filesystem(LISTING)?.fat_type() == FatType::Fat32)
     }
 
-    fn filesystem(&self) -> Result<Fat<'_>> {
-        let window = ReadOnly(Window::new(&*self.device, self.start, self.length));
+    /// For one operation, which may read so many bytes: a damaged directory has no end.
+    fn filesystem(&self, budget: u64) -> Result<Fat<'_>> {
+        let window = Budgeted::new(Window::new(&*self.device, self.start, self.length), budget);
         FileSystem::new(window, FsOptions::new())
             .with_context(|| format!("opening FAT at byte {}", self.start))
     }
@@ -276,17 +257,22 @@ impl ReadTree for FatTree {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
         let path = path.trim_matches('/');
         let reading = || format!("reading {path} in the ESP");
-        let filesystem = self.filesystem()?;
-        let mut file = filesystem.root_dir().open_file(path).with_context(reading)?;
+        // beside its content, a file costs an entry of the allocation table for each cluster
+        let filesystem = self.filesystem(LISTING + 2 * LONGEST_LOADER)?;
+        let file = filesystem.root_dir().open_file(path).with_context(reading)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).with_context(reading)?;
+        file.take(LONGEST_LOADER + 1).read_to_end(&mut bytes).with_context(reading)?;
+        ensure!(
+            bytes.len() as u64 <= LONGEST_LOADER,
+            "{path} in the ESP is longer than the {LONGEST_LOADER} bytes that a loader may have"
+        );
         Ok(bytes)
     }
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = path.trim_matches('/');
         let listing = || format!("listing {path} in the ESP");
-        let filesystem = self.filesystem()?;
+        let filesystem = self.filesystem(LISTING)?;
         let root = filesystem.root_dir();
         let dir = if path.is_empty() { root } else { root.open_dir(path).with_context(listing)? };
         let mut entries = Vec::new();
@@ -310,3 +296,7 @@ impl ReadTree for FatTree {
         Ok(self.find(path)?.is_some())
     }
 }
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

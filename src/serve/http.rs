@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,6 +16,7 @@ use tower_http::services::ServeFile;
 
 use super::access::{AccessLog, Asked, Measured};
 use super::boot;
+use super::connections::in_time;
 use super::journal::{Journal, MAX_EVENT};
 use super::state::{Received, Story};
 use super::tree::{ServedFile, Tree};
@@ -35,10 +37,10 @@ pub struct App {
     pub rate: Option<u64>,
 }
 
-/// All routes; files of the tree are what no route takes.
-pub fn router(app: Arc<App>) -> Router {
+/// All routes; files of the tree are what no route takes. An event must come whole within this time.
+pub fn router(app: Arc<App>, event: Duration) -> Router {
     Router::new()
-        .route("/v1/events", post(events))
+        .route("/v1/events", post(events).layer(from_fn_with_state(event, in_time)))
         .route("/v1/boot/{mac}", get(boot_decision))
         .route("/v1/status", get(status))
         .fallback(file)

@@ -5,13 +5,15 @@
 //! verifies itself, by signature or digest: this server needs no trust and any web server can stand in for it.
 //!
 //! Events are not authenticated. What they can do is bounded by that: an event makes [`state`] call an order done, and
-//! done means that the host boots its own disk. A forged event can so keep a machine from being installed and can show
-//! nonsense in `status`; it can't make a machine install or wipe anything, since that takes a signed order.
+//! done means that the host boots its own disk. A forged event can so keep a machine from being installed, and many of them
+//! can show nonsense in `status` and push old events out of the file. They can't silence the hosts of the tree or fill disk
+//! and memory, and can't make a machine install or wipe anything, since that takes a signed order.
 //!
 //! [`state`] is pure. Don't print here: the access log is a writer that is handed in.
 
 mod access;
 pub mod boot;
+mod connections;
 mod http;
 pub mod journal;
 pub mod state;
@@ -30,8 +32,10 @@ use crate::sys::clock::Clock;
 use crate::trust::SitePublicKey;
 
 use access::AccessLog;
+use connections::Limits;
 use http::App;
 use journal::Journal;
+use state::Story;
 use tree::Tree;
 
 /// How long transfers may go on after the server was told to stop.
@@ -79,7 +83,8 @@ impl Server {
         log: Box<dyn Write + Send>,
     ) -> Result<Self> {
         let tree = Tree::open(&options.tree, &options.store, &options.key)?;
-        let (journal, story) = Journal::open(&options.events)?;
+        let mut story = Story::expecting(tree.orders());
+        let journal = Journal::open(&options.events, &mut story)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -123,11 +128,8 @@ impl Server {
         let Self { runtime, listener, app } = self;
         let served = runtime.block_on(async {
             let (told, mut stop) = tokio::sync::watch::channel(false);
-            let mut halt = stop.clone();
-            let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-            let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-                let _ = halt.wait_for(|told| *told).await;
-            });
+            let limits = Limits::default();
+            let server = connections::serve(listener, http::router(app, limits.event), limits, stop.clone());
             let grace_over = async {
                 let _ = stop.wait_for(|told| *told).await;
                 tokio::time::sleep(GRACE).await;
@@ -138,7 +140,7 @@ impl Server {
                 heard
             });
             tokio::select! {
-                ended = server => ended.context("serving")?,
+                () = server => {}
                 () = grace_over => {}
             }
             signals.await.context("waiting for signals")?

@@ -4,9 +4,11 @@
 //! late, twice and from anyone; the rules below keep a late one from undoing what a newer one said:
 //! - an event is known by its run and number and counts once;
 //! - within a run, a lower number than the highest seen no longer moves the host;
+//! - what anyone may invent (hosts, runs, orders, long sentences) is remembered up to a bound; hosts and orders that are
+//!   expected are remembered always;
 //! - under one order a host that has committed only goes on to rebooting, hand-off and converged, and converged is the end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -90,10 +92,10 @@ impl Phase {
             }
             What::Committed { .. } | What::AlreadyDone => Self::Committed,
             What::Rebooting { .. } => Self::Rebooting,
-            What::Refused { code, message } => Self::Refused { code: *code, message: message.clone() },
-            What::Failed { code, message } => Self::Failed { code: *code, message: message.clone() },
-            What::Converged { by } => Self::Converged { by: by.clone() },
-            What::HandoffFailed { message, .. } => Self::HandoffFailed { message: message.clone() },
+            What::Refused { code, message } => Self::Refused { code: *code, message: shortened(message) },
+            What::Failed { code, message } => Self::Failed { code: *code, message: shortened(message) },
+            What::Converged { by } => Self::Converged { by: shortened(by) },
+            What::HandoffFailed { message, .. } => Self::HandoffFailed { message: shortened(message) },
             What::Unknown => return None,
         })
     }
@@ -108,6 +110,17 @@ impl Phase {
             _ => 0,
         }
     }
+}
+
+/// Whether this event makes its order a done one.
+pub fn says_done(what: &What) -> bool {
+    matches!(what, What::Committed { .. } | What::Converged { .. } | What::AlreadyDone)
+}
+
+/// What a sender wrote, up to a length that is worth showing.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    text.chars().take(LONGEST).collect()
 }
 
 fn percent(done: u64, total: u64) -> u8 {
@@ -181,14 +194,26 @@ pub struct Report {
 
 /// Most strangers that are remembered.
 const MAX_STRANGERS: usize = 100;
+/// Most hosts that are remembered though nobody expects them.
+const MAX_OTHERS: usize = 20_000;
+/// Most orders that are remembered though nobody expects them.
+const MAX_OTHER_ORDERS: usize = 100_000;
+/// Most runs whose events are told from new ones: those of the machines that install at one time.
+const MAX_RUNS: usize = 4096;
+/// Most events of a run that count; an install has a few hundred.
+const MAX_EVENTS_OF_RUN: usize = 4096;
 
 /// The sum of all events.
 #[derive(Debug, Clone, Default)]
 pub struct Story {
+    expected_hosts: BTreeSet<HostName>,
+    expected_orders: BTreeSet<OrderId>,
     hosts: BTreeMap<HostName, HostStatus>,
     done: BTreeSet<OrderId>,
     claims: BTreeMap<OrderId, u32>,
     runs: HashMap<String, Run>,
+    /// The names of the runs, the oldest first.
+    run_ages: VecDeque<String>,
     strangers: Vec<(String, Stranger)>,
 }
 
@@ -199,21 +224,36 @@ struct Run {
 }
 
 impl Story {
-    /// Whether this event was counted already: same run, same number.
+    /// An empty one, which always has room for these hosts and orders.
+    pub fn expecting<'a>(orders: impl IntoIterator<Item = (&'a HostName, &'a OrderId)>) -> Self {
+        let (expected_hosts, expected_orders) =
+            orders.into_iter().map(|(host, order)| (host.clone(), order.clone())).unzip();
+        Self { expected_hosts, expected_orders, ..Self::default() }
+    }
+
+    /// The orders of the expected hosts.
+    pub fn expected_orders(&self) -> &BTreeSet<OrderId> {
+        &self.expected_orders
+    }
+
+    /// Whether this event was counted already (same run, same number), or comes from a run without end.
     pub fn knows(&self, event: &Event) -> bool {
-        self.runs.get(&event.run).is_some_and(|run| run.seen.contains(&event.seq))
+        let full = |run: &Run| run.seen.len() >= MAX_EVENTS_OF_RUN;
+        self.runs.get(&event.run).is_some_and(|run| run.seen.contains(&event.seq) || full(run))
     }
 
     /// Counts an event, once.
     pub fn add(&mut self, received: &Received) {
         let event = &received.event;
-        let run = self.runs.entry(event.run.clone()).or_default();
-        if !run.seen.insert(event.seq) {
+        if self.knows(event) {
             return;
         }
+        let room = self.room_for(event.order.as_ref(), self.claims.len());
+        let run = self.run(&event.run);
+        run.seen.insert(event.seq);
         let late = event.seq < run.highest;
         run.highest = run.highest.max(event.seq);
-        if let (Some(order), What::Claimed { .. }) = (&event.order, &event.what) {
+        if let (Some(order), What::Claimed { .. }, true) = (&event.order, &event.what, room) {
             *self.claims.entry(order.clone()).or_default() += 1;
         }
         match &event.host {
@@ -223,16 +263,47 @@ impl Story {
         }
     }
 
+    /// A run, known or new; the oldest is forgotten where there are too many.
+    fn run(&mut self, name: &str) -> &mut Run {
+        if !self.runs.contains_key(name) {
+            self.run_ages.push_back(name.to_owned());
+            if self.run_ages.len() > MAX_RUNS
+                && let Some(oldest) = self.run_ages.pop_front()
+            {
+                self.runs.remove(&oldest);
+            }
+        }
+        self.runs.entry(name.to_owned()).or_default()
+    }
+
+    fn room_for(&self, order: Option<&OrderId>, remembered: usize) -> bool {
+        remembered < MAX_OTHER_ORDERS || order.is_some_and(|order| self.expected_orders.contains(order))
+    }
+
+    /// Makes room for a host that is new and not expected, by forgetting the one that was silent for longest.
+    fn make_room(&mut self, host: &HostName) {
+        if self.hosts.contains_key(host)
+            || self.expected_hosts.contains(host)
+            || self.hosts.len() < MAX_OTHERS + self.expected_hosts.len()
+        {
+            return;
+        }
+        let others = self.hosts.iter().filter(|(host, _)| !self.expected_hosts.contains(*host));
+        let silent = others.min_by_key(|(_, status)| status.heard).map(|(host, _)| host.clone());
+        silent.map(|host| self.hosts.remove(&host));
+    }
+
     fn add_for_host(&mut self, host: &HostName, received: &Received, late: bool) {
         let Received { time, client, event } = received;
         self.strangers.retain(|(run, _)| *run != event.run);
+        self.make_room(host);
         let status = self
             .hosts
             .entry(host.clone())
             .or_insert_with(|| HostStatus::waiting(host.clone(), event.order.clone()));
         let order = event.order.clone().or_else(|| status.order.clone());
-        if let (Some(order), What::Committed { .. } | What::Converged { .. } | What::AlreadyDone) =
-            (&order, &event.what)
+        if let (Some(order), true) = (&order, says_done(&event.what))
+            && (self.done.len() < MAX_OTHER_ORDERS || self.expected_orders.contains(order))
         {
             self.done.insert(order.clone());
         }
@@ -245,9 +316,11 @@ impl Story {
             return;
         }
         match &event.what {
-            What::Planned { disk, .. } => status.disk = Some(disk.clone()),
+            What::Planned { disk, .. } => status.disk = Some(shortened(disk)),
             What::Ordered { image, .. } => status.image = Some(image.clone()),
-            What::Committed { ssh_host_key, .. } => status.ssh_host_key.clone_from(ssh_host_key),
+            What::Committed { ssh_host_key, .. } => {
+                status.ssh_host_key = ssh_host_key.as_deref().map(shortened)
+            }
             _ => {}
         }
         if let Some(phase) = Phase::of(&event.what) {

@@ -263,7 +263,7 @@ mod tests {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), volume(size)).unwrap();
             let Ok(output) = Command::new("fsck.vfat").arg("-n").arg(file.path()).output() else {
-                eprintln!("skipped: fsck.vfat (package dosfstools) is not installed");
+                crate::skip_tests::missing("fsck.vfat", "dosfstools");
                 return;
             };
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

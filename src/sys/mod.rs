@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod block;
+pub mod budget;
 pub mod clock;
 pub mod fat;
 pub mod files;
@@ -15,3 +16,4 @@ pub mod linux;
 pub mod process;
 pub mod prompt;
 pub mod rooted;
+pub mod sockets;

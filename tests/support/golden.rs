@@ -1,5 +1,5 @@
-//! The golden image that all machines of a run get: built once, kept under `target/golden/` until its recipe or the
-//! format of images changes.
+//! The golden image that all machines of a run get: built once, kept under `target/golden/` until its recipe or what
+//! builds it changes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,21 @@ use super::{ironstrap, say, target_dir};
 
 /// What is built: the example site's image, which has what every hand-off needs.
 const RECIPE: &str = include_str!("../../profiles/example/recipes/debian-12-base.yaml");
-/// A changed format makes another image.
-const FORMAT: &str = include_str!("../../src/spec/image.rs");
+/// What the image is made with; a change makes another image.
+const MAKERS: [&str; 12] = [
+    include_str!("../../src/spec/image.rs"),
+    include_str!("../../src/image/assemble.rs"),
+    include_str!("../../src/image/build.rs"),
+    include_str!("../../src/image/chunk.rs"),
+    include_str!("../../src/image/customize.sh"),
+    include_str!("../../src/image/import.rs"),
+    include_str!("../../src/image/layout.rs"),
+    include_str!("../../src/image/pack.rs"),
+    include_str!("../../src/image/recipe.rs"),
+    include_str!("../../src/image/system.rs"),
+    include_str!("../../src/sys/fat.rs"),
+    include_str!("../../src/sys/gpt.rs"),
+];
 /// The recipe's name and version.
 pub const IMAGE: &str = "debian-12-base@1.0.0";
 
@@ -49,7 +62,7 @@ impl Golden {
 }
 
 fn key() -> String {
-    let digest = Sha256::new().chain_update(RECIPE).chain_update(FORMAT).finalize();
+    let digest = MAKERS.iter().fold(Sha256::new().chain_update(RECIPE), Sha256::chain_update).finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

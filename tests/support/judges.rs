@@ -82,6 +82,14 @@ pub fn file(disk: &Path, path: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&result.stdout).into_owned())
 }
 
+/// What `debugfs` says of a file or directory of an installed disk's root: its mode and owner among other things.
+///
+/// # Errors
+/// When the disk has no root.
+pub fn stat(disk: &Path, path: &str) -> Result<String> {
+    text(Command::new("debugfs").args(["-R", &format!("stat {path}")]).arg(root(disk)?))
+}
+
 /// Names in a directory of an installed disk's ESP.
 ///
 /// # Errors

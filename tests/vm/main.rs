@@ -4,6 +4,7 @@
 mod support;
 
 mod again;
+mod decision;
 mod harness;
 mod hosts;
 mod network;

@@ -22,7 +22,7 @@ fn parses(text: &str) -> bool {
     match Command::new("grub-script-check").arg(&path).output() {
         Ok(output) => output.status.success(),
         Err(_) => {
-            eprintln!("skipped: grub-script-check (package grub-common) is not installed");
+            crate::skip_tests::missing("grub-script-check", "grub-common");
             true
         }
     }

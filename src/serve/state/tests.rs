@@ -137,3 +137,38 @@ fn a_report_names_expected_hosts_and_reads_back() {
     assert_eq!(read, story.report([(&web, &order)]));
     assert!(json.contains("\"phase\":\"claimed\""), "{json}");
 }
+
+#[test]
+fn invented_hosts_runs_and_orders_are_forgotten_and_expected_ones_are_not() {
+    let (web01, order): (HostName, OrderId) = ("web01".parse().unwrap(), ORDER.parse().unwrap());
+    let mut story = Story::expecting([(&web01, &order)]);
+    story.add(&event("real", 0, ORDER, committed()));
+    for number in 0..MAX_OTHER_ORDERS + 10 {
+        let mut forged = event(&format!("f{number}"), 0, &format!("{:032x}", number + 16), converged());
+        forged.event.host = Some(format!("x{number}").parse().unwrap());
+        // cheap: only the orders are many
+        if number > MAX_OTHERS + 10 {
+            forged.event.host = Some(web01.clone());
+        }
+        story.add(&forged);
+    }
+    assert_eq!(story.hosts.len(), MAX_OTHERS + 1);
+    assert!((story.runs.len(), story.run_ages.len()) == (MAX_RUNS, MAX_RUNS));
+    assert_eq!(story.done.len(), MAX_OTHER_ORDERS);
+    let next = Story { expected_orders: [NEXT.parse().unwrap()].into(), ..story };
+    let mut story = next;
+    story.add(&event("new", 0, NEXT, committed()));
+    assert!(story.is_done(&NEXT.parse().unwrap()) && story.is_done(&order));
+    (0..2 * MAX_EVENTS_OF_RUN as u64).for_each(|seq| story.add(&event("endless", seq, NEXT, write(seq))));
+    assert_eq!(story.runs["endless"].seen.len(), MAX_EVENTS_OF_RUN);
+}
+
+#[test]
+fn long_sentences_are_cut() {
+    let message = "ä".repeat(60_000);
+    let failed = What::HandoffFailed { by: "script".to_owned(), message };
+    let Phase::HandoffFailed { message } = host(&told(&[event("a", 0, ORDER, failed)])).phase else {
+        panic!()
+    };
+    assert_eq!(message.chars().count(), 1000);
+}

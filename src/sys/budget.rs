@@ -4,10 +4,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use crate::sys::block::Window;
+use super::block::Window;
 
-/// More than looking for a few files takes.
-const BUDGET: u64 = 16 << 20;
 /// What a read costs at least, so that many small ones end too.
 const SMALLEST: u64 = 64;
 
@@ -19,9 +17,9 @@ pub struct Budgeted<'a> {
 }
 
 impl<'a> Budgeted<'a> {
-    /// Reads this window.
-    pub fn new(window: Window<'a>) -> Self {
-        Self { window, left: BUDGET }
+    /// Reads this window, `bytes` of it at most, those counted again that are read again.
+    pub fn new(window: Window<'a>, bytes: u64) -> Self {
+        Self { window, left: bytes }
     }
 }
 
