@@ -29,8 +29,9 @@
 //! Imports point one way, and `tests/architecture.rs` holds the table:
 //! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`; siblings in braces don't
 //! import each other. `image` and `order` import only `value`, `spec`, `trust` and `sys`. The agent also uses `order` and
-//! `image::read`, and never sees a profile: both sides meet in `spec`. Effects live in [`sys`]; `host`, `handoff`,
-//! `answers`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
+//! `image::read`, and never sees a profile: both sides meet in `spec` and, where they judge an image's tree, in `fit`.
+//! Effects live in [`sys`]; `fit`, `host`, `handoff`, `answers`, `boot`, `bundle::contents` and `agent::plan` take data and
+//! return data.
 //!
 //! # What must always hold
 //!
@@ -45,6 +46,7 @@ pub mod boot;
 pub mod bundle;
 pub mod cli;
 pub mod failure;
+pub mod fit;
 pub mod handoff;
 pub mod host;
 pub mod image;

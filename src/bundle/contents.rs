@@ -10,6 +10,7 @@ use super::initramfs;
 use super::manifest::{self, SignedManifest};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
+use crate::fit::Look;
 use crate::handoff;
 use crate::host::{LockedHost, Site};
 use crate::image::system::NET_GRUB;
@@ -28,6 +29,8 @@ pub struct ArmedHost<'a> {
     pub permit: &'a Permit,
     /// Its image.
     pub image: &'a ImageManifest,
+    /// The root file system inside it.
+    pub tree: &'a dyn Look,
 }
 
 /// One host of a bundle.
@@ -105,7 +108,7 @@ pub fn orders(
 
 fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Result<BundledHost> {
     let host = &armed.host.host;
-    let system = handoff::system(armed.host, site, &armed.image.system, &armed.permit.id)
+    let system = handoff::system(armed.host, site, &armed.image.system, armed.tree, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
     let parts = OrderParts {
         host: host.name.clone(),
