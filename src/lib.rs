@@ -30,7 +30,7 @@
 //! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`; siblings in braces don't
 //! import each other. `grammar` knows what targets read and imports only `value`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
-//! `spec`. Effects live in [`sys`]; `grammar`, `host`, `handoff`,
+//! `spec` and, where they judge an image's tree, in `fit`. Effects live in [`sys`]; `fit`, `grammar`, `host`, `handoff`,
 //! `answers`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
 //!
 //! # What must always hold
@@ -46,6 +46,7 @@ pub mod boot;
 pub mod bundle;
 pub mod cli;
 pub mod failure;
+pub mod fit;
 pub mod grammar;
 pub mod handoff;
 pub mod host;

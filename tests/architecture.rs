@@ -12,28 +12,33 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("value", &[]),
     ("failure", &[]),
     ("spec", &["value"]),
+    ("fit", &["value", "spec"]),
     ("trust", &["value", "spec"]),
     ("sys", &["value", "spec", "trust", "failure"]),
     ("profile", &["value", "spec", "trust", "sys", "failure"]),
     ("host", &["value", "spec", "trust", "profile", "failure"]),
     ("grammar", &["value"]),
     ("answers", &["value", "spec", "host", "grammar", "failure"]),
-    ("handoff", &["value", "spec", "host", "failure"]),
+    ("handoff", &["value", "spec", "fit", "host", "failure"]),
     ("boot", &["value", "spec", "host", "failure"]),
     ("image", &["value", "spec", "trust", "sys", "failure"]),
     ("order", &["value", "spec", "trust", "sys", "failure"]),
     (
         "bundle",
-        &["value", "spec", "trust", "sys", "host", "answers", "handoff", "boot", "image", "order", "failure"],
+        &[
+            "value", "spec", "fit", "trust", "sys", "host", "answers", "handoff", "boot", "image", "order",
+            "failure",
+        ],
     ),
     ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "failure"]),
-    ("agent", &["value", "spec", "trust", "sys", "order", "image", "failure"]),
+    ("agent", &["value", "spec", "fit", "trust", "sys", "order", "image", "failure"]),
 ];
 
 /// Data in, data out: no file, clock, network, process or environment.
 const PURE: &[&str] = &[
     "value/",
     "spec/",
+    "fit/",
     "trust/",
     "host/",
     "handoff/",

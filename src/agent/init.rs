@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use super::console::Consoles;
-use super::{WAITER, WORKER};
+use super::{OBITUARY, WAITER, WORKER};
 use crate::sys::linux::machine::{self, ChildEnd};
 use crate::sys::linux::mount;
 
@@ -38,12 +38,14 @@ pub(super) fn run() -> ExitCode {
         let _ = mount::mount(source, Path::new(target), kind, "");
     }
     quieten_kernel();
-    let end = run_child(WORKER);
+    let end = run_child(&[WORKER]);
     match end {
         Some(ChildEnd::Exited(code)) if code == i32::from(DONE) => {}
         Some(ChildEnd::Exited(code)) if code == i32::from(SAID_WHY) => ask_for_restart(),
         crash => {
-            Consoles::open().line(&crash_report(crash));
+            tell(crash, &|line| Consoles::open().line(line), &mut |child| {
+                run_child(child);
+            });
             ask_for_restart();
         }
     }
@@ -56,26 +58,29 @@ fn quieten_kernel() {
     let _ = std::fs::write("/proc/sys/kernel/printk", "4");
 }
 
-fn crash_report(crash: Option<ChildEnd>) -> String {
+/// Tells of a crash: the consoles first, which need nothing; then, in a child, everybody else who heard the worker.
+fn tell(crash: Option<ChildEnd>, say: &dyn Fn(&str), run: &mut dyn FnMut(&[&str])) {
     let how = match crash {
         Some(ChildEnd::Exited(code)) => format!("the agent's worker ended with status {code}"),
         Some(ChildEnd::Killed(signal)) => format!("signal {signal} ended the agent's worker"),
         None => "the agent's worker couldn't be started".to_owned(),
     };
     let code = crate::spec::Code::Internal;
-    format!("failed {code}: {how}; {}", code.advice())
+    say(&format!("failed {code}: {how}; {}", code.advice()));
+    run(&[OBITUARY, &how]);
 }
 
 /// Waits, in a child, for Enter on any console. A child that fails is not a reason to restart.
 fn ask_for_restart() {
-    while run_child(WAITER) != Some(ChildEnd::Exited(0)) {
+    while run_child(&[WAITER]) != Some(ChildEnd::Exited(0)) {
         std::thread::sleep(Duration::from_secs(5));
     }
 }
 
-fn run_child(route: &str) -> Option<ChildEnd> {
+/// Runs this program on a hidden route and waits for its end.
+fn run_child(arguments: &[&str]) -> Option<ChildEnd> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg(route).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
     // a panic's text goes to the kernel's console
     if let Ok(console) = std::fs::OpenOptions::new().write(true).open("/dev/console") {
         command.stderr(console);
@@ -100,8 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crash_has_a_name() {
-        let report = crash_report(Some(ChildEnd::Killed(6)));
-        assert!(report.starts_with("failed IS-900: signal 6 ended"), "{report}");
+    fn a_crash_has_a_name_on_the_machine_and_off_it() {
+        let (said, mut run) = (std::cell::RefCell::new(String::new()), Vec::new());
+        tell(Some(ChildEnd::Killed(6)), &|line| said.borrow_mut().push_str(line), &mut |child| {
+            run.push(child.join(" "));
+        });
+        assert!(said.borrow().starts_with("failed IS-900: signal 6 ended"), "{said:?}");
+        assert_eq!(run, ["agent-obituary signal 6 ended the agent's worker"]);
     }
 }

@@ -29,6 +29,7 @@ pub mod init;
 pub mod install;
 pub mod modules;
 pub mod net;
+mod obituary;
 pub mod orders;
 pub mod payload;
 pub mod personalise;
@@ -50,6 +51,8 @@ use crate::spec::boot::StartedFrom;
 const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
 const WAITER: &str = "agent-waiter";
+/// Hidden route of the process that tells of a worker's crash; how it ended is its argument.
+const OBITUARY: &str = "agent-obituary";
 
 /// Whether this process is the agent and not the operator's command: the kernel of a target started it as `/init`, or
 /// it is asked to be a child of that. PID 1 of a container is neither.
@@ -57,7 +60,8 @@ pub fn is_agent() -> bool {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let route = args.next().unwrap_or_default();
-    route == WORKER || route == WAITER || (is_init(std::process::id(), &name) && started_from().is_some())
+    [WORKER, WAITER, OBITUARY].iter().any(|known| route == *known)
+        || (is_init(std::process::id(), &name) && started_from().is_some())
 }
 
 /// The agent's process: PID 1, or one of its children.
@@ -72,6 +76,8 @@ pub fn main() -> ExitCode {
     }
     if route == WORKER {
         worker::main()
+    } else if route == OBITUARY {
+        obituary::main(&std::env::args_os().nth(2).unwrap_or_default().to_string_lossy())
     } else if route == WAITER {
         console::Consoles::open().wait_for_enter();
         ExitCode::SUCCESS

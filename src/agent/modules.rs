@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::spec::depmod::{self, Alias, Dep, Softdep, module_name, plain_name, plain_pattern};
 use crate::sys::linux::machine;
 
 /// What the kernel itself would ask `modprobe` for, which we don't have: file systems, their character sets, checksums.
@@ -37,74 +38,36 @@ pub struct ModuleIndex {
     soft: HashMap<String, (Vec<String>, Vec<String>)>,
 }
 
-fn plain_name(name: &str) -> String {
-    name.replace('-', "_")
-}
-
-/// Like [`plain_name`], but a dash inside brackets is a range.
-fn plain_pattern(pattern: &str) -> String {
-    let mut inside = false;
-    let plain = |c: char| {
-        inside = (inside || c == '[') && c != ']';
-        if c == '-' && !inside { '_' } else { c }
-    };
-    pattern.chars().map(plain).collect()
-}
-
-fn module_name(file: &str) -> String {
-    let base = file.rsplit('/').next().unwrap_or(file);
-    plain_name(base.split(".ko").next().unwrap_or(base))
-}
-
 impl ModuleIndex {
     /// Reads the lists of `/lib/modules/<release>`.
     ///
     /// # Errors
-    /// When `modules.dep` is missing; the other lists may be.
+    /// When `modules.dep` is missing or makes no sense; the other lists may be missing.
     pub fn read(directory: &Path) -> Result<Self> {
         let dep = directory.join("modules.dep");
         let dep = std::fs::read_to_string(&dep).with_context(|| format!("reading {}", dep.display()))?;
         let optional = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
-        Ok(Self::parse(&dep, &optional("modules.alias"), &optional("modules.softdep")))
+        Self::parse(&dep, &optional("modules.alias"), &optional("modules.softdep"))
     }
 
-    fn parse(dep: &str, alias: &str, softdep: &str) -> Self {
+    fn parse(dep: &str, alias: &str, softdep: &str) -> Result<Self> {
         let mut index = Self::default();
-        for (file, needs) in dep.lines().filter_map(|line| line.split_once(':')) {
-            let needs = needs.split_whitespace().map(str::to_owned).collect();
-            index.files.insert(module_name(file), (file.to_owned(), needs));
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        for dep in depmod::deps(dep) {
+            let Dep { path, needs } = dep?;
+            index.files.insert(module_name(path), (path.to_owned(), owned(needs)));
         }
-        for line in alias.lines() {
-            let mut words = line.split_whitespace().skip(1);
-            if let (Some(pattern), Some(module)) = (words.next(), words.next()) {
-                index.add_alias(pattern, module);
-            }
+        for Alias { pattern, module } in alias.lines().filter_map(depmod::alias) {
+            let pattern = plain_pattern(pattern);
+            let literal = depmod::literal_prefix(&pattern).to_owned();
+            index.aliases.entry(literal).or_default().push((pattern, module_name(module)));
         }
-        for line in softdep.lines() {
-            index.add_softdep(line);
+        for Softdep { module, before, after } in softdep.lines().filter_map(depmod::softdep) {
+            let soft = index.soft.entry(module_name(module)).or_default();
+            soft.0.extend(owned(before));
+            soft.1.extend(owned(after));
         }
-        index
-    }
-
-    fn add_alias(&mut self, pattern: &str, module: &str) {
-        let pattern = &plain_pattern(pattern);
-        let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default().to_owned();
-        self.aliases.entry(literal).or_default().push((pattern.clone(), plain_name(module)));
-    }
-
-    fn add_softdep(&mut self, line: &str) {
-        let mut words = line.split_whitespace();
-        let (Some("softdep"), Some(module)) = (words.next(), words.next()) else { return };
-        let (before, after) = self.soft.entry(plain_name(module)).or_default();
-        let mut list = None;
-        for word in words {
-            match (word, &mut list) {
-                ("pre:", _) => list = Some(&mut *before),
-                ("post:", _) => list = Some(&mut *after),
-                (name, Some(list)) => list.push(plain_name(name)),
-                _ => {}
-            }
-        }
+        Ok(index)
     }
 
     /// Modules for a device's `modalias`, or for a name that the kernel or a soft dependency uses.
@@ -262,10 +225,11 @@ mod tests {
         ModuleIndex::parse(
             "kernel/a/ahci.ko.xz: kernel/a/libahci.ko.xz kernel/a/libata.ko.xz\nkernel/a/libahci.ko.xz: kernel/a/libata.ko.xz\n\
              kernel/a/libata.ko.xz:\nkernel/s/sd-mod.ko:\nkernel/f/ext4.ko: kernel/f/jbd2.ko\nkernel/f/jbd2.ko:\nkernel/c/crc32c_generic.ko:\n",
-            "alias pci:v*d*sv*sd*bc01sc06i01* ahci\nalias scsi:t-0x00* sd_mod\nalias fs-ext4 ext4\nalias crypto-crc32c crc32c_generic\n\
+            "alias pci:v*d*sv*sd*bc01sc06i01* ahci\nalias scsi:t-0x00* sd_mod\nalias fs-ext4 ext4\nalias crypto-crc32c crc32c_generic\nalias dmi*:svnSome Vendor*:pn* ahci\n\
              alias usb:v*p*d*dc*dsc*dp*ic08isc06ip[0-9A]in* ahci\n",
             "softdep ahci post: sd_mod\nsoftdep ext4 pre: crypto-crc32c\n",
         )
+        .unwrap()
     }
 
     fn order(alias: &str) -> Vec<String> {
@@ -282,6 +246,7 @@ mod tests {
         assert_eq!(order(alias), ["libata", "libahci", "ahci", "sd_mod"]);
         assert_eq!(order("fs-ext4"), ["crc32c_generic", "jbd2", "ext4"]);
         assert_eq!(order("scsi:t-0x00"), ["sd_mod"]);
+        assert_eq!(order("dmi:bvnX:svnSome Vendor Inc:pnY"), ["libata", "libahci", "ahci", "sd_mod"]);
         assert!(order("pci:v00008086d00002922sv00001AF4sd00001100bc01sc07i01").is_empty());
         assert!(order("usb:v1p1d1dc0dsc0dp0ic08isc06ip50in00").is_empty());
     }

@@ -3,11 +3,13 @@
 //! No sink ever stops an install. The server gets events from a thread of its own with a bounded queue: progress is
 //! dropped first when it doesn't keep up.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::console::Consoles;
+use super::obituary::{self, Trail};
 use super::stick::Recorder;
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
@@ -18,10 +20,9 @@ use crate::value::{HostName, HttpUrl, OrderId};
 pub struct Reporter {
     consoles: Arc<Consoles>,
     clock: Box<dyn Clock>,
-    run: String,
-    seq: u64,
-    host: Option<HostName>,
-    order: Option<OrderId>,
+    trail: Trail,
+    /// Where the trail is kept, for whoever speaks if this process can't any more.
+    kept_in: Option<PathBuf>,
     recorder: Option<Recorder>,
     server: Option<Poster>,
     /// Events from before a sink was there: it gets them when it comes.
@@ -30,7 +31,7 @@ pub struct Reporter {
 
 impl std::fmt::Debug for Reporter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reporter").field("run", &self.run).field("seq", &self.seq).finish_non_exhaustive()
+        f.debug_struct("Reporter").field("trail", &self.trail).finish_non_exhaustive()
     }
 }
 
@@ -41,16 +42,28 @@ impl Reporter {
     /// A reporter that only knows consoles yet. The run's name is random.
     pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, random: [u8; 8]) -> Self {
         let run = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self {
-            consoles,
-            clock,
-            run,
-            seq: 0,
-            host: None,
-            order: None,
-            recorder: None,
-            server: None,
-            earlier: Vec::new(),
+        Self::with(consoles, clock, Trail { run, ..Trail::default() })
+    }
+
+    /// Speaks on for a worker that died, to sinks that are added again; the consoles were told.
+    pub(super) fn resume(trail: Trail, kept_in: &Path, clock: Box<dyn Clock>) -> Self {
+        let reporter = Self::with(Arc::new(Consoles::none()), clock, trail);
+        Self { kept_in: Some(kept_in.to_owned()), ..reporter }
+    }
+
+    fn with(consoles: Arc<Consoles>, clock: Box<dyn Clock>, trail: Trail) -> Self {
+        let earlier = Vec::new();
+        Self { consoles, clock, trail, kept_in: None, recorder: None, server: None, earlier }
+    }
+
+    /// From here on a trail is kept in this file, for [`obituary`].
+    pub(super) fn leave_trail(&mut self, path: &Path) {
+        self.kept_in = Some(path.to_owned());
+    }
+
+    fn keep_trail(&self) {
+        if let Some(path) = &self.kept_in {
+            self.trail.keep(path);
         }
     }
 
@@ -61,16 +74,19 @@ impl Reporter {
 
     /// From here on events carry host and order.
     pub fn identify(&mut self, host: &HostName, order: &OrderId) {
-        self.host = Some(host.clone());
-        self.order = Some(order.clone());
+        self.trail.host = Some(host.clone());
+        self.trail.order = Some(order.clone());
+        self.keep_trail();
     }
 
-    /// Adds the recorder of the boot medium.
-    pub fn record_to(&mut self, mut recorder: Recorder) {
+    /// Adds the recorder of the boot medium, which has this kernel name.
+    pub fn record_to(&mut self, medium: &str, mut recorder: Recorder) {
         for event in &self.earlier {
             recorder.append(event);
         }
         self.recorder = Some(recorder);
+        self.trail.medium = Some(medium.to_owned());
+        self.keep_trail();
     }
 
     /// Adds the server.
@@ -80,28 +96,36 @@ impl Reporter {
             poster.offer(event);
         }
         self.server = Some(poster);
+        self.trail.server = Some(server.clone());
+        self.keep_trail();
     }
 
     /// Tells everybody.
     pub fn event(&mut self, what: What) {
-        if let Some(line) = line(&what, self.host.as_ref()) {
+        if let Some(line) = line(&what, self.trail.host.as_ref()) {
             self.consoles.line(&line);
         }
         let event = Event {
             version: FormatVersion,
-            run: self.run.clone(),
-            seq: self.seq,
+            run: self.trail.run.clone(),
+            seq: self.trail.next,
             time: self.clock.now(),
-            host: self.host.clone(),
-            order: self.order.clone(),
+            host: self.trail.host.clone(),
+            order: self.trail.order.clone(),
             what,
         };
-        self.seq += 1;
+        self.trail.next += 1;
+        self.keep_trail();
         if let Some(recorder) = &mut self.recorder {
             recorder.append(&event);
         }
         if let Some(server) = &self.server {
             server.offer(&event);
+        }
+        if obituary::is_end(&event.what)
+            && let Some(path) = self.kept_in.take()
+        {
+            Trail::end(&path);
         }
         if self.earlier.len() < REMEMBERED {
             self.earlier.push(event);

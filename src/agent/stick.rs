@@ -185,3 +185,5 @@ impl Recorder {
 #[cfg(test)]
 #[path = "stick_tests.rs"]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::Medium;

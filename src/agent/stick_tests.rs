@@ -56,6 +56,30 @@ fn medium(content: &[u8]) -> (Vec<u8>, Blob) {
     (disk, blob)
 }
 
+/// A medium whose recorder can be opened again and again.
+pub(crate) struct Medium(Arc<MemoryDevice>);
+
+impl Medium {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(MemoryDevice::new(medium(b"x").0)))
+    }
+
+    /// After the records that are there.
+    pub(crate) fn recorder(&self) -> Recorder {
+        Recorder::on(Box::new(Shared(self.0.clone()))).unwrap()
+    }
+
+    /// What was recorded.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let (content, mut at, mut seen) = (self.0.content(), RECORDER as usize, Vec::new());
+        while let Some((json, length)) = recorder::decode(&content[at..RECORDER as usize + 2048]) {
+            seen.push(serde_json::from_slice(json).unwrap());
+            at += length;
+        }
+        seen
+    }
+}
+
 #[test]
 fn blobs_are_read_and_verified_from_the_partition() {
     let content = b"golden".repeat(1000);
@@ -96,7 +120,7 @@ fn a_disk_without_our_partitions_is_no_medium() {
 
 #[test]
 fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
-    let disk = Arc::new(MemoryDevice::new(medium(b"x").0));
+    let disk = Medium::new();
     let event = |seq| Event {
         version: FormatVersion,
         run: "r".to_owned(),
@@ -108,13 +132,9 @@ fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
     };
     for seq in 0..6 {
         // opened anew each time, as after a restart
-        Recorder::on(Box::new(Shared(disk.clone()))).unwrap().append(&event(seq));
+        disk.recorder().append(&event(seq));
     }
-    let (content, mut at, mut seen) = (disk.content(), RECORDER as usize, Vec::new());
-    while let Some((json, length)) = recorder::decode(&content[at..RECORDER as usize + 2048]) {
-        seen.push(serde_json::from_slice::<Event>(json).unwrap().seq);
-        at += length;
-    }
+    let seen: Vec<_> = disk.events().iter().map(|event| event.seq).collect();
     assert_eq!(seen, [0, 1, 2, 3]);
-    assert!(content[RECORDER as usize + 2048..3 << 20].iter().all(|byte| *byte == 0));
+    assert!(disk.0.content()[RECORDER as usize + 2048..3 << 20].iter().all(|byte| *byte == 0));
 }

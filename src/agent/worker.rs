@@ -22,7 +22,7 @@ use super::payload::Payload;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::{Failure, net, plan, real, started_from};
+use super::{Failure, net, obituary, plan, real, started_from};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine, Nic};
@@ -67,6 +67,7 @@ pub(super) fn main() -> ExitCode {
     let consoles = Arc::new(Consoles::open());
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
+    reporter.leave_trail(Path::new(obituary::TRAIL));
     let mut listener = None;
     let code = match story(&mut reporter, &mut listener) {
         Ok(()) => DONE,
@@ -184,8 +185,10 @@ fn wake_devices(reporter: &Reporter, all: &Orders) {
 fn begin_telling(reporter: &mut Reporter, all: &Orders, machine: &Machine) -> Option<StickSource> {
     let wanted = all.first_match(machine).map(|order| &order.image.manifest);
     let stick = StickSource::find(Path::new("/sys"), wanted);
-    if let Some(recorder) = stick.as_ref().and_then(|stick| Recorder::open(stick.name())) {
-        reporter.record_to(recorder);
+    if let Some(medium) = stick.as_ref().map(StickSource::name)
+        && let Some(recorder) = Recorder::open(medium)
+    {
+        reporter.record_to(medium, recorder);
     }
     let trust = trust_sentence(machine.secure_boot, started_from());
     reporter.event(What::Started { agent: env!("CARGO_PKG_VERSION").to_owned(), trust });

@@ -11,6 +11,7 @@ use super::manifest::{self, SignedManifest};
 use crate::answers::{self, table::Target};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
+use crate::fit::Look;
 use crate::handoff;
 use crate::host::{LockedHost, Site};
 use crate::image::system::NET_GRUB;
@@ -29,6 +30,8 @@ pub struct ArmedHost<'a> {
     pub permit: &'a Permit,
     /// Its image.
     pub image: &'a ImageManifest,
+    /// The root file system inside it.
+    pub tree: &'a dyn Look,
 }
 
 /// One host of a bundle.
@@ -110,7 +113,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     if !misfits.is_empty() {
         bail!("{}", misfits.join("\n"));
     }
-    let system = handoff::system(armed.host, site, &armed.image.system, &armed.permit.id)
+    let system = handoff::system(armed.host, site, &armed.image.system, armed.tree, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
     let parts = OrderParts {
         host: host.name.clone(),

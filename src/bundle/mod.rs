@@ -10,6 +10,7 @@ pub mod contents;
 mod copy;
 mod firmware;
 pub mod initramfs;
+pub mod inside;
 pub mod manifest;
 mod modules;
 pub mod pxe;

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+
+use crate::spec::depmod::{self, Alias, Dep, module_name, plain_name, plain_pattern};
 
 /// Folders of `kernel/` whose modules are taken, all of them: buses, storage and wired networks.
 const FOLDERS: &[&str] = &[
@@ -104,13 +106,7 @@ pub struct ModuleTables<'a> {
     dep: &'a str,
     alias: &'a str,
     softdep: &'a str,
-    modules: BTreeMap<String, Module<'a>>,
-}
-
-#[derive(Debug)]
-struct Module<'a> {
-    path: &'a str,
-    needs: Vec<&'a str>,
+    modules: BTreeMap<String, Dep<'a>>,
 }
 
 /// What goes into the initramfs for one kernel release.
@@ -126,32 +122,14 @@ pub struct Selection {
     pub softdep: String,
 }
 
-/// The name that the kernel knows a module by: file name without endings, `-` as `_`.
-pub fn module_name(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let stem = file.split(".ko").next().unwrap_or(file);
-    stem.replace('-', "_")
-}
-
 impl<'a> ModuleTables<'a> {
     /// Reads `modules.dep`, `modules.alias` and `modules.softdep`.
     ///
     /// # Errors
     /// A line of `modules.dep` that isn't `path: path…`, or a path that leaves the modules' folder.
     pub fn parse(dep: &'a str, alias: &'a str, softdep: &'a str) -> Result<Self> {
-        let mut modules = BTreeMap::new();
-        for line in dep.lines().filter(|line| !line.trim().is_empty()) {
-            let (path, needs) =
-                line.split_once(':').with_context(|| format!("modules.dep: `{line}` has no colon"))?;
-            let needs: Vec<_> = needs.split_whitespace().collect();
-            for path in needs.iter().chain([&path]) {
-                ensure!(
-                    !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | "..")),
-                    "modules.dep: `{path}` is not a path inside the modules' folder"
-                );
-            }
-            modules.insert(module_name(path), Module { path, needs });
-        }
+        let by_name = |module: Result<Dep<'a>>| module.map(|module| (module_name(module.path), module));
+        let modules = depmod::deps(dep).map(by_name).collect::<Result<_>>()?;
         Ok(Self { dep, alias, softdep, modules })
     }
 
@@ -187,16 +165,13 @@ impl<'a> ModuleTables<'a> {
     fn soft_dependencies(&self) -> BTreeMap<String, Vec<String>> {
         let aliases = self.plain_aliases();
         let mut soft: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for line in self.softdep.lines() {
-            let mut words = line.split_whitespace();
-            let (Some("softdep"), Some(module)) = (words.next(), words.next()) else { continue };
-            let wanted = soft.entry(module_name(module)).or_default();
-            for word in words.filter(|word| !matches!(*word, "pre:" | "post:")) {
-                let name = word.replace('-', "_");
+        for wishes in self.softdep.lines().filter_map(depmod::softdep) {
+            let wanted = soft.entry(module_name(wishes.module)).or_default();
+            for name in wishes.before.into_iter().chain(wishes.after).map(plain_name) {
                 if self.modules.contains_key(&name) {
                     wanted.push(name);
                 } else {
-                    wanted.extend(aliases.get(name.as_str()).into_iter().flatten().cloned());
+                    wanted.extend(aliases.get(&name).into_iter().flatten().cloned());
                 }
             }
         }
@@ -206,10 +181,10 @@ impl<'a> ModuleTables<'a> {
     /// Aliases without a pattern, which is what softdeps name; `-` as `_`.
     fn plain_aliases(&self) -> BTreeMap<String, Vec<String>> {
         let mut aliases: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (alias, module) in self.alias.lines().filter_map(alias_line) {
+        for Alias { pattern, module } in self.alias.lines().filter_map(depmod::alias) {
             let name = module_name(module);
-            if !alias.contains(['*', '?', '[']) && self.modules.contains_key(&name) {
-                aliases.entry(alias.replace('-', "_")).or_default().push(name);
+            if depmod::literal_prefix(pattern) == pattern && self.modules.contains_key(&name) {
+                aliases.entry(plain_pattern(pattern)).or_default().push(name);
             }
         }
         aliases
@@ -227,15 +202,10 @@ impl<'a> ModuleTables<'a> {
         Selection {
             files,
             dep: lines(self.dep, |line| line.split_once(':').map(|(path, _)| path)),
-            alias: lines(self.alias, |line| alias_line(line).map(|(_, module)| module)),
-            softdep: lines(self.softdep, |line| line.strip_prefix("softdep ")?.split_whitespace().next()),
+            alias: lines(self.alias, |line| depmod::alias(line).map(|alias| alias.module)),
+            softdep: lines(self.softdep, |line| depmod::softdep(line).map(|wishes| wishes.module)),
         }
     }
-}
-
-/// `alias PATTERN MODULE`; a pattern may hold blanks, a module name can't.
-fn alias_line(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("alias ")?.trim_end().rsplit_once(' ')
 }
 
 fn is_wanted(name: &str, path: &str) -> bool {
@@ -321,13 +291,6 @@ softdep i915 pre: drm
                 .select()
                 .is_ok()
         );
-    }
-
-    #[test]
-    fn names_ignore_dashes_and_compression() {
-        for path in ["a/crc32c-intel.ko", "crc32c_intel.ko.xz", "x/crc32c-intel.ko.zst", "crc32c-intel"] {
-            assert_eq!(module_name(path), "crc32c_intel");
-        }
     }
 
     #[test]

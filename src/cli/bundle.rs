@@ -11,6 +11,7 @@ use super::progress::Bytes;
 use super::{keys, output, permits};
 use crate::bundle::contents::{self, ArmedHost, BootFiles, BundledHost, Contents};
 use crate::bundle::initramfs::{self, InitramfsParts};
+use crate::bundle::inside::Inside;
 use crate::bundle::{bootfiles, pxe, usb};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
@@ -56,11 +57,16 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let armed = armed_hosts(&context, paths, &args.hosts)?;
     let images = images(&store, &armed, &key.public())?;
     contents::require_one_kernel(
-        armed.iter().map(|(host, _)| (&host.host.name, images[&host.image.manifest].system.kernel.as_str())),
+        armed
+            .iter()
+            .map(|(host, _)| (&host.host.name, images[&host.image.manifest].manifest.system.kernel.as_str())),
     )?;
     let joined: Vec<_> = armed
         .iter()
-        .map(|(host, permit)| ArmedHost { host, permit, image: &images[&host.image.manifest] })
+        .map(|(host, permit)| {
+            let Image { manifest, inside } = &images[&host.image.manifest];
+            ArmedHost { host, permit, image: manifest, tree: inside }
+        })
         .collect();
     let hosts = contents::orders(&context.site, &joined, &key, SystemClock.now())?;
     let boot = boot_files(args, paths, &store, &key.public(), &hosts, &images)?;
@@ -110,15 +116,24 @@ fn armed_hosts(
     Ok(armed.into_values().collect())
 }
 
-type Images = BTreeMap<Digest, Verified<ImageManifest>>;
+/// An image that a bundle needs.
+struct Image {
+    manifest: Verified<ImageManifest>,
+    inside: Inside,
+}
+
+type Images = BTreeMap<Digest, Image>;
 
 fn images(store: &Store, armed: &[(LockedHost, Permit)], key: &SitePublicKey) -> Result<Images> {
     let mut images = Images::new();
     for (host, _) in armed {
         if let std::collections::btree_map::Entry::Vacant(place) = images.entry(host.image.manifest) {
-            let manifest = store.manifest(&host.image.manifest, key);
+            let image = store.manifest(&host.image.manifest, key).and_then(|manifest| {
+                let inside = Inside::open(store, &manifest)?;
+                Ok(Image { manifest, inside })
+            });
             place
-                .insert(manifest.with_context(|| {
+                .insert(image.with_context(|| {
                     format!("{}: reading its image {}", host.host.name, host.image.image)
                 })?);
         }
@@ -137,7 +152,7 @@ fn listed<'a>(
         let digest = host.order.image.manifest;
         let path = store.blob_path(&digest);
         let size = std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?.len();
-        listed.push((Blob { digest, size }, &*images[&digest]));
+        listed.push((Blob { digest, size }, &*images[&digest].manifest));
     }
     Ok(listed)
 }
@@ -155,7 +170,7 @@ fn boot_files(
 ) -> Result<BootFiles> {
     let first = hosts.first().context("no host is armed")?;
     let pin = &first.order.image;
-    let manifest = &images[&pin.manifest];
+    let manifest = &images[&pin.manifest].manifest;
     let reading = || format!("taking the installer out of image {}", pin.image);
     let image = StoredImage::open(store, manifest).with_context(reading)?;
     let (esp, root) = (image.esp().with_context(reading)?, image.root().with_context(reading)?);

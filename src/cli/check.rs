@@ -8,10 +8,13 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{keys, output, render};
 use crate::answers::{self, table::Target};
+use crate::bundle::inside::Inside;
 use crate::failure::{Blame, BlameExt};
 use crate::handoff;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
+use crate::spec::image::ImageSystem;
+use crate::trust::SitePublicKey;
 use crate::value::{Digest, OrderId};
 
 /// Check every host of the site.
@@ -55,38 +58,51 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 /// locked and in the store, else what shows without the image.
 fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
-    let mut images = BTreeMap::new();
-    let mut image_of = |digest: Digest| {
-        let (store, key) = store.as_ref()?;
-        if !store.blob_path(&digest).exists() {
-            return None;
-        }
-        let image = images.entry(digest).or_insert_with(|| {
-            // as texts, for every host of a damaged image
-            store
-                .manifest(&digest, key)
-                .map(|manifest| manifest.system.clone())
-                .map_err(|error| format!("{error:#}"))
-        });
-        Some(image.clone())
-    };
+    let mut images = Images { store, known: BTreeMap::new() };
     let mut refuse = |host: &Host| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
             bail!("{}", misfits.join("\n"));
         }
         let locked = context.locked(host).ok();
-        match locked.as_ref().and_then(|locked| Some((locked, image_of(locked.image.manifest)?))) {
+        match locked.as_ref().and_then(|locked| Some((locked, images.get(locked.image.manifest)?))) {
             Some((locked, image)) => {
-                let image = image.map_err(|error| anyhow!("{}: {error}", host.name))?;
+                let (system, inside) = image.as_ref().map_err(|error| anyhow!("{}: {error}", host.name))?;
                 // any order would do
-                handoff::system(locked, &context.site, &image, &OrderId::from_random([0; 16])).map(drop)
+                let order = OrderId::from_random([0; 16]);
+                handoff::system(locked, &context.site, system, inside, &order).map(drop)
             }
             None => handoff::seed(host, &context.site).map(drop),
         }
     };
     let native = context.hosts.iter().filter(|host| host.installer == Installer::Native);
     native.filter_map(|host| refuse(host).err()).map(|error| format!("{error:#}")).collect()
+}
+
+/// What is known of an image; why it can't be read as a text, for every host of a damaged image.
+type Known = Result<(ImageSystem, Inside), String>;
+
+/// The images of the store, each opened once.
+struct Images {
+    store: Option<(Store, SitePublicKey)>,
+    known: BTreeMap<Digest, Known>,
+}
+
+impl Images {
+    /// `None` where the image isn't in the store.
+    fn get(&mut self, digest: Digest) -> Option<&Known> {
+        let (store, key) = self.store.as_ref()?;
+        if !store.blob_path(&digest).exists() {
+            return None;
+        }
+        Some(self.known.entry(digest).or_insert_with(|| {
+            let open = || {
+                let manifest = store.manifest(&digest, key)?;
+                anyhow::Ok((manifest.system.clone(), Inside::open(store, &manifest)?))
+            };
+            open().map_err(|error| format!("{error:#}"))
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -98,29 +114,78 @@ mod tests {
     const HOST: &str =
         "name: web01\nimage: test@1\nmatch: { serial: CZ1 }\nstorage: { target: { serial: D1 } }\n";
 
-    #[test]
-    fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
-        let Some(device) = testing::image() else { return };
+    /// A site of one host; its image isn't there yet.
+    fn site(wants: &str) -> (tempfile::TempDir, SitePaths) {
         let dir = tempfile::tempdir().unwrap();
         let paths = SitePaths::new(dir.path());
         std::fs::write(dir.path().join("site.yaml"), "name: test\n").unwrap();
         std::fs::create_dir(dir.path().join("hosts")).unwrap();
-        let wants = "handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: []\n";
         std::fs::write(dir.path().join("hosts/web01.yaml"), format!("{HOST}{wants}")).unwrap();
-        let found = || installs(&paths, &SiteContext::load(&paths).unwrap());
-        assert_eq!(found(), Vec::<String>::new(), "nothing is known of the image yet");
+        (dir, paths)
+    }
 
+    /// Imports this image and locks it.
+    fn lock(paths: &SitePaths, device: &std::sync::Arc<dyn crate::sys::block::BlockDevice>) {
         let key = testing::key();
         std::fs::write(paths.public_key(), key.public().to_text()).unwrap();
         let store = Store::open(&paths.store()).unwrap();
         let image: crate::value::ImageRef = "test@1".parse().unwrap();
         let digest =
-            import::import(&store, &device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
+            import::import(&store, device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
         let mut lock = LockFile::default();
         lock.images.insert(image, digest);
         std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
-        let refused = found();
+    }
+
+    fn found(paths: &SitePaths) -> Vec<String> {
+        installs(paths, &SiteContext::load(paths).unwrap())
+    }
+
+    #[test]
+    fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
+        let Some(device) = testing::image() else { return };
+        let (_dir, paths) =
+            site("handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: []\n");
+        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+        lock(&paths, &device);
+        let refused = found(&paths);
         assert_eq!(refused.len(), 1);
         assert!(refused[0].starts_with("web01: ") && refused[0].contains("cloud-init"), "{refused:?}");
+    }
+
+    #[test]
+    fn what_an_image_s_tree_lacks_is_found_all_of_it() {
+        let Some(device) = testing::image() else { return };
+        let (_dir, paths) = site(
+            "locale: { timezone: Europe/Berlin }\nusers:\n  - { name: ops, uid: 1000, shell: /usr/bin/zsh }\n",
+        );
+        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+        lock(&paths, &device);
+        let refused = found(&paths);
+        assert_eq!(refused.len(), 1);
+        for misfit in ["uid 1000 belongs to `debian`", "has no `/usr/bin/zsh`", "time zone `Europe/Berlin`"] {
+            assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+        }
+    }
+
+    fn arguments<T: clap::Args>(line: &[&str]) -> T {
+        let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));
+        T::from_arg_matches(&command.get_matches_from(line)).unwrap()
+    }
+
+    #[test]
+    fn what_check_finds_in_a_tree_bundle_refuses_before_it_writes() {
+        let Some(device) = testing::image() else { return };
+        let (dir, paths) = site("locale: { timezone: Europe/Berlin }\n");
+        lock(&paths, &device);
+        std::fs::create_dir_all(paths.private()).unwrap();
+        crate::sys::files::write_whole(&paths.secret_key(), 0o600, testing::key().to_text().as_bytes())
+            .unwrap();
+        crate::cli::arm::arm(&arguments(&["web01"]), false, &paths).unwrap();
+        let usb = dir.path().join("usb.img");
+        let error =
+            crate::cli::bundle::run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
+        assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
+        assert!(!usb.exists());
     }
 }

@@ -15,6 +15,7 @@ pub mod shell;
 
 use anyhow::{Context, Result, bail};
 
+use crate::fit::{self, Look};
 use crate::host::{Handoff, Host, LockedHost, Site};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
@@ -31,37 +32,55 @@ struct Takeover {
     units: Vec<String>,
 }
 
-/// What makes the image this host's, for the order.
+/// What makes the image this host's, for the order. `tree` is the root file system inside the image.
 ///
 /// # Errors
-/// When the image lacks something that the host needs, or a value of the hand-off can't be used; all misfits in one error.
-pub fn system(host: &LockedHost, site: &Site, image: &ImageSystem, order: &OrderId) -> Result<SystemSpec> {
+/// When the image lacks something that the host needs, or a value of the hand-off can't be used: all misfits in one error.
+/// When the tree can't be read.
+pub fn system(
+    host: &LockedHost,
+    site: &Site,
+    image: &ImageSystem,
+    tree: &dyn Look,
+    order: &OrderId,
+) -> Result<SystemSpec> {
     let LockedHost { host, image: pin } = host;
     let mut misfits = image_misfits(host, site, image);
-    let takeover = takeover(host, Some(order));
-    let takeover = match takeover {
-        Ok(takeover) if misfits.is_empty() => takeover,
-        other => {
-            misfits.extend(other.err().map(|error| format!("{error:#}")));
-            bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
-        }
-    };
-    let mut files = takeover.files;
-    let mut units = takeover.units;
-    if has(image, "cloud-init") && !matches!(host.handoff, Handoff::CloudInit { .. }) {
-        // else it would look for a seed on any disk or network that comes along
-        let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
-        files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
-    }
-    add_reporter(host, site, Some(order), takeover.by, takeover.command.as_deref(), &mut files, &mut units)?;
-    Ok(SystemSpec {
+    let (files, units) = parts(host, site, image, order).unwrap_or_else(|error| {
+        misfits.push(format!("{error:#}"));
+        Default::default()
+    });
+    let system = SystemSpec {
         hostname: host.name.clone(),
         timezone: Some(host.locale.timezone.clone()),
         root: host.root.clone(),
         users: host.users.clone(),
         files,
         units,
-    })
+    };
+    let inside = fit::misfits(&system, tree);
+    misfits.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
+    if !misfits.is_empty() {
+        bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
+    }
+    Ok(system)
+}
+
+/// Files to write and units to enable on a host that an image becomes.
+fn parts(
+    host: &Host,
+    site: &Site,
+    image: &ImageSystem,
+    order: &OrderId,
+) -> Result<(Vec<SystemFile>, Vec<String>)> {
+    let Takeover { by, command, mut files, mut units } = takeover(host, Some(order))?;
+    if has(image, "cloud-init") && !matches!(host.handoff, Handoff::CloudInit { .. }) {
+        // else it would look for a seed on any disk or network that comes along
+        let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
+        files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
+    }
+    add_reporter(host, site, Some(order), by, command.as_deref(), &mut files, &mut units)?;
+    Ok((files, units))
 }
 
 /// Files to write and units to enable on a host that a distribution's installer installs: no order, and no image whose
@@ -110,7 +129,7 @@ fn has(image: &ImageSystem, tool: &str) -> bool {
     image.tools.iter().any(|found| found == tool)
 }
 
-/// Everything that this host wants and this image doesn't have.
+/// Everything that this host wants and this image doesn't have, as far as its manifest tells; the rest is [`fit`]'s.
 fn image_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
     let mut misfits = Vec::new();
     let mut need = |wanted: bool, tool: &str, why: &str| {

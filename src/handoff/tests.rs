@@ -1,6 +1,7 @@
 //! What hosts are refused, what their files say, and hostile values that stay values.
 
 use super::*;
+use crate::fit::testing::MapTree;
 use crate::host::{Host, testing};
 use crate::spec::image::ImagePin;
 use crate::spec::system::User;
@@ -41,11 +42,12 @@ const ALL: &[&str] =
     &["ansible-pull", "cloud-init", "curl", "git", "python3", "ssh-keygen", "sshd", "sudo", "wget"];
 
 fn made(handoff: Handoff) -> SystemSpec {
-    system(&host(handoff), &site(Some("http://10.0.2.2:8080")), &image(ALL), &order()).unwrap()
+    system(&host(handoff), &site(Some("http://10.0.2.2:8080")), &image(ALL), &MapTree::usual(), &order())
+        .unwrap()
 }
 
 fn refusal(handoff: Handoff) -> String {
-    system(&host(handoff), &site(None), &image(ALL), &order()).unwrap_err().to_string()
+    system(&host(handoff), &site(None), &image(ALL), &MapTree::usual(), &order()).unwrap_err().to_string()
 }
 
 fn content<'a>(system: &'a SystemSpec, path: &str) -> &'a str {
@@ -80,7 +82,7 @@ fn the_profile_s_accounts_and_zone_are_carried_over() {
         sudo: Sudo::Nopasswd,
         shell: "/bin/sh".to_owned(),
     });
-    let system = system(&host, &site(None), &image(ALL), &order()).unwrap();
+    let system = system(&host, &site(None), &image(ALL), &MapTree::usual(), &order()).unwrap();
     assert_eq!(system.users, host.host.users);
     assert_eq!(system.hostname, host.host.name);
     assert_eq!(system.timezone.as_deref(), Some("Europe/Berlin"));
@@ -113,7 +115,8 @@ fn an_image_s_cloud_init_is_off_where_nobody_asked_for_it() {
         |system: &SystemSpec| system.files.iter().any(|file| file.path == "/etc/cloud/cloud-init.disabled");
     assert!(off(&made(Handoff::None)) && off(&made(script("#!/bin/sh\n"))));
     assert!(!off(&made(cloud_init("#cloud-config\n"))));
-    let without = system(&host(Handoff::None), &site(None), &image(&[]), &order()).unwrap();
+    let without =
+        system(&host(Handoff::None), &site(None), &image(&[]), &MapTree::usual(), &order()).unwrap();
     assert!(!off(&without));
 }
 
@@ -195,13 +198,16 @@ fn everything_that_the_image_lacks_is_named_at_once() {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example";
     host.host.root.ssh_keys.push(key.parse().unwrap());
     let bare = ImageSystem { network: NetworkStack::Unknown, selinux_enforcing: true, ..image(&[]) };
-    let error = system(&host, &site(Some("http://10.0.2.2")), &bare, &order()).unwrap_err().to_string();
+    let error = system(&host, &site(Some("http://10.0.2.2")), &bare, &MapTree::usual(), &order())
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("web01.example.com: can't be installed with debian-12-base@1.3.0:"), "{error}");
     for part in ["`sshd`", "`ansible-pull`", "`git`", "`curl`, `wget`, `python3`", "network stack", "SELinux"]
     {
         assert!(error.contains(part), "{part} in {error}");
     }
-    let error = system(&super::tests::host(cloud_init("x")), &site(None), &image(&[]), &order());
+    let error =
+        system(&super::tests::host(cloud_init("x")), &site(None), &image(&[]), &MapTree::usual(), &order());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("no `cloud-init`") && error.contains("the first line is `x`"), "{error}");
 }
@@ -215,5 +221,16 @@ fn units_hold_nothing_that_systemd_would_expand() {
         for unit in units {
             assert!(!unit.content.contains(['%', '$', '"']), "{}", unit.content);
         }
+    }
+}
+
+#[test]
+fn what_the_manifest_and_what_the_tree_tells_is_refused_together() {
+    let mut host = host(cloud_init("#cloud-config\n{}\n"));
+    host.host.locale.timezone = "Mars/Olympus".to_owned();
+    let tree = MapTree::usual().without("/lib/systemd/system/cloud-init.target");
+    let error = system(&host, &site(None), &image(&[]), &tree, &order()).unwrap_err().to_string();
+    for misfit in ["no `cloud-init`", "time zone `Mars/Olympus`", "no unit `cloud-init.target`"] {
+        assert!(error.contains(misfit), "{misfit} is missing: {error}");
     }
 }

@@ -42,6 +42,9 @@ pub(crate) fn root_files(root: &std::path::Path) {
     put("usr/bin/curl", b"");
     put("usr/sbin/sshd", b"");
     put("etc/hostname", b"golden\n");
+    put("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\ndebian:x:1000:1000::/home/debian:/bin/sh\n");
+    put("etc/shadow", b"root:*:19000:0:99999:7:::\n");
+    put("etc/group", b"root:x:0:\ndebian:x:1000:\n");
     let wants = root.join("etc/systemd/system/multi-user.target.wants");
     std::fs::create_dir_all(&wants).unwrap();
     let link = |target: &str, at: &std::path::Path| std::os::unix::fs::symlink(target, at).unwrap();

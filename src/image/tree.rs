@@ -120,6 +120,17 @@ impl Ext4Tree {
     pub fn uuid(&self) -> Uuid {
         Uuid::from_bytes(*self.filesystem.uuid().as_bytes())
     }
+
+    /// Where a symbolic link points, as text.
+    ///
+    /// # Errors
+    /// No link, not UTF-8, or the file system is damaged.
+    pub fn read_link(&self, path: &str) -> Result<String> {
+        let path = absolute(path);
+        let reading = || format!("reading link {path} in the image");
+        let target = self.filesystem.read_link(path.as_str()).with_context(reading)?;
+        Ok(target.to_str().with_context(reading)?.to_owned())
+    }
 }
 
 /// Whether an ext2, ext3 or ext4 superblock stands here.

@@ -7,6 +7,7 @@
 pub mod boot;
 pub mod claim;
 pub mod code;
+pub mod depmod;
 pub mod event;
 pub mod facts;
 pub mod image;

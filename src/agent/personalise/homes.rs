@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 
-use super::accounts::{self, AccountFiles, Home};
+use crate::fit::accounts::{self, AccountFiles, Home};
 use crate::spec::system::{Sudo, SystemSpec, User};
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
 use crate::value::SshPublicKey;
@@ -15,11 +15,6 @@ const MAX_DEPTH: usize = 16;
 
 pub(super) fn apply(root: &RootedDir, system: &SystemSpec) -> Result<()> {
     let homes = write_account_files(root, system)?;
-    for user in &system.users {
-        if !root.exists(&user.shell) {
-            anyhow::bail!("account `{}`: the image has no `{}`", user.name, user.shell);
-        }
-    }
     let keys = std::iter::once(&system.root.ssh_keys).chain(system.users.iter().map(|user| &user.ssh_keys));
     for (home, keys) in homes.iter().zip(keys) {
         make_home(root, home).with_context(|| format!("home of `{}`", home.name))?;
@@ -29,13 +24,7 @@ pub(super) fn apply(root: &RootedDir, system: &SystemSpec) -> Result<()> {
 }
 
 fn write_account_files(root: &RootedDir, system: &SystemSpec) -> Result<Vec<Home>> {
-    let need = |path: &str| root.read_text(path)?.with_context(|| format!("the image has no {path}"));
-    let before = AccountFiles {
-        passwd: need("/etc/passwd")?,
-        shadow: need("/etc/shadow")?,
-        group: need("/etc/group")?,
-        gshadow: root.read_text("/etc/gshadow")?,
-    };
+    let before = AccountFiles::read(root)??;
     let (after, homes) = accounts::edit(&before, &system.root, &system.users)?;
     // nobody runs in this tree: a lock in it is a leftover of a process in the image's past, and would stop useradd later
     for name in ["passwd", "shadow", "group", "gshadow"] {

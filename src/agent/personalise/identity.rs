@@ -1,7 +1,8 @@
 //! What makes two machines from one image two machines: name, machine id, seed, and nothing of the image's past.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
+use crate::fit::{self, Zone};
 use crate::spec::system::SystemSpec;
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
 
@@ -105,15 +106,10 @@ fn hosts(before: &str, full: &str, short: &str) -> String {
 }
 
 fn timezone(root: &RootedDir, zone: &str) -> Result<()> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "+-_".contains(c);
-    let plain = zone.split('/').all(|part| !part.is_empty() && part.chars().all(legal));
-    ensure!(plain, "`{}` is not the name of a time zone", zone.escape_debug());
-    let path = format!("/usr/share/zoneinfo/{zone}");
-    if !root.exists(&path) && matches!(zone, "UTC" | "Etc/UTC") {
-        // without tzdata, no link means UTC: localtime(5)
-        return root.remove("/etc/localtime").map(|_| ());
-    }
-    ensure!(root.exists(&path), "the image has no time zone `{zone}` (its package is tzdata)");
+    let path = match fit::zone_file(zone, root)?? {
+        Zone::File(path) => path,
+        Zone::Utc => return root.remove("/etc/localtime").map(|_| ()),
+    };
     root.symlink(&format!("..{path}"), "/etc/localtime", 0, 0)?;
     if root.exists("/etc/timezone") {
         root.write("/etc/timezone", Attributes::root(0o644), format!("{zone}\n").as_bytes())?;

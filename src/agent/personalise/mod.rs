@@ -3,14 +3,15 @@
 //! The caller has mounted the new root and its EFI system partition; everything here happens through [`RootedDir`], so
 //! that a link in the image can't lead a write into the agent's own system. Steps run in order and each is durable when
 //! it returns. Running them twice gives the same tree, except for fresh keys and seeds. What the image can't do was
-//! refused when the bundle was built; an error here means that image and manifest disagree.
+//! refused when the bundle was built, by the same rules ([`crate::fit`]); an error here means that the image on the disk isn't
+//! the one in the store.
 //!
 //! Nothing here knows how the disk was written, and no step may start a program of the image.
 
-mod accounts;
 mod files;
 mod homes;
 mod identity;
+mod look;
 mod network;
 mod ssh;
 
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::fit;
 use crate::spec::image::ImageManifest;
 use crate::spec::system::{NetworkSpec, SystemSpec};
 use crate::sys::rooted::RootedDir;
@@ -47,6 +49,8 @@ pub fn apply(
     );
     let root = RootedDir::open(root)?;
     let esp = RootedDir::open(esp)?;
+    let misfits = fit::misfits(system, &root)?;
+    ensure!(misfits.is_empty(), "{}", misfits.join("; "));
     identity::apply(&root, &esp, system, random).context("giving the host its identity")?;
     network::apply(&root, image.system.network, network).context("configuring the network")?;
     homes::apply(&root, system).context("setting up the accounts")?;

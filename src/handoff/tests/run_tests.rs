@@ -176,7 +176,9 @@ fn every_client_posts_json_to_the_server() {
     for client in reporter::CLIENTS {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/base", listener.local_addr().unwrap());
-        let system = system(&host(Handoff::None), &site(Some(&url)), &image(ALL), &order()).unwrap();
+        let system =
+            system(&host(Handoff::None), &site(Some(&url)), &image(ALL), &MapTree::usual(), &order())
+                .unwrap();
         let machine = Machine::new(&system);
         std::fs::remove_file(machine.path("bin/curl")).unwrap();
         // the distribution's own first: wrappers of version managers need more than this PATH

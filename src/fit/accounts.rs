@@ -1,11 +1,16 @@
 //! `passwd`, `shadow`, `group` and `gshadow` as text: pure edits, without the image's own tools.
 //!
+//! The agent writes what [`edit`] gives; at build time the same edit is made only to see whether it can be.
+//!
 //! Lines that aren't touched stay as they are, byte by byte (comments, NIS lines, odd entries). An existing account keeps
 //! its ids, home and other groups; a wanted id that collides is an error, never a silent other number. A locked password
 //! is `*`, which sshd accepts for logins by key even without PAM, unlike `!`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 
+use super::{Fit, Look, Misfits};
 use crate::spec::system::{RootAccount, User};
 use crate::value::AccountName;
 
@@ -17,52 +22,98 @@ const LOCKED: &str = "*";
 
 /// The four files. `gshadow` is absent on some systems and then stays so.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct AccountFiles {
-    pub(super) passwd: String,
-    pub(super) shadow: String,
-    pub(super) group: String,
-    pub(super) gshadow: Option<String>,
+pub struct AccountFiles {
+    /// `/etc/passwd`.
+    pub passwd: String,
+    /// `/etc/shadow`.
+    pub shadow: String,
+    /// `/etc/group`.
+    pub group: String,
+    /// `/etc/gshadow`.
+    pub gshadow: Option<String>,
+}
+
+impl std::fmt::Debug for AccountFiles {
+    /// Without the content: it holds password hashes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountFiles").finish_non_exhaustive()
+    }
+}
+
+impl AccountFiles {
+    /// The files of an image. All that are missing are named at once.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub fn read(tree: &dyn Look) -> Fit<Self> {
+        let mut missing = Vec::new();
+        let mut need = |path: &str| {
+            let text = tree.text(path)?;
+            if text.is_none() {
+                missing.push(format!("the image has no {path}"));
+            }
+            anyhow::Ok(text.unwrap_or_default())
+        };
+        let (passwd, shadow, group) = (need("/etc/passwd")?, need("/etc/shadow")?, need("/etc/group")?);
+        if !missing.is_empty() {
+            return Ok(Err(Misfits(missing)));
+        }
+        Ok(Ok(Self { passwd, shadow, group, gshadow: tree.text("/etc/gshadow")? }))
+    }
 }
 
 /// Where an account lives, for its home directory and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Home {
-    pub(super) name: String,
-    pub(super) path: String,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct Home {
+    /// Login name.
+    pub name: String,
+    /// The directory, absolute.
+    pub path: String,
+    /// Numeric owner.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
 }
 
 /// The files with these accounts in them, and the accounts' homes: root's first, then the users' in their order.
 ///
 /// # Errors
-/// An id that another account has, an account twice, a name or shell that would break a line.
-pub(super) fn edit(
+/// An id that another account has, an account twice, a name or shell that would break a line; for every account that
+/// can't be made what stands in its way.
+pub fn edit(
     files: &AccountFiles,
     root: &RootAccount,
     users: &[User],
-) -> Result<(AccountFiles, Vec<Home>)> {
+) -> Result<(AccountFiles, Vec<Home>), Misfits> {
     let mut tables = Tables::parse(files);
+    let mut misfits = Vec::new();
     tables.set_password("root", root.password.as_ref().map(|hash| hash.expose()));
-    let root_home = tables.home("root").context("the image has no account `root`")?;
+    let mut homes = Vec::new();
+    match tables.home("root").context("the image has no account `root`") {
+        Ok(home) => homes.push(home),
+        Err(error) => misfits.push(format!("{error:#}")),
+    }
     // explicit ids first, so that none is handed out to somebody else before
     let (fixed, free): (Vec<_>, Vec<_>) = users.iter().partition(|user| user.uid.is_some());
+    let mut refused = BTreeSet::new();
     for user in fixed.into_iter().chain(free) {
-        tables.put(user).with_context(|| format!("account `{}`", user.name))?;
-    }
-    // new groups last: the lowest ids are for people
-    for user in users {
-        for group in &user.groups {
-            tables.join(user.name.as_str(), group).with_context(|| format!("account `{}`", user.name))?;
+        if let Err(error) = tables.put(user) {
+            misfits.push(format!("account `{}`: {error:#}", user.name));
+            refused.insert(&user.name);
         }
     }
-    let mut homes = vec![root_home];
-    for (at, user) in users.iter().enumerate() {
-        let twice = users[..at].iter().any(|other| other.name == user.name);
-        ensure!(!twice, "account `{}` is in the order twice", user.name);
-        homes.push(tables.home(user.name.as_str()).with_context(|| format!("account `{}`", user.name))?);
+    // of one that isn't there, nothing more can be said
+    let made: Vec<_> = users.iter().filter(|user| !refused.contains(&user.name)).collect();
+    for (at, user) in made.iter().enumerate() {
+        if made[..at].iter().any(|other| other.name == user.name) {
+            misfits.push(format!("account `{}` is in the order twice", user.name));
+        }
+        match tables.complete(user) {
+            Ok(home) => homes.push(home),
+            Err(error) => misfits.push(format!("account `{}`: {error:#}", user.name)),
+        }
     }
-    Ok((tables.render(files), homes))
+    if misfits.is_empty() { Ok((tables.render(files), homes)) } else { Err(Misfits(misfits)) }
 }
 
 /// A file as lines of fields.
@@ -178,10 +229,17 @@ impl Tables {
         Ok(())
     }
 
+    /// Puts a user that is there into its groups. New groups come after all users: the lowest ids are for people.
+    fn complete(&mut self, user: &User) -> Result<Home> {
+        for group in &user.groups {
+            self.join(user.name.as_str(), group)?;
+        }
+        self.home(user.name.as_str())
+    }
+
     /// The lowest number that is neither a user's nor a group's.
     fn free_id(&self) -> Result<u32> {
-        let taken: std::collections::BTreeSet<_> =
-            self.passwd.ids().chain(self.group.ids()).map(|(_, id)| id).collect();
+        let taken: BTreeSet<_> = self.passwd.ids().chain(self.group.ids()).map(|(_, id)| id).collect();
         (FIRST_ID..=LAST_ID).find(|id| !taken.contains(id)).context("no free user id is left")
     }
 

@@ -1,0 +1,97 @@
+//! What is told of a worker that died, and by whom it is heard.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use super::*;
+use crate::agent::console::Consoles;
+use crate::agent::stick::Medium;
+use crate::spec::event::{Event, Step};
+
+const HOW: &str = "signal 9 ended the agent's worker";
+
+fn worker(trail: &Path) -> Reporter {
+    let mut worker = Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), [7; 8]);
+    worker.leave_trail(trail);
+    worker.identify(&"web01".parse().unwrap(), &OrderId::from_random([3; 16]));
+    worker
+}
+
+fn progress() -> What {
+    What::Progress { step: Step::Write, done: 40, total: 100 }
+}
+
+/// Takes this many posts and gives their events.
+fn listen(count: usize) -> (HttpUrl, std::thread::JoinHandle<Vec<Event>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let server = std::thread::spawn(move || {
+        let mut events = Vec::new();
+        for _ in 0..count {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+            let event = loop {
+                let read = stream.read(&mut buffer).unwrap();
+                assert!(read > 0, "the request ended early");
+                request.extend_from_slice(&buffer[..read]);
+                let text = String::from_utf8_lossy(&request);
+                let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
+                if let Some(event) = body.and_then(|body| serde_json::from_str(body).ok()) {
+                    break event;
+                }
+            };
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            events.push(event);
+        }
+        events
+    });
+    (url, server)
+}
+
+#[test]
+fn a_worker_that_died_has_failed_at_its_server_and_in_its_recorder() {
+    let dir = tempfile::tempdir().unwrap();
+    let trail = dir.path().join("trail");
+    let medium = Medium::new();
+    let (url, server) = listen(2);
+    let mut worker = worker(&trail);
+    worker.record_to("sda", medium.recorder());
+    worker.post_to(&url);
+    worker.event(progress());
+    // it is killed here: nothing of it says another word
+    worker.finish(Duration::from_secs(20));
+
+    tell(&trail, HOW, |left| (left.medium.as_deref() == Some("sda")).then(|| medium.recorder())).unwrap();
+    for events in [server.join().unwrap(), medium.events()] {
+        assert_eq!(events.len(), 2, "{events:?}");
+        let last = &events[1];
+        let failed = What::Failed { code: Code::Internal, message: HOW.to_owned() };
+        assert_eq!((&last.what, &last.run, last.seq), (&failed, &events[0].run, 1));
+        assert_eq!((&last.host, &last.order), (&events[0].host, &events[0].order));
+        assert_eq!(last.host.as_ref().unwrap().as_str(), "web01");
+    }
+}
+
+#[test]
+fn a_run_that_told_its_end_has_no_second_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let trail = dir.path().join("trail");
+    let medium = Medium::new();
+    let mut worker = worker(&trail);
+    worker.record_to("sda", medium.recorder());
+    worker.event(progress());
+    assert!(trail.exists());
+    worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1 });
+    worker.event(What::Rebooting { boot_next: true });
+    assert!(!trail.exists());
+    tell(&trail, HOW, |_| Some(medium.recorder())).unwrap();
+    assert_eq!(medium.events().len(), 3);
+}
+
+#[test]
+fn a_trail_that_makes_no_sense_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let trail = dir.path().join("trail");
+    std::fs::write(&trail, "{").unwrap();
+    assert!(tell(&trail, HOW, |_| None).is_err());
+}

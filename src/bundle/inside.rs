@@ -1,0 +1,75 @@
+//! The system inside an image of the store, as the rules of [`crate::fit`] look at it.
+//!
+//! Hosts of one image ask the same questions: an answer is kept, so that a site of thousands asks the store once. Nothing
+//! else may be done with what is read here.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use crate::fit::{Look, Name};
+use crate::image::store::Store;
+use crate::image::stored::StoredImage;
+use crate::image::tree::{Ext4Tree, Kind, ReadTree};
+use crate::spec::image::ImageManifest;
+use crate::trust::Verified;
+
+type Answers<T> = RefCell<BTreeMap<String, T>>;
+
+/// The root of an image, with the answers that it gave.
+#[derive(Debug)]
+pub struct Inside {
+    tree: Ext4Tree,
+    texts: Answers<Option<String>>,
+    existing: Answers<bool>,
+    names: Answers<Option<Name>>,
+}
+
+impl Inside {
+    /// Opens the root of an image.
+    ///
+    /// # Errors
+    /// When the image is damaged or can't be read.
+    pub fn open(store: &Store, manifest: &Verified<ImageManifest>) -> Result<Self> {
+        let image = StoredImage::open(store, manifest)?;
+        let tree = image.root()?;
+        let (texts, existing, names) = Default::default();
+        Ok(Self { tree, texts, existing, names })
+    }
+}
+
+fn kept<T: Clone>(answers: &Answers<T>, path: &str, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+    if let Some(known) = answers.borrow().get(path) {
+        return Ok(known.clone());
+    }
+    let answer = ask()?;
+    answers.borrow_mut().insert(path.to_owned(), answer.clone());
+    Ok(answer)
+}
+
+impl Look for Inside {
+    fn text(&self, path: &str) -> Result<Option<String>> {
+        kept(&self.texts, path, || {
+            if !self.tree.exists(path)? {
+                return Ok(None);
+            }
+            let text = String::from_utf8(self.tree.read(path)?);
+            text.map(Some).with_context(|| format!("reading {path} in the image: not UTF-8"))
+        })
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        kept(&self.existing, path, || self.tree.exists(path))
+    }
+
+    fn name(&self, path: &str) -> Result<Option<Name>> {
+        kept(&self.names, path, || {
+            Ok(match self.tree.kind(path)? {
+                Some(Kind::File) => Some(Name::File),
+                Some(Kind::Symlink) => Some(Name::Link(self.tree.read_link(path)?)),
+                _ => None,
+            })
+        })
+    }
+}
