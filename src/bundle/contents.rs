@@ -1,6 +1,8 @@
 //! What is in a bundle: pure lists, made before anything is written.
 //!
-//! A host gets in when it is armed for exactly what the profile and the lock say now. All misfits are told at once.
+//! A host gets in when it is armed for exactly what the profile and the lock say now. Of the hosts that were asked for by
+//! name, all misfits are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
+//! and must neither stop the next bundle nor be renewed for its sake.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +13,9 @@ use super::manifest::{self, SignedManifest};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
 use crate::handoff;
-use crate::host::{LockedHost, Site};
+use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
-use crate::order::{self, OrderParts, SignedOrder};
+use crate::order::{self, BuildError, Meant, OrderParts, SignedOrder};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::order::{InstallOrder, Permit};
 use crate::trust::SiteKey;
@@ -76,6 +78,51 @@ pub struct Contents {
     pub blobs: Vec<Blob>,
     /// Digest of the manifest: names all of the above.
     pub digest: Digest,
+}
+
+/// Who asked for the hosts of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The user, by their names.
+    ByName,
+    /// Nobody: these are all that are armed.
+    AllArmed,
+}
+
+/// Hosts with their permits, sorted into those that get in and those that are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorted {
+    /// Armed for what the profile and the lock say now.
+    pub fitting: Vec<(LockedHost, Permit)>,
+    /// Armed for something else, or expired.
+    pub left_out: Vec<BuildError>,
+}
+
+/// Sorts out permits that don't fit at `now`.
+///
+/// # Errors
+/// Every misfit, a line each, if the hosts were asked for by name or if nothing else is left.
+pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) -> Result<Sorted> {
+    let mut sorted = Sorted { fitting: Vec::new(), left_out: Vec::new() };
+    for (host, permit) in armed {
+        let Host { name, target, matching, wipe, .. } = &host.host;
+        let meant = Meant { host: name, image: &host.image, target, matching, wipe: *wipe };
+        match order::check(&permit, &meant, now) {
+            Ok(()) => sorted.fitting.push((host, permit)),
+            Err(misfit) => sorted.left_out.push(misfit),
+        }
+    }
+    let reasons: Vec<_> = sorted.left_out.iter().map(ToString::to_string).collect();
+    match asked {
+        Asked::ByName if !reasons.is_empty() => bail!("{}", reasons.join("\n")),
+        Asked::AllArmed if sorted.fitting.is_empty() && !reasons.is_empty() => {
+            bail!(
+                "no permit in this site can be used, so there is nothing to install:\n{}",
+                reasons.join("\n")
+            )
+        }
+        _ => Ok(sorted),
+    }
 }
 
 /// Joins permits and hosts into signed orders.
@@ -269,6 +316,41 @@ fn complete(
 mod tests {
     use super::*;
 
+    use crate::bundle::testing::locked;
+
+    /// web01 is installed and its order over, web02's image was locked anew, db01 was armed just now.
+    fn a_week_later() -> (Vec<(LockedHost, Permit)>, Timestamp) {
+        let mut armed = ["db01", "web01", "web02"].map(locked);
+        let now = armed[1].1.not_after.plus_seconds(1);
+        armed[0].1.not_after = now;
+        armed[2].1.not_after = now;
+        armed[2].0.image.manifest = Digest::of(b"rebuilt");
+        (armed.to_vec(), now)
+    }
+
+    #[test]
+    fn permits_that_do_not_fit_are_left_out_and_stop_nobody_else() {
+        let (armed, now) = a_week_later();
+        let sorted = sort_out(armed.clone(), Asked::AllArmed, now).unwrap();
+        assert_eq!(sorted.fitting, armed[..1]);
+        let left_out: Vec<_> = sorted.left_out.iter().map(|misfit| misfit.reason()).collect();
+        assert!(left_out[0].contains("web01: its order expired at"), "{left_out:?}");
+        assert!(left_out[1].contains("web02: armed for another build"), "{left_out:?}");
+    }
+
+    #[test]
+    fn hosts_asked_for_by_name_must_fit_and_so_must_one_of_all() {
+        let (armed, now) = a_week_later();
+        let named = sort_out(armed.clone(), Asked::ByName, now).unwrap_err().to_string();
+        assert!(
+            named.starts_with("web01: ") && named.contains("\nweb02: ") && !named.contains("db01"),
+            "{named}"
+        );
+        assert!(named.contains("if web01 is installed, `ironstrap disarm web01`"), "{named}");
+        assert!(sort_out(armed[..1].to_vec(), Asked::ByName, now).is_ok());
+        let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap_err().to_string();
+        assert!(none.starts_with("no permit in this site can be used") && none.contains("web02"), "{none}");
+    }
     #[test]
     fn one_medium_starts_one_kernel() {
         let names: Vec<HostName> = ["db01", "web01", "web02"].map(|name| name.parse().unwrap()).to_vec();

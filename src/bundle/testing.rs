@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use super::contents::{self, BootFiles, BundledHost, Contents};
 use crate::boot::grub::BootHost;
+use crate::host::{Handoff, Host, Installer, Locale, LockedHost};
 use crate::order::{self, fixtures};
 use crate::spec::image::Blob;
+use crate::spec::order::Permit;
 use crate::trust::SiteKey;
 use crate::value::Digest;
 
@@ -36,6 +38,34 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
 }
 
 pub(crate) fn boot() -> BootFiles {
+/// A host as its profile and lock have it, and the permit that fits it.
+pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
+    let parts = fixtures::parts();
+    let host = Host {
+        name: name.parse().unwrap(),
+        matching: parts.matching,
+        installer: Installer::Native,
+        image: Some(parts.image.image.clone()),
+        target: parts.target,
+        wipe: parts.wipe,
+        confirm_seconds: parts.confirm_seconds,
+        network: parts.network,
+        locale: Locale {
+            lang: "C.UTF-8".to_owned(),
+            keyboard: "us".to_owned(),
+            timezone: "Etc/UTC".to_owned(),
+        },
+        root: parts.system.root,
+        users: Vec::new(),
+        packages: Vec::new(),
+        mirror: None,
+        kernel_args: Vec::new(),
+        handoff: Handoff::None,
+    };
+    let permit = Permit { host: host.name.clone(), ..fixtures::permit() };
+    (LockedHost { host, image: parts.image }, permit)
+}
+
     BootFiles {
         kernel: vec![1; 3_000_000],
         shim: vec![2; 900_000],

@@ -9,12 +9,13 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::progress::Bytes;
 use super::{keys, output, permits};
-use crate::bundle::contents::{self, ArmedHost, BootFiles, BundledHost, Contents};
+use crate::bundle::contents::{self, ArmedHost, Asked, BootFiles, BundledHost, Contents, Sorted};
 use crate::bundle::initramfs::{self, InitramfsParts};
 use crate::bundle::{bootfiles, pxe, usb};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
+use crate::order::BuildError;
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
@@ -24,7 +25,9 @@ use crate::value::{Digest, HostName};
 
 /// Build boot media for the hosts that are armed.
 ///
-/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes.
+/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes, as long as the orders
+/// hold. Hosts whose permit expired, or was given for another image, disk or machine than the site means now, are left out, and
+/// it is said; with --host, they are an error.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("medium").required(true).multiple(true).args(["usb", "pxe"])))]
 pub struct Args {
@@ -45,7 +48,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// No armed host, one that is armed for something else or expired, a damaged store, no space, or an interruption.
+/// No armed host, one of --host that is armed for something else or expired, a damaged store, no space, or an interruption.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     interrupt::watch()?;
     // found out before the work
@@ -53,7 +56,11 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let key = keys::secret(paths)?;
     let store = Store::open(&paths.store())?;
-    let armed = armed_hosts(&context, paths, &args.hosts)?;
+    let now = SystemClock.now();
+    let asked = if args.hosts.is_empty() { Asked::AllArmed } else { Asked::ByName };
+    let Sorted { fitting: armed, left_out } =
+        contents::sort_out(armed_hosts(&context, paths, &args.hosts)?, asked, now)?;
+    output::note(&tell_left_out(&left_out));
     let images = images(&store, &armed, &key.public())?;
     contents::require_one_kernel(
         armed.iter().map(|(host, _)| (&host.host.name, images[&host.image.manifest].system.kernel.as_str())),
@@ -62,7 +69,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         .iter()
         .map(|(host, permit)| ArmedHost { host, permit, image: &images[&host.image.manifest] })
         .collect();
-    let hosts = contents::orders(&context.site, &joined, &key, SystemClock.now())?;
+    let hosts = contents::orders(&context.site, &joined, &key, now)?;
     let boot = boot_files(args, paths, &store, &key.public(), &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
     if let Some(path) = &args.usb {
@@ -108,6 +115,18 @@ fn armed_hosts(
         bail!("no host is armed, so there is nothing to install; run `ironstrap arm HOST` first");
     }
     Ok(armed.into_values().collect())
+}
+
+/// What to say of hosts that don't get in; nothing where all do.
+fn tell_left_out(left_out: &[BuildError]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for misfit in left_out {
+        text.push_str(&format!("left out: {}\n", misfit.reason()));
+    }
+    text + &format!("note: {}\n", BuildError::advice("HOST"))
 }
 
 type Images = BTreeMap<Digest, Verified<ImageManifest>>;
