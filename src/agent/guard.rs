@@ -223,6 +223,7 @@ mod tests {
             host: "web01".parse().unwrap(),
             disk: "serial:S1".to_owned(),
             attempts: 1,
+            superseded: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@
 //!    here on the order belongs to this disk.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared.
-//! 5. The caller personalises the mounted file systems and writes the done file; flush.
+//! 5. The caller personalises the mounted file systems and writes the done files, this order's last; flush.
 //! 6. The backup table and all of the primary one but LBA 0; flush.
 //! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush. Nothing is written afterwards.
 //!
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Install<'_> {
 
 /// Makes the written system this host's, through the kernel's view of the same disk.
 pub trait Personaliser {
-    /// Changes the file systems at these places and writes the done file into the ESP. Everything must be unmounted and
+    /// Changes the file systems at these places and writes the done files into the ESP. Everything must be unmounted and
     /// written to the disk when it returns; blocks outside the partitions must not be touched.
     ///
     /// # Errors

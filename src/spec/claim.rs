@@ -36,6 +36,10 @@ pub struct Claim {
     pub disk: String,
     /// How many runs have begun to write under this order, from 1.
     pub attempts: u32,
+    /// Older orders of this host that were done or claimed on this disk, the newest first; as many as fit the sector. They
+    /// get done files beside this order's own, and this record is all that is left of them when an install breaks off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<OrderId>,
 }
 
 impl Claim {
@@ -84,6 +88,7 @@ mod tests {
             host: "web01".parse().unwrap(),
             disk: "serial:S1".to_owned(),
             attempts: 1,
+            superseded: vec![OrderId::from_random([6; 16])],
         };
         let record = claim.to_record().unwrap();
         assert_eq!(Claim::from_record(&record), Some(claim));
@@ -94,5 +99,13 @@ mod tests {
         }
         assert_eq!(Claim::from_record(&[0; SIZE]), None);
         assert_eq!(Claim::from_record(b"short"), None);
+    }
+
+    #[test]
+    fn a_record_without_older_orders_is_read_and_written_as_before_there_were_any() {
+        let json = r#"{"version":1,"order":"07070707070707070707070707070707","generation":3,"host":"web01","disk":"serial:S1","attempts":1}"#;
+        let claim: Claim = serde_json::from_str(json).unwrap();
+        assert!(claim.superseded.is_empty());
+        assert_eq!(serde_json::to_string(&claim).unwrap(), json);
     }
 }

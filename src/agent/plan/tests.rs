@@ -27,6 +27,7 @@ fn own_claim(order: &InstallOrder, disk: &Disk) -> Claim {
         host: order.host.clone(),
         disk: disk.stable_name(),
         attempts: 2,
+        superseded: Vec::new(),
     }
 }
 
@@ -192,6 +193,61 @@ fn a_retry_and_a_newer_order_are_planned() {
         (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
     });
     assert_eq!(newer.unwrap().attempt, 1);
+}
+
+fn ids(seeds: &[u8]) -> Vec<OrderId> {
+    seeds.iter().map(|seed| OrderId::from_random([*seed; 16])).collect()
+}
+
+#[test]
+fn a_newer_order_ends_all_that_were_done_or_claimed_on_the_disk_for_this_host() {
+    let older = |o: &InstallOrder, f: &Facts| Claim {
+        order: OrderId::from_random([9; 16]),
+        generation: 6,
+        superseded: ids(&[8, 7]),
+        ..own_claim(o, &f.disks[0])
+    };
+    let reinstall = outcome(|o, m, f| {
+        f.disks[0].content = ours(older(o, f));
+        f.disks[0].done = ids(&[5, 9, 8]);
+        (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
+    });
+    assert_eq!(reinstall.unwrap().superseded, ids(&[9, 8, 7, 5]));
+    // it breaks off: the ESP is gone, and the claim still knows
+    let retry = outcome(|o, _, f| {
+        let claim = Claim { superseded: ids(&[9, 8]), ..own_claim(o, &f.disks[0]) };
+        f.disks[0].content = ours(claim);
+    });
+    assert_eq!(retry.unwrap().superseded, ids(&[9, 8]));
+    let other_host = outcome(|o, _, f| {
+        o.wipe = WipePolicy::Foreign;
+        f.disks[0].content = ours(Claim { host: "db01".parse().unwrap(), ..older(o, f) });
+        f.disks[0].done = ids(&[9]);
+    });
+    assert_eq!(other_host.unwrap().superseded, []);
+    let many = outcome(|o, _, f| {
+        f.disks[0].content = ours(older(o, f));
+        f.disks[0].done = ids(&(10..=200).collect::<Vec<_>>());
+    });
+    assert_eq!(many.unwrap().superseded.len(), MOST_SUPERSEDED);
+}
+
+#[test]
+fn older_orders_that_do_not_fit_the_claim_are_no_reason_to_refuse() {
+    let (order, manifest, mut facts) = world();
+    facts.disks[0].content = ours(Claim {
+        order: OrderId::from_random([99; 16]),
+        generation: 1,
+        superseded: ids(&(1..=5).collect::<Vec<_>>()),
+        ..own_claim(&order, &facts.disks[0])
+    });
+    facts.disks[0].done = ids(&(10..40).collect::<Vec<_>>());
+    let plan = plan(&order, &manifest, floor(), &facts).unwrap();
+    assert_eq!(plan.superseded.len(), MOST_SUPERSEDED);
+    let claim = claim(&order, &plan);
+    assert!(claim.superseded.len() >= 4, "{claim:?}");
+    assert_eq!(claim.superseded, plan.superseded[..claim.superseded.len()]);
+    assert_eq!(Claim::from_record(&claim.to_record().unwrap()), Some(claim));
 }
 
 /// Of disks of one make without WWN and serial, each may carry the copy of another one's claim.
