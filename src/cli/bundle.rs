@@ -9,6 +9,7 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::progress::Bytes;
 use super::{keys, output, permits};
+use crate::bundle::agent_file::AgentFile;
 use crate::bundle::contents::{self, ArmedHost, Asked, BootFiles, BundledHost, Contents, Sorted};
 use crate::bundle::initramfs::{self, InitramfsParts};
 use crate::bundle::{bootfiles, pxe, usb};
@@ -48,11 +49,13 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// No armed host, one of --host that is armed for something else or expired, a damaged store, no space, or an interruption.
+/// An agent that no target could start, no armed host, one of --host that is armed for something else or expired, a damaged
+/// store, no space, or an interruption.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     interrupt::watch()?;
     // found out before the work
     args.usb.iter().try_for_each(|path| files::require_replaceable(path))?;
+    let agent = read_agent(&args.agent)?;
     let context = SiteContext::load(paths)?;
     let key = keys::secret(paths)?;
     let store = Store::open(&paths.store())?;
@@ -70,7 +73,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         .map(|(host, permit)| ArmedHost { host, permit, image: &images[&host.image.manifest] })
         .collect();
     let hosts = contents::orders(&context.site, &joined, &key, now)?;
-    let boot = boot_files(args, paths, &store, &key.public(), &hosts, &images)?;
+    let boot = boot_files(&agent, paths, &store, &key.public(), &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
     if let Some(path) = &args.usb {
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
@@ -165,7 +168,7 @@ fn listed<'a>(
 ///
 /// The images of the others have the same kernel.
 fn boot_files(
-    args: &Args,
+    agent: &AgentFile,
     paths: &SitePaths,
     store: &Store,
     key: &SitePublicKey,
@@ -180,9 +183,7 @@ fn boot_files(
     let (esp, root) = (image.esp().with_context(reading)?, image.root().with_context(reading)?);
     let release = &manifest.system.kernel;
     let loaders = bootfiles::read(&esp, &root, release).with_context(reading)?;
-    let agent =
-        std::fs::read(&args.agent).with_context(|| format!("reading the agent, {}", args.agent.display()))?;
-    let parts = InitramfsParts { image: &pin.manifest, release, agent: &agent, key };
+    let parts = InitramfsParts { image: &pin.manifest, release, agent, key };
     let initramfs = cached(&paths.cache().join(format!("initramfs-{}", parts.digest())), || {
         initramfs::build(&root, &parts).with_context(reading)
     })?;
@@ -194,6 +195,13 @@ fn boot_files(
         grub_net: loaders.grub_net,
         initramfs,
     })
+}
+
+/// The agent, if a target can start it.
+fn read_agent(path: &Path) -> Result<AgentFile> {
+    let name = std::fs::read_link(path).unwrap_or_else(|_| path.to_owned());
+    let using = || format!("taking {} as the agent", name.display());
+    AgentFile::parse(std::fs::read(path).with_context(using)?).with_context(using)
 }
 
 /// What was built before under this name, if it is intact: 32 bytes of digest stand before the content.
@@ -239,6 +247,15 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_that_no_target_can_start_is_refused_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("agent");
+        std::fs::write(&script, "#!/bin/sh\n").unwrap();
+        let error = format!("{:#}", read_agent(&script).unwrap_err());
+        assert!(error.contains(&format!("taking {} as the agent: ", script.display())), "{error}");
+    }
 
     #[test]
     fn a_damaged_cache_is_built_again() {
