@@ -55,6 +55,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     interrupt::watch()?;
     // found out before the work
     args.usb.iter().try_for_each(|path| files::require_replaceable(path))?;
+    args.pxe.iter().try_for_each(|path| pxe::require_place(path))?;
     let agent = read_agent(&args.agent)?;
     let context = SiteContext::load(paths)?;
     let key = keys::secret(paths)?;
@@ -81,7 +82,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     }
     if let Some(path) = &args.pxe {
         let contents = contents::pxe(&hosts, &boot, blobs, &key)?;
-        write("PXE tree", path, &contents, &store, pxe::write)?;
+        write("PXE tree", path, &contents, &store, pxe::write)
+            .map_err(|error| beside(args.usb.as_deref(), error))?;
     }
     for host in &hosts {
         output::print(&format!(
@@ -216,6 +218,14 @@ fn cached(path: &Path, build: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8
     let content = build()?;
     files::write_whole(path, 0o600, &[&Digest::of(&content).as_bytes()[..], &content].concat())?;
     Ok(content)
+}
+
+/// What else is to say when the second medium of a command fails: the first one is finished and new.
+fn beside(finished: Option<&Path>, error: anyhow::Error) -> anyhow::Error {
+    match finished {
+        Some(path) => error.context(format!("{} is finished and stays, the PXE tree isn't", path.display())),
+        None => error,
+    }
 }
 
 type WriteMedium =
