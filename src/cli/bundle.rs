@@ -17,7 +17,7 @@ use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::order::BuildError;
-use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::image::{Blob, ImageManifest, ImagePin};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::{files, interrupt};
@@ -139,13 +139,14 @@ type Images = BTreeMap<Digest, Verified<ImageManifest>>;
 fn images(store: &Store, armed: &[(LockedHost, Permit)], key: &SitePublicKey) -> Result<Images> {
     let mut images = Images::new();
     for (host, _) in armed {
-        if let std::collections::btree_map::Entry::Vacant(place) = images.entry(host.image.manifest) {
-            let manifest = store.manifest(&host.image.manifest, key);
-            place
-                .insert(manifest.with_context(|| {
-                    format!("{}: reading its image {}", host.host.name, host.image.image)
-                })?);
+        let ImagePin { image, manifest: digest } = &host.image;
+        if images.get(digest).is_some_and(|manifest| manifest.image == *image) {
+            continue;
         }
+        let manifest = store
+            .manifest(image, digest, key)
+            .with_context(|| format!("{}: reading its image {image}", host.host.name))?;
+        images.insert(*digest, manifest);
     }
     Ok(images)
 }

@@ -11,7 +11,8 @@ use crate::failure::{Blame, BlameExt};
 use crate::handoff;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
-use crate::value::{Digest, OrderId};
+use crate::spec::image::ImagePin;
+use crate::value::OrderId;
 
 /// Check every host of the site.
 #[derive(Debug, clap::Args)]
@@ -55,15 +56,16 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
     let mut images = BTreeMap::new();
-    let mut image_of = |digest: Digest| {
+    let mut image_of = |pin: &ImagePin| {
         let (store, key) = store.as_ref()?;
+        let digest = pin.manifest;
         if !store.blob_path(&digest).exists() {
             return None;
         }
-        let image = images.entry(digest).or_insert_with(|| {
+        let image = images.entry((pin.image.clone(), digest)).or_insert_with(|| {
             // as texts, for every host of a damaged image
             store
-                .manifest(&digest, key)
+                .manifest(&pin.image, &digest, key)
                 .map(|manifest| manifest.system.clone())
                 .map_err(|error| format!("{error:#}"))
         });
@@ -71,7 +73,7 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     };
     let mut refuse = |host: &Host| -> Result<()> {
         let locked = context.locked(host).ok();
-        match locked.as_ref().and_then(|locked| Some((locked, image_of(locked.image.manifest)?))) {
+        match locked.as_ref().and_then(|locked| Some((locked, image_of(&locked.image)?))) {
             Some((locked, image)) => {
                 let image = image.map_err(|error| anyhow!("{}: {error}", host.name))?;
                 // any order would do

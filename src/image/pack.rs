@@ -51,7 +51,7 @@ impl Known {
         let mut intact = HashMap::new();
         for (image, digest) in store.list()? {
             if image.name() == name
-                && let Ok(manifest) = store.manifest(&digest, key)
+                && let Ok(manifest) = store.manifest(&image, &digest, key)
                 && let Ok(index) = store.index(&manifest)
             {
                 for entry in index.entries() {
