@@ -171,6 +171,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         host: host.name.clone(),
         order: order.id.clone(),
         matching: host.matching.clone(),
+        interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
         kernel_args: host.kernel_args.clone(),
         server: site.server.clone(),
     };
@@ -315,7 +316,6 @@ fn complete(
 #[cfg(test)]
 mod tests {
     use super::*;
-
     use crate::bundle::testing::locked;
 
     /// web01 is installed and its order over, web02's image was locked anew, db01 was armed just now.
@@ -351,6 +351,7 @@ mod tests {
         let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap_err().to_string();
         assert!(none.starts_with("no permit in this site can be used") && none.contains("web02"), "{none}");
     }
+
     #[test]
     fn one_medium_starts_one_kernel() {
         let names: Vec<HostName> = ["db01", "web01", "web02"].map(|name| name.parse().unwrap()).to_vec();

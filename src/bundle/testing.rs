@@ -29,6 +29,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             host: order.host.clone(),
             order: order.id.clone(),
             matching: order.matching.clone(),
+            interfaces: Vec::new(),
             kernel_args: Vec::new(),
             server: order.server.clone(),
         };
@@ -37,7 +38,6 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
     vec![host("db01", 1), host("web01", 2)]
 }
 
-pub(crate) fn boot() -> BootFiles {
 /// A host as its profile and lock have it, and the permit that fits it.
 pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
     let parts = fixtures::parts();
@@ -66,6 +66,7 @@ pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
     (LockedHost { host, image: parts.image }, permit)
 }
 
+pub(crate) fn boot() -> BootFiles {
     BootFiles {
         kernel: vec![1; 3_000_000],
         shim: vec![2; 900_000],
