@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::value::stays_inside;
+
 /// Folders of `kernel/` whose modules are taken, all of them: buses, storage and wired networks.
 const FOLDERS: &[&str] = &[
     "drivers/ata/",
@@ -145,10 +147,7 @@ impl<'a> ModuleTables<'a> {
                 line.split_once(':').with_context(|| format!("modules.dep: `{line}` has no colon"))?;
             let needs: Vec<_> = needs.split_whitespace().collect();
             for path in needs.iter().chain([&path]) {
-                ensure!(
-                    !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | "..")),
-                    "modules.dep: `{path}` is not a path inside the modules' folder"
-                );
+                ensure!(stays_inside(path), "modules.dep: `{path}` is not a path inside the modules' folder");
             }
             modules.insert(module_name(path), Module { path, needs });
         }
