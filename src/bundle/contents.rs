@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::bootfiles::Loaders;
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
 use crate::boot::dnsmasq::{self, DhcpHost};
@@ -46,16 +47,8 @@ pub struct BundledHost {
 /// What the machines start from; out of the golden image.
 #[derive(Debug, Clone)]
 pub struct BootFiles {
-    /// The kernel.
-    pub kernel: Vec<u8>,
-    /// The signed first loader.
-    pub shim: Vec<u8>,
-    /// The signed GRUB for disks and sticks.
-    pub grub: Vec<u8>,
-    /// Folders below `/EFI` in which that GRUB looks for its configuration.
-    pub vendors: Vec<String>,
-    /// The signed GRUB for PXE, where the image has one.
-    pub grub_net: Option<Vec<u8>>,
+    /// Kernel and loaders.
+    pub loaders: Loaders,
     /// The agent's initramfs.
     pub initramfs: Vec<u8>,
 }
@@ -223,14 +216,16 @@ pub fn blobs(images: &[(Blob, &ImageManifest)]) -> Vec<Blob> {
 pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
     let config = grub::usb(&boot_hosts(hosts))?.into_bytes();
     let mut files = vec![
-        file("EFI/BOOT/BOOTX64.EFI", boot.shim.clone()),
-        file("EFI/BOOT/grubx64.efi", boot.grub.clone()),
+        file("EFI/BOOT/BOOTX64.EFI", boot.loaders.shim.clone()),
+        file("EFI/BOOT/grubx64.efi", boot.loaders.grub.clone()),
         file("EFI/BOOT/grub.cfg", config.clone()),
-        file(grub::USB_KERNEL, boot.kernel.clone()),
+        file(grub::USB_KERNEL, boot.loaders.kernel.clone()),
         file(grub::USB_INITRAMFS, boot.initramfs.clone()),
         file(grub::USB_ORDERS, orders_archive(hosts, time(hosts))?),
     ];
-    files.extend(boot.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())));
+    files.extend(
+        boot.loaders.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())),
+    );
     complete(hosts, files, blobs, key)
 }
 
@@ -239,7 +234,7 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
 /// # Errors
 /// An image without a GRUB for PXE, or a configuration that can't be written.
 pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
-    let Some(loader) = &boot.grub_net else {
+    let Some(loader) = &boot.loaders.grub_net else {
         let image = hosts.first().map_or_else(String::new, |host| host.order.image.image.to_string());
         bail!(
             "image {image} has no {NET_GRUB}, which machines load by PXE; add the package grub-efi-amd64-signed to it, or make a stick with --usb"
@@ -253,9 +248,9 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         );
     }
     let mut files = vec![
-        file("bootx64.efi", boot.shim.clone()),
+        file("bootx64.efi", boot.loaders.shim.clone()),
         file("grubx64.efi", loader.clone()),
-        file(grub::PXE_KERNEL, boot.kernel.clone()),
+        file(grub::PXE_KERNEL, boot.loaders.kernel.clone()),
         file(grub::PXE_INITRAMFS, boot.initramfs.clone()),
         file("dnsmasq.conf", dnsmasq::config(&dhcp_hosts(hosts))?.into_bytes()),
     ];
@@ -365,7 +360,8 @@ mod tests {
     #[test]
     fn an_image_without_a_loader_for_pxe_is_refused_by_name() {
         use crate::bundle::testing;
-        let boot = BootFiles { grub_net: None, ..testing::boot() };
+        let mut boot = testing::boot();
+        boot.loaders.grub_net = None;
         let error = pxe(&testing::hosts(), &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
         assert!(error.contains("image debian-12@1 has no") && error.contains(NET_GRUB), "{error}");
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::bootfiles::Loaders;
 use super::contents::{self, BootFiles, BundledHost, Contents};
 use crate::boot::grub::BootHost;
 use crate::host::{Handoff, Host, Installer, Locale, LockedHost};
@@ -67,14 +68,14 @@ pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
 }
 
 pub(crate) fn boot() -> BootFiles {
-    BootFiles {
+    let loaders = Loaders {
         kernel: vec![1; 3_000_000],
         shim: vec![2; 900_000],
         grub: vec![3; 2_000_001],
         vendors: vec!["debian".to_owned()],
         grub_net: Some(vec![4; 1_500_000]),
-        initramfs: vec![5; 20_000_000],
-    }
+    };
+    BootFiles { loaders, initramfs: vec![5; 20_000_000] }
 }
 
 /// A store of three blobs, one of them no multiple of anything.

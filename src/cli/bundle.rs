@@ -190,14 +190,7 @@ fn boot_files(
     let initramfs = cached(&paths.cache().join(format!("initramfs-{}", parts.digest())), || {
         initramfs::build(&root, &parts).with_context(reading)
     })?;
-    Ok(BootFiles {
-        kernel: loaders.kernel,
-        shim: loaders.shim,
-        grub: loaders.grub,
-        vendors: loaders.vendors,
-        grub_net: loaders.grub_net,
-        initramfs,
-    })
+    Ok(BootFiles { loaders, initramfs })
 }
 
 /// The agent, if a target can start it.
