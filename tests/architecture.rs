@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "bundle",
         &["value", "spec", "trust", "sys", "host", "answers", "handoff", "boot", "image", "order", "failure"],
     ),
-    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "failure"]),
+    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "order", "failure"]),
     ("agent", &["value", "spec", "trust", "sys", "order", "image", "failure"]),
 ];
 
