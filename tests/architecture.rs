@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "failure",
         ],
     ),
-    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "failure"]),
+    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "order", "failure"]),
     ("agent", &["value", "spec", "fit", "trust", "sys", "order", "image", "failure"]),
 ];
 

@@ -49,7 +49,10 @@ fn a_build_that_is_interrupted_stops_its_tools_and_leaves_nothing() {
     assert!(Command::new("kill").arg("-TERM").arg(build.id().to_string()).status().unwrap().success());
     let output = build.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && text.contains("interrupted; nothing was left behind"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("interrupted; nothing unfinished was left behind"),
+        "{text}"
+    );
     assert_eq!(fs::read_dir(&work).unwrap().count(), 0);
     let tools = fs::read_to_string(&started).unwrap();
     assert_eq!(tools.split_whitespace().count(), 2, "{tools}");

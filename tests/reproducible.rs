@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use support::disk::file_digest;
 use support::golden::IMAGE;
 use support::site::Site;
-use support::{judges, machines_wanted, scratch, text};
+use support::{binary, judges, machines_wanted, scratch, text};
 
 const HOST: &str = "\
 name: web01
@@ -77,7 +77,11 @@ fn build(mut command: Command, dir: &Path) -> Result<Vec<Made>> {
         command
             .arg("--site")
             .arg(dir.join("site"))
-            .args(["bundle", "--usb"])
+            .arg("bundle")
+            // the one that runs here can't run on a target
+            .arg("--agent")
+            .arg(binary()?)
+            .arg("--usb")
             .arg(dir.join("usb.img"))
             .arg("--pxe")
             .arg(dir.join("pxe")),

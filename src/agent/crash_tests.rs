@@ -42,7 +42,7 @@ fn with(
     let plan = &fixture::plan_for(world, &device.content()).unwrap();
     let World { order, manifest, index, .. } = world;
     let disk_guid = Uuid::from_u128(0xd15c);
-    run(&Install { device, plan, order, manifest, index, source, disk_guid }, &mut Marker(device));
+    run(&Install { device, plan, order, manifest, index, source, disk_guid }, &mut Marker::of(device, plan));
 }
 
 /// A disk as it was before, with another system on it that boots, and that has data where the claim record goes.
@@ -158,10 +158,9 @@ struct Found {
 }
 
 /// Makes this many states, and keeps them where `keep` says so.
-fn explore(run: Run, before: &[u8], states: usize, keep: bool, seed: u64) -> Found {
-    let world = fixture::world();
+fn explore(world: &World, run: Run, before: &[u8], states: usize, keep: bool, seed: u64) -> Found {
     let device = MemoryDevice::new(before.to_vec());
-    run(&world, &world.source, &device);
+    run(world, &world.source, &device);
     let (operations, complete) = (device.operations(), device.content());
     assert_eq!(judge(&complete, before, &complete), Verdict::Complete);
     let seed = &mut { seed };
@@ -188,14 +187,14 @@ fn explore(run: Run, before: &[u8], states: usize, keep: bool, seed: u64) -> Fou
 
 #[test]
 fn no_power_cut_leaves_a_blank_disk_half_bootable() {
-    let found = explore(promised, &vec![0; DISK_SIZE as usize], STATES, false, 1);
+    let found = explore(&fixture::world(), promised, &vec![0; DISK_SIZE as usize], STATES, false, 1);
     assert_eq!((found.half, found.before), (0, 0));
     assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
 }
 
 #[test]
 fn no_power_cut_leaves_a_used_disk_half_bootable() {
-    let found = explore(promised, &old_system(), STATES, false, 2);
+    let found = explore(&fixture::world(), promised, &old_system(), STATES, false, 2);
     assert_eq!(found.half, 0);
     assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
     assert!(found.before > 20, "{}", found.before);
@@ -204,7 +203,7 @@ fn no_power_cut_leaves_a_used_disk_half_bootable() {
 #[test]
 fn with_the_commit_moved_first_half_bootable_states_are_found() {
     for before in [vec![0; DISK_SIZE as usize], old_system()] {
-        let found = explore(commit_first, &before, STATES / 4, false, 3);
+        let found = explore(&fixture::world(), commit_first, &before, STATES / 4, false, 3);
         assert!(found.half > 100, "{}", found.half);
     }
 }
@@ -213,10 +212,8 @@ fn with_the_commit_moved_first_half_bootable_states_are_found() {
 fn after_any_power_cut_the_same_order_ends_complete() {
     for (before, seed) in [(vec![0; DISK_SIZE as usize], 4), (old_system(), 5)] {
         let world = fixture::world();
-        let clean = MemoryDevice::new(before.clone());
-        promised(&world, &world.source, &clean);
-        let complete = clean.content();
-        let found = explore(promised, &before, RETRIES / 2, true, seed);
+        let complete = installed(&world, before.clone());
+        let found = explore(&world, promised, &before, RETRIES / 2, true, seed);
         assert_eq!(found.states.len(), RETRIES / 2);
         for (state, verdict) in found.states {
             retry(&world, state, verdict, &complete);
@@ -224,9 +221,37 @@ fn after_any_power_cut_the_same_order_ends_complete() {
     }
 }
 
+fn installed(world: &World, before: Vec<u8>) -> Vec<u8> {
+    let device = MemoryDevice::new(before);
+    promised(world, &world.source, &device);
+    device.content()
+}
+
+/// Our own install, under a new order. Whatever is cut off, the disk ends with the marks of both orders: media that carry the
+/// old one boot it. Until it is complete, the claim alone knows of the old order.
+#[test]
+fn after_any_power_cut_of_a_reinstall_both_orders_end_done() {
+    let first = fixture::world();
+    let old = first.order.id.clone();
+    let before = installed(&first, vec![0; DISK_SIZE as usize]);
+    assert_eq!(Marker::older_mark(&before, 0), None);
+    let world = first.armed_again();
+    let complete = installed(&world, before.clone());
+    assert_eq!(Marker::older_mark(&complete, 0), Some(old.clone()));
+    let found = explore(&world, promised, &before, STATES, false, 7);
+    assert_eq!(found.half, 0);
+    assert!(found.closed > 1000 && found.complete > 100 && found.before > 20);
+    for (state, verdict) in explore(&world, promised, &before, RETRIES / 2, true, 8).states {
+        let claim = Claim::from_record(&state[claim::OFFSET as usize..]).unwrap();
+        assert!(claim.order == old || claim.superseded == [old.clone()], "{claim:?}");
+        retry(&world, state, verdict, &complete);
+    }
+}
+
 /// A complete disk is done and left alone; any other is installed again, as another attempt where the claim was durable.
 fn retry(world: &World, state: Vec<u8>, verdict: Verdict, complete: &[u8]) {
-    let claim = |disk: &[u8]| Claim::from_record(&disk[claim::OFFSET as usize..]);
+    let own = |claim: &Claim| claim.order == world.order.id;
+    let claim = |disk: &[u8]| Claim::from_record(&disk[claim::OFFSET as usize..]).filter(own);
     let attempt = claim(&state).map_or(1, |claim| claim.attempts + 1);
     if verdict == Verdict::Complete {
         assert_eq!(fixture::plan_for(world, &state).unwrap_err().code, Code::OrderDone);

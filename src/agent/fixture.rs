@@ -180,20 +180,57 @@ pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
     plan::plan(&world.order, &world.manifest, Timestamp::from_unix(0), &facts)
 }
 
-/// Writes into both partitions as an agent would: first and last bytes of the root, the done file's block in the ESP.
+impl World {
+    /// The same world after the host was armed again.
+    pub fn armed_again(self) -> Self {
+        let order = InstallOrder {
+            id: OrderId::from_random([2; 16]),
+            generation: self.order.generation + 1,
+            ..(*self.order).clone()
+        };
+        Self { order: sealed(&order), ..self }
+    }
+}
+
+/// Writes into both partitions as an agent would: first and last bytes of the root, the done files' blocks in the ESP.
 #[derive(Debug)]
-pub struct Marker<'a>(pub &'a MemoryDevice);
+pub struct Marker<'a> {
+    device: &'a MemoryDevice,
+    superseded: &'a [OrderId],
+}
+
+impl<'a> Marker<'a> {
+    /// One that knows of no older order.
+    pub fn new(device: &'a MemoryDevice) -> Self {
+        Self { device, superseded: &[] }
+    }
+
+    /// One that does what this plan says.
+    pub fn of(device: &'a MemoryDevice, plan: &'a Plan) -> Self {
+        Self { device, superseded: &plan.superseded }
+    }
+
+    /// What stands in the ESP of a done disk for an older order: its name, in the `number`th block after this order's.
+    pub fn older_mark(disk: &[u8], number: usize) -> Option<OrderId> {
+        let block = &disk[ESP.0 as usize + 8192 + number * 4096..][..4096];
+        std::str::from_utf8(block).ok()?.trim_end_matches('\0').parse().ok()
+    }
+}
 
 impl Personaliser for Marker<'_> {
     fn personalise(&mut self, layout: &DiskLayout) -> Result<Personalised, Failure> {
         let root_end = layout.root.offset + layout.root.length;
-        for (at, byte, length) in [
-            (layout.root.offset + 8192, 0xa1, 20 << 10),
-            (root_end - 65536, 0xa2, 64 << 10),
-            (layout.esp.offset + 4096, 0xa3, 4096),
-        ] {
-            self.0
-                .write_at(at, &vec![byte; length])
+        let mut writes =
+            vec![(layout.root.offset + 8192, vec![0xa1; 20 << 10]), (root_end - 65536, vec![0xa2; 64 << 10])];
+        for (number, order) in self.superseded.iter().enumerate() {
+            let mut mark = order.to_string().into_bytes();
+            mark.resize(4096, 0);
+            writes.push((layout.esp.offset + 8192 + number as u64 * 4096, mark));
+        }
+        writes.push((layout.esp.offset + 4096, vec![0xa3; 4096]));
+        for (at, bytes) in writes {
+            self.device
+                .write_at(at, &bytes)
                 .map_err(|error| Failure::new(Code::Personalise, error.to_string()))?;
         }
         Ok(Personalised { ssh_host_key: Some("SHA256:fake".to_owned()) })

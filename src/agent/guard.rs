@@ -231,6 +231,7 @@ mod tests {
             disk: "serial:S1".to_owned(),
             attempts: 1,
             stage: Stage::Begun,
+            superseded: Vec::new(),
         }
     }
 

@@ -16,7 +16,10 @@ use crate::spec::image::{ImageManifest, NetworkStack};
 use crate::spec::order::{InstallOrder, WipePolicy};
 use crate::spec::plan::{Plan, Refusal};
 use crate::spec::{Code, FormatVersion};
-use crate::value::Timestamp;
+use crate::value::{OrderId, Timestamp};
+
+/// Older orders that get a done file of their own; each takes a cluster of the ESP.
+const MOST_SUPERSEDED: usize = 32;
 
 /// Decides. `floor` is the bundle's time: a clock that stands earlier is wrong, and the floor is used in its place.
 ///
@@ -43,6 +46,7 @@ pub fn plan(
         disk: disk.clone(),
         attempt,
         overwrites_foreign,
+        superseded: superseded(order, disk),
     };
     // the longest that it will be
     let last = Claim { stage: Stage::Ready { entries: u32::MAX }, ..claim(order, &plan) };
@@ -78,9 +82,9 @@ pub fn still_holds(
     Err(with_disks(Code::DiskChanged, &message, facts))
 }
 
-/// The claim that this plan writes first of all.
+/// The claim that this plan writes first of all. Of the older orders it names as many as fit; none of them is worth a refusal.
 pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
-    Claim {
+    let mut claim = Claim {
         version: FormatVersion,
         order: order.id.clone(),
         generation: order.generation,
@@ -88,7 +92,12 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
         disk: plan.disk.stable_name(),
         attempts: plan.attempt,
         stage: Stage::Begun,
-    }
+        superseded: plan.superseded.clone(),
+    };
+    // the record is written a second time, longer
+    let last = |claim: &Claim| Claim { stage: Stage::Ready { entries: u32::MAX }, ..claim.clone() };
+    while last(&claim).to_record().is_err() && claim.superseded.pop().is_some() {}
+    claim
 }
 
 /// One disk in words: for refusals and the countdown.
@@ -264,6 +273,24 @@ fn check_own_claim(
         return Ok(());
     };
     Err(with_disks(Code::OrderClaimed, &format!("order {} {problem}", order.id), facts))
+}
+
+/// Orders that end with this one, though no medium that carries them knows it. Only a disk that this very host claimed last
+/// tells: its done files were written for this host then. Marks of another host are never carried on, or that host, if it
+/// saw this disk, would boot a system that isn't its own.
+fn superseded(order: &InstallOrder, disk: &Disk) -> Vec<OrderId> {
+    let DiskContent::Ours { claim, .. } = &disk.content else { return Vec::new() };
+    if claim.host != order.host {
+        return Vec::new();
+    }
+    let mut older: Vec<OrderId> = Vec::new();
+    for id in std::iter::once(&claim.order).chain(&claim.superseded).chain(&disk.done) {
+        if *id != order.id && !older.contains(id) {
+            older.push(id.clone());
+        }
+    }
+    older.truncate(MOST_SUPERSEDED);
+    older
 }
 
 fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {

@@ -18,6 +18,7 @@ use crate::spec::order::InstallOrder;
 use crate::spec::{Code, boot};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::mount;
+use crate::value::OrderId;
 
 const ROOT: &str = "/run/ironstrap/root";
 const ESP: &str = "/run/ironstrap/esp";
@@ -33,6 +34,8 @@ pub struct KernelPersonaliser<'a> {
     pub name: &'a str,
     /// What makes the system this host's.
     pub order: &'a InstallOrder,
+    /// Older orders that end with it.
+    pub superseded: &'a [OrderId],
     /// What is inside.
     pub manifest: &'a ImageManifest,
 }
@@ -83,7 +86,7 @@ impl KernelPersonaliser<'_> {
             &self.order.network,
             &mut random,
         )?;
-        write_done_file(&esp.place, self.order, self.manifest.root.uuid)?;
+        write_done_files(&esp.place, self.order, self.superseded, self.manifest.root.uuid)?;
         esp.unmount()?;
         root.unmount()?;
         Ok(Personalised { ssh_host_key: report.ssh_fingerprint })
@@ -136,15 +139,22 @@ fn grow(root: &Mounted, length: u64) -> Result<()> {
     mount::resize_ext4(&root.place, length / state.f_frsize).context("growing the root file system")
 }
 
-/// The last change before the commit: loaders take the disk for installed when they find this file. Its last word,
-/// the root file system, lets a later run tell whether the system is still there.
-fn write_done_file(esp: &Path, order: &InstallOrder, root: Uuid) -> Result<()> {
-    let path = esp.join(boot::done_file(&order.id).trim_start_matches('/'));
+/// The last change before the commit: loaders take the disk for installed when they find the file of an order of theirs. A
+/// medium that carries an older order of this host, and may come first in the boot order, looks for that one's; this order's
+/// own is the last. What is in the file tells of the system that is there now, whatever order the file is called after.
+fn write_done_files(esp: &Path, order: &InstallOrder, superseded: &[OrderId], root: Uuid) -> Result<()> {
+    let text = format!("{} {} {root}\n", order.host, order.image.image);
+    superseded.iter().chain([&order.id]).try_for_each(|id| write_done_file(esp, id, &text))
+}
+
+/// The last word of the text, the root file system, lets a later run tell whether the system is still there.
+fn write_done_file(esp: &Path, order: &OrderId, text: &str) -> Result<()> {
+    let path = esp.join(boot::done_file(order).trim_start_matches('/'));
     let directory = path.parent().context("the done file has no directory")?;
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
         let mut file = std::fs::File::create(&path)?;
-        writeln!(file, "{} {} {root}", order.host, order.image.image)?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::File::open(directory)?.sync_all()
     };
@@ -189,12 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn the_done_file_is_where_loaders_look() {
+    fn done_files_are_where_loaders_look_and_all_tell_of_the_new_system() {
         let dir = tempfile::tempdir().unwrap();
         let order = build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
-        write_done_file(dir.path(), &order, Uuid::from_u128(7)).unwrap();
-        let text =
-            std::fs::read_to_string(dir.path().join(format!("EFI/ironstrap/done-{}", order.id))).unwrap();
-        assert_eq!(text, "web01 debian-12@1 00000000-0000-0000-0000-000000000007\n");
+        let older = [[1; 16], [2; 16]].map(OrderId::from_random);
+        write_done_files(dir.path(), &order, &older, Uuid::from_u128(7)).unwrap();
+        for id in older.iter().chain([&order.id]) {
+            let path = dir.path().join(format!("EFI/ironstrap/done-{id}"));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert_eq!(text, "web01 debian-12@1 00000000-0000-0000-0000-000000000007\n");
+        }
+        assert_eq!(std::fs::read_dir(dir.path().join("EFI/ironstrap")).unwrap().count(), 3);
     }
 }

@@ -156,8 +156,13 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     // only now: the second look finds old file systems by the kernel's partitions too
     real::forget_partitions(&target, &plan.disk.name)
         .map_err(|error| Refusal::new(Code::DiskIo, format!("{error:#}")))?;
-    let mut personaliser =
-        KernelPersonaliser { disk: &target, name: &plan.disk.name, order: &order, manifest: &manifest };
+    let mut personaliser = KernelPersonaliser {
+        disk: &target,
+        name: &plan.disk.name,
+        order: &order,
+        superseded: &plan.superseded,
+        manifest: &manifest,
+    };
     let installed = run(reporter, &install, &mut personaliser)?;
     hand_over(reporter, &installed);
     Ok(())

@@ -3,21 +3,32 @@
 use crate::spec::boot::StartedFrom;
 use crate::value::KernelArg;
 
-/// Where the agent's messages go where the host doesn't say: screen and first serial port, the last one being the
+/// Where the agent's messages go where a host doesn't say: screen and first serial port, the last one being the
 /// system console.
 const CONSOLES: [&str; 2] = ["console=tty0", "console=ttyS0,115200n8"];
 /// A panicking installer starts the machine again instead of hanging for ever.
 const PANIC: &str = "panic=60";
 
-/// The words of the command line: ours, the host's, and what the host leaves open.
-pub fn agent(way: StartedFrom, host: &[KernelArg]) -> Vec<String> {
-    let sets = |prefix: &str| host.iter().any(|arg| arg.as_str().starts_with(prefix));
+/// The words of the command line for a medium that starts any of these hosts, each with its arguments: ours, theirs, each
+/// once, and what they leave open. A console of one host must not silence another host's screen, so the usual ones are
+/// there unless every host names its own.
+pub fn agent(way: StartedFrom, hosts: &[&[KernelArg]]) -> Vec<String> {
     let mut words = vec![way.word().to_owned()];
-    words.extend(host.iter().map(ToString::to_string));
-    if !sets("console=") {
-        words.extend(CONSOLES.map(str::to_owned));
+    for arg in hosts.iter().copied().flatten().map(KernelArg::as_str) {
+        if !words.iter().any(|word| word == arg) {
+            words.push(arg.to_owned());
+        }
     }
-    if !sets("panic=") {
+    let device = |word: &str| word.split(',').next().map(str::to_owned);
+    let sets = |host: &&[KernelArg], prefix: &str| host.iter().any(|arg| arg.as_str().starts_with(prefix));
+    if !hosts.iter().all(|host| sets(host, "console=")) || hosts.is_empty() {
+        for console in CONSOLES {
+            if !words.iter().any(|word| device(word) == device(console)) {
+                words.push(console.to_owned());
+            }
+        }
+    }
+    if !hosts.iter().any(|host| sets(host, "panic=")) {
         words.push(PANIC.to_owned());
     }
     words
@@ -29,7 +40,22 @@ mod tests {
 
     fn words(host: &[&str]) -> String {
         let host: Vec<KernelArg> = host.iter().map(|arg| arg.parse().unwrap()).collect();
-        agent(StartedFrom::Stick, &host).join(" ")
+        agent(StartedFrom::Stick, &[&host]).join(" ")
+    }
+
+    #[test]
+    fn a_console_of_one_host_does_not_silence_another_one() {
+        let args =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<KernelArg>>();
+        let (serial, open, both) =
+            (args(&["console=ttyS1"]), args(&["quiet"]), args(&["console=tty0", "quiet"]));
+        let words = |hosts: &[&[KernelArg]]| agent(StartedFrom::Stick, hosts)[1..].join(" ");
+        assert_eq!(
+            words(&[&serial, &open]),
+            "console=ttyS1 quiet console=tty0 console=ttyS0,115200n8 panic=60"
+        );
+        assert_eq!(words(&[&open, &both]), "quiet console=tty0 console=ttyS0,115200n8 panic=60");
+        assert_eq!(words(&[&serial, &both]), "console=ttyS1 console=tty0 quiet panic=60");
     }
 
     #[test]

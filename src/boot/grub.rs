@@ -3,7 +3,7 @@
 //! The loaders are a distribution's own, signed: `search`, `chainloader`, `smbios` and `regexp` are in Debian's. Its PXE
 //! binary reads `/grub/grub.cfg` of the TFTP root; its disk binary reads `/EFI/<vendor>/grub.cfg`, then the one beside itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use minijinja::context;
@@ -14,7 +14,7 @@ use super::cmdline;
 use super::template::render;
 use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::order::HostMatch;
-use crate::value::{HostName, HttpUrl, KernelArg, OrderId, SerialNumber};
+use crate::value::{HostName, HttpUrl, KernelArg, Mac, OrderId, SerialNumber};
 
 /// One host with an order, as far as its loader is concerned.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct BootHost {
     pub order: OrderId,
     /// How it is recognised.
     pub matching: HostMatch,
+    /// The addresses of its interfaces: it may boot from any of them, also from one that `matching` doesn't name.
+    pub interfaces: Vec<Mac>,
     /// Its kernel arguments.
     pub kernel_args: Vec<KernelArg>,
     /// Who decides, beside the done file, whether it installs.
@@ -68,19 +70,18 @@ pub fn usb(hosts: &[BootHost]) -> Result<String> {
         done_file: String,
     }
     let orders: Vec<_> = hosts.iter().map(|host| Order { done_file: done_file(&host.order) }).collect();
-    let mut seen = BTreeSet::new();
-    let all: Vec<_> =
-        hosts.iter().flat_map(|host| &host.kernel_args).filter(|arg| seen.insert(*arg)).cloned().collect();
+    let args: Vec<_> = hosts.iter().map(|host| &host.kernel_args[..]).collect();
     let values = context! {
         orders => Value::from(Serde(&orders)),
         kernel => USB_KERNEL,
-        args => cmdline::agent(StartedFrom::Stick, &all),
+        args => cmdline::agent(StartedFrom::Stick, &args),
         initrds => [USB_INITRAMFS, USB_ORDERS],
     };
     render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)
 }
 
-/// `grub/grub.cfg` of a TFTP tree and the scripts that it finds the hosts by.
+/// `grub/grub.cfg` of a TFTP tree and the scripts that it finds the hosts by: every address that the host may boot from, its
+/// UUID, its serial number. This only says which order a machine gets to see; the agent judges whether it is that host.
 ///
 /// # Errors
 /// A host that only its serial number names, when GRUB can't compare that number.
@@ -93,18 +94,22 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     let mut scripts = Vec::new();
     let mut serials = Vec::new();
     let mut by_uuid = false;
+    let owners = owners(hosts);
     for host in hosts {
         let text = pxe_host(host)?;
-        let mut names: Vec<_> = host.matching.macs.iter().map(|mac| mac.dashed()).collect();
+        let own = owners.iter().filter(|(_, owner)| **owner == Some(&host.host));
+        let mut names: Vec<_> = own.map(|(mac, _)| mac.dashed()).collect();
         names.extend(host.matching.uuid.map(|uuid| uuid.to_string()));
         by_uuid |= host.matching.uuid.is_some();
-        if let (true, Some(serial)) = (names.is_empty(), &host.matching.serial) {
-            let name = format!("serial-{}", host.host);
-            serials.push(BySerial {
-                pattern: serial_pattern(host, serial)?,
-                script: format!("/hosts/{name}.cfg"),
-            });
-            names.push(name);
+        match host.matching.serial.as_ref().map(|serial| serial_pattern(host, serial)) {
+            Some(Ok(pattern)) => {
+                let name = format!("serial-{}", host.host);
+                serials.push(BySerial { pattern, script: format!("/hosts/{name}.cfg") });
+                names.push(name);
+            }
+            // one that is found another way can do without
+            Some(Err(error)) if names.is_empty() => return Err(error),
+            Some(Err(_)) | None => {}
         }
         scripts.extend(
             names.into_iter().map(|name| Script { path: format!("hosts/{name}.cfg"), text: text.clone() }),
@@ -114,6 +119,24 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     let text = render("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), quote, values)?;
     scripts.push(Script { path: "grub/grub.cfg".to_owned(), text });
     Ok(scripts)
+}
+
+/// Whose script an address finds: the host's that it is matched by, else the one's that has an interface with it; nobody's
+/// where two hosts have.
+fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
+    let mut owners: BTreeMap<Mac, Option<&HostName>> = BTreeMap::new();
+    for host in hosts {
+        for mac in &host.interfaces {
+            owners
+                .entry(*mac)
+                .and_modify(|owner| *owner = owner.filter(|owner| **owner == host.host))
+                .or_insert(Some(&host.host));
+        }
+    }
+    for host in hosts {
+        owners.extend(host.matching.macs.iter().map(|mac| (*mac, Some(&host.host))));
+    }
+    owners
 }
 
 /// The script of one host over PXE: done → its disk, else the server is asked, then the agent.
@@ -126,7 +149,7 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
         decision => decision(host),
         title => format!("Install {} with ironstrap", host.host),
         kernel => PXE_KERNEL,
-        args => cmdline::agent(StartedFrom::Network, &host.kernel_args),
+        args => cmdline::agent(StartedFrom::Network, &[&host.kernel_args]),
         initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
     };
     render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)

@@ -9,6 +9,8 @@ use std::io::Write;
 use anyhow::{Context, Result, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
+use crate::value::stays_inside;
+
 /// The entries of an archive, by path without a leading `/`.
 #[derive(Debug, Default)]
 pub struct Archive {
@@ -70,10 +72,7 @@ impl Archive {
         let mut out = Vec::new();
         for (number, (path, node)) in (1..).zip(&self.entries) {
             // names never leave the archive's root
-            ensure!(
-                path.split('/').all(|part| !matches!(part, "" | "." | "..")),
-                "`{path}` is no path in an archive"
-            );
+            ensure!(stays_inside(path), "`{path}` is no path in an archive");
             write_entry(&mut out, path, number, node).with_context(|| format!("archiving {path}"))?;
         }
         trailer(&mut out).context("ending the archive")?;

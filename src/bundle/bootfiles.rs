@@ -12,11 +12,11 @@ pub struct Loaders {
     pub kernel: Vec<u8>,
     /// The signed first loader.
     pub shim: Vec<u8>,
-    /// The signed GRUB.
+    /// The signed GRUB for disks and sticks.
     pub grub: Vec<u8>,
-    /// Folders below `/EFI` that belong to this GRUB.
+    /// Folders below `/EFI` in which that GRUB looks for its configuration.
     pub vendors: Vec<String>,
-    /// GRUB for PXE, if the image has one.
+    /// The signed GRUB for PXE, where the image has one.
     pub grub_net: Option<Vec<u8>>,
 }
 

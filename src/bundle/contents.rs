@@ -1,11 +1,14 @@
 //! What is in a bundle: pure lists, made before anything is written.
 //!
-//! A host gets in when it is armed for exactly what the profile and the lock say now. All misfits are told at once.
+//! A host gets in when it is armed for exactly what the profile and the lock say now. Of the hosts that were asked for by
+//! name, all misfits are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
+//! and must neither stop the next bundle nor be renewed for its sake.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::bootfiles::Loaders;
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
 use crate::answers::{self, table::Target};
@@ -13,9 +16,9 @@ use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
 use crate::fit::Look;
 use crate::handoff;
-use crate::host::{LockedHost, Site};
+use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
-use crate::order::{self, OrderParts, SignedOrder};
+use crate::order::{self, BuildError, Meant, OrderParts, SignedOrder};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::order::{InstallOrder, Permit};
 use crate::trust::SiteKey;
@@ -48,16 +51,8 @@ pub struct BundledHost {
 /// What the machines start from; out of the golden image.
 #[derive(Debug, Clone)]
 pub struct BootFiles {
-    /// The kernel.
-    pub kernel: Vec<u8>,
-    /// The signed first loader.
-    pub shim: Vec<u8>,
-    /// The signed GRUB for disks and sticks.
-    pub grub: Vec<u8>,
-    /// Folders below `/EFI` in which that GRUB looks for its configuration.
-    pub vendors: Vec<String>,
-    /// The signed GRUB for PXE, where the image has one.
-    pub grub_net: Option<Vec<u8>>,
+    /// Kernel and loaders.
+    pub loaders: Loaders,
     /// The agent's initramfs.
     pub initramfs: Vec<u8>,
 }
@@ -80,6 +75,51 @@ pub struct Contents {
     pub blobs: Vec<Blob>,
     /// Digest of the manifest: names all of the above.
     pub digest: Digest,
+}
+
+/// Who asked for the hosts of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The user, by their names.
+    ByName,
+    /// Nobody: these are all that are armed.
+    AllArmed,
+}
+
+/// Hosts with their permits, sorted into those that get in and those that are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorted {
+    /// Armed for what the profile and the lock say now.
+    pub fitting: Vec<(LockedHost, Permit)>,
+    /// Armed for something else, or expired.
+    pub left_out: Vec<BuildError>,
+}
+
+/// Sorts out permits that don't fit at `now`.
+///
+/// # Errors
+/// Every misfit, a line each, if the hosts were asked for by name or if nothing else is left.
+pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) -> Result<Sorted> {
+    let mut sorted = Sorted { fitting: Vec::new(), left_out: Vec::new() };
+    for (host, permit) in armed {
+        let Host { name, target, matching, wipe, .. } = &host.host;
+        let meant = Meant { host: name, image: &host.image, target, matching, wipe: *wipe };
+        match order::check(&permit, &meant, now) {
+            Ok(()) => sorted.fitting.push((host, permit)),
+            Err(misfit) => sorted.left_out.push(misfit),
+        }
+    }
+    let reasons: Vec<_> = sorted.left_out.iter().map(ToString::to_string).collect();
+    match asked {
+        Asked::ByName if !reasons.is_empty() => bail!("{}", reasons.join("\n")),
+        Asked::AllArmed if sorted.fitting.is_empty() && !reasons.is_empty() => {
+            bail!(
+                "no permit in this site can be used, so there is nothing to install:\n{}",
+                reasons.join("\n")
+            )
+        }
+        _ => Ok(sorted),
+    }
 }
 
 /// Joins permits and hosts into signed orders.
@@ -132,6 +172,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         host: host.name.clone(),
         order: order.id.clone(),
         matching: host.matching.clone(),
+        interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
         kernel_args: host.kernel_args.clone(),
         server: site.server.clone(),
     };
@@ -183,14 +224,16 @@ pub fn blobs(images: &[(Blob, &ImageManifest)]) -> Vec<Blob> {
 pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
     let config = grub::usb(&boot_hosts(hosts))?.into_bytes();
     let mut files = vec![
-        file("EFI/BOOT/BOOTX64.EFI", boot.shim.clone()),
-        file("EFI/BOOT/grubx64.efi", boot.grub.clone()),
+        file("EFI/BOOT/BOOTX64.EFI", boot.loaders.shim.clone()),
+        file("EFI/BOOT/grubx64.efi", boot.loaders.grub.clone()),
         file("EFI/BOOT/grub.cfg", config.clone()),
-        file(grub::USB_KERNEL, boot.kernel.clone()),
+        file(grub::USB_KERNEL, boot.loaders.kernel.clone()),
         file(grub::USB_INITRAMFS, boot.initramfs.clone()),
         file(grub::USB_ORDERS, orders_archive(hosts, time(hosts))?),
     ];
-    files.extend(boot.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())));
+    files.extend(
+        boot.loaders.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())),
+    );
     complete(hosts, files, blobs, key)
 }
 
@@ -199,7 +242,7 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
 /// # Errors
 /// An image without a GRUB for PXE, or a configuration that can't be written.
 pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
-    let Some(loader) = &boot.grub_net else {
+    let Some(loader) = &boot.loaders.grub_net else {
         let image = hosts.first().map_or_else(String::new, |host| host.order.image.image.to_string());
         bail!(
             "image {image} has no {NET_GRUB}, which machines load by PXE; add the package grub-efi-amd64-signed to it, or make a stick with --usb"
@@ -213,9 +256,9 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         );
     }
     let mut files = vec![
-        file("bootx64.efi", boot.shim.clone()),
+        file("bootx64.efi", boot.loaders.shim.clone()),
         file("grubx64.efi", loader.clone()),
-        file(grub::PXE_KERNEL, boot.kernel.clone()),
+        file(grub::PXE_KERNEL, boot.loaders.kernel.clone()),
         file(grub::PXE_INITRAMFS, boot.initramfs.clone()),
         file("dnsmasq.conf", dnsmasq::config(&dhcp_hosts(hosts))?.into_bytes()),
     ];
@@ -276,6 +319,41 @@ fn complete(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::testing::locked;
+
+    /// web01 is installed and its order over, web02's image was locked anew, db01 was armed just now.
+    fn a_week_later() -> (Vec<(LockedHost, Permit)>, Timestamp) {
+        let mut armed = ["db01", "web01", "web02"].map(locked);
+        let now = armed[1].1.not_after.plus_seconds(1);
+        armed[0].1.not_after = now;
+        armed[2].1.not_after = now;
+        armed[2].0.image.manifest = Digest::of(b"rebuilt");
+        (armed.to_vec(), now)
+    }
+
+    #[test]
+    fn permits_that_do_not_fit_are_left_out_and_stop_nobody_else() {
+        let (armed, now) = a_week_later();
+        let sorted = sort_out(armed.clone(), Asked::AllArmed, now).unwrap();
+        assert_eq!(sorted.fitting, armed[..1]);
+        let left_out: Vec<_> = sorted.left_out.iter().map(|misfit| misfit.reason()).collect();
+        assert!(left_out[0].contains("web01: its order expired at"), "{left_out:?}");
+        assert!(left_out[1].contains("web02: armed for another build"), "{left_out:?}");
+    }
+
+    #[test]
+    fn hosts_asked_for_by_name_must_fit_and_so_must_one_of_all() {
+        let (armed, now) = a_week_later();
+        let named = sort_out(armed.clone(), Asked::ByName, now).unwrap_err().to_string();
+        assert!(
+            named.starts_with("web01: ") && named.contains("\nweb02: ") && !named.contains("db01"),
+            "{named}"
+        );
+        assert!(named.contains("if web01 is installed, `ironstrap disarm web01`"), "{named}");
+        assert!(sort_out(armed[..1].to_vec(), Asked::ByName, now).is_ok());
+        let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap_err().to_string();
+        assert!(none.starts_with("no permit in this site can be used") && none.contains("web02"), "{none}");
+    }
 
     #[test]
     fn one_medium_starts_one_kernel() {
@@ -290,7 +368,8 @@ mod tests {
     #[test]
     fn an_image_without_a_loader_for_pxe_is_refused_by_name() {
         use crate::bundle::testing;
-        let boot = BootFiles { grub_net: None, ..testing::boot() };
+        let mut boot = testing::boot();
+        boot.loaders.grub_net = None;
         let error = pxe(&testing::hosts(), &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
         assert!(error.contains("image debian-12@1 has no") && error.contains(NET_GRUB), "{error}");
     }

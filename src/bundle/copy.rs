@@ -29,7 +29,7 @@ pub fn copy_verified(
     write: &mut dyn FnMut(&[u8]) -> Result<()>,
     watch: Watch<'_>,
 ) -> Result<()> {
-    let file = File::open(source).with_context(|| format!("opening the pack {}", source.display()))?;
+    let file = File::open(source).with_context(|| format!("opening the blob {}", source.display()))?;
     // one byte more than expected: a blob that grew is damaged, not cut
     let mut file = file.take(blob.size.saturating_add(1));
     let (full, to_hash) = channel::<Vec<u8>>();
@@ -45,7 +45,7 @@ pub fn copy_verified(
                 let mut buffer: Vec<u8> = from_hash.recv().context("hashing stopped")?;
                 buffer.resize(BUFFER, 0);
                 let count = read_full(&mut file, &mut buffer)
-                    .with_context(|| format!("reading the pack {}", source.display()))?;
+                    .with_context(|| format!("reading the blob {}", source.display()))?;
                 if count == 0 {
                     return Ok(copied);
                 }
@@ -67,7 +67,7 @@ pub fn copy_verified(
 }
 
 fn damaged(source: &Path, why: &str) -> String {
-    format!("the pack {} is damaged: {why}; import or build the image again", source.display())
+    format!("the blob {} is damaged: {why}; import or build the image again", source.display())
 }
 
 fn hash(full: &Receiver<Vec<u8>>, free: &Sender<Vec<u8>>) -> Digest {
@@ -100,7 +100,7 @@ mod tests {
 
     fn copy(content: &[u8], blob: &Blob) -> (Vec<u8>, Result<()>) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("pack-7");
+        let path = dir.path().join("blob-7");
         std::fs::write(&path, content).unwrap();
         let mut out = Vec::new();
         let mut told = 0;
@@ -127,7 +127,7 @@ mod tests {
         let longer = [&content[..], b"x"].concat();
         for damaged in [&flipped[..], &content[1..], &longer[..], b""] {
             let error = copy(damaged, &blob).1.unwrap_err().to_string();
-            assert!(error.contains("pack-7 is damaged"), "{error}");
+            assert!(error.contains("blob-7 is damaged"), "{error}");
         }
     }
 

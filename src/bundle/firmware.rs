@@ -8,6 +8,8 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 
+use crate::value::stays_inside;
+
 /// Largest module that is unpacked: ten times the largest that a distribution ships.
 const LARGEST_MODULE: u64 = 256 << 20;
 
@@ -43,11 +45,7 @@ pub fn firmware_names(path: &str, module: &[u8]) -> Result<Vec<String>> {
     let Some(section) = file.section_by_name(".modinfo") else { return Ok(Vec::new()) };
     let data = section.data().with_context(|| format!("reading .modinfo of {path}"))?;
     let texts = data.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok());
-    let inside = |name: &&str| {
-        !name.is_empty()
-            && !name.starts_with('/')
-            && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
-    };
+    let inside = |name: &&str| stays_inside(name);
     Ok(texts.filter_map(|text| text.strip_prefix("firmware=")).filter(inside).map(str::to_owned).collect())
 }
 

@@ -8,6 +8,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::agent_file::AgentFile;
 use super::archive::Archive;
 use super::firmware::{firmware_names, unpack_module};
 use super::modules::ModuleTables;
@@ -36,7 +37,7 @@ pub struct InitramfsParts<'a> {
     /// Kernel release, as in `/lib/modules`.
     pub release: &'a str,
     /// The agent: this program.
-    pub agent: &'a [u8],
+    pub agent: &'a AgentFile,
     /// The site's key.
     pub key: &'a SitePublicKey,
 }
@@ -48,7 +49,7 @@ impl InitramfsParts<'_> {
             "{RECIPE}\n{}\n{}\n{}\n{}",
             self.image,
             self.release,
-            Digest::of(self.agent),
+            Digest::of(self.agent.bytes()),
             self.key.to_text()
         );
         Digest::of(text.as_bytes())
@@ -67,7 +68,7 @@ pub fn build(root: &dyn ReadTree, parts: &InitramfsParts<'_>) -> Result<Vec<u8>>
     // until devtmpfs is mounted, the kernel gives PID 1 these or nothing
     archive.device("dev/console", 0o600, 5, 1);
     archive.device("dev/null", 0o666, 1, 3);
-    archive.file("init", 0o755, parts.agent.to_vec());
+    archive.file("init", 0o755, parts.agent.bytes().to_vec());
     archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
     add_modules(&mut archive, root, parts.release)?;
     let plain = archive.to_bytes()?;

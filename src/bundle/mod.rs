@@ -4,6 +4,7 @@
 //! verified on its way. Promises: the same site, state and keys give the same bytes, whoever builds where and when; only
 //! armed hosts are in; `minisign -V` accepts the manifest.
 
+pub mod agent_file;
 mod archive;
 pub mod bootfiles;
 pub mod contents;

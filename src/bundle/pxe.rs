@@ -18,16 +18,27 @@ use crate::spec::image::Blob;
 use crate::sys::files;
 use crate::value::Digest;
 
-/// Writes a tree under its final name, whole or not at all. A tree that was there before is replaced.
+/// Refuses a place that [`write`] would refuse, before the work: what there is told in its errors.
 ///
 /// # Errors
-/// A directory that holds something else, a damaged blob, no space, or an interruption.
+/// A mount point, a link that leads nowhere, a directory that holds something else.
+pub fn require_place(path: &Path) -> Result<()> {
+    require_ours(&files::exchangeable(path)?)
+}
+
+/// Writes a tree under its final name, whole or not at all. A tree that was there before is replaced; through a link, where
+/// the link leads.
+///
+/// # Errors
+/// A mount point, a link that leads nowhere, a directory that holds something else, a damaged blob, no space, or an
+/// interruption.
 pub fn write(
     path: &Path,
     contents: &Contents,
     blob_path: &dyn Fn(&Digest) -> PathBuf,
     watch: Watch<'_>,
 ) -> Result<()> {
+    let path = &files::exchangeable(path)?;
     require_ours(path)?;
     let made: u64 = contents.files.iter().map(|file| file.content.len() as u64).sum();
     files::require_space(path, made)?;

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::bootfiles::Loaders;
 use super::contents::{self, BootFiles, BundledHost, Contents};
 use crate::boot::grub::BootHost;
+use crate::host::{Host, LockedHost, testing};
 use crate::order::{self, fixtures};
 use crate::spec::image::Blob;
+use crate::spec::order::Permit;
 use crate::trust::SiteKey;
 use crate::value::Digest;
 
@@ -27,6 +30,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             host: order.host.clone(),
             order: order.id.clone(),
             matching: order.matching.clone(),
+            interfaces: Vec::new(),
             kernel_args: Vec::new(),
             server: order.server.clone(),
         };
@@ -35,15 +39,32 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
     vec![host("db01", 1), host("web01", 2)]
 }
 
+/// A host as its profile and lock have it, and the permit that fits it.
+pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
+    let parts = fixtures::parts();
+    let host = Host {
+        name: name.parse().unwrap(),
+        matching: parts.matching,
+        image: Some(parts.image.image.clone()),
+        target: parts.target,
+        wipe: parts.wipe,
+        confirm_seconds: parts.confirm_seconds,
+        root: parts.system.root,
+        ..testing::host()
+    };
+    let permit = Permit { host: host.name.clone(), ..fixtures::permit() };
+    (LockedHost { host, image: parts.image }, permit)
+}
+
 pub(crate) fn boot() -> BootFiles {
-    BootFiles {
+    let loaders = Loaders {
         kernel: vec![1; 3_000_000],
         shim: vec![2; 900_000],
         grub: vec![3; 2_000_001],
         vendors: vec!["debian".to_owned()],
         grub_net: Some(vec![4; 1_500_000]),
-        initramfs: vec![5; 20_000_000],
-    }
+    };
+    BootFiles { loaders, initramfs: vec![5; 20_000_000] }
 }
 
 /// A store of three blobs, one of them no multiple of anything.

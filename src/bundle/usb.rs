@@ -3,7 +3,6 @@
 //! One pass: the ESP is made in memory, blobs are copied and hashed at the same time. Where nothing stands, the file has
 //! holes. Everything that is random elsewhere (GUIDs, the FAT's serial number) comes from the manifest's digest.
 
-use std::fs::File;
 use std::io::Cursor;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use super::copy::{Watch, copy_verified};
 use crate::spec::FormatVersion;
 use crate::spec::image::Blob;
 use crate::spec::{payload, recorder};
+use crate::sys::block::{FileDevice, write_sparse_at};
 use crate::sys::fat::{FatFile, format_fat32};
 use crate::sys::files;
 use crate::sys::gpt::{ESP, Entry, Table};
@@ -56,7 +56,7 @@ pub fn write(
     // its orders carry password hashes and hand-off scripts
     files::write_whole_with(path, 0o600, |file| {
         file.set_len(layout.size)?;
-        write_sparse(file, layout.esp.0, &esp)?;
+        write_sparse_at(&FileDevice::new(file.try_clone()?, layout.size, 512), layout.esp.0, &esp)?;
         file.write_all_at(&layout.head, layout.payload.0)?;
         for blob in &layout.blobs {
             let mut at = layout.payload.0 + blob.offset;
@@ -138,17 +138,6 @@ fn table(contents: &Contents, layout: &Layout) -> Table {
     table.entries.insert(2, entry(payload::PARTITION_TYPE, layout.payload, "ironstrap payload"));
     table.entries.insert(3, entry(recorder::PARTITION_TYPE, layout.recorder, "ironstrap recorder"));
     table
-}
-
-/// Writes what isn't zero; the file is a hole there already.
-fn write_sparse(file: &File, start: u64, bytes: &[u8]) -> std::io::Result<()> {
-    const STEP: usize = 64 << 10;
-    for (number, piece) in bytes.chunks(STEP).enumerate() {
-        if piece.iter().any(|byte| *byte != 0) {
-            file.write_all_at(piece, start + (number * STEP) as u64)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,14 +9,16 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::progress::Bytes;
 use super::{keys, output, permits};
-use crate::bundle::contents::{self, ArmedHost, BootFiles, BundledHost, Contents};
+use crate::bundle::agent_file::AgentFile;
+use crate::bundle::contents::{self, ArmedHost, Asked, BootFiles, BundledHost, Contents, Sorted};
 use crate::bundle::initramfs::{self, InitramfsParts};
 use crate::bundle::inside::Inside;
 use crate::bundle::{bootfiles, pxe, usb};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
-use crate::spec::image::{Blob, ImageManifest};
+use crate::order::BuildError;
+use crate::spec::image::{Blob, ImageManifest, ImagePin};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::{files, interrupt};
@@ -25,7 +27,9 @@ use crate::value::{Digest, HostName};
 
 /// Build boot media for the hosts that are armed.
 ///
-/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes.
+/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes, as long as the orders
+/// hold. Hosts whose permit expired, or was given for another image, disk or machine than the site means now, are left out, and
+/// it is said; with --host, they are an error.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("medium").required(true).multiple(true).args(["usb", "pxe"])))]
 pub struct Args {
@@ -46,15 +50,22 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// No armed host, one that is armed for something else or expired, a damaged store, no space, or an interruption.
+/// An agent that no target could start, no armed host, one of --host that is armed for something else or expired, a damaged
+/// store, no space, or an interruption.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     interrupt::watch()?;
     // found out before the work
     args.usb.iter().try_for_each(|path| files::require_replaceable(path))?;
+    args.pxe.iter().try_for_each(|path| pxe::require_place(path))?;
+    let agent = read_agent(&args.agent)?;
     let context = SiteContext::load(paths)?;
     let key = keys::secret(paths)?;
     let store = Store::open(&paths.store())?;
-    let armed = armed_hosts(&context, paths, &args.hosts)?;
+    let now = SystemClock.now();
+    let asked = if args.hosts.is_empty() { Asked::AllArmed } else { Asked::ByName };
+    let Sorted { fitting: armed, left_out } =
+        contents::sort_out(armed_hosts(&context, paths, &args.hosts)?, asked, now)?;
+    output::note(&tell_left_out(&left_out));
     let images = images(&store, &armed, &key.public())?;
     contents::require_one_kernel(
         armed
@@ -68,8 +79,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
             ArmedHost { host, permit, image: manifest, tree: inside }
         })
         .collect();
-    let hosts = contents::orders(&context.site, &joined, &key, SystemClock.now())?;
-    let boot = boot_files(args, paths, &store, &key.public(), &hosts, &images)?;
+    let hosts = contents::orders(&context.site, &joined, &key, now)?;
+    let boot = boot_files(&agent, paths, &store, &key.public(), &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
     if let Some(path) = &args.usb {
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
@@ -77,7 +88,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     }
     if let Some(path) = &args.pxe {
         let contents = contents::pxe(&hosts, &boot, blobs, &key)?;
-        write("PXE tree", path, &contents, &store, pxe::write)?;
+        write("PXE tree", path, &contents, &store, pxe::write)
+            .map_err(|error| beside(args.usb.as_deref(), error))?;
     }
     for host in &hosts {
         output::print(&format!(
@@ -122,21 +134,33 @@ struct Image {
     inside: Inside,
 }
 
+/// What to say of hosts that don't get in; nothing where all do.
+fn tell_left_out(left_out: &[BuildError]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for misfit in left_out {
+        text.push_str(&format!("left out: {}\n", misfit.reason()));
+    }
+    text + &format!("note: {}\n", BuildError::advice("HOST"))
+}
+
 type Images = BTreeMap<Digest, Image>;
 
 fn images(store: &Store, armed: &[(LockedHost, Permit)], key: &SitePublicKey) -> Result<Images> {
     let mut images = Images::new();
     for (host, _) in armed {
-        if let std::collections::btree_map::Entry::Vacant(place) = images.entry(host.image.manifest) {
-            let image = store.manifest(&host.image.manifest, key).and_then(|manifest| {
-                let inside = Inside::open(store, &manifest)?;
-                Ok(Image { manifest, inside })
-            });
-            place
-                .insert(image.with_context(|| {
-                    format!("{}: reading its image {}", host.host.name, host.image.image)
-                })?);
+        let ImagePin { image, manifest: digest } = &host.image;
+        if images.get(digest).is_some_and(|known| known.manifest.image == *image) {
+            continue;
         }
+        let found = store.manifest(image, digest, key).and_then(|manifest| {
+            let inside = Inside::open(store, &manifest)?;
+            Ok(Image { manifest, inside })
+        });
+        let found = found.with_context(|| format!("{}: reading its image {image}", host.host.name))?;
+        images.insert(*digest, found);
     }
     Ok(images)
 }
@@ -161,7 +185,7 @@ fn listed<'a>(
 ///
 /// The images of the others have the same kernel.
 fn boot_files(
-    args: &Args,
+    agent: &AgentFile,
     paths: &SitePaths,
     store: &Store,
     key: &SitePublicKey,
@@ -176,20 +200,18 @@ fn boot_files(
     let (esp, root) = (image.esp().with_context(reading)?, image.root().with_context(reading)?);
     let release = &manifest.system.kernel;
     let loaders = bootfiles::read(&esp, &root, release).with_context(reading)?;
-    let agent =
-        std::fs::read(&args.agent).with_context(|| format!("reading the agent, {}", args.agent.display()))?;
-    let parts = InitramfsParts { image: &pin.manifest, release, agent: &agent, key };
+    let parts = InitramfsParts { image: &pin.manifest, release, agent, key };
     let initramfs = cached(&paths.cache().join(format!("initramfs-{}", parts.digest())), || {
         initramfs::build(&root, &parts).with_context(reading)
     })?;
-    Ok(BootFiles {
-        kernel: loaders.kernel,
-        shim: loaders.shim,
-        grub: loaders.grub,
-        vendors: loaders.vendors,
-        grub_net: loaders.grub_net,
-        initramfs,
-    })
+    Ok(BootFiles { loaders, initramfs })
+}
+
+/// The agent, if a target can start it.
+fn read_agent(path: &Path) -> Result<AgentFile> {
+    let name = std::fs::read_link(path).unwrap_or_else(|_| path.to_owned());
+    let using = || format!("taking {} as the agent", name.display());
+    AgentFile::parse(std::fs::read(path).with_context(using)?).with_context(using)
 }
 
 /// What was built before under this name, if it is intact: 32 bytes of digest stand before the content.
@@ -204,6 +226,14 @@ fn cached(path: &Path, build: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8
     let content = build()?;
     files::write_whole(path, 0o600, &[&Digest::of(&content).as_bytes()[..], &content].concat())?;
     Ok(content)
+}
+
+/// What else is to say when the second medium of a command fails: the first one is finished and new.
+fn beside(finished: Option<&Path>, error: anyhow::Error) -> anyhow::Error {
+    match finished {
+        Some(path) => error.context(format!("{} is finished and stays, the PXE tree isn't", path.display())),
+        None => error,
+    }
 }
 
 type WriteMedium =
@@ -235,6 +265,15 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_that_no_target_can_start_is_refused_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("agent");
+        std::fs::write(&script, "#!/bin/sh\n").unwrap();
+        let error = format!("{:#}", read_agent(&script).unwrap_err());
+        assert!(error.contains(&format!("taking {} as the agent: ", script.display())), "{error}");
+    }
 
     #[test]
     fn a_damaged_cache_is_built_again() {

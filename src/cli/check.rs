@@ -13,9 +13,9 @@ use crate::failure::{Blame, BlameExt};
 use crate::handoff;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
-use crate::spec::image::ImageSystem;
+use crate::spec::image::{ImagePin, ImageSystem};
 use crate::trust::SitePublicKey;
-use crate::value::{Digest, OrderId};
+use crate::value::{Digest, ImageRef, OrderId};
 
 /// Check every host of the site.
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
             bail!("{}", misfits.join("\n"));
         }
         let locked = context.locked(host).ok();
-        match locked.as_ref().and_then(|locked| Some((locked, images.get(locked.image.manifest)?))) {
+        match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
             Some((locked, image)) => {
                 let (system, inside) = image.as_ref().map_err(|error| anyhow!("{}: {error}", host.name))?;
                 // any order would do
@@ -85,19 +85,20 @@ type Known = Result<(ImageSystem, Inside), String>;
 /// The images of the store, each opened once.
 struct Images {
     store: Option<(Store, SitePublicKey)>,
-    known: BTreeMap<Digest, Known>,
+    known: BTreeMap<(ImageRef, Digest), Known>,
 }
 
 impl Images {
     /// `None` where the image isn't in the store.
-    fn get(&mut self, digest: Digest) -> Option<&Known> {
+    fn get(&mut self, pin: &ImagePin) -> Option<&Known> {
+        let digest = pin.manifest;
         let (store, key) = self.store.as_ref()?;
         if !store.blob_path(&digest).exists() {
             return None;
         }
-        Some(self.known.entry(digest).or_insert_with(|| {
+        Some(self.known.entry((pin.image.clone(), digest)).or_insert_with(|| {
             let open = || {
-                let manifest = store.manifest(&digest, key)?;
+                let manifest = store.manifest(&pin.image, &digest, key)?;
                 anyhow::Ok((manifest.system.clone(), Inside::open(store, &manifest)?))
             };
             open().map_err(|error| format!("{error:#}"))

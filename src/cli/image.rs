@@ -205,7 +205,7 @@ fn find(store: &Store, image: &ImageRef, paths: &SitePaths) -> Result<Verified<I
             false => bail!("{image} is not in the store; it has {}", others.join(", ")),
         }
     };
-    store.manifest(&digest, &keys::public(paths)?)
+    store.manifest(image, &digest, &keys::public(paths)?)
 }
 
 fn inspect(manifest: &ImageManifest, json: bool) -> Result<()> {

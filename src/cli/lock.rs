@@ -86,7 +86,7 @@ fn pin(
                 "{image}, which {host} uses, is not in the store; `ironstrap image build` or `image import` put it there"
             ),
             (_, Some(found)) => {
-                store.manifest(&found, key).with_context(|| format!("pinning {image}"))?;
+                store.manifest(image, &found, key).with_context(|| format!("pinning {image}"))?;
                 notes.push_str(&format!("{image} pinned to {found}\n"));
                 lock.images.insert((*image).clone(), found);
             }

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
 
-use crate::sys::block::{BlockDevice, Window};
+use crate::sys::block::{BlockDevice, Window, write_sparse_at};
 use crate::sys::fat::{FatFile, format_fat32};
 use crate::sys::gpt::{self, Entry, Table};
 use crate::value::{Digest, ImageRef};
@@ -91,18 +91,12 @@ pub fn assemble(
 
 /// Copies a device into another one that holds zeroes; runs of zeroes stay holes.
 fn copy_without_zeroes(from: &dyn BlockDevice, to: &dyn BlockDevice, place: u64) -> std::io::Result<()> {
-    const BLOCK: usize = 64 << 10;
-    static ZEROES: [u8; BLOCK] = [0; BLOCK];
     let mut buffer = vec![0; MIB as usize];
     let mut done = 0;
     while done < from.size() {
         let count = usize::try_from(from.size() - done).map_or(buffer.len(), |rest| rest.min(buffer.len()));
         from.read_at(done, &mut buffer[..count])?;
-        for (number, block) in buffer[..count].chunks(BLOCK).enumerate() {
-            if block != &ZEROES[..block.len()] {
-                to.write_at(place + done + (number * BLOCK) as u64, block)?;
-            }
-        }
+        write_sparse_at(to, place + done, &buffer[..count])?;
         done += count as u64;
     }
     Ok(())

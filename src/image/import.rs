@@ -89,18 +89,15 @@ pub fn import(
     let size = device.size();
     let packed = pack(store, &**device, &cuts, &known, &mut |done| progress(Step::Pack, done, size))?;
     let mut written = packed.fresh.clone();
-    let result = (|| {
+    let described = (|| {
         let index = put_index(store, &packed, &mut written)?;
         let manifest = describe(image, size, layout, system, index, &packed);
-        read_back(store, &manifest, key, progress)?;
-        let digest = store.publish(&manifest, key, replace)?;
-        let added = packed.fresh.iter().map(|blob| blob.size).sum();
-        Ok(Imported { digest, manifest, added, net_boot })
+        read_back(store, &manifest, key, progress).map(|()| manifest)
     })();
-    if result.is_err() {
-        store.forget(&written);
-    }
-    result
+    let manifest = described.inspect_err(|_| store.forget(&written))?;
+    let digest = store.publish(&manifest, key, replace, &written)?;
+    let added = packed.fresh.iter().map(|blob| blob.size).sum();
+    Ok(Imported { digest, manifest, added, net_boot })
 }
 
 /// What is in the image, and whether it has a loader for network boot.

@@ -48,7 +48,7 @@ fn an_imported_image_reads_back_and_knows_what_is_in_it() {
     let Some(device) = image() else { return };
     let home = home();
     let imported = put(&home, &device, "test@1").unwrap();
-    let manifest = home.store.manifest(&imported.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&imported.manifest.image, &imported.digest, &key().public()).unwrap();
     let stored = StoredImage::open(&home.store, &manifest).unwrap();
     assert!(content(&stored) == content(&*device));
     assert_eq!(manifest.raw, Digest::of(&content(&*device)));
@@ -94,7 +94,7 @@ fn a_new_version_shares_the_packs_of_the_old_one() {
     assert!(old.manifest.packs.iter().all(|pack| new.manifest.packs.contains(pack)));
     let elsewhere = put(&home, &device, "unrelated@1").unwrap();
     assert_eq!(elsewhere.manifest.packs, old.manifest.packs, "equal packs are one file");
-    let manifest = home.store.manifest(&new.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&new.manifest.image, &new.digest, &key().public()).unwrap();
     verify(&StoredImage::open(&home.store, &manifest).unwrap(), &mut |_, _| Ok(())).unwrap();
 }
 
@@ -110,7 +110,7 @@ fn a_damaged_pack_is_named_and_not_shared() {
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     assert!(home.store.check_blob(&pack).unwrap_err().to_string().contains(&pack.digest.to_string()));
-    let manifest = home.store.manifest(&first.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&first.manifest.image, &first.digest, &key().public()).unwrap();
     let stored = StoredImage::open(&home.store, &manifest).unwrap();
     let error = format!("{:#}", verify(&stored, &mut |_, _| Ok(())).unwrap_err());
     assert!(error.contains(&pack.digest.to_string()) && error.contains("damaged"), "{error}");
@@ -125,11 +125,14 @@ fn manifests_of_another_key_or_with_changed_bytes_are_not_read() {
     let home = home();
     let imported = put(&home, &device, "test@1").unwrap();
     let other = SiteKey::from_random([6; 40]).public();
-    assert!(home.store.manifest(&imported.digest, &other).is_err());
+    assert!(home.store.manifest(&imported.manifest.image, &imported.digest, &other).is_err());
     let path = home.store.blob_path(&imported.digest);
     let text = std::fs::read_to_string(&path).unwrap().replace("debian", "fedora");
     std::fs::write(&path, text).unwrap();
-    let error = format!("{:#}", home.store.manifest(&imported.digest, &key().public()).unwrap_err());
+    let error = format!(
+        "{:#}",
+        home.store.manifest(&imported.manifest.image, &imported.digest, &key().public()).unwrap_err()
+    );
     assert!(error.contains("damaged"), "{error}");
 }
 
@@ -139,7 +142,7 @@ fn packing_is_the_same_every_time_and_cut_where_installs_need_it() {
     let (one, two) = (home(), home());
     let first = put(&one, &device, "test@1").unwrap();
     assert_eq!(first.digest, put(&two, &device, "test@1").unwrap().digest);
-    let manifest = one.store.manifest(&first.digest, &key().public()).unwrap();
+    let manifest = one.store.manifest(&first.manifest.image, &first.digest, &key().public()).unwrap();
     let index = one.store.index(&manifest).unwrap();
     let claim = index.containing((1 << 20) - 4096).unwrap();
     assert_eq!((claim.offset, claim.length, claim.content), ((1 << 20) - 4096, 4096, Extent::Zero));
@@ -248,4 +251,46 @@ fn an_import_that_is_interrupted_leaves_nothing() {
         assert_eq!(error.unwrap_err().to_string(), "interrupted");
         assert_eq!((files_in(&home), home.store.list().unwrap()), (files, images), "{during:?}");
     }
+}
+
+#[test]
+fn a_name_that_leads_to_another_image_is_refused() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let good = put(&home, &device, "good@1").unwrap();
+    let other: ImageRef = "other@1".parse().unwrap();
+    let names = home.store.blob_path(&good.digest).parent().unwrap().with_file_name("images");
+    std::fs::create_dir_all(names.join("other")).unwrap();
+    std::fs::copy(names.join("good/1"), names.join("other/1")).unwrap();
+    let digest = home.store.find(&other).unwrap().unwrap();
+    assert_eq!(digest, good.digest);
+    let error = home.store.manifest(&other, &digest, &key().public()).unwrap_err().to_string();
+    assert!(error.contains("the name other@1 leads to") && error.contains("of image good@1"), "{error}");
+}
+
+#[test]
+fn an_image_that_gets_no_name_leaves_nothing() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let first = put(&home, &device, "test@1").unwrap();
+    let before = files_in(&home);
+    // a link that leads nowhere: the name can't be written, and is the last thing that is
+    let names = home.store.blob_path(&first.digest).parent().unwrap().with_file_name("images");
+    std::os::unix::fs::symlink(names.join("nowhere/at/all"), names.join("broken")).unwrap();
+    let changed = changed(&device, |bytes| bytes[1_500_000] ^= 1);
+    assert!(put(&home, &changed, "broken@1").is_err());
+    assert_eq!(files_in(&home), before);
+}
+
+#[test]
+fn what_a_name_leads_to_stays_when_publishing_it_again_fails() {
+    let Some(device) = image() else { return };
+    let home = home();
+    let Imported { digest, manifest, .. } = put(&home, &device, "test@1").unwrap();
+    let signature = home.store.signature_path(&digest);
+    std::fs::remove_file(&signature).unwrap();
+    std::fs::create_dir(&signature).unwrap();
+    assert!(home.store.publish(&manifest, &key(), false, &manifest.packs).is_err());
+    assert!(home.store.blob_path(&digest).exists());
+    assert!(manifest.packs.iter().all(|pack| home.store.check_blob(pack).is_ok()));
 }

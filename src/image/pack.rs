@@ -53,7 +53,8 @@ impl Known {
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
         let versions = store.list()?.into_iter().filter(|(image, _)| image.name() == name);
-        let versions: Vec<_> = versions.filter_map(|(_, digest)| store.manifest(&digest, key).ok()).collect();
+        let versions: Vec<_> =
+            versions.filter_map(|(image, digest)| store.manifest(&image, &digest, key).ok()).collect();
         let packs = versions.iter().flat_map(|manifest| &manifest.packs);
         let packs: BTreeMap<_, _> = packs.map(|pack| (pack.digest, pack)).collect();
         let total = packs.values().map(|pack| pack.size).sum();

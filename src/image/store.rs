@@ -95,13 +95,26 @@ impl Store {
         Ok(found)
     }
 
-    /// A manifest that this key signed.
+    /// The manifest of this image, that this key signed.
     ///
     /// # Errors
-    /// Missing, changed, signed by another key, of an unknown version, or describing what can't be installed.
-    pub fn manifest(&self, digest: &Digest, key: &SitePublicKey) -> Result<Verified<ImageManifest>> {
-        let manifest = self.manifest_unnamed(digest, key);
-        manifest.with_context(|| format!("reading image manifest {digest} in {}", self.root.display()))
+    /// Missing, changed, signed by another key, of an unknown version, of another image, or describing what can't be
+    /// installed.
+    pub fn manifest(
+        &self,
+        image: &ImageRef,
+        digest: &Digest,
+        key: &SitePublicKey,
+    ) -> Result<Verified<ImageManifest>> {
+        let reading = || format!("reading image manifest {digest} in {}", self.root.display());
+        let manifest = self.manifest_unnamed(digest, key).with_context(reading)?;
+        // names aren't signed, manifests are
+        ensure!(
+            manifest.image == *image,
+            "the name {image} leads to manifest {digest}, and that is of image {}; import or build {image} again with --replace, then `ironstrap lock --update`",
+            manifest.image
+        );
+        Ok(manifest)
     }
 
     fn manifest_unnamed(&self, digest: &Digest, key: &SitePublicKey) -> Result<Verified<ImageManifest>> {
@@ -192,25 +205,57 @@ impl Store {
         Ok(blob.finish()?.0)
     }
 
-    /// Signs a manifest, puts it, and gives it its name. Everything that it names must be there already.
+    /// Signs a manifest, puts it, and gives it its name. Everything that it names must be there already; `fresh` is what of
+    /// that was put for its sake and goes again when it gets no name.
     ///
     /// # Errors
     /// When the name belongs to another manifest and `replace` isn't set, or the store can't be written.
-    pub fn publish(&self, manifest: &ImageManifest, key: &SiteKey, replace: bool) -> Result<Digest> {
+    pub fn publish(
+        &self,
+        manifest: &ImageManifest,
+        key: &SiteKey,
+        replace: bool,
+        fresh: &[Blob],
+    ) -> Result<Digest> {
         let bytes = serde_json::to_vec(manifest).context("writing the manifest")?;
-        let digest = Digest::of(&bytes);
+        let own = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
+        let is_new = !self.blob_path(&own.digest).exists();
+        let published = self.put_manifest(manifest, &bytes, &own.digest, key, replace);
+        // a step may fail when it is done already: what a name leads to stays
+        if published.is_err() && !self.may_lead_to(&manifest.image, &own.digest) {
+            self.forget(fresh);
+            if is_new {
+                let _ = fs::remove_file(self.signature_path(&own.digest));
+                self.forget(&[own]);
+            }
+        }
+        published.map(|()| own.digest)
+    }
+
+    /// Whether a name leads to this manifest; also where that can't be found out.
+    fn may_lead_to(&self, image: &ImageRef, digest: &Digest) -> bool {
+        self.find(image).map_or(true, |found| found == Some(*digest))
+    }
+
+    fn put_manifest(
+        &self,
+        manifest: &ImageManifest,
+        bytes: &[u8],
+        digest: &Digest,
+        key: &SiteKey,
+        replace: bool,
+    ) -> Result<()> {
         match self.find(&manifest.image)? {
-            Some(other) if other != digest && !replace => bail!(
+            Some(other) if other != *digest && !replace => bail!(
                 "{} is in the store already with other content (manifest {other}); give the new image another version, or use --replace",
                 manifest.image
             ),
             _ => {}
         }
-        let signature = key.sign(Purpose::Image, &bytes);
-        self.put_blob(&bytes)?;
-        files::write_whole(&self.signature_path(&digest), 0o644, signature.as_bytes())?;
-        files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())?;
-        Ok(digest)
+        let signature = key.sign(Purpose::Image, bytes);
+        self.put_blob(bytes)?;
+        files::write_whole(&self.signature_path(digest), 0o644, signature.as_bytes())?;
+        files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())
     }
 
     /// Removes blobs of an import that failed.

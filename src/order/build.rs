@@ -78,76 +78,118 @@ pub enum BuildError {
     },
 }
 
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl BuildError {
+    /// What is wrong, without what to do about it.
+    pub fn reason(&self) -> String {
         match self {
-            Self::OtherHost { host, permit } => {
-                write!(f, "{host}: its permit was made for {permit}; run `ironstrap arm {host}`")
-            }
-            Self::OtherImage { host, armed, locked } if armed.image == locked.image => write!(
-                f,
-                "{host}: armed for another build of {} (manifest {}), locked is {}; run `ironstrap arm {host}` again",
+            Self::OtherHost { host, permit } => format!("{host}: its permit was made for {permit}"),
+            Self::OtherImage { host, armed, locked } if armed.image == locked.image => format!(
+                "{host}: armed for another build of {} (manifest {}), locked is {}",
                 armed.image, armed.manifest, locked.manifest
             ),
-            Self::OtherImage { host, armed, locked } => write!(
-                f,
-                "{host}: armed for image {}, locked is {}; run `ironstrap arm {host}` again",
-                armed.image, locked.image
-            ),
-            Self::OtherDisk { host } => write!(
-                f,
-                "{host}: armed for another disk than storage.target names now; run `ironstrap arm {host}` again"
-            ),
-            Self::OtherMachine { host } => write!(
-                f,
-                "{host}: armed for other `match` rules than the profile has now; run `ironstrap arm {host}` again"
-            ),
-            Self::OtherWipe { host, now } => {
-                let armed = match now {
-                    WipePolicy::Foreign => "without `wipe: foreign`, which the profile has now",
-                    WipePolicy::Ours => "with `wipe: foreign`, which the profile doesn't have any more",
-                };
-                write!(f, "{host}: armed {armed}; run `ironstrap arm {host}` again")
+            Self::OtherImage { host, armed, locked } => {
+                format!("{host}: armed for image {}, locked is {}", armed.image, locked.image)
             }
-            Self::Expired { host, not_after } => {
-                write!(f, "{host}: its order expired at {not_after}; run `ironstrap arm {host}` again")
+            Self::OtherDisk { host } => {
+                format!("{host}: armed for another disk than storage.target names now")
             }
+            Self::OtherMachine { host } => {
+                format!("{host}: armed for other `match` rules than the profile has now")
+            }
+            Self::OtherWipe { host, now: WipePolicy::Foreign } => {
+                format!("{host}: armed without `wipe: foreign`, which the profile has now")
+            }
+            Self::OtherWipe { host, now: WipePolicy::Ours } => {
+                format!("{host}: armed with `wipe: foreign`, which the profile doesn't have any more")
+            }
+            Self::Expired { host, not_after } => format!("{host}: its order expired at {not_after}"),
         }
+    }
+
+    /// Which host the permit doesn't fit.
+    pub fn host(&self) -> &HostName {
+        match self {
+            Self::OtherHost { host, .. }
+            | Self::OtherImage { host, .. }
+            | Self::OtherDisk { host }
+            | Self::OtherMachine { host }
+            | Self::OtherWipe { host, .. }
+            | Self::Expired { host, .. } => host,
+        }
+    }
+
+    /// What to do about a permit of `host` that doesn't fit. Disarming comes first: the host may be installed and at work,
+    /// and whoever arms it again has it wiped.
+    pub fn advice(host: &str) -> String {
+        format!(
+            "if {host} is installed, `ironstrap disarm {host}`; only to install it again, which wipes it, `ironstrap arm {host}`"
+        )
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.reason(), Self::advice(self.host().as_str()))
     }
 }
 
 impl std::error::Error for BuildError {}
 
-/// Joins a permit with what the profile and the lock say now.
+/// What profile and lock mean now, as far as a permit has to agree with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Meant<'a> {
+    /// The host.
+    pub host: &'a HostName,
+    /// The image that is locked.
+    pub image: &'a ImagePin,
+    /// The disk.
+    pub target: &'a DiskSelector,
+    /// How its machine is recognised.
+    pub matching: &'a HostMatch,
+    /// What may be overwritten there.
+    pub wipe: WipePolicy,
+}
+
+/// Whether a permit was given for what is meant now, and isn't over at `now`.
 ///
 /// # Errors
-/// When the permit was given for something else, or is over at `now`. A permit that begins later is let through: targets
-/// judge by the order's own times, and a clock that was set back on this machine is no reason to refuse.
-pub fn build(permit: &Permit, parts: OrderParts, now: Timestamp) -> Result<InstallOrder, BuildError> {
-    let host = parts.host;
+/// Why it doesn't fit. A permit that begins later is let through: targets judge by the order's own times, and a clock that
+/// was set back on this machine is no reason to refuse.
+pub fn check(permit: &Permit, meant: &Meant<'_>, now: Timestamp) -> Result<(), BuildError> {
+    let host = meant.host.clone();
+    let armed = ImagePin { image: permit.image.clone(), manifest: permit.manifest };
     if permit.host != host {
         return Err(BuildError::OtherHost { host, permit: permit.host.clone() });
     }
-    let armed = ImagePin { image: permit.image.clone(), manifest: permit.manifest };
-    if armed != parts.image {
-        return Err(BuildError::OtherImage { host, armed: armed.into(), locked: parts.image.into() });
+    if armed != *meant.image {
+        return Err(BuildError::OtherImage { host, armed: armed.into(), locked: meant.image.clone().into() });
     }
-    if permit.target != parts.target {
+    if permit.target != *meant.target {
         return Err(BuildError::OtherDisk { host });
     }
-    if permit.matching != parts.matching {
+    if permit.matching != *meant.matching {
         return Err(BuildError::OtherMachine { host });
     }
-    if permit.wipe != parts.wipe {
-        return Err(BuildError::OtherWipe { host, now: parts.wipe });
+    if permit.wipe != meant.wipe {
+        return Err(BuildError::OtherWipe { host, now: meant.wipe });
     }
     if permit.not_after < now {
         return Err(BuildError::Expired { host, not_after: permit.not_after });
     }
+    Ok(())
+}
+
+/// Joins a permit with what the profile and the lock say now.
+///
+/// # Errors
+/// What [`check`] finds.
+pub fn build(permit: &Permit, parts: OrderParts, now: Timestamp) -> Result<InstallOrder, BuildError> {
+    let OrderParts { host, image, target, matching, wipe, .. } = &parts;
+    check(permit, &Meant { host, image, target, matching, wipe: *wipe }, now)?;
     Ok(InstallOrder {
         version: FormatVersion,
         id: permit.id.clone(),
-        host,
+        host: parts.host,
         generation: permit.generation,
         not_before: permit.not_before,
         not_after: permit.not_after,
@@ -199,7 +241,11 @@ mod tests {
         let foreign = refusal(|parts| parts.wipe = WipePolicy::Foreign);
         assert!(foreign.to_string().contains("armed without `wipe: foreign`"), "{foreign}");
         for error in [other_image, rebuilt, other_disk, other_host, other_machine, foreign] {
-            assert!(error.to_string().contains("ironstrap arm"), "{error}");
+            let text = error.to_string();
+            // whoever follows the first advice wipes nothing
+            let (disarm, arm) = (text.find("ironstrap disarm").unwrap(), text.find("ironstrap arm").unwrap());
+            assert!(disarm < arm && text[disarm..arm].contains("wipes it"), "{text}");
+            assert!(text.starts_with(&error.reason()) && text.contains(error.host().as_str()), "{text}");
         }
     }
 

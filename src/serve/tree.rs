@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::boot::grub::pxe_orders;
+use crate::bundle::manifest;
+use crate::order;
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
 use crate::sys::files;
 use crate::trust::{Purpose, SitePublicKey, Verified};
-use crate::value::{Digest, HostName, Mac, OrderId};
+use crate::value::{Digest, HostName, Mac, OrderId, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
 const MAX_DOCUMENT: u64 = 64 << 20;
@@ -46,24 +49,24 @@ impl Tree {
     /// # Errors
     /// Not signed by this key, files missing or of another size, an order that can't be read.
     pub fn open(dir: &Path, store: &Path, key: &SitePublicKey) -> Result<Self> {
-        let manifest_path = dir.join("manifest.json");
+        let manifest_path = dir.join(manifest::NAME);
         let hint = || format!("{} holds no tree; make one with `ironstrap bundle --pxe`", dir.display());
         let text = files::read_text(&manifest_path, MAX_DOCUMENT).with_context(hint)?;
         let signature =
-            files::read_text(&dir.join("manifest.json.minisig"), MAX_DOCUMENT).with_context(hint)?;
-        let manifest = key
+            files::read_text(&dir.join(manifest::SIGNATURE_NAME), MAX_DOCUMENT).with_context(hint)?;
+        let listed = key
             .verify(Purpose::Bundle, text.as_bytes(), &signature)
             .with_context(|| format!("verifying {} with the site's key", manifest_path.display()))?
             .parse_json::<BundleManifest>()
             .with_context(|| format!("reading {}", manifest_path.display()))?;
         let mut tree = Self { files: HashMap::new(), orders: BTreeMap::new(), machines: HashMap::new() };
-        tree.add_listed(dir, store, &manifest.files)?;
-        for (name, content) in [("manifest.json", &text), ("manifest.json.minisig", &signature)] {
+        tree.add_listed(dir, store, &listed.files)?;
+        for (name, content) in [(manifest::NAME, &text), (manifest::SIGNATURE_NAME, &signature)] {
             let digest = Digest::of(content.as_bytes());
             let file = ServedFile { path: dir.join(name), size: content.len() as u64, digest };
             tree.files.insert(name.to_owned(), file);
         }
-        for host in &manifest.hosts {
+        for host in &listed.hosts {
             tree.orders.insert(host.host.clone(), host.order.clone());
             let order = tree
                 .read_order(&host.host, key)
@@ -80,12 +83,7 @@ impl Tree {
     fn add_listed(&mut self, dir: &Path, store: &Path, listed: &[BundleFile]) -> Result<()> {
         let mut wrong = Vec::new();
         for BundleFile { path, size, digest } in listed {
-            let tame = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-            ensure!(
-                tame && !path.contains(['\\', '\0']),
-                "the manifest has an impossible path `{}`",
-                path.escape_debug()
-            );
+            ensure!(stays_inside(path), "the manifest has an impossible path `{}`", path.escape_debug());
             let in_store = path.strip_prefix("blobs/").map(|name| store.join("blobs").join(name));
             match std::iter::once(dir.join(path)).chain(in_store).find(|path| path.is_file()) {
                 None => wrong.push(format!("{path} is missing")),
@@ -114,8 +112,9 @@ impl Tree {
 
     /// The order out of the second initramfs of a host: signed, so it can be believed whatever else is in the archive.
     fn read_order(&self, host: &HostName, key: &SitePublicKey) -> Result<InstallOrder> {
-        let name = format!("orders/{host}.cpio");
-        let file = self.files.get(&name).with_context(|| format!("{name} is not in the bundle"))?;
+        let path = pxe_orders(host);
+        let name = path.trim_start_matches('/');
+        let file = self.files.get(name).with_context(|| format!("{name} is not in the bundle"))?;
         ensure!(file.size <= MAX_DOCUMENT, "{name} has {} bytes, that is no order", file.size);
         let archive =
             std::fs::read(&file.path).with_context(|| format!("reading {}", file.path.display()))?;
@@ -123,7 +122,7 @@ impl Tree {
         let (json, signature) =
             (from_cpio(&archive, &path)?, from_cpio(&archive, &format!("{path}.minisig"))?);
         let signature = String::from_utf8(signature).context("reading the signature")?;
-        let order = key.verify(Purpose::Order, json, &signature)?.parse_json::<InstallOrder>()?;
+        let order = order::verify(&json, &signature, key)?;
         ensure!(order.host == *host, "{name} holds the order of {}", order.host);
         Ok(order.into_inner())
     }

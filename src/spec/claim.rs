@@ -38,8 +38,12 @@ pub struct Claim {
     /// How many runs have begun to write under this order, from 1.
     pub attempts: u32,
     /// How far the last of them came.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Stage::is_begun")]
     pub stage: Stage,
+    /// Older orders of this host that were done or claimed on this disk, the newest first; as many as fit the sector. They
+    /// get done files beside this order's own, and this record is all that is left of them when an install breaks off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<OrderId>,
 }
 
 /// How far a run under a claim came.
@@ -55,6 +59,12 @@ pub enum Stage {
         /// CRC-32 of the partition entries that were made, as the GPT's header has it: others were made since.
         entries: u32,
     },
+}
+
+impl Stage {
+    fn is_begun(&self) -> bool {
+        *self == Self::Begun
+    }
 }
 
 impl Claim {
@@ -104,6 +114,7 @@ mod tests {
             disk: "serial:S1".to_owned(),
             attempts: 1,
             stage: Stage::Ready { entries: u32::MAX },
+            superseded: vec![OrderId::from_random([6; 16])],
         };
         let record = claim.to_record().unwrap();
         assert_eq!(Claim::from_record(&record), Some(claim));
@@ -114,5 +125,13 @@ mod tests {
         }
         assert_eq!(Claim::from_record(&[0; SIZE]), None);
         assert_eq!(Claim::from_record(b"short"), None);
+    }
+
+    #[test]
+    fn a_record_without_older_orders_is_read_and_written_as_before_there_were_any() {
+        let json = r#"{"version":1,"order":"07070707070707070707070707070707","generation":3,"host":"web01","disk":"serial:S1","attempts":1}"#;
+        let claim: Claim = serde_json::from_str(json).unwrap();
+        assert!(claim.superseded.is_empty());
+        assert_eq!(serde_json::to_string(&claim).unwrap(), json);
     }
 }

@@ -6,6 +6,8 @@
 
 use anyhow::{Context, Result, ensure};
 
+use crate::value::stays_inside;
+
 /// The name that the kernel knows a module by: file name without endings, `-` as `_`.
 pub fn module_name(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -55,10 +57,7 @@ fn dep(line: &str) -> Result<Dep<'_>> {
         line.split_once(':').with_context(|| format!("modules.dep: `{line}` has no colon"))?;
     let needs: Vec<_> = needs.split_whitespace().collect();
     for path in needs.iter().chain([&path]) {
-        ensure!(
-            !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | "..")),
-            "modules.dep: `{path}` is not a path inside the modules' folder"
-        );
+        ensure!(stays_inside(path), "modules.dep: `{path}` is not a path inside the modules' folder");
     }
     Ok(Dep { path, needs })
 }

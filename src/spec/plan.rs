@@ -19,6 +19,10 @@ pub struct Plan {
     pub attempt: u32,
     /// The disk held something that isn't ours and the order allows its loss.
     pub overwrites_foreign: bool,
+    /// Older orders of this host that were done or claimed on this disk, the newest first. They are marked done together with
+    /// this one: a medium that still carries one of them then boots the disk, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<OrderId>,
 }
 
 /// Why there is no plan. Nothing was touched.

@@ -53,6 +53,21 @@ impl FileDevice {
     }
 }
 
+/// Writes what isn't zero of these bytes, for a device that holds zeroes there already: of a file they stay holes.
+///
+/// # Errors
+/// Past the end, or the device's own error.
+pub fn write_sparse_at(device: &dyn BlockDevice, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    const BLOCK: usize = 64 << 10;
+    static ZEROES: [u8; BLOCK] = [0; BLOCK];
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        if *block != ZEROES[..block.len()] {
+            device.write_at(offset + (number * BLOCK) as u64, block)?;
+        }
+    }
+    Ok(())
+}
+
 fn check(size: u64, offset: u64, length: usize) -> io::Result<()> {
     match offset.checked_add(length as u64) {
         Some(end) if end <= size => Ok(()),
@@ -276,6 +291,22 @@ mod tests {
     use std::io::{Read, Seek, SeekFrom, Write};
 
     use super::*;
+
+    #[test]
+    fn runs_of_zeroes_are_not_written() {
+        let device = MemoryDevice::new(vec![0; 1 << 20]);
+        let mut bytes = vec![0; (192 << 10) + 3];
+        bytes[64 << 10] = 1;
+        bytes[(192 << 10) + 2] = 2;
+        write_sparse_at(&device, 512, &bytes).unwrap();
+        assert_eq!(device.content()[512..512 + bytes.len()], bytes);
+        let written = |operation: Operation| match operation {
+            Operation::Write { offset, bytes } => (offset, bytes.len()),
+            Operation::Flush => (0, 0),
+        };
+        let places: Vec<_> = device.operations().into_iter().map(written).collect();
+        assert_eq!(places, [(512 + (64 << 10), 64 << 10), (512 + (192 << 10), 3)]);
+    }
 
     #[test]
     fn a_window_sees_its_range_only() {

@@ -136,6 +136,29 @@ pub fn require_space(path: &Path, bytes: u64) -> Result<()> {
     Ok(())
 }
 
+/// The place where a new directory can take this name: where a link leads, so that whoever reads through the link finds it.
+///
+/// # Errors
+/// A link that leads nowhere, or a mount point: no other directory can take its place.
+pub fn exchangeable(path: &Path) -> Result<PathBuf> {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let shown = path.display();
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) => return Err(error).with_context(|| format!("looking at {shown}")),
+        Ok(_) => {}
+    }
+    let place =
+        std::fs::canonicalize(path).with_context(|| format!("following {shown} to where it leads"))?;
+    let state = statx(CWD, &place, AtFlags::empty(), StatxFlags::BASIC_STATS)
+        .with_context(|| format!("looking at {}", place.display()))?;
+    anyhow::ensure!(
+        !state.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
+        "{shown} is a mount point, and no new directory can take its place; name a directory in it"
+    );
+    Ok(place)
+}
+
 /// Begins a directory beside its place. Dropped without [`finish_directory`], it leaves nothing.
 ///
 /// # Errors
@@ -165,12 +188,14 @@ pub fn finish_directory(directory: tempfile::TempDir, path: &Path) -> Result<()>
     if path.exists() {
         // the old one is then under the temporary name and goes with it
         renameat_with(CWD, directory.path(), CWD, path, RenameFlags::EXCHANGE).with_context(naming)?;
-        directory
-            .close()
-            .with_context(|| format!("removing the directory that was at {}", path.display()))?;
+        let old = directory.path().to_owned();
+        directory.close().with_context(|| {
+            format!("{} is new; removing what was there, now {}", path.display(), old.display())
+        })?;
     } else {
-        let temporary = directory.keep();
-        std::fs::rename(&temporary, path).with_context(naming)?;
+        std::fs::rename(directory.path(), path).with_context(naming)?;
+        // nothing has the temporary name any more
+        let _ = directory.keep();
     }
     File::open(parent(path)).and_then(|dir| dir.sync_all()).with_context(naming)
 }
@@ -201,6 +226,30 @@ mod tests {
         assert_eq!((names(&path), names(dir.path())), (vec!["new".into()], vec!["tree".into()]));
         drop(begin_directory(&path).unwrap());
         assert_eq!(names(dir.path()), ["tree"]);
+    }
+
+    #[test]
+    fn a_directory_that_gets_no_name_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let building = begin_directory(&dir.path().join("tree")).unwrap();
+        std::fs::write(building.path().join("file"), "x").unwrap();
+        assert!(finish_directory(building, &dir.path().join("no/such/parent")).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn mount_points_and_links_to_nowhere_are_refused_before_the_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/proc", &link).unwrap();
+        for path in [Path::new("/proc"), &link] {
+            let error = exchangeable(path).unwrap_err().to_string();
+            assert!(error.contains("is a mount point"), "{error}");
+        }
+        let lost = dir.path().join("lost");
+        std::os::unix::fs::symlink("nowhere", &lost).unwrap();
+        assert!(exchangeable(&lost).is_err());
+        assert_eq!(exchangeable(&dir.path().join("new")).unwrap(), dir.path().join("new"));
     }
 
     #[test]

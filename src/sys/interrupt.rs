@@ -51,7 +51,7 @@ pub fn watch() -> Result<()> {
 /// Somebody did.
 pub fn check() -> Result<()> {
     if ASKED.load(Ordering::Relaxed) {
-        return Err(anyhow!("interrupted; nothing was left behind")).blame(Blame::Environment);
+        return Err(anyhow!("interrupted; nothing unfinished was left behind")).blame(Blame::Environment);
     }
     Ok(())
 }

@@ -46,12 +46,17 @@ fn examples_parse_and_patterns_refuse_something() {
     examples_parse::<SerialNumber>("");
     examples_parse::<SshPublicKey>("");
     examples_parse::<SystemUuid>("");
+    examples_parse::<LinkName>("Bond0");
+    examples_parse::<Mtu>("900");
+    examples_parse::<VlanId>("0");
+    examples_parse::<StorageId>("a-b");
+    examples_parse::<MountPath>("var");
+    examples_parse::<MountOption>("a,b");
+    examples_parse::<FsLabel>("a-label-of-13");
+    examples_parse::<GrubHash>("hunter2");
 }
 
-fn accepts_all_that_parses<T: JsonSchema + FromStr<Err = ValueError>>(strategy: &str)
-where
-    T: Display,
-{
+fn accepts_all_that_parses<T: JsonSchema + FromStr<Err = ValueError> + Display>(strategy: &str) {
     let (_, accepts) = judge::<T>();
     accepts_texts::<T>(strategy, accepts);
 }

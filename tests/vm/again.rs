@@ -30,32 +30,41 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
     let (machine, disk) = HOTEL.machine(&dir)?;
     other_system(&dir, &disk)?;
 
-    let mut running = machine.clone().stick(&site.stick("first.img")?, 0).ssh(port).start()?;
+    let first = site.stick("first.img")?;
+    let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
     running.wait_for("ironstrap: claimed attempt=1")?;
     running.wait_for("ironstrap: committed")?;
     running.wait_for("ironstrap: converged")?;
     key.run(USER, port, "date >~/kept; sync")?;
-    let identity = Key::host_key(port)?;
+    let mut identity = Key::host_key(port)?;
     running.shut_down()?;
     judges::installed_disk(&disk)?;
-    let first = Table::read(&disk)?;
+    let table = Table::read(&disk)?;
 
     // Our own install is no foreign data: a new order is enough.
     site.write(&format!("hosts/{}.yaml", HOTEL.name), &careful)?;
     site.arm(&[HOTEL.name])?;
-    let mut running = machine.stick(&site.stick("second.img")?, 0).ssh(port).start()?;
+    let mut running = machine.clone().stick(&site.stick("second.img")?, 0).ssh(port).start()?;
     running.wait_for("ironstrap: claimed attempt=1")?;
     running.wait_for("ironstrap: committed")?;
     running.wait_for("ironstrap: converged")?;
     let kept = key.run(USER, port, "ls -A ~")?;
     ensure!(!kept.contains("kept"), "a file of the first install is still there: {kept}");
-    ensure!(Key::host_key(port)? != identity, "the second install shows the first one's SSH host key");
+    let old = std::mem::replace(&mut identity, Key::host_key(port)?);
+    ensure!(identity != old, "the second install shows the first one's SSH host key");
     running.shut_down()?;
     judges::installed_disk(&disk)?;
-    ensure!(Table::read(&disk)?.disk != first.disk, "the second install has the first one's disk GUID");
+    ensure!(Table::read(&disk)?.disk != table.disk, "the second install has the first one's disk GUID");
     let done = judges::esp_names(&disk, "/EFI/ironstrap")?;
-    ensure!(done.len() == 1, "the ESP has marks of {done:?}");
-    Ok(())
+    ensure!(done.len() == 2, "the ESP has marks of {done:?}, not of both orders");
+
+    // The first stick is in again, and comes first: its order is over, and it boots the disk.
+    let mut running = machine.stick(&first, 0).ssh(port).start()?;
+    running.wait_for("ironstrap: installed; booting the disk")?;
+    key.run(USER, port, "true")?;
+    ensure!(Key::host_key(port)? == identity, "another system has come up");
+    running.serial().absent("ironstrap: started")?;
+    running.shut_down()
 }
 
 /// An ESP, a file system and a volume manager's partition over the whole disk, at other places than the image's.

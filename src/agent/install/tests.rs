@@ -19,7 +19,7 @@ fn used_disk() -> MemoryDevice {
 }
 
 fn attempt(world: &World, source: &MemorySource, device: &MemoryDevice) -> Result<Installed, Failure> {
-    attempt_with(world, source, device, &mut Marker(device))
+    attempt_with(world, source, device, &mut Marker::new(device))
 }
 
 fn attempt_with(
@@ -118,7 +118,7 @@ fn frames_are_streamed_and_progress_ends_at_the_total() {
     preflight(&install).unwrap();
     assert_eq!(device.operations(), []);
     let mut seen = Vec::new();
-    super::install(&install, &mut Marker(&device), &mut |progress| seen.push(progress)).unwrap();
+    super::install(&install, &mut Marker::new(&device), &mut |progress| seen.push(progress)).unwrap();
     assert_eq!(seen[0], Progress::Claimed { disk: "serial:S1".to_owned(), attempt: 1 });
     for wanted in [Step::Write, Step::ReadBack] {
         let of_step = |progress: &Progress| match progress {
@@ -250,7 +250,10 @@ fn another_disk_than_the_planned_one_is_not_touched() {
     let device = MemoryDevice::new(vec![0xee; DISK_SIZE + 512]);
     let World { order, manifest, index, source, .. } = &world;
     let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
-    assert_eq!(super::install(&install, &mut Marker(&device), &mut |_| ()).unwrap_err().code, Code::Internal);
+    assert_eq!(
+        super::install(&install, &mut Marker::new(&device), &mut |_| ()).unwrap_err().code,
+        Code::Internal
+    );
     assert_eq!(device.operations(), []);
 }
 
@@ -263,7 +266,7 @@ fn a_claim_that_cannot_be_written_was_told_before() {
     let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
     let mut seen = Vec::new();
     let failure =
-        super::install(&install, &mut Marker(&device), &mut |progress| seen.push(progress)).unwrap_err();
+        super::install(&install, &mut Marker::new(&device), &mut |progress| seen.push(progress)).unwrap_err();
     assert_eq!(failure.code, Code::DiskIo);
     assert!(failure.message.contains("the claim record"), "{failure}");
     assert_eq!(seen, [Progress::Claimed { disk: "serial:S1".to_owned(), attempt: 1 }]);

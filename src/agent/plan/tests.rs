@@ -4,6 +4,8 @@ use super::*;
 use crate::agent::fixture;
 use crate::value::{ByteSize, OrderId};
 
+mod after_countdown;
+
 type Case<'a> = (&'a str, Code, &'a dyn Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts));
 
 const FLOOR: i64 = 1_795_000_000;
@@ -28,6 +30,7 @@ fn own_claim(order: &InstallOrder, disk: &Disk) -> Claim {
         disk: disk.stable_name(),
         attempts: 2,
         stage: Stage::Begun,
+        superseded: Vec::new(),
     }
 }
 
@@ -215,6 +218,61 @@ fn a_retry_and_a_newer_order_are_planned() {
     assert_eq!(newer.unwrap().attempt, 1);
 }
 
+fn ids(seeds: &[u8]) -> Vec<OrderId> {
+    seeds.iter().map(|seed| OrderId::from_random([*seed; 16])).collect()
+}
+
+#[test]
+fn a_newer_order_ends_all_that_were_done_or_claimed_on_the_disk_for_this_host() {
+    let older = |o: &InstallOrder, f: &Facts| Claim {
+        order: OrderId::from_random([9; 16]),
+        generation: 6,
+        superseded: ids(&[8, 7]),
+        ..own_claim(o, &f.disks[0])
+    };
+    let reinstall = outcome(|o, m, f| {
+        f.disks[0].content = ours(older(o, f));
+        f.disks[0].done = ids(&[5, 9, 8]);
+        (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
+    });
+    assert_eq!(reinstall.unwrap().superseded, ids(&[9, 8, 7, 5]));
+    // it breaks off: the ESP is gone, and the claim still knows
+    let retry = outcome(|o, _, f| {
+        let claim = Claim { superseded: ids(&[9, 8]), ..own_claim(o, &f.disks[0]) };
+        f.disks[0].content = ours(claim);
+    });
+    assert_eq!(retry.unwrap().superseded, ids(&[9, 8]));
+    let other_host = outcome(|o, _, f| {
+        o.wipe = WipePolicy::Foreign;
+        f.disks[0].content = ours(Claim { host: "db01".parse().unwrap(), ..older(o, f) });
+        f.disks[0].done = ids(&[9]);
+    });
+    assert_eq!(other_host.unwrap().superseded, []);
+    let many = outcome(|o, _, f| {
+        f.disks[0].content = ours(older(o, f));
+        f.disks[0].done = ids(&(10..=200).collect::<Vec<_>>());
+    });
+    assert_eq!(many.unwrap().superseded.len(), MOST_SUPERSEDED);
+}
+
+#[test]
+fn older_orders_that_do_not_fit_the_claim_are_no_reason_to_refuse() {
+    let (order, manifest, mut facts) = world();
+    facts.disks[0].content = ours(Claim {
+        order: OrderId::from_random([99; 16]),
+        generation: 1,
+        superseded: ids(&(1..=5).collect::<Vec<_>>()),
+        ..own_claim(&order, &facts.disks[0])
+    });
+    facts.disks[0].done = ids(&(10..40).collect::<Vec<_>>());
+    let plan = plan(&order, &manifest, floor(), &facts).unwrap();
+    assert_eq!(plan.superseded.len(), MOST_SUPERSEDED);
+    let claim = claim(&order, &plan);
+    assert!(claim.superseded.len() >= 4, "{claim:?}");
+    assert_eq!(claim.superseded, plan.superseded[..claim.superseded.len()]);
+    assert_eq!(Claim::from_record(&claim.to_record().unwrap()), Some(claim));
+}
+
 /// Of disks of one make without WWN and serial, each may carry the copy of another one's claim.
 #[test]
 fn a_claim_on_a_disk_without_wwn_and_serial_serves_its_own_order_only() {
@@ -298,58 +356,4 @@ fn validity_is_judged_against_the_later_of_clock_and_floor() {
 fn a_claim_that_does_not_fit_its_sector_is_found_before_the_wipe() {
     let refusal = outcome(|_, _, f| f.disks[0].wwn = Some("w".repeat(500))).unwrap_err();
     assert_eq!(refusal.code, Code::Internal);
-}
-
-/// What the plan for one blank disk meets after the countdown.
-fn after_countdown(change: impl Fn(&mut InstallOrder, &mut Facts)) -> Result<(), Refusal> {
-    let (mut order, manifest, mut facts) = world();
-    order.wipe = WipePolicy::Foreign;
-    let made = plan(&order, &manifest, floor(), &facts).unwrap();
-    change(&mut order, &mut facts);
-    still_holds(&made, &order, &manifest, floor(), &facts)
-}
-
-#[test]
-fn a_plan_holds_while_clock_and_other_disks_go_on() {
-    assert_eq!(after_countdown(|_, _| {}), Ok(()));
-    let later = after_countdown(|_, f| {
-        f.clock = Timestamp::from_unix(f.clock.as_unix() + 60);
-        f.disks.push(second(f));
-    });
-    assert_eq!(later, Ok(()));
-}
-
-type Change<'a> = &'a dyn Fn(&mut InstallOrder, &mut Facts);
-
-#[test]
-fn a_plan_ends_when_the_disk_is_another_one_or_holds_something_else() {
-    let cases: &[(&str, Code, Change<'_>)] = &[
-        ("now, attempt 1: sdb", Code::DiskChanged, &|_, f| f.disks[0].name = "sdb".to_owned()),
-        ("wwn naa.5", Code::DiskChanged, &|_, f| f.disks[0].wwn = Some("naa.5".to_owned())),
-        ("now, attempt 1: sda: QEMU HARDDISK, serial s1", Code::DiskChanged, &|_, f| {
-            f.disks[0].serial = Some("s1".to_owned());
-        }),
-        ("holds LUKS", Code::DiskChanged, &|_, f| {
-            f.disks[0].content = DiskContent::Foreign { looks_like: "LUKS".to_owned() };
-        }),
-        ("now, attempt 3", Code::DiskChanged, &|o, f| f.disks[0].content = ours(own_claim(o, &f.disks[0]))),
-        ("is done: sda", Code::OrderDone, &|o, f| f.disks[0].done = vec![o.id.clone()]),
-        ("2 disks have serial S1", Code::ManyDisks, &|_, f| {
-            let disk = Disk { serial: Some("S1".to_owned()), ..second(f) };
-            f.disks.push(disk);
-        }),
-        ("no disk has serial S1", Code::NoDisk, &|_, f| f.disks.clear()),
-        ("ended at", Code::OrderExpired, &|o, f| f.clock = Timestamp::from_unix(o.not_after.as_unix() + 1)),
-        ("was claimed by generation 8", Code::OrderStale, &|o, f| {
-            let mut disk = second(f);
-            let order = OrderId::from_random([9; 16]);
-            disk.content = ours(Claim { order, generation: 8, ..own_claim(o, &disk) });
-            f.disks.push(disk);
-        }),
-    ];
-    for (message, code, change) in cases {
-        let refusal = after_countdown(change).unwrap_err();
-        assert_eq!(refusal.code, *code, "{refusal}");
-        assert!(refusal.message.contains(message), "expected `{message}` in: {refusal}");
-    }
 }

@@ -9,6 +9,7 @@ fn host(name: &str, order: u8) -> BootHost {
         host: name.parse().unwrap(),
         order: OrderId::from_random([order; 16]),
         matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
+        interfaces: Vec::new(),
         kernel_args: vec!["net.ifnames=0".parse().unwrap(), "odd=[a]*#%~".parse().unwrap()],
         server: None,
     }
@@ -64,6 +65,32 @@ fn pxe_finds_a_host_by_every_address_and_by_uuid() {
     assert!(scripts[0].text.contains("initrd '/initramfs' '/orders/web01.cpio'\n"));
     assert!(scripts[0].text.contains("linux '/kernel' 'ironstrap=pxe' "), "{}", scripts[0].text);
     assert!(scripts[3].text.contains("--get-uuid 8"));
+}
+
+/// dnsmasq answers at every interface of a host, so GRUB must know the host at every one.
+#[test]
+fn pxe_finds_a_host_at_interfaces_that_it_is_not_matched_by_and_by_its_serial() {
+    let (mut web, mut db) = (host("web01", 1), host("db01", 2));
+    db.matching.macs = vec!["52:54:00:00:00:0d".parse().unwrap()];
+    let shared = "52:54:00:00:00:5a".parse().unwrap();
+    // db01's own address stays db01's, and one that two hosts have is nobody's
+    web.interfaces =
+        vec![web.matching.macs[0], "52:54:00:00:00:0b".parse().unwrap(), db.matching.macs[0], shared];
+    db.interfaces = vec![shared];
+    web.matching.serial = Some("CZ1".parse().unwrap());
+    db.matching.serial = Some("CZ~22".parse().unwrap());
+    let scripts = pxe(&[web, db]).unwrap();
+    let text_of =
+        |path: &str| scripts.iter().find(|script| script.path == path).map(|script| &script.text[..]);
+    let host_of = |path: &str| text_of(path).map(|text| text.contains("/orders/web01.cpio"));
+    assert_eq!(host_of("hosts/52-54-00-12-34-56.cfg"), Some(true));
+    assert_eq!(host_of("hosts/52-54-00-00-00-0b.cfg"), Some(true));
+    assert_eq!(host_of("hosts/52-54-00-00-00-0d.cfg"), Some(false));
+    assert_eq!(host_of("hosts/52-54-00-00-00-5a.cfg"), None);
+    assert_eq!(host_of("hosts/serial-web01.cfg"), Some(true));
+    assert_eq!(host_of("hosts/serial-db01.cfg"), None, "found by its address");
+    let main = text_of("grub/grub.cfg").unwrap();
+    assert!(main.contains("source '/hosts/serial-web01.cfg'") && parses(main), "{main}");
 }
 
 #[test]

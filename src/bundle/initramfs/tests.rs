@@ -3,6 +3,7 @@
 use super::super::archive::tests::files_in;
 use super::super::firmware::tests::elf_module;
 use super::*;
+use crate::bundle::agent_file::tests::static_program;
 use crate::image::tree::Entry;
 use crate::order;
 use crate::trust::SiteKey;
@@ -78,13 +79,14 @@ fn unpacked(tree: &MapTree) -> BTreeMap<String, Vec<u8>> {
 
 fn build_with(tree: &MapTree, agent: &[u8]) -> Result<Vec<u8>> {
     let key = SiteKey::from_random([1; 40]).public();
+    let agent = &static_program(agent);
     build(tree, &InitramfsParts { image: &Digest::of(b"image"), release: RELEASE, agent, key: &key })
 }
 
 #[test]
 fn it_holds_agent_key_modules_and_the_firmware_that_the_image_has() {
     let files = unpacked(&image());
-    assert_eq!(files["init"], b"the agent");
+    assert_eq!(files["init"], static_program(b"the agent").bytes());
     assert!(files["etc/ironstrap/site.pub"].starts_with(b"untrusted comment: "));
     let modules = format!("lib/modules/{RELEASE}");
     assert!(
@@ -110,12 +112,12 @@ fn the_same_parts_give_the_same_bytes() {
 fn its_name_in_the_cache_depends_on_every_part() {
     let (key, other) = (SiteKey::from_random([1; 40]).public(), SiteKey::from_random([2; 40]).public());
     let (image, another) = (Digest::of(b"image"), Digest::of(b"another"));
-    let parts = InitramfsParts { image: &image, release: RELEASE, agent: b"a", key: &key };
+    let parts = InitramfsParts { image: &image, release: RELEASE, agent: &static_program(b"a"), key: &key };
     let names = [
         parts.digest(),
         InitramfsParts { image: &another, ..parts }.digest(),
         InitramfsParts { release: "6.2", ..parts }.digest(),
-        InitramfsParts { agent: b"b", ..parts }.digest(),
+        InitramfsParts { agent: &static_program(b"b"), ..parts }.digest(),
         InitramfsParts { key: &other, ..parts }.digest(),
     ];
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
@@ -127,7 +129,7 @@ fn one_that_firmware_can_not_load_is_refused_and_names_its_largest_parts() {
     let mut random = vec![0; 66 << 20];
     getrandom::fill(&mut random).unwrap();
     let error = build_with(&image(), &random).unwrap_err().to_string();
-    assert!(error.contains("limit is 65536 KiB") && error.contains("  67584 KiB  init\n"), "{error}");
+    assert!(error.contains("limit is 65536 KiB") && error.contains("  67585 KiB  init\n"), "{error}");
 }
 
 #[test]

@@ -60,6 +60,20 @@ fn a_damaged_pack_leaves_the_old_tree() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// A web server and a TFTP server that read through the link find the new tree, not the old one.
+#[test]
+fn through_a_link_the_tree_is_replaced_where_the_link_leads() {
+    let (blobs, dir) = (Blobs::new(), tempfile::tempdir().unwrap());
+    let (served, link) = (dir.path().join("srv/tree"), dir.path().join("pxe"));
+    build(&blobs, &served).unwrap();
+    fs::write(served.join("stale"), "").unwrap();
+    std::os::unix::fs::symlink("srv/tree", &link).unwrap();
+    build(&blobs, &link).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(served.join("manifest.json").is_file() && !served.join("stale").exists());
+    assert_eq!(fs::read_dir(dir.path().join("srv")).unwrap().count(), 1);
+}
+
 #[test]
 fn a_directory_with_something_else_is_not_touched() {
     let (blobs, dir) = (Blobs::new(), tempfile::tempdir().unwrap());
