@@ -159,8 +159,9 @@ pub fn render(
         fill(format, &view, &kernel_args, templates).with_context(|| format!("rendering {}", host.name))?;
     let found = match format {
         Format::Kickstart => grammar::kickstart::lint(&text),
-        Format::Preseed => grammar::preseed::lint(&text),
+        Format::Preseed => grammar::preseed::lint(&text, grammar::preseed::Release::Debian12),
     };
+    let found: Vec<_> = found.iter().filter(|finding| finding.severity == grammar::Severity::Error).collect();
     if !found.is_empty() {
         let name = &templates.get(&format!("{}.j2", format.name()))?.name;
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
