@@ -4,6 +4,8 @@
 //! end in a question that nobody answers. These models know what the installers' own sources say. They judge any file, also one
 //! that ironstrap didn't write. Pure: text in, findings out; nothing is run, and no file is opened.
 
+pub mod cmdline;
+pub mod grub;
 pub mod kickstart;
 pub mod preseed;
 pub mod recipe;
