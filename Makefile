@@ -33,6 +33,7 @@ dynamic:
 .PHONY: needs
 needs:
 	tests/install-deps.sh
+	tests/fetch-udeb.sh partman-auto target/udebs
 
 .PHONY: test
 test: needs check release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.

@@ -15,6 +15,7 @@ mod image;
 mod init;
 mod key;
 mod keys;
+mod lint;
 mod lock;
 mod output;
 mod paths;
@@ -31,7 +32,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, image (but not verify), status.
+    /// Machine-readable output: arm, check, image (but not verify), lint, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -49,6 +50,7 @@ enum Command {
     Image(image::Args),
     Init(init::Args),
     Key(key::Args),
+    Lint(lint::Args),
     Lock(lock::Args),
     Render(render::Args),
     Serve(serve::Args),
@@ -59,7 +61,7 @@ impl Command {
     /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
     fn speaks_json(&self) -> bool {
         match self {
-            Self::Arm(_) | Self::Check(_) | Self::Status(_) => true,
+            Self::Arm(_) | Self::Check(_) | Self::Lint(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Render(_) | Self::Serve(_) => false,
@@ -104,6 +106,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Disarm(args) => arm::disarm(args, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, &paths),
+        Command::Lint(args) => lint::run(args, cli.json),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Render(args) => render::run(args, &paths),
         Command::Serve(args) => serve::run(args, &paths),
