@@ -39,6 +39,7 @@ dynamic:
 .PHONY: needs
 needs:
 	tests/install-deps.sh
+	tests/fetch-udeb.sh partman-auto target/udebs
 
 .PHONY: test
 # what is missing after `needs` is a failure, not a reason to skip

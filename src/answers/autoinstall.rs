@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use super::scripts::Script;
 use super::view::{Misfits, View};
 use super::{Companion, Prepared, yaml};
-use crate::grammar::Finding;
+use crate::grammar::autoinstall::Release;
 use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted};
 
 /// The name under which the disk stands until it is found.
@@ -96,23 +96,12 @@ pub fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &s
     context! { document => Value::from_safe_string(text.trim_end().to_owned()) }
 }
 
-/// What the installer would stumble over: no cloud-config, or no YAML.
-pub fn read_back(text: &str) -> Vec<Finding> {
-    let mut found = Vec::new();
-    if text.lines().next() != Some("#cloud-config") {
-        found.push(Finding::error(1, "the first line isn't `#cloud-config`: cloud-init ignores the file"));
+/// The release as its grammar knows it; another family's counts as the newest.
+pub fn release(os: Os) -> Release {
+    match os {
+        Os::Ubuntu2204 => Release::Ubuntu2204,
+        _ => Release::Ubuntu2404,
     }
-    match serde_yaml::from_str::<Json>(text) {
-        Err(error) => {
-            let line = error.location().map_or(1, |place| place.line());
-            found.push(Finding::error(line, format!("no YAML: {error}")));
-        }
-        Ok(document) if document["autoinstall"]["version"] != 1 => {
-            found.push(Finding::error(1, "there is no `autoinstall:` with `version: 1`"));
-        }
-        Ok(_) => {}
-    }
-    found
 }
 
 /// What is done to the installed system, in order; a command that fails stops the install and shows why.

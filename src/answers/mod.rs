@@ -196,9 +196,10 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
     let kernel_args = prepared.kernel_args;
     let found = match format {
         Format::Kickstart => grammar::kickstart::lint(&text),
-        Format::Preseed => grammar::preseed::lint(&text),
-        Format::Autoinstall => autoinstall::read_back(&text),
+        Format::Preseed => grammar::preseed::lint(&text, preseed::release(os)),
+        Format::Autoinstall => grammar::autoinstall::lint(&text, autoinstall::release(os)),
     };
+    let found: Vec<_> = found.iter().filter(|finding| finding.severity == grammar::Severity::Error).collect();
     if !found.is_empty() {
         let name = templates.get(&format!("{}.j2", format.name()))?.name();
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();

@@ -5,6 +5,7 @@ use minijinja::{Value, context};
 
 use super::Prepared;
 use super::view::{Misfits, View};
+use crate::grammar::preseed::Release;
 use crate::host::{Host, Ipv4, Os};
 
 /// Notes what d-i can't do beside what the table says, and adds the kernel arguments: the network must be told there, since
@@ -30,6 +31,14 @@ pub fn prepare(_os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> 
         misfits.add("users.groups", format_args!("would make a new group `{group}`: Debian's is `sudo`"));
     }
     Prepared { kernel_args: kernel_args(view), document: None }
+}
+
+/// The release as its grammar knows it; another family's counts as the oldest.
+pub fn release(os: Os) -> Release {
+    match os {
+        Os::Debian13 => Release::Debian13,
+        _ => Release::Debian12,
+    }
 }
 
 fn kernel_args(view: &View) -> Vec<String> {

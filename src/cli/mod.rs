@@ -17,6 +17,7 @@ mod image;
 mod init;
 mod key;
 mod keys;
+mod lint;
 mod lock;
 mod output;
 mod passwd;
@@ -35,7 +36,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, explain, formats, image (but not verify), status.
+    /// Machine-readable output: arm, check, explain, formats, image (but not verify), lint, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -55,6 +56,7 @@ enum Command {
     Image(image::Args),
     Init(init::Args),
     Key(key::Args),
+    Lint(lint::Args),
     Lock(lock::Args),
     Passwd(passwd::Args),
     Render(render::Args),
@@ -67,7 +69,8 @@ impl Command {
     /// Whether it heeds `--json`: an option that is ignored would break the program that reads.
     fn speaks_json(&self) -> bool {
         match self {
-            Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) | Self::Status(_) => true,
+            Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) => true,
+            Self::Lint(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
@@ -115,6 +118,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, &paths),
+        Command::Lint(args) => lint::run(args, cli.json),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Passwd(args) => passwd::run(args),
         Command::Render(args) => render::run(args, &paths),

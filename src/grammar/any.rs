@@ -1,0 +1,225 @@
+//! Any answer file: which kind it is, and the model that judges it.
+//!
+//! The one place that knows all grammars. A new grammar is one line in [`Kind::ALL`], in [`Kind::of`] and in [`lint`].
+
+use super::{Finding, MAX_FINDINGS, autoinstall, cmdline, grub, kickstart, preseed, recipe};
+
+/// A grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anaconda's.
+    Kickstart,
+    /// debian-installer's.
+    Preseed,
+    /// subiquity's.
+    Autoinstall,
+    /// A GRUB script.
+    Grub,
+    /// A kernel command line.
+    Cmdline,
+    /// A recipe of partman-auto.
+    Recipe,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Kickstart, Self::Preseed, Self::Autoinstall, Self::Grub, Self::Cmdline, Self::Recipe];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kickstart => "kickstart",
+            Self::Preseed => "preseed",
+            Self::Autoinstall => "autoinstall",
+            Self::Grub => "grub",
+            Self::Cmdline => "cmdline",
+            Self::Recipe => "recipe",
+        }
+    }
+
+    /// The kind of a file, by its name and, where that says nothing, by what is in it.
+    pub fn of(name: &str, text: &str) -> Option<Self> {
+        Self::by_mark(text).or_else(|| Self::by_name(name)).or_else(|| Self::by_content(text))
+    }
+
+    /// First lines that say it themselves.
+    fn by_mark(text: &str) -> Option<Self> {
+        let first = text.lines().next().unwrap_or_default();
+        if first.starts_with("#cloud-config") {
+            return Some(Self::Autoinstall);
+        }
+        first.starts_with("#_preseed_V1").then_some(Self::Preseed)
+    }
+
+    fn by_name(name: &str) -> Option<Self> {
+        let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if name.starts_with("grub") && ends(&[".cfg"]) || ends(&[".grub"]) {
+            Some(Self::Grub)
+        } else if ends(&[".ks", "ks.cfg"]) || name.contains("kickstart") {
+            Some(Self::Kickstart)
+        } else if name.contains("preseed") || ends(&[".seed"]) {
+            Some(Self::Preseed)
+        } else if name.starts_with("user-data") || ends(&[".yaml", ".yml"]) {
+            Some(Self::Autoinstall)
+        } else if name.contains("cmdline") {
+            Some(Self::Cmdline)
+        } else if name.contains("recipe") {
+            Some(Self::Recipe)
+        } else {
+            None
+        }
+    }
+
+    fn by_content(text: &str) -> Option<Self> {
+        let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let first_words = || lines().filter_map(|line| line.split_ascii_whitespace().next());
+        if first_words().any(|word| word == "d-i") {
+            return Some(Self::Preseed);
+        }
+        if first_words()
+            .any(|word| matches!(word, "%packages" | "%pre" | "%post" | "%end" | "rootpw" | "clearpart"))
+        {
+            return Some(Self::Kickstart);
+        }
+        if first_words().any(|word| matches!(word, "menuentry" | "submenu" | "linux" | "initrd" | "insmod")) {
+            return Some(Self::Grub);
+        }
+        if first_words().any(|word| matches!(word, "autoinstall:" | "version:")) {
+            return Some(Self::Autoinstall);
+        }
+        let words: Vec<_> = lines().flat_map(str::split_ascii_whitespace).take(10_000).collect();
+        if words.contains(&".") && words.iter().any(|word| word.len() > 1 && word.ends_with('{')) {
+            return Some(Self::Recipe);
+        }
+        let one_line = lines().count() == 1;
+        (one_line && words.iter().any(|word| word.contains('='))).then_some(Self::Cmdline)
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = || Self::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+        let found = Self::ALL.iter().find(|kind| kind.name() == text);
+        found.copied().ok_or_else(|| format!("`{text}` is no kind of file; known are {}", names()))
+    }
+}
+
+/// Judges a file as an installer of a release would read it: the newest release with a model where none is named.
+///
+/// # Errors
+/// A release that this kind has no model of.
+pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
+    let mut found = judge(kind, text, release)?;
+    if found.len() > MAX_FINDINGS {
+        found.truncate(MAX_FINDINGS);
+        let line = found.last().map_or(1, |last| last.line);
+        found.push(Finding::warning(line, "there is more; mend this first"));
+    }
+    Ok(found)
+}
+
+fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
+    Ok(match kind {
+        Kind::Kickstart => {
+            choose(kind, release, &[("9", ()), ("el9", ()), ("rhel9", ())])?;
+            kickstart::lint(text)
+        }
+        Kind::Preseed => preseed::lint(text, debian(kind, release)?),
+        Kind::Recipe => {
+            debian(kind, release)?;
+            let decoded = recipe::decode(recipe::words(text), &recipe::Machine::default());
+            recipe::judge(&decoded, method_of(text))
+        }
+        Kind::Cmdline => cmdline::lint(text, cmdline::Reader::of(text, debian(kind, release)?)),
+        Kind::Autoinstall => {
+            use autoinstall::Release::{Ubuntu2204, Ubuntu2404};
+            let known =
+                [("24.04", Ubuntu2404), ("noble", Ubuntu2404), ("22.04", Ubuntu2204), ("jammy", Ubuntu2204)];
+            autoinstall::lint(text, choose(kind, release, &known)?)
+        }
+        Kind::Grub => {
+            if let Some(release) = release {
+                return Err(format!("grub has no releases here: leave `{release}` out"));
+            }
+            grub::lint(text)
+        }
+    })
+}
+
+/// A recipe by itself doesn't say its method; what is in it does.
+fn method_of(text: &str) -> recipe::Method {
+    let has = |mark: &str| text.split_ascii_whitespace().any(|word| word == mark);
+    match (has("crypto"), has("$lvmok{") || has("in_vg{")) {
+        (true, _) => recipe::Method::Crypto,
+        (false, true) => recipe::Method::Lvm,
+        (false, false) => recipe::Method::Regular,
+    }
+}
+
+fn debian(kind: Kind, release: Option<&str>) -> Result<preseed::Release, String> {
+    use preseed::Release::{Debian12, Debian13};
+    choose(kind, release, &[("13", Debian13), ("trixie", Debian13), ("12", Debian12), ("bookworm", Debian12)])
+}
+
+/// The release that was named, or the first.
+fn choose<R: Copy>(kind: Kind, release: Option<&str>, known: &[(&str, R)]) -> Result<R, String> {
+    let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let wanted = |name: &str| {
+        let small = release.unwrap_or_default().to_ascii_lowercase();
+        small.rsplit(['-', ' ']).next() == Some(name) || small.trim_start_matches(char::is_alphabetic) == name
+    };
+    let found = match release {
+        None => known.first(),
+        Some(_) => known.iter().find(|(name, _)| wanted(name)),
+    };
+    let missing = || {
+        format!(
+            "{} has no model of release `{}`; known are {}",
+            kind.name(),
+            release.unwrap_or_default(),
+            names()
+        )
+    };
+    found.map(|(_, release)| *release).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_mark_its_name_or_what_is_in_it() {
+        for (name, text, kind) in [
+            ("x", "#cloud-config\nautoinstall:\n", Kind::Autoinstall),
+            ("http/ks.cfg", "", Kind::Kickstart),
+            ("debian.preseed.cfg", "", Kind::Preseed),
+            ("boot/grub.cfg", "", Kind::Grub),
+            ("user-data", "autoinstall:\n", Kind::Autoinstall),
+            ("-", "# x\nd-i a/b string c\n", Kind::Preseed),
+            ("-", "lang en_US\n%packages\n%end\n", Kind::Kickstart),
+            ("-", "menuentry x {\n a\n}\n", Kind::Grub),
+            ("-", "quiet root=/dev/sda1\n", Kind::Cmdline),
+            ("-", "boot ::\n1 1 1 ext4 method{ keep } .\n", Kind::Recipe),
+        ] {
+            assert_eq!(Kind::of(name, text), Some(kind), "{name}: {text}");
+        }
+        assert_eq!(Kind::of("notes.txt", "hello\nworld\n"), None);
+    }
+
+    #[test]
+    fn a_release_is_named_as_people_do_or_refused() {
+        let text = "d-i auto-install/cloak_initrd_preseed boolean true\n";
+        let count = |release: &str| lint(Kind::Preseed, text, Some(release)).unwrap().len();
+        for release in ["12", "debian-12", "debian12", "bookworm", "Debian 12"] {
+            assert_eq!(count(release), 1, "{release}");
+        }
+        assert_eq!(count("13"), 0);
+        let refused = lint(Kind::Preseed, text, Some("11")).unwrap_err();
+        assert_eq!(refused, "preseed has no model of release `11`; known are 13, trixie, 12, bookworm");
+        assert!(lint(Kind::Grub, "", Some("2.12")).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! autoinstall of Ubuntu: the user-data that subiquity reads, and what it lets pass.
+//!
+//! subiquity's own schema (`schema.txt`, made by `tests/generate/autoinstall_schema.py`) says nothing of `storage`, only warns
+//! of top-level keys that it doesn't know, and is read after YAML 1.1 made `12:30` a number. [`lint`] reads the file as
+//! subiquity does, holds it against the schema, and judges what the schema leaves open: storage actions by the rules of
+//! `apply_autoinstall_config` and `_actions_from_config` in subiquity's storage model, identity, the source, the header.
+//! No password is in a finding.
+
+mod content;
+mod schema;
+mod storage;
+mod yaml;
+
+use super::{Finding, nearest, shown};
+use yaml::{Data, Node};
+
+/// The installer of a release of Ubuntu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Release {
+    /// Ubuntu 22.04, jammy.
+    Ubuntu2204,
+    /// Ubuntu 24.04, noble.
+    #[default]
+    Ubuntu2404,
+}
+
+impl Release {
+    /// The number, as people write it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Ubuntu2204 => "22.04",
+            Self::Ubuntu2404 => "24.04",
+        }
+    }
+}
+
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ubuntu {}", self.number())
+    }
+}
+
+/// What the installer of a release would stumble over, in the order of lines.
+///
+/// Takes both forms: cloud-config with a key `autoinstall`, and the bare map that a medium's `autoinstall.yaml` may be.
+pub fn lint(text: &str, release: Release) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let root = match yaml::parse(text, &mut found) {
+        Ok(root) => root,
+        Err(finding) => return vec![finding],
+    };
+    if let Some(config) = config(text, &root, release, &mut found) {
+        schema::check(config, release, &mut found);
+        content::check(config, &mut found);
+        if let Some(storage) = config.get("storage") {
+            storage::check(storage, release, &mut found);
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether this is the first line that cloud-init wants; a template's mark may stand before it.
+fn has_header(text: &str) -> bool {
+    let text = match text.strip_prefix("## template:") {
+        Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
+        None => text,
+    };
+    text.lines().next().is_some_and(|line| line.trim_end() == "#cloud-config")
+}
+
+/// The map that subiquity reads.
+fn config<'n>(text: &str, root: &'n Node, release: Release, found: &mut Vec<Finding>) -> Option<&'n Node> {
+    let Data::Map(entries) = &root.data else {
+        found.push(Finding::error(root.line, format!("expected a map, found {}", root.kind())));
+        return None;
+    };
+    let header = has_header(text);
+    if let Some(autoinstall) = root.get("autoinstall") {
+        if !header {
+            let message = "the first line isn't `#cloud-config`: cloud-init ignores the file";
+            found.push(
+                Finding::error(1, message).help("a medium's autoinstall.yaml needs no `autoinstall:` either"),
+            );
+        }
+        let stray = entries
+            .iter()
+            .filter(|(key, _)| key.text != "autoinstall" && schema::is_section(&key.text, release));
+        for (key, _) in stray {
+            let message =
+                format!("`{}` stands outside of `autoinstall`: subiquity refuses the file", shown(&key.text));
+            found.push(Finding::error(key.line, message));
+        }
+        return Some(autoinstall);
+    }
+    if let Some((key, _)) = entries.iter().find(|(key, _)| nearest(&key.text, ["autoinstall"]).is_some()) {
+        let finding = Finding::error(key.line, format!("`{}` is no key", shown(&key.text)));
+        found.push(finding.help("did you mean `autoinstall`?"));
+        return None;
+    }
+    if header {
+        found.push(Finding::error(1, "cloud-config without `autoinstall`: the installer asks everything"));
+        return None;
+    }
+    Some(root)
+}
+
+#[cfg(test)]
+mod tests;
