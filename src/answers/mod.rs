@@ -161,12 +161,13 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
     let mut view = view::view(site, host, seed, &mut misfits);
     let prepared = match format {
         Format::Kickstart => kickstart::prepare(os, host, &mut view, &mut misfits),
-        Format::Preseed => preseed::prepare(os, host, &mut view, &mut misfits),
+        Format::Preseed => Ok(preseed::prepare(os, host, &mut view, &mut misfits)),
     };
     refused.extend(misfits.into_inner());
     if !refused.is_empty() {
         bail!("{}", refused.join("\n"));
     }
+    let prepared = prepared.with_context(|| format!("rendering {}", host.name))?;
     let text =
         fill(format, &view, &prepared, templates).with_context(|| format!("rendering {}", host.name))?;
     let kernel_args = prepared.kernel_args;

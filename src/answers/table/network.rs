@@ -5,6 +5,9 @@ use crate::host::{Host, Ipv4, Ipv6, Link};
 
 const AGENT_ONE: &str = "isn't set up by the agent yet: leave it to the hand-off, or use another `installer`";
 
+const EL8_IFCFG: &str = "can't be told (and keeps its network in ifcfg files, which ironstrap doesn't edit): leave it to the hand-off";
+const CONNECTION_FILES: &str = "it adds them to NetworkManager's connection files";
+
 pub(super) const ROWS: &[Row] = &[
     Row { key: "name", used: |_| once("name", true), cell: |_| N },
     Row { key: "match", used: |_| once("match", true), cell: |_| N },
@@ -37,6 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv4", |link| link.ipv4 == Ipv4::None),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -51,6 +55,8 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -59,6 +65,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Auto)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -67,6 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Dhcp)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -75,6 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::None)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -83,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| matches!(link.ipv6, Some(Ipv6::Static(_)))),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -97,6 +107,8 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -105,6 +117,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "mtu", |link| link.mtu.is_some()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -113,6 +126,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "routes", |link| !link.routes.is_empty()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -124,6 +139,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bonds (netcfg knows single cards): use `installer: native` and the hand-off")
             }
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -135,6 +151,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no VLANs (netcfg knows single cards): use `installer: native` and the hand-off")
             }
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -146,6 +163,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bridges (netcfg knows single cards): leave them to the hand-off")
             }
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },

@@ -7,6 +7,9 @@ use crate::value::StorageId;
 
 const IMAGE_HAS_LAYOUT: &str = "is the golden image's own: leave it out, or use another `installer`";
 
+const LUKS_BY_PASSPHRASE: &str =
+    "encrypts by a passphrase only, and ironstrap enrols no TPM after it yet: encrypt in the hand-off";
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         key: "storage.target.serial",
@@ -68,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -76,6 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.partitions", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -88,6 +93,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -98,6 +104,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -106,6 +113,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| parts(host, "storage.luks", |layout| layout.luks.iter().map(|luks| &luks.id).collect()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => X(LUKS_BY_PASSPHRASE),
             On(_) => LATER,
         },
     },
@@ -118,6 +126,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -134,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no thin pools (curtin knows plain volumes): leave them out")
             }
-            On(_) => LATER,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -146,6 +155,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -163,7 +173,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no btrfs subvolumes (curtin makes none): use `mounts` with `fs: btrfs`")
             }
-            On(Fedora43 | Fedora44) => LATER,
+            On(Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -171,6 +181,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.mounts", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -185,6 +196,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
+            On(Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -197,6 +209,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -214,6 +227,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },

@@ -33,6 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -51,6 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("remove_packages", !host.remove_packages.is_empty()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -69,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -77,6 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("proxy", host.proxy.is_some()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -93,6 +97,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.consoles", !host.boot.consoles.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -101,6 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.password", host.boot.password.is_some()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -109,6 +115,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("pre", &host.scripts.pre),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -117,6 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post", &host.scripts.post),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -125,6 +133,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post_outside", &host.scripts.post_outside),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -133,6 +142,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("first_boot", &host.scripts.first_boot),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -141,6 +151,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("on_error", &host.scripts.on_error),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -150,6 +161,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("finish", host.finish != Finish::Reboot),
         cell: |target| match target {
             Agent => X("restarts always: leave it out"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
