@@ -13,8 +13,9 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::Prepared;
-use super::view::{Interface, Misfits, View};
-use crate::host::{Finish, Host, Ipv4, Os, Repository};
+use super::table::{self, Target};
+use super::view::{Misfits, View};
+use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository};
 use line::Line;
 
 /// The function by which the installer runs the site's scripts.
@@ -33,6 +34,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> R
     check_packages(host, misfits);
     let values = context! {
         version => version(os),
+        scripted => table::judge(host, Target::Os(os)).scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
         source => line::in_file(&source(host, view))?,
         clock => line::in_file(&clock(os, host))?,
         network_lines => line::in_file(&network.file)?,
@@ -115,19 +117,44 @@ fn check_packages(host: &Host, misfits: &mut Misfits) {
     }
 }
 
+/// What brings the installer to its file. With a proxy the tree isn't named: dracut would fetch the file by the proxy as well
+/// (`parse-anaconda-options`), and learns tree and proxy from the file's `url`.
 fn kernel_args(host: &Host, view: &View) -> Vec<String> {
-    let mut args = vec!["inst.ks=URL".to_owned(), format!("inst.repo={}", view.mirror.url)];
-    args.extend(host.proxy.as_ref().map(|proxy| format!("inst.proxy={proxy}")));
-    // a card that has no addresses of its own is better than none: DHCP may answer there
-    let with_ipv4 = host.network.interfaces.iter().position(|card| card.link.ipv4 != Ipv4::None);
-    let card = view.network.interfaces.get(with_ipv4.unwrap_or_default());
-    args.extend(card.map(|card| format!("BOOTIF={}", card.bootif)));
-    if let Some(Interface { ipv4: Some(fixed), .. }) = card {
-        let gateway = fixed.gateway.as_deref().unwrap_or_default();
-        args.push(format!("ip={}::{gateway}:{}:{}::none", fixed.address, fixed.netmask, view.host.short));
-        args.extend(view.network.dns.iter().map(|server| format!("nameserver={server}")));
+    let mut args = vec!["inst.ks=URL".to_owned()];
+    if host.proxy.is_none() {
+        args.push(format!("inst.repo={}", view.mirror.url));
     }
+    args.extend(card_args(host));
     args.extend(view.kernel_args.iter().cloned());
+    args
+}
+
+/// The first card with addresses; one without any is better than none, since DHCP may answer there.
+fn card_args(host: &Host) -> Vec<String> {
+    let network = &host.network;
+    let has_ipv6 = |link: &Link| !matches!(link.ipv6, None | Some(Ipv6::None));
+    let has_addresses = |card: &&Interface| card.link.ipv4 != Ipv4::None || has_ipv6(&card.link);
+    let Some(card) = network.interfaces.iter().find(has_addresses).or(network.interfaces.first()) else {
+        return Vec::new();
+    };
+    let mut args = vec![format!("BOOTIF=01-{}", card.mac.dashed())];
+    let name = host.name.short();
+    let servers = || network.dns.iter().map(|server| format!("nameserver={server}"));
+    match (&card.link.ipv4, &card.link.ipv6) {
+        (Ipv4::Static(Fixed { address, gateway, .. }), _) => {
+            let gateway = gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
+            args.push(format!("ip={}::{gateway}:{}:{name}::none", address.addr(), address.netmask()));
+            args.extend(servers());
+        }
+        (Ipv4::Dhcp, _) | (Ipv4::None, None | Some(Ipv6::None)) => {}
+        (Ipv4::None, Some(Ipv6::Auto)) => args.push("ip=auto6".to_owned()),
+        (Ipv4::None, Some(Ipv6::Dhcp)) => args.push("ip=dhcp6".to_owned()),
+        (Ipv4::None, Some(Ipv6::Static(Fixed { address, gateway, .. }))) => {
+            let gateway = gateway.map(|gateway| format!("[{gateway}]")).unwrap_or_default();
+            args.push(format!("ip=[{}]::{gateway}:{}:{name}::none", address.addr(), address.prefix_len()));
+            args.extend(servers());
+        }
+    }
     args
 }
 

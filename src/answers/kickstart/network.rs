@@ -6,7 +6,7 @@
 //! since kernel names change. A bridge takes cards and, from el-9 on, bonds.
 //!
 //! What a line can't say (more addresses, routes) is added to NetworkManager's connection files by `%post`. The installer
-//! itself fetches this file by the first card that has addresses, or by DHCP on the first card.
+//! itself fetches this file by the first card that has addresses, or by DHCP on the first card: a bond or VLAN isn't there yet.
 
 use std::net::IpAddr;
 

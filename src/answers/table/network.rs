@@ -6,7 +6,7 @@ use crate::host::{Host, Ipv4, Ipv6, Link};
 const AGENT_ONE: &str = "isn't set up by the agent yet: leave it to the hand-off, or use another `installer`";
 
 const EL8_IFCFG: &str = "can't be told (and keeps its network in ifcfg files, which ironstrap doesn't edit): leave it to the hand-off";
-const CONNECTION_FILES: &str = "it adds them to NetworkManager's connection files";
+const CONNECTION_FILES: &str = "they are added to the connection files of NetworkManager";
 
 pub(super) const ROWS: &[Row] = &[
     Row { key: "name", used: |_| once("name", true), cell: |_| N },
