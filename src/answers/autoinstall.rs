@@ -65,7 +65,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     if let Some(proxy) = &host.proxy {
         set("proxy", json!(proxy.to_string()));
     }
-    Prepared { kernel_args: kernel_args(host, view), document: Some(document) }
+    Prepared { kernel_args: kernel_args(host, view), values: context! {}, document: Some(document) }
 }
 
 /// `meta-data` must be there, and an empty `vendor-data` saves ten retries.

@@ -1,25 +1,160 @@
 //! Kickstart for Enterprise Linux and Fedora.
+//!
+//! Commands are composed here as words ([`line`]), since they hang together in ways that a template can't see; the
+//! template orders them and holds the sections. What Anaconda does with each was read in its sources, and the stock validator
+//! judges every golden case. The installer has no `base64` of its own (lorax removes it), but it is a Python program.
 
+mod line;
+mod network;
+mod storage;
+
+use anyhow::Result;
+use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::Prepared;
-use super::view::{Interface, Misfits, View};
-use crate::host::{Host, Os};
+use super::table::{self, Target};
+use super::view::{Misfits, View};
+use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository};
+use line::Line;
+
+/// The function by which the installer runs the site's scripts.
+const RUN: &str = include_str!("kickstart/run.sh");
 
 /// Adds what Kickstart says in its own way, and the kernel arguments that bring up the network and name the file.
-pub fn prepare(_os: Os, _host: &Host, view: &mut View, _misfits: &mut Misfits) -> Prepared {
-    Prepared { kernel_args: kernel_args(view), document: None }
+///
+/// # Errors
+/// A value that no command can carry.
+pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Result<Prepared> {
+    let consoles = host.boot.consoles.iter().map(|console| format!("console={console}"));
+    // the last console named is the one that programs see
+    view.kernel_args = consoles.chain(view.kernel_args.drain(..)).collect();
+    let network = network::commands(os, host, misfits);
+    let storage = storage::commands(os, host, &view.kernel_args, misfits);
+    check_packages(host, misfits);
+    let values = context! {
+        version => version(os),
+        scripted => table::judge(host, Target::Os(os)).scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
+        source => line::in_file(&source(host, view))?,
+        clock => line::in_file(&clock(os, host))?,
+        network_lines => line::in_file(&network.file)?,
+        included_network_lines => line::in_script(&network.included)?,
+        cards => Value::from(Serde(&network.cards)),
+        additions => Value::from(Serde(&network.additions)),
+        storage_lines => line::in_script(&storage)?,
+        environment => environment(os),
+        run => Value::from_safe_string(RUN.trim_end().to_owned()),
+        remove_packages => host.remove_packages.clone(),
+        repositories => host.repositories.iter().map(repository).collect::<Vec<_>>(),
+        proxy => host.proxy.as_ref().map(ToString::to_string),
+        finish => match host.finish {
+            Finish::Reboot => "reboot",
+            Finish::Poweroff => "poweroff",
+        },
+    };
+    Ok(Prepared { kernel_args: kernel_args(host, view), values, document: None })
 }
 
-fn kernel_args(view: &View) -> Vec<String> {
-    let mut args = vec!["inst.ks=URL".to_owned(), format!("inst.repo={}", view.mirror.url)];
-    args.extend(view.network.interfaces.first().map(|first| format!("BOOTIF={}", first.bootif)));
-    if let Some(Interface { ipv4: Some(fixed), .. }) = view.network.interfaces.first() {
-        let gateway = fixed.gateway.as_deref().unwrap_or_default();
-        args.push(format!("ip={}::{gateway}:{}:{}::none", fixed.address, fixed.netmask, view.host.short));
-        args.extend(view.network.dns.iter().map(|server| format!("nameserver={server}")));
+/// The dialect, as pykickstart names it.
+fn version(os: Os) -> &'static str {
+    match os {
+        Os::El8 => "RHEL8",
+        Os::El10 => "RHEL10",
+        Os::Fedora43 => "F43",
+        Os::Fedora44 => "F44",
+        _ => "RHEL9",
     }
+}
+
+/// The group that everything else is added to. Fedora's trees have no small environment.
+fn environment(os: Os) -> &'static str {
+    match os {
+        Os::Fedora43 | Os::Fedora44 => "@core",
+        _ => "@^minimal-environment",
+    }
+}
+
+/// Where packages come from. The installer checks no package's signature (`pkg_gpgcheck` in its `dnf_manager`).
+fn source(host: &Host, view: &View) -> Vec<Line> {
+    let through = |line: Line| host.proxy.iter().fold(line, |line, proxy| line.option("proxy", proxy));
+    let mut lines = vec![through(Line::new("url").option("url", &view.mirror.url))];
+    lines.extend(host.repositories.iter().map(|repository| {
+        through(Line::new("repo").option("name", &repository.id).option("baseurl", &repository.url))
+    }));
+    lines
+}
+
+/// The time zone, and where the time comes from: a command of its own from el-9 on.
+fn clock(os: Os, host: &Host) -> Vec<Line> {
+    let zone = Line::new("timezone").word(&host.locale.timezone).word("--utc");
+    let servers = &host.locale.ntp;
+    if os == Os::El8 {
+        return vec![zone.list("ntpservers", servers)];
+    }
+    let sources = servers.iter().map(|server| Line::new("timesource").option("ntp-server", server));
+    std::iter::once(zone).chain(sources).collect()
+}
+
+/// The lines of a repository's file in the installed system. Without a key of its own dnf still checks signatures, with
+/// those that the distribution brings.
+fn repository(repository: &Repository) -> Value {
+    let Repository { id, url, suite: _, components: _, key } = repository;
+    let mut lines = vec![
+        format!("[{id}]"),
+        format!("name={id}"),
+        format!("baseurl={url}"),
+        "enabled=1".to_owned(),
+        "gpgcheck=1".to_owned(),
+    ];
+    lines.extend(key.as_ref().map(|key| format!("gpgkey={key}")));
+    context! { path => format!("/etc/yum.repos.d/{id}.repo"), lines => lines }
+}
+
+/// Anaconda would leave the package out, whichever line comes first.
+fn check_packages(host: &Host, misfits: &mut Misfits) {
+    for package in host.remove_packages.iter().filter(|package| host.packages.contains(package)) {
+        misfits.add("remove_packages", format_args!("is told to install `{package}` as well: name it once"));
+    }
+}
+
+/// What brings the installer to its file. With a proxy the tree isn't named: dracut would fetch the file by the proxy as well
+/// (`parse-anaconda-options`), and learns tree and proxy from the file's `url`.
+fn kernel_args(host: &Host, view: &View) -> Vec<String> {
+    let mut args = vec!["inst.ks=URL".to_owned()];
+    if host.proxy.is_none() {
+        args.push(format!("inst.repo={}", view.mirror.url));
+    }
+    args.extend(card_args(host));
     args.extend(view.kernel_args.iter().cloned());
+    args
+}
+
+/// The first card with addresses; one without any is better than none, since DHCP may answer there.
+fn card_args(host: &Host) -> Vec<String> {
+    let network = &host.network;
+    let has_ipv6 = |link: &Link| !matches!(link.ipv6, None | Some(Ipv6::None));
+    let has_addresses = |card: &&Interface| card.link.ipv4 != Ipv4::None || has_ipv6(&card.link);
+    let Some(card) = network.interfaces.iter().find(has_addresses).or(network.interfaces.first()) else {
+        return Vec::new();
+    };
+    let mut args = vec![format!("BOOTIF=01-{}", card.mac.dashed())];
+    let name = host.name.short();
+    let servers = || network.dns.iter().map(|server| format!("nameserver={server}"));
+    match (&card.link.ipv4, &card.link.ipv6) {
+        (Ipv4::Static(Fixed { address, gateway, .. }), _) => {
+            let gateway = gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
+            args.push(format!("ip={}::{gateway}:{}:{name}::none", address.addr(), address.netmask()));
+            args.extend(servers());
+        }
+        (Ipv4::Dhcp, _) | (Ipv4::None, None | Some(Ipv6::None)) => {}
+        (Ipv4::None, Some(Ipv6::Auto)) => args.push("ip=auto6".to_owned()),
+        (Ipv4::None, Some(Ipv6::Dhcp)) => args.push("ip=dhcp6".to_owned()),
+        (Ipv4::None, Some(Ipv6::Static(Fixed { address, gateway, .. }))) => {
+            let gateway = gateway.map(|gateway| format!("[{gateway}]")).unwrap_or_default();
+            args.push(format!("ip=[{}]::{gateway}:{}:{name}::none", address.addr(), address.prefix_len()));
+            args.extend(servers());
+        }
+    }
     args
 }
 

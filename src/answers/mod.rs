@@ -184,13 +184,14 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
     let mut view = view::view(site, host, seed, &mut misfits);
     let prepared = match format {
         Format::Kickstart => kickstart::prepare(os, host, &mut view, &mut misfits),
-        Format::Preseed => preseed::prepare(os, host, &mut view, &mut misfits),
-        Format::Autoinstall => autoinstall::prepare(os, host, &mut view, &mut misfits),
+        Format::Preseed => Ok(preseed::prepare(os, host, &mut view, &mut misfits)),
+        Format::Autoinstall => Ok(autoinstall::prepare(os, host, &mut view, &mut misfits)),
     };
     refused.extend(misfits.into_inner());
     if !refused.is_empty() {
         bail!("{}", refused.join("\n"));
     }
+    let prepared = prepared.with_context(|| format!("rendering {}", host.name))?;
     let text = fill(format, host, &view, &prepared, templates)
         .with_context(|| format!("rendering {}", host.name))?;
     let kernel_args = prepared.kernel_args;
@@ -216,6 +217,8 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
 struct Prepared {
     /// Arguments for the installer's kernel; the place of the answer file stands as `URL`.
     kernel_args: Vec<String>,
+    /// More values for the template.
+    values: Value,
     /// What the format says as data, where it has such a form.
     document: Option<Map<String, Json>>,
 }
@@ -227,7 +230,7 @@ fn fill(
     prepared: &Prepared,
     templates: &Templates,
 ) -> Result<String> {
-    let base = Value::from(Serde(view));
+    let base = minijinja::value::merge_maps([prepared.values.clone(), Value::from(Serde(view))]);
     let script = |name: &str| templates.get(name)?.render(base.clone());
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {

@@ -30,7 +30,7 @@ pub fn prepare(_os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> 
     for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
         misfits.add("users.groups", format_args!("would make a new group `{group}`: Debian's is `sudo`"));
     }
-    Prepared { kernel_args: kernel_args(view), document: None }
+    Prepared { kernel_args: kernel_args(view), values: context! {}, document: None }
 }
 
 /// The release as its grammar knows it; another family's counts as the oldest.

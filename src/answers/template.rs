@@ -121,8 +121,11 @@ fn escaped(escape: Escape, text: &str) -> Result<String, Error> {
     }
 }
 
-/// One word of a POSIX shell.
-fn word(text: &str) -> Result<String, Error> {
+/// One word of a POSIX shell, and of Kickstart.
+///
+/// # Errors
+/// A text with control characters.
+pub fn word(text: &str) -> Result<String, Error> {
     if text.chars().any(char::is_control) {
         return Err(refuse("the value holds a line break or another control character"));
     }

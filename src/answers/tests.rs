@@ -4,8 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::grammar::words::words;
-use crate::host::{Fixed, Interface, Ipv4, Link, Network, testing};
+use crate::host::{
+    Content, Disk, FileSystem, Fixed, Interface, Ipv4, Layout, Link, Mount, Network, Partition, Role, Script,
+    Scripts, Size, TARGET, testing,
+};
 use crate::spec::system::{RootAccount, Sudo, User};
+use crate::value::ByteSize;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
 const HASH: &str = "$6$abcdefgh$0123456789abcdef";
@@ -178,6 +182,39 @@ fn hashes_do_not_reach_messages_or_debug() {
     assert!(!format!("{answers:?}").contains(HASH));
 }
 
+#[test]
+fn misfits_of_kickstart_are_told_beside_a_value_that_no_line_can_carry() {
+    let mut host = host();
+    host.locale.timezone = "Europe/Berlin\nreboot".to_owned();
+    host.mirror = None;
+    let told = try_render(Os::Fedora44, &host, &Seed::default()).unwrap_err().to_string();
+    assert_eq!(told.lines().count(), 2, "{told}");
+}
+
+#[test]
+fn dialects_differ_where_the_releases_do() {
+    let mut host = host();
+    host.locale.ntp = vec!["ntp.example.com".parse().unwrap()];
+    host.network.search.clear();
+    let old = rendered(Os::El8, &host);
+    assert!(
+        old.starts_with("#version=RHEL8\n") && old.contains("--utc --ntpservers=ntp.example.com\n"),
+        "{old}"
+    );
+    for os in [Os::El9, Os::El10, Os::Fedora43, Os::Fedora44] {
+        let new = rendered(os, &host);
+        assert!(
+            new.contains("\ntimesource --ntp-server=ntp.example.com\n") && !new.contains("ntpservers"),
+            "{new}"
+        );
+    }
+    assert!(!rendered(Os::Fedora43, &host).contains("minimal-environment"));
+}
+
+fn tame() -> Vec<Script> {
+    vec![Script { name: "scripts/a".to_owned(), content: "#!/bin/sh\n".to_owned() }]
+}
+
 fn hostile() -> impl Strategy<Value = String> {
     let parts =
         ["'", "\"", "$(reboot)", "`x`", "{{ host }}", "{% x %}", ";", "\\", "%end", "#", " ", "a", "é"];
@@ -211,6 +248,53 @@ proptest! {
         let asked = early.lines().find(|line| line.starts_with("hits=")).unwrap();
         let asked = asked.rsplit_once(" -e ").unwrap().1.strip_suffix(");").unwrap();
         prop_assert_eq!(words(asked).unwrap(), vec![host.target.serial().unwrap().to_ascii_lowercase()]);
+    }
+
+    #[test]
+    fn hostile_scripts_and_disks_stay_what_they_are_in_a_kickstart(text in hostile(), serial in hostile()) {
+        let json = serde_json::json!({ "serial": serial }).to_string();
+        let Ok(select) = serde_json::from_str(&json) else { return Ok(()) };
+        let script = || vec![Script { name: format!("scripts/{text}"), content: format!("#!/bin/sh\n{text}\n%end\n") }];
+        let partition = |id: &str, disk: &str, role| Partition {
+            id: id.parse().unwrap(),
+            disk: disk.parse().unwrap(),
+            role,
+            size: Size::Exact(ByteSize::bytes(1 << 30)),
+        };
+        let mount = Mount {
+            on: "root".parse().unwrap(),
+            what: Content::Files(FileSystem::Xfs, "/".parse().unwrap()),
+            options: Vec::new(),
+            label: None,
+        };
+        let host = Host {
+            layout: Some(Layout {
+                disks: vec![Disk { id: "data".parse().unwrap(), select }],
+                partitions: vec![partition("esp", TARGET, Role::Esp), partition("root", "data", Role::Data)],
+                mounts: vec![mount],
+                ..Layout::default()
+            }),
+            scripts: Scripts {
+                pre: script(), post: script(), post_outside: script(), first_boot: script(), on_error: script(),
+            },
+            ..host()
+        };
+        let text_of = try_render(Os::Fedora44, &host, &Seed::default()).unwrap();
+        let sections = |text: &str| text.lines().filter(|line| line.starts_with('%')).map(str::to_owned).collect::<Vec<_>>();
+        let tame = Host { scripts: Scripts {
+            pre: tame(), post: tame(), post_outside: tame(), first_boot: tame(), on_error: tame(),
+        }, ..host.clone() };
+        prop_assert_eq!(sections(&text_of), sections(&rendered(Os::Fedora44, &tame)));
+        for line in text_of.lines().filter(|line| line.starts_with("run ") && !line.starts_with("run()")) {
+            let words = words(line.strip_suffix(" <<'IRONSTRAP'").unwrap()).unwrap();
+            prop_assert_eq!(&words[1], &format!("scripts/{text}"));
+            prop_assert_eq!(words.len(), 3);
+            prop_assert!(words[2].chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{:?}", words);
+        }
+        let asked: Vec<_> = text_of.lines().filter(|line| line.starts_with("hits=")).collect();
+        let wanted = host.layout.as_ref().unwrap().disks[0].select.serial().unwrap().to_ascii_lowercase();
+        let asked = asked[0].rsplit_once(" -e ").unwrap().1.strip_suffix(");").unwrap();
+        prop_assert_eq!(words(asked).unwrap(), vec![wanted]);
     }
 }
 

@@ -10,7 +10,7 @@ use super::scripts::{self, Scripts};
 use crate::host::{Fixed, Handoff, Host, Ipv4, Site};
 use crate::spec::order::WipePolicy;
 use crate::spec::system::{RootAccount, Sudo, User};
-use crate::value::{DiskSelector, SshPublicKey};
+use crate::value::{DiskSelector, SshPublicKey, StorageId};
 
 /// A host as templates see it.
 #[derive(Serialize)]
@@ -27,8 +27,10 @@ pub struct View {
     pub locale: LocaleView,
     /// Its network.
     pub network: Network,
-    /// The disk.
+    /// The disk that the system is installed on.
     pub disk: Disk,
+    /// Further disks of the layout.
+    pub disks: Vec<Disk>,
     /// Root.
     pub root: Account,
     /// Accounts.
@@ -100,9 +102,13 @@ pub struct Static {
     pub gateway: Option<String>,
 }
 
-/// What the disk must be; texts in lower case, world-wide names without prefix.
+/// What a disk must be; texts in lower case, world-wide names without prefix.
 #[derive(Serialize)]
 pub struct Disk {
+    /// Its name in the layout; absent for the one that the system is installed on.
+    pub id: Option<String>,
+    /// Its key in profiles, for messages.
+    pub key: String,
     pub serial: Option<String>,
     pub wwn: Option<String>,
     pub min_size: Option<u64>,
@@ -180,7 +186,8 @@ pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> Vie
             timezone: host.locale.timezone.clone(),
         },
         network: network(host),
-        disk: disk(&host.target, host.wipe, misfits),
+        disk: disk(&host.target, None, host.wipe, misfits),
+        disks: disks(host, misfits),
         root: root(&host.root),
         users: host.users.iter().map(user).collect(),
         packages: packages(host),
@@ -253,9 +260,10 @@ fn network(host: &Host) -> Network {
     }
 }
 
-fn disk(target: &DiskSelector, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
+fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
+    let key = id.map_or_else(|| "storage.target".to_owned(), |id| format!("storage.disks[{id}]"));
     if target.serial().is_none() && target.wwn().is_none() {
-        misfits.add("storage.target", "needs the disk's serial or wwn, so that no other disk can match");
+        misfits.add(&key, "needs the disk's serial or wwn, so that no other disk can match");
     }
     let bare = |wwn: &str| {
         let wwn = wwn.to_ascii_lowercase();
@@ -263,12 +271,29 @@ fn disk(target: &DiskSelector, wipe: WipePolicy, misfits: &mut Misfits) -> Disk 
         ["0x", "naa.", "eui."].iter().find_map(|prefix| wwn.strip_prefix(prefix)).unwrap_or(wwn).to_owned()
     };
     Disk {
+        id: id.map(ToString::to_string),
+        key,
         serial: target.serial().map(str::to_ascii_lowercase),
         wwn: target.wwn().map(bare),
         min_size: target.min_size().map(|size| size.as_bytes()),
         max_size: target.max_size().map(|size| size.as_bytes()),
         foreign: wipe == WipePolicy::Foreign,
     }
+}
+
+/// The table speaks of the target's model only.
+fn disks(host: &Host, misfits: &mut Misfits) -> Vec<Disk> {
+    let Some(layout) = &host.layout else { return Vec::new() };
+    let mut disks = Vec::new();
+    for further in &layout.disks {
+        let disk = disk(&further.select, Some(&further.id), host.wipe, misfits);
+        if further.select.model().is_some() {
+            misfits
+                .add(&disk.key, "finds a disk by serial or wwn, not by a model pattern: leave `model` out");
+        }
+        disks.push(disk);
+    }
+    disks
 }
 
 fn keys(keys: &[SshPublicKey]) -> Vec<String> {

@@ -8,17 +8,19 @@ use super::rendered;
 const MIB: usize = 1 << 20;
 
 /// One disk of a machine.
-struct Disk {
-    name: &'static str,
-    serial: &'static str,
-    removable: bool,
+pub struct Disk {
+    pub name: &'static str,
+    pub serial: &'static str,
+    pub removable: bool,
     /// A byte that isn't zero, if any.
-    data: Option<usize>,
+    pub data: Option<usize>,
 }
 
-const BLANK: Disk = Disk { name: "vdb", serial: "", removable: false, data: None };
+/// A disk whose serial number a test fills in.
+pub const BLANK: Disk = Disk { name: "vdb", serial: "", removable: false, data: None };
 
-fn machine(dir: &Path, disks: &[Disk]) {
+/// Makes `sys` and `dev` of a machine with these disks.
+pub fn machine(dir: &Path, disks: &[Disk]) {
     for disk in disks {
         let sys = dir.join("sys").join(disk.name);
         std::fs::create_dir_all(&sys).unwrap();
@@ -35,22 +37,28 @@ fn machine(dir: &Path, disks: &[Disk]) {
 }
 
 /// The script between the definition of `refuse` and the first use of the disk.
-fn script(text: &str, end: &str) -> String {
+pub fn script(text: &str, end: &str) -> String {
     let (_, rest) = text.split_once("refuse() {").unwrap();
     let (_, rest) = rest.split_once('\n').unwrap();
     let (script, _) = rest.split_once(end).unwrap();
     script.to_owned()
 }
 
-/// As each format carries it: Kickstart's lines, and preseed's one line, which is joined as d-i does.
+/// As each format carries it: Kickstart's lines, and preseed's one line, which is joined as d-i does. Hosts that differ in
+/// the serial number only have one script.
 fn scripts() -> Vec<(String, String)> {
-    let mut scripts = Vec::new();
+    let mut scripts: Vec<(String, String)> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
     for (format, end) in [("kickstart", "cat > /tmp"), ("preseed", "debconf-set partman-auto/disk")] {
         for (_, text) in rendered(format) {
             let script = script(&text, end).replace("\\\n", "");
             let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
-            if script.contains("/serial") && !script.contains("ID_WWN") {
-                scripts.push((wanted.unwrap().to_owned(), script));
+            let has_one_disk = !script.contains("chosen=");
+            if has_one_disk && script.contains("/serial") && !script.contains("ID_WWN") {
+                let wanted = wanted.unwrap();
+                if seen.insert(script.replace(wanted, "SERIAL")) {
+                    scripts.push((wanted.to_owned(), script));
+                }
             }
         }
     }

@@ -13,6 +13,7 @@
 
 mod autoinstall;
 mod disks;
+mod sections;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -84,20 +85,24 @@ fn every_host_gives_its_golden_file() {
 
 /// What the hosts with golden files of a format give: name and whole text.
 fn rendered(format: &str) -> Vec<(String, String)> {
-    let cases = golden().into_iter().filter(|(_, path)| path.extension().is_some_and(|have| have == format));
+    let texts = rendered_if(|path| path.extension().is_some_and(|have| have == format));
+    assert!(!texts.is_empty());
+    texts
+}
+
+fn rendered_if(wanted: impl Fn(&Path) -> bool) -> Vec<(String, String)> {
+    let cases = golden().into_iter().filter(|(_, path)| wanted(path));
     let texts = cases.map(|(site, path)| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let (host, os, ..) = parts(&path);
         let output = render(&site, host, os);
         (name, String::from_utf8(output.stdout).unwrap())
     });
-    let texts: Vec<_> = texts.collect();
-    assert!(!texts.is_empty());
-    texts
+    texts.collect()
 }
 
-/// Runs a validator, or says aloud why not.
-fn judge(program: &Path, args: &[&str], file: &Path, package: &str) {
+/// What a validator complains of, empty where it is content; or says aloud that it isn't there.
+fn said(program: &Path, args: &[&str], file: &Path, package: &str) -> Option<String> {
     match Command::new(program).args(args).arg(file).output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // `make test` has installed it
@@ -108,16 +113,24 @@ fn judge(program: &Path, args: &[&str], file: &Path, package: &str) {
                 program.display(),
                 file.display()
             );
+            None
         }
         Err(error) => panic!("{}: {error}", program.display()),
-        Ok(output) => assert!(
-            output.status.success(),
-            "{} refuses {}:\n{}{}",
-            program.display(),
-            file.display(),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
+        Ok(output) if output.status.success() => Some(String::new()),
+        Ok(output) => {
+            let said = [output.stdout, output.stderr]
+                .map(|said| String::from_utf8_lossy(&said).into_owned())
+                .concat();
+            assert!(!said.is_empty(), "{} fails without a word", program.display());
+            Some(said)
+        }
+    }
+}
+
+/// Runs a validator, or says aloud why not.
+fn judge(program: &Path, args: &[&str], file: &Path, package: &str) {
+    if let Some(said) = said(program, args, file, package) {
+        assert!(said.is_empty(), "{} refuses {}:\n{said}", program.display(), file.display());
     }
 }
 
@@ -130,22 +143,74 @@ fn ksvalidator() -> PathBuf {
     if beside.is_file() { beside } else { PathBuf::from("ksvalidator") }
 }
 
-/// The storage commands that `%pre` would write for disk `vda`.
-fn storage(kickstart: &str) -> String {
-    let (_, rest) = kickstart.split_once("cat > /tmp/ironstrap-storage.ks <<IRONSTRAP\n").unwrap();
+/// The commands that `%pre` would write for the installer to include, with names in the place of what it finds. A shell
+/// reads the here-document, so that escaping is judged as well.
+fn included(kickstart: &str, file: &str) -> String {
+    let (_, rest) = kickstart.split_once(&format!("cat > {file} <<IRONSTRAP\n")).unwrap();
     let (commands, _) = rest.split_once("\nIRONSTRAP\n").unwrap();
-    commands.replace("$found", "vda")
+    let mut names: Vec<&str> = Vec::new();
+    for (place, _) in commands.match_indices('$').filter(|(place, _)| !commands[..*place].ends_with('\\')) {
+        let rest = &commands[place + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if !names.contains(&&rest[..end]) {
+            names.push(&rest[..end]);
+        }
+    }
+    let variables: String =
+        (b'a'..).zip(names).map(|(c, name)| format!("{name}=vd{}\n", c as char)).collect();
+    let script = format!("{variables}cat <<IRONSTRAP\n{commands}\nIRONSTRAP\n");
+    let output = Command::new("sh").args(["-euc", &script]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A Kickstart as the installer has it after `%pre`.
+fn whole(text: &str) -> String {
+    let files = ["/tmp/ironstrap-storage.ks", "/tmp/ironstrap-network.ks"];
+    let include = |file: &str| format!("%include {file}\n");
+    let used = files.into_iter().filter(|file| text.contains(&include(file)));
+    used.fold(text.to_owned(), |whole, file| whole.replace(&include(file), &included(text, file)))
+}
+
+/// Whether all that a validator says is that a VLAN's line names the link that it is on, which has a line of its own: it
+/// compares `--device` only, and Anaconda's documentation writes VLANs so.
+fn is_about_vlans(said: &str, kickstart: &str) -> bool {
+    let vlans = kickstart.lines().filter(|line| line.contains(" --vlanid="));
+    let on: Vec<_> =
+        vlans.filter_map(|line| line.split(' ').find_map(|word| word.strip_prefix("--device="))).collect();
+    let known = |line: &str| {
+        let name = line.strip_prefix("A network device with the name ");
+        name.and_then(|rest| rest.strip_suffix(" has already been defined."))
+            .is_some_and(|name| on.contains(&name))
+    };
+    let mut lines =
+        said.lines().filter(|line| !line.is_empty() && !line.starts_with("Checking kickstart file"));
+    lines.all(known)
 }
 
 #[test]
-fn pykickstart_accepts_every_kickstart_with_the_storage_that_pre_writes() {
+fn pykickstart_accepts_every_kickstart_with_what_pre_writes() {
     let dir = tempfile::tempdir().unwrap();
+    let program = ksvalidator();
     for (name, text) in rendered("kickstart") {
-        let whole = text.replace("%include /tmp/ironstrap-storage.ks", &storage(&text));
-        assert_ne!(whole, text);
-        let file = dir.path().join(name);
-        std::fs::write(&file, whole).unwrap();
-        judge(&ksvalidator(), &["-v", "RHEL9"], &file, "pykickstart of the Python registry");
+        let whole = whole(&text);
+        assert!(whole != text && !whole.contains("%include"), "{name}");
+        let file = dir.path().join(&name);
+        std::fs::write(&file, &whole).unwrap();
+        let (_, os, ..) = parts(Path::new(&name));
+        let dialect = match os {
+            "el-8" => "RHEL8",
+            "el-9" => "RHEL9",
+            "el-10" => "RHEL10",
+            "fedora-43" => "F43",
+            "fedora-44" => "F44",
+            _ => panic!("{name}: which dialect is that?"),
+        };
+        assert_eq!(text.lines().next(), Some(format!("#version={dialect}").as_str()), "{name}");
+        let Some(said) = said(&program, &["-v", dialect], &file, "pykickstart of the Python registry") else {
+            continue;
+        };
+        assert!(is_about_vlans(&said, &whole), "{} refuses {name}:\n{said}", program.display());
     }
 }
 

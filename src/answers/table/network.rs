@@ -5,6 +5,9 @@ use crate::host::{Host, Ipv4, Ipv6, Link};
 
 const AGENT_ONE: &str = "isn't set up by the agent yet: leave it to the hand-off, or use another `installer`";
 
+const EL8_IFCFG: &str = "can't be told (and keeps its network in ifcfg files, which ironstrap doesn't edit): leave it to the hand-off";
+const CONNECTION_FILES: &str = "they are added to the connection files of NetworkManager";
+
 pub(super) const ROWS: &[Row] = &[
     Row { key: "name", used: |_| once("name", true), cell: |_| N },
     Row { key: "match", used: |_| once("match", true), cell: |_| N },
@@ -38,6 +41,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -53,6 +57,8 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -62,6 +68,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -71,6 +78,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -80,6 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -89,6 +98,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -104,6 +114,8 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -113,6 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -122,6 +135,8 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8) => X(EL8_IFCFG),
+            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(_) => LATER,
         },
     },
@@ -134,7 +149,7 @@ pub(super) const ROWS: &[Row] = &[
                 X("has no bonds (netcfg knows single cards): use `installer: native` and the hand-off")
             }
             On(Ubuntu2204 | Ubuntu2404) => N,
-            On(_) => LATER,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -146,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
                 X("has no VLANs (netcfg knows single cards): use `installer: native` and the hand-off")
             }
             On(Ubuntu2204 | Ubuntu2404) => N,
-            On(_) => LATER,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -158,7 +173,7 @@ pub(super) const ROWS: &[Row] = &[
                 X("has no bridges (netcfg knows single cards): leave them to the hand-off")
             }
             On(Ubuntu2204 | Ubuntu2404) => N,
-            On(_) => LATER,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
         },
     },
     Row {

@@ -7,6 +7,9 @@ use crate::value::StorageId;
 
 const IMAGE_HAS_LAYOUT: &str = "is the golden image's own: leave it out, or use another `installer`";
 
+const LUKS_BY_PASSPHRASE: &str =
+    "encrypts by a passphrase only, and ironstrap enrols no TPM after it yet: encrypt in the hand-off";
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         key: "storage.target.serial",
@@ -68,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -77,6 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -92,6 +97,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("knows no largest size: leave `max` out, or give the partition a `size`")
             }
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -103,6 +109,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -111,6 +118,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| parts(host, "storage.luks", |layout| layout.luks.iter().map(|luks| &luks.id).collect()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => X(LUKS_BY_PASSPHRASE),
             On(_) => LATER,
         },
     },
@@ -124,6 +132,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -140,7 +149,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no thin pools (curtin knows plain volumes): leave them out")
             }
-            On(_) => LATER,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -153,6 +162,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -170,7 +180,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no btrfs subvolumes (curtin makes none): use `mounts` with `fs: btrfs`")
             }
-            On(Fedora43 | Fedora44) => LATER,
+            On(Fedora43 | Fedora44) => N,
         },
     },
     Row {
@@ -179,6 +189,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -194,6 +205,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -207,6 +219,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -225,6 +238,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },

@@ -16,9 +16,6 @@ pub(super) const ROWS: &[Row] = &[
         key: "os",
         used: |_| once("os", true),
         cell: |target| match target {
-            On(El8 | El10 | Fedora43 | Fedora44) => {
-                X("has no dialect here yet: el-9 is the one that is written")
-            }
             On(Debian13) => X("has no preseed here yet: debian-12 is the one that is written"),
             _ => N,
         },
@@ -45,6 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -64,6 +62,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -83,6 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -92,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -110,6 +111,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
             On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -121,6 +123,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("sets no boot loader password: do it by a script in `scripts.post`")
             }
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -130,6 +133,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -139,6 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -148,6 +153,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -157,6 +163,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -166,6 +173,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },
@@ -176,6 +184,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X("restarts always: leave it out"),
             On(Ubuntu2204 | Ubuntu2404) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => LATER,
         },
     },

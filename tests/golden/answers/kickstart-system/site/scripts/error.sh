@@ -1,0 +1,5 @@
+#!/bin/sh
+echo error
+exit 0
+%end
+%include /etc/passwd
