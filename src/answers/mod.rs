@@ -96,11 +96,12 @@ pub struct Seed {
 pub struct Templates(Vec<Template>);
 
 /// File names of the templates in `templates/`, with the text that is used where a site has none.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("kickstart.j2", include_str!("../../templates/kickstart.j2")),
     ("preseed.j2", include_str!("../../templates/preseed.j2")),
     ("disk.sh.j2", include_str!("../../templates/disk.sh.j2")),
     ("setup.sh.j2", include_str!("../../templates/setup.sh.j2")),
+    ("debian.sh.j2", include_str!("../../templates/debian.sh.j2")),
 ];
 
 impl Templates {
@@ -196,7 +197,7 @@ fn fill(format: Format, view: &View, prepared: &Prepared, templates: &Templates)
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {
         Format::Kickstart => kickstart::parts(&disk, &setup),
-        Format::Preseed => preseed::parts(&disk, &setup),
+        Format::Preseed => preseed::parts(&disk, &script("debian.sh.j2")?, &setup)?,
     };
     let line = prepared.kernel_args.join(" ");
     let line = minijinja::context! { kernel_line => Value::from_safe_string(line) };

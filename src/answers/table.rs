@@ -107,7 +107,7 @@ pub fn judge(host: &Host, target: Target) -> Verdict {
 
 /// Short names for the tables.
 mod short {
-    pub use super::Cell::{self, Native as N, Refused as X, Unused as U};
+    pub use super::Cell::{self, Native as N, Refused as X, Scripted as S, Unused as U};
     pub use super::Row;
     pub use super::Target::{Native as Agent, Os as On};
     pub use crate::host::Os::{

@@ -5,6 +5,9 @@ use crate::host::{Host, Ipv4, Ipv6, Link};
 
 const AGENT_ONE: &str = "isn't set up by the agent yet: leave it to the hand-off, or use another `installer`";
 
+const INTERFACES: &str =
+    "the set-up script writes it to /etc/network/interfaces; d-i itself uses the first card's IPv4";
+
 pub(super) const ROWS: &[Row] = &[
     Row { key: "name", used: |_| once("name", true), cell: |_| N },
     Row { key: "match", used: |_| once("match", true), cell: |_| N },
@@ -18,9 +21,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("network.interfaces", host.network.interfaces.len() > 1),
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => X(
-                "configures one interface only: leave the others to the hand-off, or use `installer: native`",
-            ),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(Ubuntu2204 | Ubuntu2404) => LATER,
         },
     },
@@ -37,6 +38,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv4", |link| link.ipv4 == Ipv4::None),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => {
+                X("installs over IPv4: give the card an address, or leave the card out")
+            }
             On(_) => LATER,
         },
     },
@@ -51,6 +55,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -59,6 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Auto)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -67,6 +73,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Dhcp)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -75,6 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::None)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -83,6 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| matches!(link.ipv6, Some(Ipv6::Static(_)))),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -97,6 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -105,6 +115,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "mtu", |link| link.mtu.is_some()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -113,6 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "routes", |link| !link.routes.is_empty()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(_) => LATER,
         },
     },
@@ -155,6 +167,16 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
             On(Ubuntu2204 | Ubuntu2404) => LATER,
+        },
+    },
+    Row {
+        key: "network.dns[1]",
+        used: |host| once("network.dns", host.network.dns.len() > 1),
+        cell: |target| match target {
+            On(Debian12 | Debian13) => {
+                S("d-i's kernel takes one; `partman/early_command` adds the others to /etc/resolv.conf")
+            }
+            _ => N,
         },
     },
     Row {

@@ -68,6 +68,9 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => X(
+                "puts its recipe on one disk: leave further disks to the hand-off, or use another `installer`",
+            ),
             On(_) => LATER,
         },
     },
@@ -76,6 +79,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.partitions", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -88,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -98,6 +103,9 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => X(
+                "makes arrays of partitions by kernel names, which change, and has the ESP on one disk only: use another `installer`",
+            ),
             On(_) => LATER,
         },
     },
@@ -106,6 +114,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| parts(host, "storage.luks", |layout| layout.luks.iter().map(|luks| &luks.id).collect()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => X(
+                "would need the passphrase in the file: leave encryption to the hand-off, or use another `installer`",
+            ),
             On(_) => LATER,
         },
     },
@@ -118,6 +129,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -146,6 +158,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -171,6 +184,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.mounts", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -185,6 +199,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -197,6 +212,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -214,6 +230,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },

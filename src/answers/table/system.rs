@@ -33,6 +33,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Debian12 | Debian13) => S(
+                "the set-up script writes systemd-timesyncd's configuration; d-i sets its clock by the first server",
+            ),
             On(_) => LATER,
         },
     },
@@ -51,6 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("remove_packages", !host.remove_packages.is_empty()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Debian12 | Debian13) => S("the set-up script purges them"),
             On(_) => LATER,
         },
     },
@@ -69,6 +73,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -77,6 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("proxy", host.proxy.is_some()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -93,6 +99,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.consoles", !host.boot.consoles.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -101,6 +108,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.password", host.boot.password.is_some()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
+            On(Debian12 | Debian13) => S(
+                "the set-up script writes it to /etc/grub.d; by d-i's own answer every boot would ask for it",
+            ),
             On(_) => LATER,
         },
     },
@@ -109,6 +119,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("pre", &host.scripts.pre),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -117,6 +128,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post", &host.scripts.post),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -125,6 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post_outside", &host.scripts.post_outside),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -133,6 +146,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("first_boot", &host.scripts.first_boot),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
@@ -141,6 +155,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("on_error", &host.scripts.on_error),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
+            On(Debian12 | Debian13) => {
+                X("runs nothing when it fails, it stops with a question: use another `installer`")
+            }
             On(_) => LATER,
         },
     },
@@ -150,6 +167,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("finish", host.finish != Finish::Reboot),
         cell: |target| match target {
             Agent => X("restarts always: leave it out"),
+            On(Debian12 | Debian13) => N,
             On(_) => LATER,
         },
     },
