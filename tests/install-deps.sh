@@ -73,3 +73,7 @@ if [ ! -x target/venv/bin/ksvalidator ]; then
     python3 -m venv target/venv
     target/venv/bin/pip install --quiet --disable-pip-version-check pykickstart
 fi
+if [ ! -d target/partman-auto ]; then
+    echo "unpacking debian-installer's partman-auto into target/partman-auto"
+    tests/partman-auto.sh target/partman-auto || echo "it isn't to be had: recipes won't be decoded" >&2
+fi

@@ -12,6 +12,7 @@
 )]
 
 mod disks;
+mod partman;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
