@@ -37,6 +37,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     limits::check_command_line(&kernel_args, misfits);
     let values = context! {
         suite => suite(os),
+        country => country(&host.locale.lang),
         continued => Value::from_safe_string(" \\".to_owned()),
         storage => Value::from(Serde(storage)),
         more_dns => host.network.dns.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>(),
@@ -57,6 +58,13 @@ fn suite(os: Os) -> &'static str {
         Os::Debian13 => "trixie",
         _ => "bookworm",
     }
+}
+
+/// The country of a locale, or what d-i takes where a language has none; without one it would ask.
+fn country(lang: &str) -> &str {
+    let after = lang.split_once('_').map_or("", |(_, rest)| rest);
+    let code = after.split(['.', '@']).next().unwrap_or_default();
+    if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) { code } else { "US" }
 }
 
 /// One of `apt-setup/localN`.

@@ -104,6 +104,17 @@ fn each_release_has_its_suite() {
 }
 
 #[test]
+fn d_i_is_told_language_country_and_locale_so_that_it_asks_for_none() {
+    for (lang, country) in [("de_AT.UTF-8", "AT"), ("sr_RS@latin", "RS"), ("C.UTF-8", "US"), ("eo", "US")] {
+        let mut host = host();
+        host.locale.lang = lang.to_owned();
+        assert_eq!(value(&host, "debian-installer/language"), "en");
+        assert_eq!(value(&host, "debian-installer/country"), country);
+        assert_eq!(value(&host, "debian-installer/locale"), lang);
+    }
+}
+
+#[test]
 fn sizes_are_whole_megabytes_and_exact_ones_stay_exact() {
     let layout = Layout {
         partitions: vec![
