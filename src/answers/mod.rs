@@ -100,12 +100,13 @@ pub struct Seed {
 pub struct Templates(Vec<Template>);
 
 /// File names of the templates in `templates/`, with the text that is used where a site has none.
-const BUILT_IN: [(&str, &str, Escape); 5] = [
+const BUILT_IN: [(&str, &str, Escape); 6] = [
     ("autoinstall.j2", include_str!("../../templates/autoinstall.j2"), Escape::Yaml),
     ("kickstart.j2", include_str!("../../templates/kickstart.j2"), Escape::Word),
     ("preseed.j2", include_str!("../../templates/preseed.j2"), Escape::RestOfLine),
     ("disk.sh.j2", include_str!("../../templates/disk.sh.j2"), Escape::Word),
     ("setup.sh.j2", include_str!("../../templates/setup.sh.j2"), Escape::Word),
+    ("debian.sh.j2", include_str!("../../templates/debian.sh.j2"), Escape::Word),
 ];
 
 impl Templates {
@@ -235,7 +236,7 @@ fn fill(
     let (disk, setup) = (script("disk.sh.j2")?, script("setup.sh.j2")?);
     let parts = match format {
         Format::Kickstart => kickstart::parts(&disk, &setup),
-        Format::Preseed => preseed::parts(&disk, &setup),
+        Format::Preseed => preseed::parts(&disk, &script("debian.sh.j2")?, &setup)?,
         Format::Autoinstall => {
             let document = prepared.document.clone().unwrap_or_default();
             autoinstall::parts(host, view, document, &disk, &setup)

@@ -13,6 +13,7 @@
 
 mod autoinstall;
 mod disks;
+mod partman;
 mod sections;
 
 use std::path::{Path, PathBuf};

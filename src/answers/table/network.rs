@@ -7,6 +7,8 @@ const AGENT_ONE: &str = "isn't set up by the agent yet: leave it to the hand-off
 
 const EL8_IFCFG: &str = "can't be told (and keeps its network in ifcfg files, which ironstrap doesn't edit): leave it to the hand-off";
 const CONNECTION_FILES: &str = "they are added to the connection files of NetworkManager";
+const INTERFACES: &str =
+    "the set-up script writes it to /etc/network/interfaces; d-i itself uses the first card's IPv4";
 
 pub(super) const ROWS: &[Row] = &[
     Row { key: "name", used: |_| once("name", true), cell: |_| N },
@@ -21,9 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("network.interfaces", host.network.interfaces.len() > 1),
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => X(
-                "configures one interface only: leave the others to the hand-off, or use `installer: native`",
-            ),
+            On(Debian12 | Debian13) => S(INTERFACES),
             On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
@@ -42,7 +42,9 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => {
+                X("installs over IPv4: give the card an address, or leave the card out")
+            }
         },
     },
     Row {
@@ -59,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
             On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -69,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -79,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -89,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -99,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -116,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
             On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -126,7 +128,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_ONE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -137,7 +139,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
             On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(INTERFACES),
         },
     },
     Row {
@@ -182,6 +184,16 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
             On(Ubuntu2204 | Ubuntu2404) => N,
+        },
+    },
+    Row {
+        key: "network.dns[1]",
+        used: |host| once("network.dns", host.network.dns.len() > 1),
+        cell: |target| match target {
+            On(Debian12 | Debian13) => {
+                S("d-i's kernel takes one; `partman/early_command` adds the others to /etc/resolv.conf")
+            }
+            _ => N,
         },
     },
     Row {

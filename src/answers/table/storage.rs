@@ -72,6 +72,9 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(Debian12 | Debian13) => X(
+                "puts its recipe on one disk: leave further disks to the hand-off, or use another `installer`",
+            ),
             On(_) => LATER,
         },
     },
@@ -82,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -98,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
                 X("knows no largest size: leave `max` out, or give the partition a `size`")
             }
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -110,7 +113,9 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => X(
+                "makes arrays of partitions by kernel names, which change, and has the ESP on one disk only: use another `installer`",
+            ),
         },
     },
     Row {
@@ -119,6 +124,9 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => X(LUKS_BY_PASSPHRASE),
+            On(Debian12 | Debian13) => X(
+                "would need the passphrase in the file: leave encryption to the hand-off, or use another `installer`",
+            ),
             On(_) => LATER,
         },
     },
@@ -133,7 +141,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -163,7 +171,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -190,7 +198,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -206,7 +214,7 @@ pub(super) const ROWS: &[Row] = &[
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -220,7 +228,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -239,7 +247,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(IMAGE_HAS_LAYOUT),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
 ];

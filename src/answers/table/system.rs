@@ -12,14 +12,7 @@ const NO_IMAGE: Cell = X(
 
 pub(super) const ROWS: &[Row] = &[
     Row { key: "installer", used: |_| once("installer", true), cell: |_| N },
-    Row {
-        key: "os",
-        used: |_| once("os", true),
-        cell: |target| match target {
-            On(Debian13) => X("has no preseed here yet: debian-12 is the one that is written"),
-            _ => N,
-        },
-    },
+    Row { key: "os", used: |_| once("os", true), cell: |_| N },
     Row {
         key: "image",
         used: |host| once("image", host.image.is_some()),
@@ -43,7 +36,9 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X("isn't set by the agent: leave it to the hand-off"),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(
+                "the set-up script writes systemd-timesyncd's configuration; d-i sets its clock by the first server",
+            ),
         },
     },
     Row { key: "root", used: |_| once("root", true), cell: |_| N },
@@ -63,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S("the set-up script purges them"),
         },
     },
     Row {
@@ -83,7 +78,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -93,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -112,7 +107,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
             On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -124,7 +119,9 @@ pub(super) const ROWS: &[Row] = &[
                 X("sets no boot loader password: do it by a script in `scripts.post`")
             }
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => S(
+                "the set-up script writes it to /etc/grub.d; by d-i's own answer every boot would ask for it",
+            ),
         },
     },
     Row {
@@ -134,7 +131,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -144,7 +141,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -154,7 +151,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -164,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row {
@@ -174,7 +171,9 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X(AGENT_SCRIPTS),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => {
+                X("runs nothing when it fails, it stops with a question: use another `installer`")
+            }
         },
     },
     Row { key: "handoff", used: |host| once("handoff", host.handoff != Handoff::None), cell: |_| N },
@@ -185,7 +184,7 @@ pub(super) const ROWS: &[Row] = &[
             Agent => X("restarts always: leave it out"),
             On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(_) => LATER,
+            On(Debian12 | Debian13) => N,
         },
     },
     Row { key: "policy", used: |_| Vec::new(), cell: |_| N },

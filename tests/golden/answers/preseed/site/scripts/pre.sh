@@ -1,0 +1,3 @@
+#!/bin/sh
+# before a disk is touched
+true
