@@ -105,7 +105,7 @@ fn stops_when_asked(home: &Path, work: &Path) -> Result<()> {
     text(Command::new("kill").arg("-TERM").arg(build.id().to_string()))?;
     let output = build.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(!output.status.success() && said.contains("nothing was left behind"), "{said}");
+    ensure!(!output.status.success() && said.contains("nothing unfinished was left behind"), "{said}");
     let took = asked.elapsed();
     ensure!(took < Duration::from_secs(25), "it took {} s", took.as_secs());
     nothing_left(work)
