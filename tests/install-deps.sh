@@ -92,7 +92,3 @@ if [ ! -e target/unpacked/done ]; then
     for package in target/unpacked/packages/*.deb; do dpkg-deb -x "$package" target/unpacked; done
     touch target/unpacked/done
 fi
-if [ ! -d target/partman-auto ]; then
-    echo "unpacking debian-installer's partman-auto into target/partman-auto"
-    tests/partman-auto.sh target/partman-auto || echo "it isn't to be had: recipes won't be decoded" >&2
-fi

@@ -13,11 +13,11 @@ const DISK: u64 = 500_000;
 /// Where partman-auto's udeb is unpacked: named by the environment, or beside the build.
 fn partman_auto() -> Option<PathBuf> {
     let named = std::env::var_os("IRONSTRAP_PARTMAN_AUTO").map(PathBuf::from);
-    let dir = named.unwrap_or_else(|| root().join("target/partman-auto"));
+    let dir = named.unwrap_or_else(|| root().join("target/udebs/partman-auto"));
     let found = dir.join("lib/partman/lib/recipes.sh").is_file();
     if !found {
         eprintln!(
-            "SKIPPED: {} has no partman-auto (tests/partman-auto.sh unpacks it); no recipe was decoded",
+            "SKIPPED: {} has no partman-auto (tests/fetch-udeb.sh partman-auto target/udebs); no recipe was decoded",
             dir.display()
         );
     }
