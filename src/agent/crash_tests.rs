@@ -227,8 +227,9 @@ fn installed(world: &World, before: Vec<u8>) -> Vec<u8> {
     device.content()
 }
 
-/// Our own install, under a new order. Whatever is cut off, the disk ends with the marks of both orders: media that carry the
-/// old one boot it. Until it is complete, the claim alone knows of the old order.
+/// Our own install, under a new order: no foreign data, so the claim is written before LBA 0. Whatever is cut off, the disk
+/// ends with the marks of both orders: media that carry the old one boot it. Until it is complete, the claim alone knows of
+/// the old order.
 #[test]
 fn after_any_power_cut_of_a_reinstall_both_orders_end_done() {
     let first = fixture::world();

@@ -176,16 +176,23 @@ fn chunks(image: &[u8]) -> (Vec<IndexEntry>, Vec<Vec<u8>>) {
 pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
     let mut facts = facts(disk.len() as u64);
     let look = LOOK as usize;
-    facts.disks[0].content = guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64);
+    let seen = &mut facts.disks[0];
+    seen.content = guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64);
+    if let DiskContent::Ours { closed: false, .. } = seen.content {
+        // what its file systems would tell, if this world had any: the done file, and the root that it names
+        seen.filesystems = vec![world.manifest.root.uuid];
+        seen.done_roots = seen.filesystems.clone();
+    }
     plan::plan(&world.order, &world.manifest, Timestamp::from_unix(0), &facts)
 }
 
 impl World {
-    /// The same world after the host was armed again.
+    /// The same world after the host was armed again, by an order that allows no loss of foreign data.
     pub fn armed_again(self) -> Self {
         let order = InstallOrder {
             id: OrderId::from_random([2; 16]),
             generation: self.order.generation + 1,
+            wipe: WipePolicy::Ours,
             ..(*self.order).clone()
         };
         Self { order: sealed(&order), ..self }

@@ -9,8 +9,8 @@
 //!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared.
-//! 5. The caller personalises the mounted file systems and writes the done files, this order's last; flush. The claim record says that all is
-//!    written but the tables; flush.
+//! 5. The caller personalises the mounted file systems and writes the done files, this order's last; flush. The claim record
+//!    says that all is written but the tables; flush.
 //! 6. The backup table and all of the primary one but LBA 0; flush; they are read back.
 //! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush; it is read back. Nothing is written afterwards.
 //!
