@@ -75,7 +75,7 @@ if [ ! -x target/venv/bin/pip ]; then
     python3 -m venv target/venv
 fi
 # judges of Kickstart and of autoinstall, and what cloud-init below needs
-modules='pykickstart jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces'
+modules='pykickstart==3.78 jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces'
 if [ "$(cat target/venv/modules 2>/dev/null)" != "$modules" ]; then
     echo "installing with pip into target/venv: $modules"
     # shellcheck disable=SC2086 # a list of words

@@ -15,6 +15,7 @@ use minijinja::{Value, context};
 use super::Prepared;
 use super::table::{self, Target};
 use super::view::{Misfits, View};
+use crate::grammar::kickstart::Release;
 use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository};
 use line::Line;
 
@@ -33,7 +34,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> R
     let storage = storage::commands(os, host, &view.kernel_args, misfits);
     check_packages(host, misfits);
     let values = context! {
-        version => version(os),
+        version => release(os).stock_name(),
         scripted => table::judge(host, Target::Os(os)).scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
         source => line::in_file(&source(host, view))?,
         clock => line::in_file(&clock(os, host))?,
@@ -55,14 +56,14 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> R
     Ok(Prepared { kernel_args: kernel_args(host, view), values, document: None })
 }
 
-/// The dialect, as pykickstart names it.
-fn version(os: Os) -> &'static str {
+/// The dialect.
+pub fn release(os: Os) -> Release {
     match os {
-        Os::El8 => "RHEL8",
-        Os::El10 => "RHEL10",
-        Os::Fedora43 => "F43",
-        Os::Fedora44 => "F44",
-        _ => "RHEL9",
+        Os::El8 => Release::Rhel8,
+        Os::El10 => Release::Rhel10,
+        Os::Fedora43 => Release::Fedora43,
+        Os::Fedora44 => Release::Fedora44,
+        _ => Release::Rhel9,
     }
 }
 

@@ -197,7 +197,7 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
         .with_context(|| format!("rendering {}", host.name))?;
     let kernel_args = prepared.kernel_args;
     let found = match format {
-        Format::Kickstart => grammar::kickstart::lint(&text),
+        Format::Kickstart => grammar::kickstart::lint(&text, kickstart::release(os)),
         Format::Preseed => grammar::preseed::lint(&text, preseed::release(os)),
         Format::Autoinstall => grammar::autoinstall::lint(&text, autoinstall::release(os)),
     };

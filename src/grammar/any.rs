@@ -125,8 +125,16 @@ pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding
 fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
     Ok(match kind {
         Kind::Kickstart => {
-            choose(kind, release, &[("9", ()), ("el9", ()), ("rhel9", ())])?;
-            kickstart::lint(text)
+            use kickstart::Release::{Fedora43, Fedora44, Rhel8, Rhel9, Rhel10};
+            let el = [("10", Rhel10), ("9", Rhel9), ("8", Rhel8)];
+            let fedora = [("44", Fedora44), ("43", Fedora43)];
+            let named = match release {
+                None => kickstart::Release::detect(text),
+                Some(_) => None,
+            };
+            let known: Vec<_> = el.into_iter().chain(fedora).collect();
+            let release = named.map_or_else(|| choose(kind, release, &known), Ok)?;
+            kickstart::lint(text, release)
         }
         Kind::Preseed => preseed::lint(text, debian(kind, release)?),
         Kind::Recipe => {
