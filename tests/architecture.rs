@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("grammar", &["value"]),
     ("answers", &["value", "spec", "host", "grammar", "failure"]),
     ("handoff", &["value", "spec", "fit", "host", "failure"]),
-    ("boot", &["value", "spec", "host", "failure"]),
+    ("boot", &["value", "spec", "host", "grammar", "failure"]),
     ("image", &["value", "spec", "trust", "sys", "failure"]),
     ("order", &["value", "spec", "trust", "sys", "failure"]),
     (

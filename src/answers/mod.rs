@@ -18,12 +18,12 @@ mod template;
 mod view;
 mod yaml;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use minijinja::value::{Serde, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::failure::{Blame, BlameExt};
-use crate::grammar;
+use crate::grammar::{self, cmdline::Reader};
 use crate::host::{Host, Installer, Os, Site};
 use crate::spec::system::SystemFile;
 
@@ -207,11 +207,30 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
     }
+    check_kernel_args(os, host, &kernel_args)?;
     let companions = match format {
         Format::Kickstart | Format::Preseed => Vec::new(),
         Format::Autoinstall => autoinstall::companions(host),
     };
     Ok(Answers { text, kernel_args, companions })
+}
+
+/// Holds the installer's command line against what the kernel and the installer take.
+fn check_kernel_args(os: Os, host: &Host, args: &[String]) -> Result<()> {
+    let reader = match Format::of_release(os) {
+        Format::Preseed => Reader::DebianInstaller(preseed::release(os)),
+        Format::Kickstart | Format::Autoinstall => Reader::Anybody,
+    };
+    let found = grammar::cmdline::lint(&args.join(" "), reader);
+    let errors = found.iter().filter(|finding| finding.severity == grammar::Severity::Error);
+    let errors: Vec<_> = errors.map(|finding| finding.message.clone()).collect();
+    ensure!(
+        errors.is_empty(),
+        "{}: kernel_args: the installer's command line: {}",
+        host.name,
+        errors.join("; ")
+    );
+    Ok(())
 }
 
 /// What a format's own module adds to the view.

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::cmdline;
 use super::template::render;
+use crate::grammar::{self, Severity};
+use crate::host::{Host, Site};
 use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::order::HostMatch;
 use crate::value::{HostName, HttpUrl, KernelArg, Mac, OrderId, SerialNumber};
@@ -31,6 +33,20 @@ pub struct BootHost {
     pub kernel_args: Vec<KernelArg>,
     /// Who decides, beside the done file, whether it installs.
     pub server: Option<HttpUrl>,
+}
+
+impl BootHost {
+    /// A host with the order that it is to be installed by.
+    pub fn of(host: &Host, site: &Site, order: &OrderId) -> Self {
+        Self {
+            host: host.name.clone(),
+            order: order.clone(),
+            matching: host.matching.clone(),
+            interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
+            kernel_args: host.kernel_args.clone(),
+            server: site.server.clone(),
+        }
+    }
 }
 
 /// A file of the TFTP tree.
@@ -63,7 +79,7 @@ pub fn pxe_orders(host: &HostName) -> String {
 /// The loader can't tell which host it runs on, so the agent starts with the arguments of all of them, each once.
 ///
 /// # Errors
-/// Only by a mistake in the template.
+/// Kernel arguments that are too many for a kernel; a mistake in the template.
 pub fn usb(hosts: &[BootHost]) -> Result<String> {
     #[derive(Serialize)]
     struct Order {
@@ -77,14 +93,14 @@ pub fn usb(hosts: &[BootHost]) -> Result<String> {
         args => cmdline::agent(StartedFrom::Stick, &args),
         initrds => [USB_INITRAMFS, USB_ORDERS],
     };
-    render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)
+    read_back(render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)?)
 }
 
 /// `grub/grub.cfg` of a TFTP tree and the scripts that it finds the hosts by: every address that the host may boot from, its
 /// UUID, its serial number. This only says which order a machine gets to see; the agent judges whether it is that host.
 ///
 /// # Errors
-/// A host that only its serial number names, when GRUB can't compare that number.
+/// A host that only its serial number names, when GRUB can't compare that number; what [`pxe_host`] refuses.
 pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     #[derive(Serialize)]
     struct BySerial {
@@ -116,7 +132,7 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
         );
     }
     let values = context! { by_uuid, serials => Value::from(Serde(&serials)) };
-    let text = render("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), quote, values)?;
+    let text = read_back(render("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), quote, values)?)?;
     scripts.push(Script { path: "grub/grub.cfg".to_owned(), text });
     Ok(scripts)
 }
@@ -142,7 +158,7 @@ fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
 /// The script of one host over PXE: done → its disk, else the server is asked, then the agent.
 ///
 /// # Errors
-/// Only by a mistake in the template.
+/// Kernel arguments that are too many for a kernel; a mistake in the template.
 pub fn pxe_host(host: &BootHost) -> Result<String> {
     let values = context! {
         done_file => done_file(&host.order),
@@ -152,7 +168,17 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
         args => cmdline::agent(StartedFrom::Network, &[&host.kernel_args]),
         initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
     };
-    render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)
+    let text = render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)?;
+    read_back(text).with_context(|| format!("{}: kernel_args", host.host))
+}
+
+/// What GRUB's grammar, and the kernel's for its command line, find wrong in a script that was made here is never written.
+fn read_back(text: String) -> Result<String> {
+    let found = grammar::grub::lint(&text);
+    let found: Vec<_> =
+        found.iter().filter(|finding| finding.severity == Severity::Error).map(ToString::to_string).collect();
+    ensure!(found.is_empty(), "GRUB couldn't start the kernel as it is meant: {}", found.join("; "));
+    Ok(text)
 }
 
 /// Where GRUB asks the server about this host, by an address of the host and not of the machine: one that was found by its

@@ -168,14 +168,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         system,
     };
     let order = order::build(armed.permit, parts, now)?;
-    let boot = BootHost {
-        host: host.name.clone(),
-        order: order.id.clone(),
-        matching: host.matching.clone(),
-        interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
-        kernel_args: host.kernel_args.clone(),
-        server: site.server.clone(),
-    };
+    let boot = BootHost::of(host, site, &order.id);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }
 

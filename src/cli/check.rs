@@ -8,6 +8,7 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{keys, output, render};
 use crate::answers::{self, table::Target};
+use crate::boot::grub::{self, BootHost};
 use crate::bundle::inside::Inside;
 use crate::failure::{Blame, BlameExt};
 use crate::handoff;
@@ -64,12 +65,13 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
         if !misfits.is_empty() {
             bail!("{}", misfits.join("\n"));
         }
+        // any order would do
+        let order = OrderId::from_random([0; 16]);
+        grub::pxe(&[BootHost::of(host, &context.site, &order)])?;
         let locked = context.locked(host).ok();
         match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
             Some((locked, image)) => {
                 let (system, inside) = image.as_ref().map_err(|error| anyhow!("{}: {error}", host.name))?;
-                // any order would do
-                let order = OrderId::from_random([0; 16]);
                 handoff::system(locked, &context.site, system, inside, &order).map(drop)
             }
             None => handoff::seed(host, &context.site).map(drop),
@@ -152,6 +154,18 @@ mod tests {
         let refused = found(&paths);
         assert_eq!(refused.len(), 1);
         assert!(refused[0].starts_with("web01: ") && refused[0].contains("cloud-init"), "{refused:?}");
+    }
+
+    #[test]
+    fn more_kernel_arguments_than_a_kernel_takes_are_found() {
+        let long = format!(
+            "kernel_args: [{}]\n",
+            (0..8).map(|n| format!("a{n}={}", "x".repeat(400))).collect::<Vec<_>>().join(", ")
+        );
+        let (_dir, paths) = site(&long);
+        let refused = found(&paths);
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].starts_with("web01: kernel_args") && refused[0].contains("2047"), "{refused:?}");
     }
 
     #[test]
