@@ -15,6 +15,7 @@ mod preseed;
 mod scripts;
 pub mod table;
 mod template;
+mod unreadable;
 mod view;
 mod yaml;
 
@@ -30,6 +31,7 @@ use crate::spec::system::SystemFile;
 use table::Target;
 use template::Escape;
 pub use template::Template;
+pub use unreadable::Unreadable;
 use view::{Misfits, View};
 
 /// An answer file's format.
@@ -201,12 +203,8 @@ pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templat
         Format::Preseed => grammar::preseed::lint(&text, preseed::release(os)),
         Format::Autoinstall => grammar::autoinstall::lint(&text, autoinstall::release(os)),
     };
-    let found: Vec<_> = found.iter().filter(|finding| finding.severity == grammar::Severity::Error).collect();
-    if !found.is_empty() {
-        let name = templates.get(&format!("{}.j2", format.name()))?.name();
-        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
-        bail!("{}: what {name} made is no {}:\n{}", host.name, format.name(), found.join("\n"));
-    }
+    let template = templates.get(&format!("{}.j2", format.name()))?.name();
+    Unreadable::unless_fine(host, template, format, &text, found)?;
     check_kernel_args(os, host, &kernel_args)?;
     let companions = match format {
         Format::Kickstart | Format::Preseed => Vec::new(),

@@ -19,6 +19,7 @@ mod key;
 mod keys;
 mod lint;
 mod lock;
+mod origin;
 mod output;
 mod passwd;
 mod paths;

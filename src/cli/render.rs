@@ -1,8 +1,9 @@
 //! `ironstrap render`: one host's answer file, and the joint of answers and hand-off.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use super::context::SiteContext;
+use super::origin::Origins;
 use super::output;
 use super::paths::SitePaths;
 use crate::answers::{self, Answers, Format, Seed, Templates};
@@ -41,7 +42,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let host = context.host(&args.host)?;
     let os = release(args, host)?;
-    let answers = answers_of(os, &context.site, host, &templates(paths)?)?;
+    let answers = answers_of(os, &context.site, host, &templates(paths)?)
+        .map_err(|error| Origins::of(paths).explain(error))?;
     let text = match &args.companion {
         Some(name) => companion(&answers, name)?,
         None if args.kernel_args => answers.kernel_args.join(" ") + "\n",
@@ -85,22 +87,22 @@ fn release(args: &Args, host: &Host) -> Result<Os> {
 pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     let templates = templates(paths)?;
     let answered: Vec<_> = context.hosts.iter().filter(|host| host.installer != Installer::Native).collect();
-    let check_share = |hosts: &[&Host]| -> Vec<String> {
-        let errors =
-            hosts.iter().filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err());
-        errors.map(|error| format!("{error:#}")).collect()
+    let check_share = |hosts: &[&Host]| -> Vec<Error> {
+        hosts.iter().filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err()).collect()
     };
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = answered.len().div_ceil(workers).max(1);
-    Ok(std::thread::scope(|scope| {
+    let errors: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             answered.chunks(share).map(|hosts| (hosts, scope.spawn(move || check_share(hosts)))).collect();
         // a thread that panicked left nothing: its share is checked again here, where the panic is everybody's
-        let join = |(hosts, thread): (&[&Host], std::thread::ScopedJoinHandle<'_, Vec<String>>)| {
+        let join = |(hosts, thread): (&[&Host], std::thread::ScopedJoinHandle<'_, Vec<Error>>)| {
             thread.join().unwrap_or_else(|_| check_share(hosts))
         };
         threads.into_iter().flat_map(join).collect()
-    }))
+    });
+    let origins = Origins::of(paths);
+    Ok(errors.into_iter().map(|error| format!("{:#}", origins.explain(error))).collect())
 }
 
 /// The templates in use: the site's where it has them.

@@ -1,0 +1,61 @@
+//! A file that was made here and that its reader would stumble over.
+//!
+//! It comes from a template of the site, or from a value that our own templates don't know how to write: so the lines are kept,
+//! for whoever wants to say which values stand in them. A line may hold a password's hash: it is never printed.
+
+use crate::grammar::{Finding, Severity};
+use crate::host::Host;
+use crate::value::HostName;
+
+use super::Format;
+
+/// What is wrong with the file of a host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The host.
+    pub host: HostName,
+    /// The template that made the file.
+    pub template: String,
+    /// What it should have been.
+    pub format: Format,
+    /// The errors, each with the line that it is about.
+    pub found: Vec<(Finding, String)>,
+}
+
+impl Unreadable {
+    /// Lets a file pass in which nothing, or only warnings, were found.
+    ///
+    /// # Errors
+    /// All errors.
+    pub(super) fn unless_fine(
+        host: &Host,
+        template: &str,
+        format: Format,
+        text: &str,
+        found: Vec<Finding>,
+    ) -> Result<(), Self> {
+        let line = |finding: &Finding| text.lines().nth(finding.line.saturating_sub(1)).unwrap_or_default();
+        let errors = found.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let found: Vec<_> = errors.map(|finding| (finding.clone(), line(&finding).to_owned())).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Self { host: host.name.clone(), template: template.to_owned(), format, found })
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: what {} made is no {}:", self.host, self.template, self.format.name())?;
+        self.found.iter().try_for_each(|(finding, _)| write!(f, "\n{finding}"))
+    }
+}
+
+/// Without the lines.
+impl std::fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
