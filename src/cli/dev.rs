@@ -18,7 +18,7 @@ enum Command {
     /// Make a large site: a bench for `check`.
     GenerateSite {
         /// Number of hosts; each has an address of its own, so there are bounds.
-        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         hosts: u32,
         /// Three hosts of four are installed by the installers of Enterprise Linux, Debian and Ubuntu.
         #[arg(long)]
@@ -102,8 +102,8 @@ fn generate(hosts: u32, answers: bool, directory: &Path) -> Result<()> {
 
 /// One host with a fixed address, a MAC and a serial number of its own.
 fn host(number: u32, class: &str) -> String {
-    let [.., high, low] = number.to_be_bytes();
-    let mac = format!("52:54:00:ee:{high:02x}:{low:02x}");
+    let [_, top, high, low] = number.to_be_bytes();
+    let mac = format!("52:54:{top:02x}:ee:{high:02x}:{low:02x}");
     let rack = number / 40;
     format!(
         "name: node{number:05}
@@ -115,13 +115,14 @@ match:
 network:
   interfaces:
     - match: {{ mac: \"{mac}\" }}
-      ipv4: {{ address: 10.1.{high}.{low}/8, gateway: 10.0.0.1 }}
+      ipv4: {{ address: 10.{}.{high}.{low}/8, gateway: 10.0.0.1 }}
   dns: [10.0.0.1]
 storage:
   target: {{ serial: DISK{number:05}, min_size: 8G }}
 packages: [openssh-server, \"rack-{rack}\"]
 ",
-        if class == "web" { "base, " } else { "" }
+        if class == "web" { "base, " } else { "" },
+        1 + top
     )
 }
 
