@@ -17,10 +17,13 @@ use super::scripts::Script;
 use super::view::{Misfits, View};
 use super::{Companion, Prepared, yaml};
 use crate::grammar::autoinstall::Release;
-use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted};
+use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted, TARGET};
 
-/// The name under which the disk stands until it is found.
-pub(super) const PLACEHOLDER: &str = "/dev/ironstrap-target";
+/// The name under which a disk stands until it is found. None is the beginning of another one, and `sed` reads it as it is.
+pub(super) fn placeholder(disk: &str) -> String {
+    format!("/dev/ironstrap/{disk}/disk")
+}
+
 /// One argument of a command may have 128 KiB (Linux, `MAX_ARG_STRLEN`); a longer file goes in pieces.
 const PIECE: usize = 64 << 10;
 
@@ -40,8 +43,11 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     }
     let storage = storage::actions(host, misfits);
     // subiquity fills the disk up whatever is left; our own script sees to it that enough is
-    let least = host.layout.as_ref().map_or(0, storage::least_target);
-    view.disk.min_size = view.disk.min_size.max((least > 0).then_some(least));
+    let least = |disk: &str| host.layout.as_ref().map_or(0, |layout| storage::least(layout, disk));
+    for disk in view.disks.iter_mut().chain([&mut view.disk]) {
+        let least = least(disk.id.as_deref().unwrap_or(TARGET));
+        disk.min_size = disk.min_size.max((least > 0).then_some(least));
+    }
     let mut document = Map::new();
     let mut set = |key: &str, value: Json| _ = document.insert(key.to_owned(), value);
     set("locale", json!(host.locale.lang));
@@ -83,9 +89,14 @@ pub fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &s
     let scripts = &view.scripts;
     let mut early: Vec<String> =
         scripts.pre.iter().flat_map(|script| run(script, "/run/ironstrap-pre")).collect();
+    let further = view.disks.iter().filter_map(|disk| disk.id.as_deref());
+    let found: Vec<_> = std::iter::once(format!("-e \"s|{}|$disk|\"", placeholder(TARGET)))
+        .chain(further.map(|id| format!("-e \"s|{}|/dev/$disk_{id}|\"", placeholder(id))))
+        .collect();
     early.push(format!(
         "refuse() {{ echo \"ironstrap: refused: $1\" >&2; echo \"ironstrap: refused: $1\" > /dev/console; exit 1; }}\n\
-         {disk}\nsed -i \"s|{PLACEHOLDER}|$disk|\" /autoinstall.yaml"
+         {disk}\nsed -i {} /autoinstall.yaml",
+        found.join(" ")
     ));
     let errors: Vec<_> =
         scripts.on_error.iter().flat_map(|script| run(script, "/run/ironstrap-on-error")).collect();

@@ -114,9 +114,6 @@ mod short {
         Debian12, Debian13, El8, El9, El10, Fedora43, Fedora44, Ubuntu2204, Ubuntu2404,
     };
 
-    /// Columns that nobody has written yet.
-    pub const LATER: Cell = X("isn't written by ironstrap yet: leave it to the hand-off");
-
     /// One key if it is used.
     pub fn once(key: &str, used: bool) -> Vec<String> {
         if used { vec![key.to_owned()] } else { Vec::new() }

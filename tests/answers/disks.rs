@@ -68,7 +68,7 @@ fn scripts() -> Vec<(String, String)> {
         let command = early.last().unwrap().as_str().unwrap();
         let script = script(command, "sed -i");
         let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
-        if script.contains("/serial") && !script.contains("ID_WWN") {
+        if script.contains("/serial") && !script.contains("ID_WWN") && !script.contains("chosen=") {
             scripts.push((wanted.unwrap_or_else(|| panic!("{name}: {script}")).to_owned(), script));
         }
     }
@@ -142,4 +142,40 @@ fn a_disk_that_holds_data_at_either_end_is_refused() {
         );
     }
     select(|| vec![Disk { data: Some(4 * MIB), ..BLANK }], |said| assert_eq!(said, "chosen: vdb"));
+}
+
+/// Every disk of a host with several is found by itself, and the installer's own file names each afterwards.
+#[test]
+fn further_disks_are_put_into_the_file_that_the_installer_reads_again() {
+    let (_, text) = rendered("autoinstall").into_iter().find(|(name, _)| name.starts_with("disks@")).unwrap();
+    let document: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+    let early = document["autoinstall"]["early-commands"].as_array().unwrap();
+    let (_, command) = early.last().unwrap().as_str().unwrap().split_once('\n').unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tmp = dir.path().display();
+    let names = [("vdb", "d11"), ("vda", "d10"), ("vdd", "d13"), ("vdc", "other")];
+    machine(dir.path(), &names.map(|(name, serial)| Disk { name, serial, ..BLANK }));
+    std::fs::write(dir.path().join("sys/vdc/wwid"), "naa.5000c500a1b2c3d5\n").unwrap();
+    for name in ["vda", "vdb", "vdc", "vdd"] {
+        // large enough for the host's partitions, without the bytes
+        let size = 1 << 40;
+        std::fs::write(dir.path().join("sys").join(name).join("size"), format!("{}\n", size / 512)).unwrap();
+        let disk = std::fs::File::options().write(true).open(dir.path().join("dev").join(name)).unwrap();
+        disk.set_len(size).unwrap();
+    }
+    // cloud-init writes what it read, without our quotes
+    let again = dir.path().join("autoinstall.yaml");
+    std::fs::write(&again, text.replace("\"/dev/", "/dev/").replace("/disk\"", "/disk")).unwrap();
+    let command = command
+        .replace("/sys/block", &format!("{tmp}/sys"))
+        .replace("disk=/dev/", &format!("disk={tmp}/dev/"))
+        .replace("/autoinstall.yaml", &format!("{tmp}/autoinstall.yaml"));
+    let whole = format!("udevadm() {{ :; }}\nrefuse() {{ echo \"refused: $1\"; exit 1; }}\n{command}");
+    let output = Command::new("dash").args(["-c", &whole]).output().unwrap();
+    assert!(output.status.success(), "{output:?}\n{whole}");
+    let found = std::fs::read_to_string(again).unwrap();
+    let (_, storage) = found.split_once("\n  storage:").unwrap();
+    let paths: Vec<_> = storage.lines().filter_map(|line| line.trim().strip_prefix("path: ")).collect();
+    let target = format!("{tmp}/dev/vda");
+    assert_eq!(&paths[..3], [target.as_str(), "/dev/vdb", "/dev/vdc"], "{storage}");
 }

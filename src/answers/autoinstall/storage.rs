@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::view::Misfits;
-use super::PLACEHOLDER;
+use super::placeholder;
 use crate::host::{Content, FileSystem, Host, Layout, Mount, Partition, RaidLevel, Role, Size, TARGET};
 use crate::value::StorageId;
 
@@ -14,11 +14,13 @@ const EXTENT: u64 = 4 << 20;
 
 /// The actions, each after what it stands on.
 pub fn actions(host: &Host, misfits: &mut Misfits) -> Vec<Value> {
-    let disk = json!({
-        "id": TARGET, "type": "disk", "path": PLACEHOLDER, "ptable": "gpt", "wipe": "superblock-recursive",
-        "preserve": false, "grub_device": false,
+    let further = host.layout.iter().flat_map(|layout| {
+        // one without partitions stays as it is
+        let filled = |id: &StorageId| layout.partitions.iter().any(|part| part.disk == *id);
+        layout.disks.iter().map(|disk| &disk.id).filter(move |id| filled(id))
     });
-    let mut actions = vec![disk];
+    let ids = std::iter::once(TARGET).chain(further.map(StorageId::as_str));
+    let mut actions: Vec<_> = ids.map(disk).collect();
     match &host.layout {
         None => actions.extend(plain()),
         Some(layout) => {
@@ -27,6 +29,13 @@ pub fn actions(host: &Host, misfits: &mut Misfits) -> Vec<Value> {
         }
     }
     actions
+}
+
+fn disk(id: &str) -> Value {
+    json!({
+        "id": id, "type": "disk", "path": placeholder(id), "ptable": "gpt", "wipe": "superblock-recursive",
+        "preserve": false, "grub_device": false,
+    })
 }
 
 /// One ESP, and the rest for `/`.
@@ -56,9 +65,12 @@ fn partition(id: &str, disk: &str, size: Value, number: usize, esp: bool) -> Val
     action
 }
 
-/// Bytes that the target must have for the least of its partitions, and the tables around them.
-pub fn least_target(layout: &Layout) -> u64 {
-    let parts = layout.partitions.iter().filter(|part| part.disk.as_str() == TARGET);
+/// Bytes that a disk must have for the least of its partitions, and the tables around them; none if it has none.
+pub fn least(layout: &Layout, disk: &str) -> u64 {
+    let mut parts = layout.partitions.iter().filter(|part| part.disk.as_str() == disk).peekable();
+    if parts.peek().is_none() {
+        return 0;
+    }
     parts.fold(2 * UNIT, |sum, part| sum.saturating_add(part.size.least().as_bytes()))
 }
 

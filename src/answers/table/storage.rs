@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => X(
                 "puts its recipe on one disk: leave further disks to the hand-off, or use another `installer`",
             ),
-            On(_) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => N,
         },
     },
     Row {
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => X(
                 "would need the passphrase in the file: leave encryption to the hand-off, or use another `installer`",
             ),
-            On(_) => LATER,
+            On(Ubuntu2204 | Ubuntu2404) => X(LUKS_BY_PASSPHRASE),
         },
     },
     Row {
