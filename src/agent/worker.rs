@@ -22,7 +22,7 @@ use super::payload::Payload;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::{Failure, net, obituary, plan, real, started_from};
+use super::{Failure, memory, net, obituary, plan, real, started_from};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine, Nic};
@@ -200,7 +200,7 @@ fn begin_telling(reporter: &mut Reporter, all: &Orders, machine: &Machine) -> Op
     stick
 }
 
-/// Brings the network up if something wants it; only a payload that is far away can't do without.
+/// Brings the network up if something wants it (only a payload that is far away can't do without), and asks the server.
 fn connect(
     reporter: &mut Reporter,
     order: &InstallOrder,
@@ -219,10 +219,9 @@ fn connect(
             return Ok(());
         }
     }
-    if let Some(server) = &order.server {
-        reporter.post_to(server);
-    }
-    Ok(())
+    let Some(server) = &order.server else { return Ok(()) };
+    reporter.post_to(server);
+    memory::check(server, &order.id, &|text| reporter.note(text))
 }
 
 fn note_network(reporter: &Reporter, up: &net::Up) {

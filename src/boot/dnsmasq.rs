@@ -1,4 +1,7 @@
-//! A snippet for dnsmasq that starts machines from a PXE tree.
+//! Configurations of dnsmasq that start machines from a PXE tree: beside another DHCP server, or as the only one.
+//!
+//! They are two files, because dnsmasq's two ways don't go together: with `pxe-service` lines a server that also gives addresses
+//! makes an offer that UEFI refuses (PXE-E16).
 
 use std::collections::BTreeSet;
 
@@ -24,11 +27,40 @@ pub struct DhcpHost {
     pub network: NetworkSpec,
 }
 
-/// The configuration: as proxy on the networks that the hosts are in, with the lines for a server of its own beside it.
+/// What dnsmasq is to its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Another server gives the addresses; this one only says what to boot.
+    Proxy,
+    /// The only server: it gives hosts their addresses too.
+    Server,
+}
+
+impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Proxy, Self::Server];
+
+    /// Name of the file in the tree.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Proxy => "dnsmasq.conf",
+            Self::Server => "dnsmasq-dhcp.conf",
+        }
+    }
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::Proxy => include_str!("../../netboot/dnsmasq.conf"),
+            Self::Server => include_str!("../../netboot/dnsmasq-dhcp.conf"),
+        }
+    }
+}
+
+/// The configuration for the networks that the hosts are in.
 ///
 /// # Errors
 /// Only by a mistake in the template.
-pub fn config(hosts: &[DhcpHost]) -> Result<String> {
+pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
     #[derive(Serialize)]
     struct Network {
         address: String,
@@ -62,7 +94,7 @@ pub fn config(hosts: &[DhcpHost]) -> Result<String> {
         .map(|net| Network { address: net.network().to_string(), mask: net.netmask().to_string() })
         .collect();
     let values = context! { networks => Value::from(Serde(&networks)), hosts => Value::from(Serde(&lines)) };
-    render("dnsmasq.conf", include_str!("../../netboot/dnsmasq.conf"), field, values)
+    render(role.file(), role.template(), field, values)
 }
 
 /// One field of a dnsmasq line. Addresses and names are all that goes in; anything else is a mistake of ours.
@@ -93,18 +125,24 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_proxy_on_the_networks_that_the_hosts_are_in() {
+    fn it_speaks_on_the_networks_that_the_hosts_are_in() {
         let hosts = [
             host("web01.example.com", "52:54:00:12:34:56", Some("10.0.0.11/24")),
             host("web02", "52:54:00:12:34:57", Some("10.0.0.12/24")),
             host("db01", "52:54:00:12:34:58", None),
         ];
-        let text = config(&hosts).unwrap();
+        let text = config(Role::Proxy, &hosts).unwrap();
         assert_eq!(text.matches("\ndhcp-range=10.0.0.0,proxy,255.255.255.0\n").count(), 1, "{text}");
+        assert!(!text.contains("dhcp-host"), "{text}");
+        let text = config(Role::Server, &hosts).unwrap();
+        assert_eq!(text.matches("\ndhcp-range=10.0.0.0,static,255.255.255.0\n").count(), 1, "{text}");
+        assert!(!text.contains("pxe-service"), "{text}");
         assert!(text.contains("\ndhcp-host=52:54:00:12:34:56,10.0.0.11,web01\n"), "{text}");
         assert!(text.contains("\ndhcp-host=52:54:00:12:34:58,db01\n"), "{text}");
-        is_accepted(&text);
-        is_accepted(&config(&[]).unwrap());
+        for role in Role::ALL {
+            is_accepted(&config(role, &hosts).unwrap());
+            is_accepted(&config(role, &[]).unwrap());
+        }
     }
 
     fn is_accepted(text: &str) {

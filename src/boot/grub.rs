@@ -13,10 +13,10 @@ use serde::Serialize;
 use super::cmdline;
 use super::template::render;
 use crate::grammar::{self, Severity};
-use crate::host::{Host, Site};
+use crate::host::Host;
 use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::order::HostMatch;
-use crate::value::{HostName, HttpUrl, KernelArg, Mac, OrderId, SerialNumber};
+use crate::value::{HostName, KernelArg, Mac, OrderId, SerialNumber};
 
 /// One host with an order, as far as its loader is concerned.
 #[derive(Debug, Clone)]
@@ -31,20 +31,17 @@ pub struct BootHost {
     pub interfaces: Vec<Mac>,
     /// Its kernel arguments.
     pub kernel_args: Vec<KernelArg>,
-    /// Who decides, beside the done file, whether it installs.
-    pub server: Option<HttpUrl>,
 }
 
 impl BootHost {
     /// A host with the order that it is to be installed by.
-    pub fn of(host: &Host, site: &Site, order: &OrderId) -> Self {
+    pub fn of(host: &Host, order: &OrderId) -> Self {
         Self {
             host: host.name.clone(),
             order: order.clone(),
             matching: host.matching.clone(),
             interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
             kernel_args: host.kernel_args.clone(),
-            server: site.server.clone(),
         }
     }
 }
@@ -155,14 +152,14 @@ fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
     owners
 }
 
-/// The script of one host over PXE: done → its disk, else the server is asked, then the agent.
+/// The script of one host over PXE: done → its disk, else the agent, which asks the server whether the order is done. GRUB itself
+/// can't: Debian's signed one for networks (2.06) speaks TFTP only.
 ///
 /// # Errors
 /// Kernel arguments that are too many for a kernel; a mistake in the template.
 pub fn pxe_host(host: &BootHost) -> Result<String> {
     let values = context! {
         done_file => done_file(&host.order),
-        decision => decision(host),
         title => format!("Install {} with ironstrap", host.host),
         kernel => PXE_KERNEL,
         args => cmdline::agent(StartedFrom::Network, &[&host.kernel_args]),
@@ -179,18 +176,6 @@ fn read_back(text: String) -> Result<String> {
         found.iter().filter(|finding| finding.severity == Severity::Error).map(ToString::to_string).collect();
     ensure!(found.is_empty(), "GRUB couldn't start the kernel as it is meant: {}", found.join("; "));
     Ok(text)
-}
-
-/// Where GRUB asks the server about this host, by an address of the host and not of the machine: one that was found by its
-/// UUID may have others. `None` for a host without an address and a server that GRUB can't name: https, IPv6, and any port
-/// but 80, which is the only one that GRUB before 2.12 knows (it would ask the name service for `HOST:PORT`).
-fn decision(host: &BootHost) -> Option<String> {
-    let (server, mac) = (host.server.as_ref()?, host.matching.macs.first()?);
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
-    let name = Some(server.host()).filter(|name| !name.is_empty() && name.chars().all(plain))?;
-    let url = server.join("v1/boot").join(&mac.dashed()).to_string();
-    let (_, path) = url.strip_prefix("http://")?.split_once('/')?;
-    (server.port() == 80).then(|| format!("(http,{name})/{path}"))
 }
 
 /// A regular expression that matches this serial number in any case, with blanks around it.

@@ -168,7 +168,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         system,
     };
     let order = order::build(armed.permit, parts, now)?;
-    let boot = BootHost::of(host, site, &order.id);
+    let boot = BootHost::of(host, &order.id);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }
 
@@ -253,8 +253,10 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         file("grubx64.efi", loader.clone()),
         file(grub::PXE_KERNEL, boot.loaders.kernel.clone()),
         file(grub::PXE_INITRAMFS, boot.initramfs.clone()),
-        file("dnsmasq.conf", dnsmasq::config(&dhcp_hosts(hosts))?.into_bytes()),
     ];
+    for role in dnsmasq::Role::ALL {
+        files.push(file(role.file(), dnsmasq::config(role, &dhcp_hosts(hosts))?.into_bytes()));
+    }
     let scripts = grub::pxe(&boot_hosts(hosts))?;
     files.extend(scripts.into_iter().map(|script| file(&script.path, script.text.into_bytes())));
     for host in hosts {

@@ -32,7 +32,6 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             matching: order.matching.clone(),
             interfaces: Vec::new(),
             kernel_args: Vec::new(),
-            server: order.server.clone(),
         };
         BundledHost { signed: order::sign(&order, &key()).unwrap(), order, boot }
     };

@@ -67,7 +67,7 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
         }
         // any order would do
         let order = OrderId::from_random([0; 16]);
-        grub::pxe(&[BootHost::of(host, &context.site, &order)])?;
+        grub::pxe(&[BootHost::of(host, &order)])?;
         let locked = context.locked(host).ok();
         match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
             Some((locked, image)) => {

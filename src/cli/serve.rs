@@ -1,4 +1,4 @@
-//! `ironstrap serve`: the bundle's files, the boot decision and the event sink, by HTTP.
+//! `ironstrap serve`: the bundle's files, what is known of orders, and the event sink, by HTTP.
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -21,7 +21,7 @@ pub use storage::{
 pub struct Site {
     /// Name for people.
     pub name: String,
-    /// Where targets find `serve` (or another web server with the tree): payload, boot decision, events.
+    /// Where targets find `serve` (or another web server with the tree): payload, memory of orders, events.
     pub server: Option<HttpUrl>,
     /// How long an order is valid after it was armed, in seconds.
     pub order_validity: u64,

@@ -22,7 +22,6 @@ use super::state::{Received, Story};
 use super::tree::{ServedFile, Tree};
 use crate::spec::event::Event;
 use crate::sys::clock::Clock;
-use crate::value::Mac;
 
 /// Longest name of a run: it is kept in memory.
 const MAX_RUN: usize = 64;
@@ -41,7 +40,7 @@ pub struct App {
 pub fn router(app: Arc<App>, event: Duration) -> Router {
     Router::new()
         .route("/v1/events", post(events).layer(from_fn_with_state(event, in_time)))
-        .route("/v1/boot/{mac}", get(boot_decision))
+        .route("/v1/orders/{id}", get(order))
         .route("/v1/status", get(status))
         .fallback(file)
         .layer(DefaultBodyLimit::max(MAX_EVENT))
@@ -124,14 +123,12 @@ async fn transfer(
     }
 }
 
-async fn boot_decision(State(app): State<Arc<App>>, Path(mac): Path<String>) -> Response {
-    match mac.parse::<Mac>() {
-        Ok(mac) => {
-            let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-            let script = boot::script(&app.tree, &story, mac);
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], script).into_response()
-        }
-        Err(error) => sentence(StatusCode::NOT_FOUND, &error.to_string()),
+async fn order(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = id.parse().ok().and_then(|id| boot::state(&app.tree, &story, &id));
+    match state {
+        Some(state) => sentence(StatusCode::OK, state.word()),
+        None => sentence(StatusCode::NOT_FOUND, "no order of this server"),
     }
 }
 

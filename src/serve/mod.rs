@@ -1,4 +1,4 @@
-//! What targets talk to while they boot and install: a bundle's files, the boot decision, the event sink.
+//! What targets talk to while they boot and install: a bundle's files, what is known of orders, the event sink.
 //!
 //! Plain HTTP. The set of files is a map that is made once, at start, from the bundle's signed manifest; a request is a
 //! look-up in that map and never becomes a path, so there is nothing to traverse. Everything a target fetches here it

@@ -16,7 +16,7 @@ use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
 use crate::sys::files;
 use crate::trust::{Purpose, SitePublicKey, Verified};
-use crate::value::{Digest, HostName, Mac, OrderId, stays_inside};
+use crate::value::{Digest, HostName, OrderId, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
 const MAX_DOCUMENT: u64 = 64 << 20;
@@ -39,7 +39,6 @@ pub struct ServedFile {
 pub struct Tree {
     files: HashMap<String, ServedFile>,
     orders: BTreeMap<HostName, OrderId>,
-    machines: HashMap<Mac, HostName>,
 }
 
 impl Tree {
@@ -59,7 +58,7 @@ impl Tree {
             .with_context(|| format!("verifying {} with the site's key", manifest_path.display()))?
             .parse_json::<BundleManifest>()
             .with_context(|| format!("reading {}", manifest_path.display()))?;
-        let mut tree = Self { files: HashMap::new(), orders: BTreeMap::new(), machines: HashMap::new() };
+        let mut tree = Self { files: HashMap::new(), orders: BTreeMap::new() };
         tree.add_listed(dir, store, &listed.files)?;
         for (name, content) in [(manifest::NAME, &text), (manifest::SIGNATURE_NAME, &signature)] {
             let digest = Digest::of(content.as_bytes());
@@ -72,9 +71,6 @@ impl Tree {
                 .read_order(&host.host, key)
                 .with_context(|| format!("reading the order of {}", host.host))?;
             ensure!(order.id == host.order, "{}: the tree's order is not the manifest's", host.host);
-            for mac in &order.matching.macs {
-                tree.machines.insert(*mac, host.host.clone());
-            }
             tree.add_image(store, &order).with_context(|| format!("finding the image of {}", host.host))?;
         }
         Ok(tree)
@@ -164,11 +160,6 @@ impl Tree {
     /// Whether nothing is served.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
-    }
-
-    /// The host with this address, and its order.
-    pub fn order_of(&self, mac: Mac) -> Option<(&HostName, &OrderId)> {
-        self.orders.get_key_value(self.machines.get(&mac)?)
     }
 
     /// Hosts and their orders.

@@ -27,6 +27,30 @@ impl StartedFrom {
     }
 }
 
+/// What a server remembers of an order: the line that `GET /v1/orders/ID` answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderState {
+    /// Nobody said that it is done.
+    Waits,
+    /// An install by it was committed.
+    Done,
+}
+
+impl OrderState {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Done => "done",
+        }
+    }
+
+    /// What an answer says; `None` for anything else.
+    pub fn in_answer(text: &str) -> Option<Self> {
+        [Self::Waits, Self::Done].into_iter().find(|state| state.word() == text.trim_end())
+    }
+}
+
 /// The site's public key in minisign's format, in the first initramfs.
 pub const PUBLIC_KEY: &str = "etc/ironstrap/site.pub";
 /// Directory of orders in the second initramfs: `<host>.json` and `<host>.json.minisig`.

@@ -68,25 +68,20 @@ fn only_what_the_manifest_names_is_there() {
 }
 
 #[test]
-fn a_machine_boots_its_disk_unless_it_is_a_host_whose_order_waits() {
+fn an_order_waits_until_its_install_is_committed() {
     let site = Site::new();
     let server = Running::start(&site, &[]);
-    let waits = get(&server, "/v1/boot/52:54:00:12:34:56", &[]);
-    assert_eq!(waits.status, 200);
-    assert!(waits.header("content-type").unwrap().starts_with("text/plain"));
-    let is_comment = |text: &str| text.lines().all(|line| line.starts_with("# "));
-    assert!(is_comment(&waits.text()), "{}", waits.text());
-    let unknown = get(&server, "/v1/boot/52:54:00:00:00:01", &[]).text();
-    assert!(unknown.starts_with("echo '") && unknown.ends_with("\nexit\n"), "{unknown}");
-    assert_eq!(get(&server, "/v1/boot/nonsense", &[]).status, 404);
-
+    let order = || get(&server, &format!("/v1/orders/{ORDER}"), &[]);
+    assert_eq!((order().status, order().text()), (200, "waits\n".to_owned()));
+    for unknown in ["00".repeat(16), "nonsense".to_owned(), "..".to_owned()] {
+        assert_eq!(get(&server, &format!("/v1/orders/{unknown}"), &[]).status, 404);
+    }
     let claimed = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
     assert_eq!(server.post(&event("run", 0, claimed)).status, 200);
-    assert!(is_comment(&get(&server, "/v1/boot/52-54-00-12-34-56", &[]).text()));
+    assert_eq!(order().text(), "waits\n");
     let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
     assert_eq!(server.post(&event("run", 1, committed)).status, 200);
-    let done = get(&server, "/v1/boot/52-54-00-12-34-56", &[]).text();
-    assert!(done.ends_with("\nexit\n") && done.contains("is done"), "{done}");
+    assert_eq!(order().text(), "done\n");
 }
 
 #[test]
@@ -103,7 +98,7 @@ fn events_count_once_and_outlive_the_server() {
 
     let server = Running::start(&site, &[]);
     assert_eq!(server.post(&claimed).text(), "known already\n");
-    assert!(get(&server, "/v1/boot/52-54-00-12-34-56", &[]).text().ends_with("\nexit\n"));
+    assert_eq!(get(&server, &format!("/v1/orders/{ORDER}"), &[]).text(), "done\n");
     let status: serde_json::Value = serde_json::from_slice(&get(&server, "/v1/status", &[]).body).unwrap();
     let host = &status["hosts"][0];
     assert_eq!(

@@ -17,6 +17,7 @@ pub mod server;
 pub mod site;
 pub mod ssh;
 pub mod web;
+pub mod wire;
 
 use std::ffi::OsStr;
 use std::io::Write;

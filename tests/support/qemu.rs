@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use super::running::Running;
+use super::wire::{TAP, Wire};
 
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd";
 const VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
@@ -47,6 +48,8 @@ struct Card {
     tftp: Option<(PathBuf, String)>,
     /// Port of the host's loopback that reaches the guest's SSH.
     ssh: Option<u16>,
+    /// It is on a wire's tap instead, where others serve DHCP and TFTP.
+    on_wire: bool,
 }
 
 /// A machine that can be started, more than once: its disks and its firmware's variables stay.
@@ -60,6 +63,8 @@ pub struct Machine {
     drives: Vec<Drive>,
     card: Option<Card>,
     extra: Vec<String>,
+    /// What starts QEMU where it doesn't start by itself.
+    prefix: Vec<String>,
 }
 
 impl Machine {
@@ -80,6 +85,7 @@ impl Machine {
             drives: Vec::new(),
             card: None,
             extra: Vec::new(),
+            prefix: Vec::new(),
         })
     }
 
@@ -139,7 +145,7 @@ impl Machine {
 
     /// A network card; nothing to boot from.
     pub fn network(mut self, mac: &str) -> Self {
-        self.card = Some(Card { mac: mac.to_owned(), boot: None, tftp: None, ssh: None });
+        self.card = Some(Card { mac: mac.to_owned(), boot: None, tftp: None, ssh: None, on_wire: false });
         self
     }
 
@@ -147,6 +153,16 @@ impl Machine {
     pub fn boots_from_network(mut self, tree: &Path, file: &str, boot: u32) -> Self {
         if let Some(card) = &mut self.card {
             card.tftp = Some((tree.to_owned(), file.to_owned()));
+            card.boot = Some(boot);
+        }
+        self
+    }
+
+    /// The firmware may boot from the network card, which is on this wire.
+    pub fn boots_from_wire(mut self, wire: &Wire, boot: u32) -> Self {
+        self.prefix = wire.prefix();
+        if let Some(card) = &mut self.card {
+            card.on_wire = true;
             card.boot = Some(boot);
         }
         self
@@ -188,10 +204,13 @@ impl Machine {
     /// When QEMU doesn't start.
     pub fn start(&self) -> Result<Running> {
         let errors = std::fs::File::create(self.dir.join("qemu.log")).context("creating QEMU's log")?;
-        let mut command = Command::new("qemu-system-x86_64");
+        let words: Vec<_> = self.prefix.iter().map(String::as_str).chain(["qemu-system-x86_64"]).collect();
+        let (program, before) = words.split_first().context("naming a program")?;
+        let mut command = Command::new(program);
         // A socket's path may have 108 bytes; a checkout's may have more.
         let sockets = tempfile::tempdir().context("making a directory for sockets")?;
         command
+            .args(before)
             .args(self.arguments(sockets.path()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -267,7 +286,10 @@ impl Drive {
 
 impl Card {
     fn arguments(&self) -> Vec<String> {
-        let mut net = "user,id=net0".to_owned();
+        let mut net = match self.on_wire {
+            true => format!("tap,id=net0,ifname={TAP},script=no,downscript=no"),
+            false => "user,id=net0".to_owned(),
+        };
         if let Some((tree, file)) = &self.tftp {
             net.push_str(&format!(",tftp={},bootfile={file}", tree.display()));
         }

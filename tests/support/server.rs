@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::binary;
 use super::site::Site;
+use super::wire::Wire;
 
 /// A running server on the loopback.
 #[derive(Debug)]
@@ -36,16 +37,41 @@ impl Server {
     /// # Errors
     /// When it doesn't start.
     pub fn start(site: &Site, tree: &Path, port: u16) -> Result<Self> {
+        let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        Self::run(Command::new(binary()?), site, tree, &format!("127.0.0.1:{port}"), &answers)
+    }
+
+    /// Like [`Server::start`], on a wire of its own.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn start_on(wire: &Wire, site: &Site, tree: &Path, address: &str, port: u16) -> Result<Self> {
+        let probe = format!("exec 3<>/dev/tcp/{address}/{port}");
+        let answers = || {
+            let mut command = wire.command(Path::new("bash"));
+            command.args(["-c", &probe]).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        Self::run(wire.command(&binary()?), site, tree, &format!("{address}:{port}"), &answers)
+    }
+
+    fn run(
+        mut command: Command,
+        site: &Site,
+        tree: &Path,
+        listen: &str,
+        answers: &dyn Fn() -> bool,
+    ) -> Result<Self> {
         let log = site.root().with_file_name("access.log");
         let errors = std::fs::File::options()
             .create(true)
             .append(true)
             .open(site.root().with_file_name("serve.log"))
             .context("opening the server's log")?;
-        let mut child = Command::new(binary()?)
+        let mut child = command
             .arg("--site")
             .arg(site.root())
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--pxe"])
+            .args(["serve", "--listen", listen, "--pxe"])
             .arg(tree)
             .arg("--log")
             .arg(&log)
@@ -54,13 +80,13 @@ impl Server {
             .spawn()
             .context("starting ironstrap serve")?;
         let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !answers() {
             if let Some(status) = child.try_wait().context("asking for the server's state")? {
                 bail!("ironstrap serve ended with {status}; see serve.log beside {}", site.root().display());
             }
             if started.elapsed() > Duration::from_secs(60) {
                 let _ = child.kill();
-                bail!("ironstrap serve doesn't listen on port {port}");
+                bail!("ironstrap serve doesn't listen on {listen}");
             }
             std::thread::sleep(Duration::from_millis(50));
         }

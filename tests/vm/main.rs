@@ -13,3 +13,4 @@ mod refusals;
 mod replay;
 mod stick;
 mod visit;
+mod wire;

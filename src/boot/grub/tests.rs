@@ -11,7 +11,6 @@ fn host(name: &str, order: u8) -> BootHost {
         matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
         interfaces: Vec::new(),
         kernel_args: vec!["net.ifnames=0".parse().unwrap(), "odd=[a]*#%~".parse().unwrap()],
-        server: None,
     }
 }
 
@@ -114,33 +113,6 @@ fn an_unknown_machine_goes_back_to_its_firmware_and_never_starts_the_agent() {
     assert!(!main.contains("chainloader"), "the first loader found may be any stick's: {main}");
     let unknown = main.split_once("menuentry 'Boot from disk").unwrap().1;
     assert!(unknown.contains("--id disk {\n    exit\n  }"), "{main}");
-}
-
-#[test]
-fn the_server_is_asked_between_the_done_file_and_the_agent() {
-    let mut web = host("web01", 1);
-    assert!(!pxe_host(&web).unwrap().contains("source"));
-    for (server, asked) in [
-        ("http://10.0.2.2", Some("(http,10.0.2.2)/v1/boot/52-54-00-12-34-56")),
-        ("http://10.0.2.2:8080", None),
-        ("http://boot.example.com/site/", Some("(http,boot.example.com)/site/v1/boot/52-54-00-12-34-56")),
-        ("https://boot.example.com", None),
-        ("http://[2001:db8::1]", None),
-        ("http://a),(b/", None),
-    ] {
-        web.server = Some(server.parse().unwrap());
-        let text = pxe_host(&web).unwrap();
-        assert!(parses(&text), "{text}");
-        let found = text.split_once("source '").map(|(_, rest)| rest.split_once('\'').unwrap().0);
-        assert_eq!(found, asked, "{server}");
-        let place = |part: &str| text.find(part).unwrap();
-        if asked.is_some() {
-            assert!(place("search ") < place("source ") && place("source ") < place("menuentry "), "{text}");
-        }
-    }
-    web.server = Some("http://10.0.2.2".parse().unwrap());
-    web.matching.macs.clear();
-    assert!(!pxe_host(&web).unwrap().contains("source"), "nothing to ask by");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! The server's memory, asked before a disk is chosen: an install by this order may be done, and the disk that shows it may be gone.
+//!
+//! Without it a disk that was swapped for a blank one would be installed again by an order that is still in the tree. The
+//! answer isn't signed and needn't be: it can only keep a machine from installing, which whoever owns the network can anyway.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::blocking::Client;
+use reqwest::redirect::Policy;
+
+use crate::spec::Code;
+use crate::spec::boot::OrderState;
+use crate::spec::plan::Refusal;
+use crate::value::{HttpUrl, OrderId};
+
+/// A server that has this much to think about doesn't know.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest answer that is read.
+const LONGEST: u64 = 64;
+
+/// Refuses an order that the server knows to be done. A server that doesn't know, or can't be asked, changes nothing: `note`
+/// hears of it.
+///
+/// # Errors
+/// [`Code::OrderDone`].
+pub(super) fn check(server: &HttpUrl, order: &OrderId, note: &dyn Fn(&str)) -> Result<(), Refusal> {
+    match ask(server, order) {
+        Ok(OrderState::Waits) => Ok(()),
+        Ok(OrderState::Done) => {
+            let message = format!(
+                "{server} knows that this order is done, on a disk that isn't here or doesn't show it"
+            );
+            Err(Refusal::new(Code::OrderDone, message))
+        }
+        Err(error) => {
+            note(&format!("the server doesn't say whether this order is done: {error:#}"));
+            Ok(())
+        }
+    }
+}
+
+fn ask(server: &HttpUrl, order: &OrderId) -> Result<OrderState> {
+    let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build();
+    let url = server.join("v1/orders").join(order.as_str()).to_string();
+    let answer =
+        client.context("making a client")?.get(&url).send().with_context(|| format!("asking {url}"))?;
+    ensure!(answer.status().is_success(), "{url} answers with {}", answer.status());
+    let mut text = String::new();
+    answer.take(LONGEST).read_to_string(&mut text).with_context(|| format!("reading {url}"))?;
+    OrderState::in_answer(&text).with_context(|| format!("{url} answers `{}`", text.escape_debug()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What the check makes of one answer, and what it noted.
+    fn with(answer: &'static str) -> (Option<Code>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("http://{}/site", listener.local_addr().unwrap()).parse().unwrap();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let said = RefCell::new(String::new());
+        let order = OrderId::from_random([7; 16]);
+        let refused = check(&server, &order, &|text| said.borrow_mut().push_str(text)).err();
+        let request = thread.join().unwrap();
+        assert!(request.starts_with(&format!("GET /site/v1/orders/{order} ")), "{request}");
+        (refused.map(|refusal| refusal.code), said.into_inner())
+    }
+
+    #[test]
+    fn only_a_server_that_says_done_keeps_a_machine_from_installing() {
+        let done = with("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\ndone\n");
+        assert_eq!(done, (Some(Code::OrderDone), String::new()));
+        let waits = with("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nwaits\n");
+        assert_eq!(waits, (None, String::new()));
+        for (answer, noted) in [
+            ("HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\nconnection: close\r\n\r\ndone\n", "404"),
+            (
+                "HTTP/1.1 302 Found\r\nlocation: /done\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                "302",
+            ),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\n<html>\n", "<html>"),
+            ("", "asking"),
+        ] {
+            let (refused, said) = with(answer);
+            assert!(refused.is_none() && said.contains(noted), "{answer}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_changes_nothing() {
+        let said = RefCell::new(String::new());
+        let server = "http://127.0.0.1:9".parse().unwrap();
+        check(&server, &OrderId::from_random([7; 16]), &|text| said.borrow_mut().push_str(text)).unwrap();
+        assert!(said.into_inner().contains("doesn't say"));
+    }
+}
