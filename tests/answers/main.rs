@@ -104,7 +104,10 @@ fn rendered_if(wanted: impl Fn(&Path) -> bool) -> Vec<(String, String)> {
 
 /// What a validator complains of, empty where it is content; or says aloud that it isn't there.
 fn said(program: &Path, args: &[&str], file: &Path, package: &str) -> Option<String> {
-    match Command::new(program).args(args).arg(file).output() {
+    let mut command = Command::new(program);
+    // ksvalidator leaves its copy of what it reads behind
+    command.args(args).arg(file).env("TMPDIR", file.parent().unwrap());
+    match command.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // `make test` has installed it
             let strict = std::env::var_os("IRONSTRAP_STRICT").is_some_and(|value| value == "1");
