@@ -75,6 +75,7 @@ pub fn lint(text: &str, reader: Reader) -> Vec<Finding> {
         parameter_alone(*parameter, &mut found);
     }
     separators(&parameters, &mut found);
+    live(&parameters, &mut found);
     if let Reader::DebianInstaller(release) = reader {
         installer(&parameters, &mut found);
         // a line that is too long anyway isn't worth the search
@@ -147,6 +148,23 @@ fn separators(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
             shown(parameter.name())
         );
         found.push(Finding::warning(1, message));
+    }
+}
+
+/// Ubuntu's live system, in which subiquity asks yes or no unless it finds this word (its client, `noninteractive_confirmation`).
+fn live(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
+    let has = |test: &dyn Fn(&Parameter<'_>) -> bool| parameters.iter().any(test);
+    let casper = has(&|parameter| match (parameter.name(), parameter.value()) {
+        ("boot", Some("casper")) | ("iso-url" | "layerfs-path", Some(_)) => true,
+        ("url", Some(url)) => url.ends_with(".iso"),
+        _ => false,
+    });
+    let answered = has(&|parameter| {
+        parameter.name() == "ds" && parameter.value().is_some_and(|value| value.starts_with("nocloud"))
+    });
+    if casper && answered && !has(&|parameter| parameter.text == "autoinstall") {
+        let message = "no `autoinstall`: subiquity asks before it writes, whatever the answers say";
+        found.push(Finding::warning(1, message).help("add the word"));
     }
 }
 
