@@ -12,6 +12,7 @@
 )]
 
 mod autoinstall;
+mod coverage;
 mod disks;
 mod partman;
 mod sections;

@@ -1,7 +1,7 @@
 //! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
 
 use super::short::*;
-use crate::host::{Finish, Handoff, Script};
+use crate::host::{Finish, Handoff, Script, Scripted};
 
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
     "the golden image has its packages; classes may name them for other hosts";
@@ -187,7 +187,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => N,
         },
     },
-    Row { key: "policy", used: |_| Vec::new(), cell: |_| N },
+    Row { key: "policy", used: |host| once("policy", host.scripted == Scripted::Allowed), cell: |_| N },
 ];
 
 fn scripts(kind: &str, scripts: &[Script]) -> Vec<String> {
