@@ -44,6 +44,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> R
         additions => Value::from(Serde(&network.additions)),
         storage_lines => line::in_script(&storage)?,
         environment => environment(os),
+        encrypted => host.layout.as_ref().map_or(0, |layout| layout.luks.len()),
         run => Value::from_safe_string(RUN.trim_end().to_owned()),
         remove_packages => host.remove_packages.clone(),
         repositories => host.repositories.iter().map(repository).collect::<Vec<_>>(),

@@ -53,7 +53,8 @@ fn scripts() -> Vec<(String, String)> {
         for (_, text) in rendered(format) {
             let script = script(&text, end).replace("\\\n", "");
             let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
-            let has_one_disk = !script.contains("chosen=");
+            // one that goes on to the TPM has the same selection
+            let has_one_disk = !script.contains("chosen=") && !script.contains("/dev/tpmrm0");
             if has_one_disk && script.contains("/serial") && !script.contains("ID_WWN") {
                 let wanted = wanted.unwrap();
                 if seen.insert(script.replace(wanted, "SERIAL")) {

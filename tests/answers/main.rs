@@ -14,6 +14,7 @@
 mod autoinstall;
 mod coverage;
 mod disks;
+mod encryption;
 mod partman;
 mod sections;
 

@@ -117,7 +117,7 @@ impl Composer<'_> {
                 Some(pool) => line.word("--thin").option("poolname", pool),
                 None => line,
             };
-            rest.into_iter().fold(sized(line, volume.size), Line::word)
+            self.encrypted(&volume.id, rest.into_iter().fold(sized(line, volume.size), Line::word))
         }));
         lines.extend(btrfs.iter().flat_map(subvolumes));
         lines.extend(mounts.iter().filter_map(whole_btrfs));
@@ -131,7 +131,8 @@ impl Composer<'_> {
             Role::Data => self.holds(&partition.id),
         };
         let line = sized(Line::new("part").word(place), partition.size);
-        rest.into_iter().fold(line, Line::word).pieces("ondisk", [variable(&partition.disk)])
+        let line = self.encrypted(&partition.id, rest.into_iter().fold(line, Line::word));
+        line.pieces("ondisk", [variable(&partition.disk)])
     }
 
     fn raid(&self, raid: &Raid) -> Line {
@@ -144,16 +145,27 @@ impl Composer<'_> {
             0 => line,
             spares => line.option("spares", spares),
         };
-        let line = rest.into_iter().fold(line, Line::word);
+        let line = self.encrypted(&raid.id, rest.into_iter().fold(line, Line::word));
         raid.members
             .iter()
             .chain(&raid.spares)
             .fold(line, |line, member| line.word(format_args!("raid.{member}")))
     }
 
-    /// What a device is for, as Kickstart's first word, and the options that go with it.
+    /// Adds that a device is encrypted, if it is: by a passphrase that `%pre` makes and `%post` puts the TPM in the place of.
+    fn encrypted(&self, id: &StorageId, line: Line) -> Line {
+        if !self.layout.luks.iter().any(|luks| luks.on == *id) {
+            return line;
+        }
+        let line = line.word("--encrypted").option("luks-version", "luks2");
+        line.pieces("passphrase", [Piece::Variable("passphrase".to_owned())])
+    }
+
+    /// What a device, or what is in it if it is encrypted, is for: Kickstart's first word, and the options that go with it.
     fn holds(&self, id: &StorageId) -> (String, Vec<String>) {
-        let Layout { raids, volume_groups, btrfs, mounts, .. } = self.layout;
+        let Layout { raids, luks, volume_groups, btrfs, mounts, .. } = self.layout;
+        let inside = luks.iter().find(|luks| luks.on == *id);
+        let id = inside.map_or(id, |luks| &luks.id);
         if raids.iter().any(|raid| raid.members.contains(id) || raid.spares.contains(id)) {
             return (format!("raid.{id}"), Vec::new());
         }
@@ -253,6 +265,7 @@ fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
     }
     let whole = layout.mounts.iter().filter(|mount| is_btrfs(mount)).map(|mount| &mount.on);
     for id in layout.btrfs.iter().flat_map(|btrfs| &btrfs.on).chain(whole) {
+        let id = layout.luks.iter().find(|luks| luks.id == *id).map_or(id, |luks| &luks.on);
         if layout.logical_volumes.iter().any(|volume| volume.id == *id) {
             misfits.add(
                 &format!("storage.logical_volumes[{id}]"),
@@ -291,6 +304,11 @@ fn boot(os: Os, layout: &Layout, misfits: &mut Misfits) {
     let at = |wanted: &str| all.iter().find(|(path, _)| *path == wanted);
     let Some((path, id)) = at("/boot").or_else(|| at("/")) else { return };
     let key = format!("storage.mounts[{id}]");
+    if layout.luks.iter().any(|luks| luks.id == **id) {
+        let reason =
+            format_args!("can't boot with {path} encrypted: mount a partition or a RAID 1 at `/boot`");
+        misfits.add(&key, reason);
+    }
     if layout.logical_volumes.iter().any(|volume| volume.id == **id) {
         let reason = format_args!(
             "can't boot with {path} on a logical volume: mount a partition or a RAID 1 at `/boot`"

@@ -123,7 +123,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| parts(host, "storage.luks", |layout| layout.luks.iter().map(|luks| &luks.id).collect()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => X(LUKS_BY_PASSPHRASE),
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => {
+                S("a passphrase that is made in the installer, and replaced by the TPM before the first boot")
+            }
             On(Debian12 | Debian13) => X(
                 "would need the passphrase in the file: leave encryption to the hand-off, or use another `installer`",
             ),
