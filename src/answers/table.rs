@@ -2,7 +2,8 @@
 //!
 //! A renderer may take for granted that what its cells refuse isn't there. What depends on more than one field (several
 //! disks in several ways, say) is judged by the format's own module. `ironstrap formats` prints the table, the handbook includes
-//! it, and a test holds every field of the model against it. A new field needs a row; a new release needs a cell in each.
+//! it, and tests hold every field of the model and the golden files against it: a new field needs a row, a new release a golden file
+//! for each cell.
 
 mod network;
 mod storage;

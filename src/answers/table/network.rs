@@ -22,29 +22,24 @@ pub(super) const ROWS: &[Row] = &[
         key: "network.interfaces[1]",
         used: |host| once("network.interfaces", host.network.interfaces.len() > 1),
         cell: |target| match target {
-            Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
-            On(Ubuntu2204 | Ubuntu2404) => N,
+            _ => N,
         },
     },
     Row {
         key: "network.*.ipv4",
         used: |host| links(host, "ipv4", |link| link.ipv4 != Ipv4::None),
-        cell: |target| match target {
-            Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
-            On(Ubuntu2204 | Ubuntu2404) => N,
-        },
+        cell: |_| N,
     },
     Row {
         key: "network.*.ipv4: none",
         used: |host| links(host, "ipv4", |link| link.ipv4 == Ipv4::None),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => {
                 X("installs over IPv4: give the card an address, or leave the card out")
             }
+            On(_) => N,
         },
     },
     Row {
@@ -58,10 +53,10 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
-            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => S(CONNECTION_FILES),
         },
     },
     Row {
@@ -69,9 +64,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Auto)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(_) => N,
         },
     },
     Row {
@@ -79,9 +73,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::Dhcp)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(_) => N,
         },
     },
     Row {
@@ -89,9 +82,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| link.ipv6 == Some(Ipv6::None)),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(_) => N,
         },
     },
     Row {
@@ -99,9 +91,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "ipv6", |link| matches!(link.ipv6, Some(Ipv6::Static(_)))),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(_) => N,
         },
     },
     Row {
@@ -115,10 +106,10 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
-            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => S(CONNECTION_FILES),
         },
     },
     Row {
@@ -126,9 +117,8 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "mtu", |link| link.mtu.is_some()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(_) => N,
         },
     },
     Row {
@@ -136,10 +126,10 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| links(host, "routes", |link| !link.routes.is_empty()),
         cell: |target| match target {
             Agent => X(AGENT_ONE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
             On(El8) => X(EL8_IFCFG),
-            On(El9 | El10 | Fedora43 | Fedora44) => S(CONNECTION_FILES),
             On(Debian12 | Debian13) => S(INTERFACES),
+            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => S(CONNECTION_FILES),
         },
     },
     Row {
@@ -150,8 +140,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bonds (netcfg knows single cards): use `installer: native` and the hand-off")
             }
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -162,8 +151,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no VLANs (netcfg knows single cards): use `installer: native` and the hand-off")
             }
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -174,18 +162,10 @@ pub(super) const ROWS: &[Row] = &[
             On(Debian12 | Debian13) => {
                 X("has no bridges (netcfg knows single cards): leave them to the hand-off")
             }
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(_) => N,
         },
     },
-    Row {
-        key: "network.dns",
-        used: |host| once("network.dns", !host.network.dns.is_empty()),
-        cell: |target| match target {
-            Agent | On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
-            On(Ubuntu2204 | Ubuntu2404) => N,
-        },
-    },
+    Row { key: "network.dns", used: |host| once("network.dns", !host.network.dns.is_empty()), cell: |_| N },
     Row {
         key: "network.dns[1]",
         used: |host| once("network.dns", host.network.dns.len() > 1),
@@ -200,11 +180,10 @@ pub(super) const ROWS: &[Row] = &[
         key: "network.search",
         used: |host| once("network.search", !host.network.search.is_empty()),
         cell: |target| match target {
-            Agent | On(El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
             On(El8) => {
                 X("has no search domains (`--ipv4-dns-search` came with el-9): leave them to the hand-off")
             }
-            On(Ubuntu2204 | Ubuntu2404) => N,
+            _ => N,
         },
     },
 ];

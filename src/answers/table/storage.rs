@@ -14,18 +14,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         key: "storage.target.serial",
         used: |host| once("storage.target.serial", host.target.serial().is_some()),
-        cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            _ => N,
-        },
+        cell: |_| N,
     },
     Row {
         key: "storage.target.wwn",
         used: |host| once("storage.target.wwn", host.target.wwn().is_some()),
-        cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            _ => N,
-        },
+        cell: |_| N,
     },
     Row {
         key: "storage.target.model",
@@ -38,18 +32,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         key: "storage.target.min_size",
         used: |host| once("storage.target.min_size", host.target.min_size().is_some()),
-        cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            _ => N,
-        },
+        cell: |_| N,
     },
     Row {
         key: "storage.target.max_size",
         used: |host| once("storage.target.max_size", host.target.max_size().is_some()),
-        cell: |target| match target {
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            _ => N,
-        },
+        cell: |_| N,
     },
     Row {
         key: "storage.wipe",
@@ -71,11 +59,10 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => X(
                 "puts its recipe on one disk: leave further disks to the hand-off, or use another `installer`",
             ),
-            On(Ubuntu2204 | Ubuntu2404) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -83,9 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.partitions", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -100,8 +85,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("knows no largest size: leave `max` out, or give the partition a `size`")
             }
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -111,11 +95,10 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => X(
                 "makes arrays of partitions by kernel names, which change, and has the ESP on one disk only: use another `installer`",
             ),
+            On(_) => N,
         },
     },
     Row {
@@ -123,13 +106,13 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| parts(host, "storage.luks", |layout| layout.luks.iter().map(|luks| &luks.id).collect()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => {
-                S("a passphrase that is made in the installer, and replaced by the TPM before the first boot")
-            }
             On(Debian12 | Debian13) => X(
                 "would need the passphrase in the file: leave encryption to the hand-off, or use another `installer`",
             ),
             On(Ubuntu2204 | Ubuntu2404) => X(LUKS_BY_PASSPHRASE),
+            On(_) => {
+                S("a passphrase that is made in the installer, and replaced by the TPM before the first boot")
+            }
         },
     },
     Row {
@@ -141,9 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -159,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no thin pools (curtin knows plain volumes): leave them out")
             }
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -171,9 +152,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -183,14 +162,14 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(El8 | El9 | El10) => X("has no btrfs: use `mounts` with ext4 or xfs, or Fedora"),
+            On(Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => {
                 X("has no btrfs subvolumes (partman makes none): use `mounts` with `fs: btrfs`")
             }
             On(Ubuntu2204 | Ubuntu2404) => {
                 X("has no btrfs subvolumes (curtin makes none): use `mounts` with `fs: btrfs`")
             }
-            On(Fedora43 | Fedora44) => N,
+            On(_) => X("has no btrfs: use `mounts` with ext4 or xfs, or Fedora"),
         },
     },
     Row {
@@ -198,9 +177,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("storage.mounts", host.layout.is_some()),
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -214,9 +191,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
             On(El8 | El9 | El10) => X("has no btrfs: use ext4 or xfs, or Fedora"),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -228,9 +203,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -247,9 +220,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
 ];

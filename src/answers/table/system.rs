@@ -34,11 +34,10 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(
                 "the set-up script writes systemd-timesyncd's configuration; d-i sets its clock by the first server",
             ),
+            On(_) => N,
         },
     },
     Row { key: "root", used: |_| once("root", true), cell: |_| N },
@@ -56,9 +55,9 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("remove_packages", !host.remove_packages.is_empty()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S("the set-up script purges them"),
+            On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
+            On(_) => N,
         },
     },
     Row {
@@ -76,9 +75,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -86,9 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("proxy", host.proxy.is_some()),
         cell: |target| match target {
             Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -106,8 +101,7 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
             On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -115,13 +109,13 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("boot.password", host.boot.password.is_some()),
         cell: |target| match target {
             Agent => X("isn't set by the agent: leave it to the hand-off"),
-            On(Ubuntu2204 | Ubuntu2404) => {
-                X("sets no boot loader password: do it by a script in `scripts.post`")
-            }
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => S(
                 "the set-up script writes it to /etc/grub.d; by d-i's own answer every boot would ask for it",
             ),
+            On(Ubuntu2204 | Ubuntu2404) => {
+                X("sets no boot loader password: do it by a script in `scripts.post`")
+            }
+            On(_) => N,
         },
     },
     Row {
@@ -129,9 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("pre", &host.scripts.pre),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -139,9 +131,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post", &host.scripts.post),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -149,9 +139,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("post_outside", &host.scripts.post_outside),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -159,9 +147,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("first_boot", &host.scripts.first_boot),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row {
@@ -169,11 +155,10 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| scripts("on_error", &host.scripts.on_error),
         cell: |target| match target {
             Agent => X(AGENT_SCRIPTS),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(Debian12 | Debian13) => {
                 X("runs nothing when it fails, it stops with a question: use another `installer`")
             }
+            On(_) => N,
         },
     },
     Row { key: "handoff", used: |host| once("handoff", host.handoff != Handoff::None), cell: |_| N },
@@ -182,9 +167,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("finish", host.finish != Finish::Reboot),
         cell: |target| match target {
             Agent => X("restarts always: leave it out"),
-            On(Ubuntu2204 | Ubuntu2404) => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
-            On(Debian12 | Debian13) => N,
+            On(_) => N,
         },
     },
     Row { key: "policy", used: |host| once("policy", host.scripted == Scripted::Allowed), cell: |_| N },
