@@ -1,5 +1,7 @@
 //! `ironstrap image`: golden images into the store, and what is there.
 
+mod export;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +67,7 @@ enum Command {
         #[arg(long)]
         replace: bool,
     },
+    Export(export::Args),
     /// The images in the store.
     List,
     /// What an image is and what is in it.
@@ -106,6 +109,10 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             interrupt::watch()?;
             let imported = take(&store, file, image, *replace, &keys::secret(paths)?)?;
             report_import(&imported, json)
+        }
+        Command::Export(args) => {
+            interrupt::watch()?;
+            export::run(args, json, &store, &find(&store, &args.image, paths)?)
         }
         Command::List => list(&store, json),
         Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),

@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod build;
 pub mod chunk;
+pub mod export;
 pub mod import;
 pub mod layout;
 pub mod pack;

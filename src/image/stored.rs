@@ -78,6 +78,14 @@ impl StoredImage {
         Ext4Tree::open(Arc::new(self.clone()), root.0, root.1).context("opening the image's root")
     }
 
+    /// Where the root file system lies: its first byte and its length.
+    ///
+    /// # Errors
+    /// When the manifest names a partition that it hasn't.
+    pub fn root_place(&self) -> Result<(u64, u64)> {
+        self.partition(self.0.manifest.root.partition)
+    }
+
     fn partition(&self, number: u32) -> Result<(u64, u64)> {
         let partition = self.0.manifest.partition(number);
         let partition = partition.with_context(|| format!("the image has no partition {number}"))?;

@@ -4,7 +4,7 @@
 //! ours. File systems are not trusted further than that: whoever installs what was read here compares digests.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -119,6 +119,35 @@ impl Ext4Tree {
     /// UUID of the file system.
     pub fn uuid(&self) -> Uuid {
         Uuid::from_bytes(*self.filesystem.uuid().as_bytes())
+    }
+
+    /// The content of a file, to be read piece by piece.
+    ///
+    /// # Errors
+    /// No file, or the file system is damaged.
+    pub fn open_file(&self, path: &[u8]) -> Result<impl Read + use<>> {
+        let reading = || format!("reading {} in the image", String::from_utf8_lossy(path));
+        self.filesystem.open(path).with_context(reading)
+    }
+
+    /// Owner, group, permissions and length of what a path names, a last link not followed.
+    ///
+    /// # Errors
+    /// Missing, or the file system is damaged.
+    pub fn owner_and_mode(&self, path: &[u8]) -> Result<(u32, u32, u32, u64)> {
+        let path = if path.is_empty() { b"/" } else { path };
+        let reading = || format!("reading {} in the image", String::from_utf8_lossy(path));
+        let seen = self.filesystem.symlink_metadata(path).with_context(reading)?;
+        Ok((seen.uid(), seen.gid(), u32::from(seen.mode() & 0o7777), seen.len()))
+    }
+
+    /// Where a symbolic link points, byte for byte.
+    ///
+    /// # Errors
+    /// No link, or the file system is damaged.
+    pub fn link_bytes(&self, path: &[u8]) -> Result<Vec<u8>> {
+        let reading = || format!("reading link {} in the image", String::from_utf8_lossy(path));
+        Ok(self.filesystem.read_link(path).with_context(reading)?.as_ref().to_vec())
     }
 
     /// Where a symbolic link points, as text.

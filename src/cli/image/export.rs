@@ -1,0 +1,182 @@
+//! `ironstrap image export`: a golden image as the tar that Anaconda's `liveimg` unpacks.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use liblzma::write::XzEncoder;
+
+use super::print_json;
+use crate::cli::output;
+use crate::cli::progress::Bytes;
+use crate::image::export::{Export, Summary, anaconda};
+use crate::image::store::Store;
+use crate::image::stored::StoredImage;
+use crate::spec::image::ImageManifest;
+use crate::sys::{files, interrupt};
+use crate::trust::Verified;
+use crate::value::{Digest, DigestWriter, ImageRef};
+
+/// As good as zstd gets before it gets slow.
+const ZSTD_LEVEL: i32 = 9;
+/// xz's own default.
+const XZ_LEVEL: u32 = 6;
+/// A writer's buffer: headers are 512 bytes each.
+const BUFFER: usize = 1 << 20;
+
+/// Write an image's root file system as a tar, for Anaconda's liveimg. The same image gives the same bytes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which.
+    #[arg(value_name = "NAME@VERSION")]
+    pub image: ImageRef,
+    /// Write to this file; its name says how it is packed: .tar, .tar.xz or .tar.zst.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    output: PathBuf,
+    /// For other readers than Anaconda: don't ask whether it could install the image.
+    #[arg(long)]
+    unchecked: bool,
+}
+
+/// How a tar is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    Xz,
+    Zstd,
+}
+
+impl Packing {
+    /// The one that a file's name asks for.
+    fn of(path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let known = [(".tar", Self::None), (".tar.xz", Self::Xz), (".tar.zst", Self::Zstd)];
+        let found = known.into_iter().find(|(end, _)| name.ends_with(end)).map(|(_, packing)| packing);
+        found.with_context(|| {
+            format!("{} doesn't say how to pack: name a file .tar, .tar.xz or .tar.zst", path.display())
+        })
+    }
+}
+
+/// What was written.
+struct Written {
+    /// Of the file, packed as it is: what `liveimg --checksum` is given.
+    digest: Digest,
+    size: u64,
+    summary: Summary,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// An image that is damaged or that Anaconda couldn't install, a file whose name says no packing, no space, an interruption.
+/// The file is then as it was before.
+pub fn run(args: &Args, json: bool, store: &Store, manifest: &Verified<ImageManifest>) -> Result<()> {
+    let packing = Packing::of(&args.output)?;
+    files::require_replaceable(&args.output)?;
+    let export = Export::open(&StoredImage::open(store, manifest)?)?;
+    if !args.unchecked {
+        require_installable(&export, manifest)?;
+    }
+    let length = export.length()?;
+    if packing == Packing::None {
+        files::require_space(&args.output, length)?;
+    }
+    let mut written = None;
+    files::write_whole_with(&args.output, 0o644, |file| {
+        written = Some(write(&export, file, packing, length)?);
+        Ok(())
+    })?;
+    if let Some(written) = written {
+        report(args, json, &written)?;
+        output::note(&notes(packing, &written, manifest));
+    }
+    Ok(())
+}
+
+fn require_installable(export: &Export, manifest: &ImageManifest) -> Result<()> {
+    let misfits = anaconda::misfits(export.root(), export.esp(), &manifest.system)?;
+    if misfits.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{}: Anaconda can't install it:\n  {}\nadd the packages to the image, install it by `installer: native`, or export it for other readers with --unchecked",
+        manifest.image,
+        misfits.join("\n  ")
+    )
+}
+
+fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Result<Written> {
+    let mut bar = Bytes::default();
+    let mut done = 0;
+    let progress = move |bytes| {
+        done += bytes;
+        bar.show("exporting", done, length);
+        interrupt::check()
+    };
+    let out = DigestWriter::new(BufWriter::with_capacity(BUFFER, file));
+    let (out, summary) = match packing {
+        Packing::None => export.write(out, progress)?,
+        Packing::Xz => {
+            let (encoder, summary) = export.write(XzEncoder::new(out, XZ_LEVEL), progress)?;
+            (encoder.finish().context("packing by xz")?, summary)
+        }
+        Packing::Zstd => {
+            let encoder = zstd::Encoder::new(out, ZSTD_LEVEL).context("packing by zstd")?;
+            let (encoder, summary) = export.write(encoder, progress)?;
+            (encoder.finish().context("packing by zstd")?, summary)
+        }
+    };
+    let (mut buffer, digest, size) = out.finish();
+    buffer.flush()?;
+    Ok(Written { digest, size, summary })
+}
+
+fn report(args: &Args, json: bool, written: &Written) -> Result<()> {
+    let Written { digest, size, summary } = written;
+    if json {
+        return print_json(&serde_json::json!({
+            "image": args.image, "file": args.output, "sha256": digest, "size": size,
+            "members": summary.members, "left_out": summary.left_out,
+        }));
+    }
+    output::print(&format!("{digest}  {}\n", args.output.display()))?;
+    Ok(())
+}
+
+/// What else is worth to know; nothing where all is usual.
+fn notes(packing: Packing, written: &Written, manifest: &ImageManifest) -> String {
+    let mut text = String::new();
+    if packing == Packing::Zstd {
+        text.push_str(
+            "note: Anaconda takes a .tar.zst for a file system and fails; give it .tar or .tar.xz\n",
+        );
+    }
+    if written.summary.left_out > 0 {
+        // writing to a String doesn't fail
+        let _ = writeln!(text, "note: {} sockets were left out, no tar holds them", written.summary.left_out);
+    }
+    if manifest.system.selinux_enforcing {
+        text.push_str(
+            "note: the image enforces SELinux: Anaconda labels only what it writes, so files must have their labels in the image\n",
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_s_name_says_how_it_is_packed() {
+        let of = |name: &str| Packing::of(Path::new(name));
+        assert_eq!(of("out/el9.tar").unwrap(), Packing::None);
+        assert_eq!(of("el9@1.2.tar.xz").unwrap(), Packing::Xz);
+        assert_eq!(of("el9.tar.zst").unwrap(), Packing::Zstd);
+        let error = of("el9.tgz").unwrap_err().to_string();
+        assert!(error.contains("el9.tgz") && error.contains(".tar.xz"), "{error}");
+    }
+}

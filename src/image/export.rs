@@ -1,0 +1,261 @@
+//! A golden image as a tar of its root file system, for installers that unpack one: Anaconda's `liveimg`.
+//!
+//! What that asks for was read in Anaconda's sources (`payload/live_image/installation.py` and `live_tar` of rhel-8 to 45): members
+//! are named `./…`, since what it leaves out (`./etc/machine-id`, `./dev/*`, `./boot/loader`) is named so; it unpacks by GNU tar
+//! with owners as numbers, access lists, attributes and labels, and finds kernels by `boot/vmlinuz-`; the EFI programs must
+//! be in `boot/efi`, where it mounts the new ESP, so the image's ESP is put there.
+//!
+//! Promises: the same image gives the same bytes; names are sorted; bytes come from verified chunks; memory doesn't grow with
+//! the image, but by one name for each further name of a file. Reads only, without root and without mounting.
+
+pub mod anaconda;
+pub mod attributes;
+pub mod inode;
+pub mod member;
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read, Write};
+
+use anyhow::{Context, Result, ensure};
+
+use super::stored::StoredImage;
+use super::tree::{self, Ext4Tree, FatTree, ReadTree};
+use inode::{Inode, Inodes, Kind, Time};
+use member::{Member, Tar, What};
+
+/// Where the ESP's content goes.
+const ESP: &[u8] = b"./boot/efi";
+/// No path is longer (Linux's PATH_MAX).
+const LONGEST_PATH: usize = 4096;
+
+/// An image that can be written as a tar.
+#[derive(Debug)]
+pub struct Export {
+    tree: Ext4Tree,
+    inodes: Inodes,
+    esp: FatTree,
+}
+
+/// What a tar became.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Members in it.
+    pub members: u64,
+    /// Sockets, which no tar can hold.
+    pub left_out: u64,
+}
+
+/// Whether contents are read, or only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Read,
+    /// Zeroes stand for them.
+    Count,
+}
+
+/// A name that is still to be written.
+enum Node {
+    Inode(Vec<u8>, u32),
+    /// Its name in the tar, and its path in the ESP.
+    Esp(Vec<u8>, String, tree::Kind),
+}
+
+impl Export {
+    /// Opens an image of the store.
+    ///
+    /// # Errors
+    /// When its file systems can't be read.
+    pub fn open(image: &StoredImage) -> Result<Self> {
+        let (start, length) = image.root_place()?;
+        let inodes = Inodes::open(std::sync::Arc::new(image.clone()), start, length)
+            .with_context(|| format!("opening the root of {}", image.manifest().image))?;
+        Ok(Self { tree: image.root()?, inodes, esp: image.esp()? })
+    }
+
+    /// The root file system.
+    pub fn root(&self) -> &dyn ReadTree {
+        &self.tree
+    }
+
+    /// The EFI system partition.
+    pub fn esp(&self) -> &dyn ReadTree {
+        &self.esp
+    }
+
+    /// How long the tar will be, in bytes. Reads directories and inodes, but no contents.
+    ///
+    /// # Errors
+    /// When these can't be read.
+    pub fn length(&self) -> Result<u64> {
+        let counter = self.all(Counter(0), Contents::Count, |_| Ok(()))?;
+        Ok(counter.0.0)
+    }
+
+    /// Writes the tar. `progress` hears of each step's bytes, of about [`length`](Self::length) altogether.
+    ///
+    /// # Errors
+    /// When the image can't be read or the place is full, or what `progress` returned; names the path in the image.
+    pub fn write<W: Write>(
+        &self,
+        out: W,
+        progress: impl FnMut(u64) -> Result<()> + 'static,
+    ) -> Result<(W, Summary)> {
+        self.all(out, Contents::Read, progress)
+    }
+
+    fn all<W: Write>(
+        &self,
+        out: W,
+        contents: Contents,
+        progress: impl FnMut(u64) -> Result<()> + 'static,
+    ) -> Result<(W, Summary)> {
+        let mut run = Run {
+            export: self,
+            contents,
+            tar: Tar::new(out, progress),
+            summary: Summary::default(),
+            first_names: HashMap::new(),
+            directories: HashSet::new(),
+            esp_time: Time::default(),
+        };
+        let mut stack = vec![Node::Inode(b".".to_vec(), inode::ROOT)];
+        while let Some(node) = stack.pop() {
+            let name = match &node {
+                Node::Inode(path, _) | Node::Esp(path, ..) => path.clone(),
+            };
+            let below = match node {
+                Node::Inode(path, number) => run.inode(path, number),
+                Node::Esp(path, inner, kind) => run.esp(path, &inner, kind),
+            };
+            let below = below.with_context(|| format!("exporting {}", String::from_utf8_lossy(&name)))?;
+            // the first one is written first
+            stack.extend(below.into_iter().rev());
+        }
+        Ok((run.tar.finish()?, run.summary))
+    }
+}
+
+/// One pass over an image.
+struct Run<'e, W: Write> {
+    export: &'e Export,
+    contents: Contents,
+    tar: Tar<W>,
+    summary: Summary,
+    /// The first name of each file that has several.
+    first_names: HashMap<u32, Vec<u8>>,
+    /// Those that were seen: a damaged file system may lead in circles.
+    directories: HashSet<u32>,
+    esp_time: Time,
+}
+
+impl<W: Write> Run<'_, W> {
+    /// Writes one inode under this name; gives what lies below.
+    fn inode(&mut self, path: Vec<u8>, number: u32) -> Result<Vec<Node>> {
+        ensure!(path.len() < LONGEST_PATH, "the path is longer than {LONGEST_PATH} bytes");
+        let export = self.export;
+        let inode = export.inodes.get(number)?;
+        self.agree(&inode, &path)?;
+        let target = match inode.kind {
+            Kind::Symlink => Some(export.tree.link_bytes(&path[1..])?),
+            _ => None,
+        };
+        let attributes = attributes::records(&export.inodes, &inode)?;
+        let name = if inode.kind == Kind::Directory { [&path, &b"/"[..]].concat() } else { path.clone() };
+        let Some(mut member) = Member::of(&inode, name, target, attributes) else {
+            self.summary.left_out += 1;
+            return Ok(Vec::new());
+        };
+        if inode.kind != Kind::Directory && inode.names > 1 {
+            match self.first_names.get(&number) {
+                Some(first) => member.what = What::HardLink(first.clone()),
+                None => {
+                    self.first_names.insert(number, path.clone());
+                }
+            }
+        }
+        match (&member.what, self.contents) {
+            (What::File(size), Contents::Read) if *size > 0 => {
+                self.tar.add(&member, export.tree.open_file(&path[1..])?)?;
+            }
+            (What::File(size), _) => self.tar.add(&member, io::repeat(0).take(*size))?,
+            _ => self.tar.add(&member, io::empty())?,
+        }
+        self.summary.members += 1;
+        if inode.kind == Kind::Directory { self.below(&path, &inode) } else { Ok(Vec::new()) }
+    }
+
+    /// The reader of contents verifies an inode's checksum: both must have read the same.
+    fn agree(&self, inode: &Inode, path: &[u8]) -> Result<()> {
+        if self.contents == Contents::Count {
+            return Ok(());
+        }
+        let seen = self.export.tree.owner_and_mode(&path[1..])?;
+        ensure!(
+            seen == (inode.uid, inode.gid, inode.mode, inode.size),
+            "inode {} was read in two ways that differ: the file system is damaged",
+            inode.number
+        );
+        Ok(())
+    }
+
+    fn below(&mut self, path: &[u8], inode: &Inode) -> Result<Vec<Node>> {
+        ensure!(self.directories.insert(inode.number), "the directory lies in itself");
+        let mut names = self.export.inodes.list(inode)?;
+        let boot = path == b"./boot";
+        if path == b"." {
+            // every file system is made with one
+            names.retain(|(name, _)| name != b"lost+found");
+        }
+        if boot {
+            self.esp_time = inode.modified;
+            names.retain(|(name, _)| name != b"efi");
+            names.push((b"efi".to_vec(), 0));
+            names.sort();
+        }
+        let node = |(name, number): (Vec<u8>, u32)| match [path, b"/", &name].concat() {
+            efi if boot && efi == ESP => Node::Esp(efi, String::new(), tree::Kind::Directory),
+            path => Node::Inode(path, number),
+        };
+        Ok(names.into_iter().map(node).collect())
+    }
+
+    /// Writes one name of the ESP, with owner and mode as Linux shows them there; gives what lies below. FAT's times are in
+    /// nobody's time zone: they are those of `/boot`.
+    fn esp(&mut self, mut path: Vec<u8>, inner: &str, kind: tree::Kind) -> Result<Vec<Node>> {
+        ensure!(path.len() < LONGEST_PATH, "the path is longer than {LONGEST_PATH} bytes");
+        let is_directory = kind == tree::Kind::Directory;
+        let content = if is_directory { Vec::new() } else { self.export.esp.read(inner)? };
+        let mut below = Vec::new();
+        if is_directory {
+            for entry in self.export.esp.list(inner)? {
+                let path = [&path, &b"/"[..], entry.name.as_bytes()].concat();
+                below.push(Node::Esp(path, format!("{inner}/{}", entry.name), entry.kind));
+            }
+            path.push(b'/');
+        }
+        let what = if is_directory { What::Directory } else { What::File(content.len() as u64) };
+        let modified = Time { nanoseconds: 0, ..self.esp_time };
+        let member = Member { path, what, mode: 0o700, uid: 0, gid: 0, modified, attributes: Vec::new() };
+        self.tar.add(&member, content.as_slice())?;
+        self.summary.members += 1;
+        Ok(below)
+    }
+}
+
+/// Counts and forgets.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "export_tests.rs"]
+mod tests;

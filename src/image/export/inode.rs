@@ -1,0 +1,302 @@
+//! Inodes of an ext4 file system as they lie on the disk: what the reader of contents keeps to itself.
+//!
+//! `ext4-view` reads contents, links and checksums; inode numbers (without which a hard link is a copy), device numbers and
+//! extended attributes it doesn't tell. Only these are read here, from the layout that the kernel documents
+//! (Documentation/filesystems/ext4). Promises: every length and offset is checked, so that a damaged file system is an
+//! error and never a panic; nothing is followed, nothing is written. What isn't understood is refused by its feature bit.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::sys::block::BlockDevice;
+
+/// The root directory's number.
+pub const ROOT: u32 = 2;
+/// Where the superblock begins.
+const SUPERBLOCK: u64 = 1024;
+/// Types in directories, extents, 64-bit numbers, flexible groups, a seed of checksums, large directories.
+const UNDERSTOOD: u32 = 0x2 | 0x40 | 0x80 | 0x200 | 0x2000 | 0x4000;
+/// The journal holds what isn't in its place yet.
+const RECOVER: u32 = 0x4;
+const WIDE: u32 = 0x80;
+/// The inode's blocks are a tree of extents.
+const EXTENTS: u32 = 0x8_0000;
+const EXTENT_MAGIC: u16 = 0xf30a;
+/// No tree of extents is deeper (the kernel's own bound).
+const DEEPEST: u16 = 5;
+/// A longer extent counts blocks that were never written.
+const UNWRITTEN: u16 = 0x8000;
+/// No directory is longer: ten million names.
+const LONGEST_DIRECTORY: u64 = 1 << 30;
+
+/// What an inode is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device: major and minor number.
+    Character(u32, u32),
+    /// A block device: major and minor number.
+    Block(u32, u32),
+    /// A named pipe.
+    Fifo,
+    /// A socket, which exists only while somebody listens.
+    Socket,
+}
+
+/// A time stamp.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// And nanoseconds, below 10⁹.
+    pub nanoseconds: u32,
+}
+
+/// One inode.
+#[derive(Debug, Clone)]
+pub struct Inode {
+    /// Its number.
+    pub number: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// Permissions with set-id and sticky bits, below 0o10000.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// When the content changed.
+    pub modified: Time,
+    /// How many names it has.
+    pub names: u16,
+    /// The whole record, in which attributes may stand.
+    pub(super) record: Vec<u8>,
+    /// The block with more attributes; none if 0.
+    pub(super) attributes: u64,
+}
+
+/// The inodes of one file system.
+pub struct Inodes {
+    device: Arc<dyn BlockDevice>,
+    start: u64,
+    length: u64,
+    block: u64,
+    record: u16,
+    count: u32,
+    per_group: u32,
+    /// First block of each group's inodes.
+    tables: Vec<u64>,
+}
+
+impl std::fmt::Debug for Inodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inodes").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl Inodes {
+    /// The file system that begins at this byte of the device.
+    ///
+    /// # Errors
+    /// Not ext4, damaged, not cleanly unmounted, or with a feature that isn't understood.
+    pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
+        let mut superblock = vec![0; 1024];
+        device.read_at(start + SUPERBLOCK, &mut superblock).context("reading the superblock")?;
+        ensure!(u16_at(&superblock, 0x38)? == 0xef53, "there is no ext4 at byte {start}");
+        let features = u32_at(&superblock, 0x60)?;
+        ensure!(
+            features & RECOVER == 0,
+            "its file system wasn't unmounted: its journal holds changes that aren't in their place; run `e2fsck -fy` on it and import the image again"
+        );
+        let unknown = features & !UNDERSTOOD;
+        ensure!(
+            unknown == 0,
+            "its file system has features (incompatible bits {unknown:#x}) that an export doesn't understand; make it by mke2fs without them"
+        );
+        let block = 1024u64 << u32_at(&superblock, 0x18)?.min(16);
+        ensure!(block <= 65536, "its blocks have {block} bytes, which is impossible");
+        let record = u16_at(&superblock, 0x58)?;
+        ensure!((128..=4096).contains(&record), "its inodes have {record} bytes, which is impossible");
+        let (count, per_group) = (u32_at(&superblock, 0x0)?, u32_at(&superblock, 0x28)?);
+        ensure!(per_group > 0 && count >= ROOT, "it has no inodes");
+        let wide = features & WIDE != 0;
+        let descriptor = if wide { u64::from(u16_at(&superblock, 0xfe)?) } else { 32 };
+        ensure!((32..=1024).contains(&descriptor), "its group descriptors have {descriptor} bytes");
+        let mut inodes = Self { device, start, length, block, record, count, per_group, tables: Vec::new() };
+        let first = (u64::from(u32_at(&superblock, 0x14)?) + 1) * block;
+        for group in 0..u64::from(count.div_ceil(per_group)) {
+            let bytes = inodes.read(first + group * descriptor, descriptor)?;
+            let low = u64::from(u32_at(&bytes, 0x8)?);
+            let high = if wide && descriptor >= 64 { u64::from(u32_at(&bytes, 0x28)?) } else { 0 };
+            inodes.tables.push(high << 32 | low);
+        }
+        Ok(inodes)
+    }
+
+    /// Bytes of the file system.
+    pub(super) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let end = offset.checked_add(length).filter(|end| *end <= self.length);
+        ensure!(end.is_some() && length <= LONGEST_DIRECTORY, "byte {offset} is outside the file system");
+        let mut bytes = vec![0; usize::try_from(length).context("sizing a read")?];
+        self.device.read_at(self.start + offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// One block.
+    pub(super) fn block(&self, number: u64) -> Result<Vec<u8>> {
+        let offset = number.checked_mul(self.block).context("a block number is impossible")?;
+        self.read(offset, self.block)
+    }
+
+    /// One inode.
+    ///
+    /// # Errors
+    /// A number that there isn't, or a damaged record.
+    pub fn get(&self, number: u32) -> Result<Inode> {
+        ensure!((1..=self.count).contains(&number), "there is no inode {number}");
+        let (group, index) = ((number - 1) / self.per_group, (number - 1) % self.per_group);
+        let table = self.tables.get(group as usize).context("an inode's group is missing")?;
+        let size = u64::from(self.record);
+        let offset = table.checked_mul(self.block).context("a table's place is impossible")?;
+        let record = self.read(offset + u64::from(index) * size, size)?;
+        parse(number, record).with_context(|| format!("reading inode {number}"))
+    }
+
+    /// The names in a directory with their inodes, sorted by bytes, without `.` and `..`.
+    ///
+    /// # Errors
+    /// A damaged directory, or one that isn't made of extents.
+    pub fn list(&self, directory: &Inode) -> Result<Vec<(Vec<u8>, u32)>> {
+        ensure!(
+            u32_at(&directory.record, 0x20)? & EXTENTS != 0,
+            "a directory has no extents, as in ext3: make the file system as ext4"
+        );
+        ensure!(directory.size <= LONGEST_DIRECTORY, "a directory of {} bytes is impossible", directory.size);
+        let root = directory.record.get(0x28..0x64).context("an inode is too short")?;
+        let mut blocks = Vec::new();
+        self.extents(root, None, directory.size.div_ceil(self.block), &mut blocks)?;
+        let mut names = Vec::new();
+        for block in blocks {
+            entries(&self.block(block)?, &mut names)?;
+        }
+        names.retain(|(name, _)| !matches!(name.as_slice(), b"." | b".."));
+        names.sort();
+        Ok(names)
+    }
+
+    /// Blocks of a tree of extents, in the order of the tree.
+    fn extents(&self, node: &[u8], depth: Option<u16>, limit: u64, found: &mut Vec<u64>) -> Result<()> {
+        ensure!(u16_at(node, 0)? == EXTENT_MAGIC, "a directory's extents are damaged");
+        let (count, deep) = (u16_at(node, 2)?, u16_at(node, 6)?);
+        ensure!(
+            depth.is_none_or(|depth| depth == deep) && deep <= DEEPEST,
+            "a directory's extents are damaged"
+        );
+        for number in 0..usize::from(count) {
+            let entry = node.get(12 + number * 12..24 + number * 12).context("extents end early")?;
+            if deep > 0 {
+                let place = u64::from(u16_at(entry, 8)?) << 32 | u64::from(u32_at(entry, 4)?);
+                self.extents(&self.block(place)?, Some(deep - 1), limit, found)?;
+                continue;
+            }
+            let length = u16_at(entry, 4)?;
+            let place = u64::from(u16_at(entry, 6)?) << 32 | u64::from(u32_at(entry, 8)?);
+            ensure!((1..=UNWRITTEN).contains(&length), "a directory has blocks that were never written");
+            ensure!(
+                found.len() as u64 + u64::from(length) <= limit,
+                "a directory has more blocks than bytes"
+            );
+            found.extend((0..u64::from(length)).map(|block| place + block));
+        }
+        Ok(())
+    }
+}
+
+fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
+    let mode = u16_at(&record, 0)?;
+    let device = || device_numbers(&record);
+    let kind = match mode >> 12 {
+        0x1 => Kind::Fifo,
+        0x2 => device().map(|(major, minor)| Kind::Character(major, minor))?,
+        0x4 => Kind::Directory,
+        0x6 => device().map(|(major, minor)| Kind::Block(major, minor))?,
+        0x8 => Kind::File,
+        0xa => Kind::Symlink,
+        0xc => Kind::Socket,
+        other => bail!("its type {other:#x} is impossible"),
+    };
+    let wide = |low: usize, high: usize| -> Result<u32> {
+        Ok(u32::from(u16_at(&record, high)?) << 16 | u32::from(u16_at(&record, low)?))
+    };
+    let extra = if extra_size(&record)? >= 12 { u32_at(&record, 0x88)? } else { 0 };
+    // seconds are signed; two more bits carry them to the year 2446
+    let seconds = i64::from(u32_at(&record, 0x10)?.cast_signed()) + (i64::from(extra & 3) << 32);
+    Ok(Inode {
+        number,
+        kind,
+        mode: u32::from(mode & 0o7777),
+        uid: wide(0x2, 0x78)?,
+        gid: wide(0x18, 0x7a)?,
+        size: u64::from(u32_at(&record, 0x6c)?) << 32 | u64::from(u32_at(&record, 0x4)?),
+        modified: Time { seconds, nanoseconds: (extra >> 2).min(999_999_999) },
+        names: u16_at(&record, 0x1a)?,
+        attributes: u64::from(u16_at(&record, 0x76)?) << 32 | u64::from(u32_at(&record, 0x68)?),
+        record,
+    })
+}
+
+/// How far the record goes beyond its first 128 bytes.
+pub(super) fn extra_size(record: &[u8]) -> Result<usize> {
+    if record.len() <= 128 {
+        return Ok(0);
+    }
+    let size = usize::from(u16_at(record, 0x80)?);
+    ensure!(128 + size <= record.len(), "an inode says that it is longer than it is");
+    Ok(size)
+}
+
+/// The old form has 8 bits each, the new one 12 and 20 (the kernel's `old_decode_dev`, `new_decode_dev`).
+fn device_numbers(record: &[u8]) -> Result<(u32, u32)> {
+    let old = u32_at(record, 0x28)?;
+    if old != 0 {
+        return Ok((old >> 8 & 0xff, old & 0xff));
+    }
+    let new = u32_at(record, 0x2c)?;
+    Ok(((new & 0xf_ff00) >> 8, (new & 0xff) | (new >> 12 & 0xf_ff00)))
+}
+
+/// The names in one block of a directory. Nodes of a hashed directory look like an entry without an inode.
+fn entries(block: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Result<()> {
+    let mut at = 0;
+    while at < block.len() {
+        let (inode, length) = (u32_at(block, at)?, usize::from(u16_at(block, at + 4)?));
+        let name = usize::from(*block.get(at + 6).context("a directory ends early")?);
+        ensure!(length >= 8 + name && length.is_multiple_of(4), "a directory's entry is damaged");
+        ensure!(at + length <= block.len(), "a directory's entry reaches past its block");
+        if inode != 0 {
+            let name = &block[at + 8..at + 8 + name];
+            ensure!(!name.is_empty() && !name.contains(&b'/'), "a name in a directory is damaged");
+            found.push((name.to_vec(), inode));
+        }
+        at += length;
+    }
+    Ok(())
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Result<u16> {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk()).context("a structure ends early")?;
+    Ok(u16::from_le_bytes(*bytes))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Result<u32> {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk()).context("a structure ends early")?;
+    Ok(u32::from_le_bytes(*bytes))
+}
