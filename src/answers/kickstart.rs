@@ -4,6 +4,7 @@
 //! template orders them and holds the sections. What Anaconda does with each was read in its sources, and the stock validator
 //! judges every golden case. The installer has no `base64` of its own (lorax removes it), but it is a Python program.
 
+mod image;
 mod line;
 mod network;
 mod storage;
@@ -16,7 +17,8 @@ use super::Prepared;
 use super::table::{self, Target};
 use super::view::{Misfits, View};
 use crate::grammar::kickstart::Release;
-use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository};
+use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository, Site};
+use crate::spec::lock::LockFile;
 use line::Line;
 
 /// The function by which the installer runs the site's scripts.
@@ -26,17 +28,32 @@ const RUN: &str = include_str!("kickstart/run.sh");
 ///
 /// # Errors
 /// A value that no command can carry.
-pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Result<Prepared> {
+pub fn prepare(
+    os: Os,
+    site: &Site,
+    host: &Host,
+    lock: &LockFile,
+    view: &mut View,
+    misfits: &mut Misfits,
+) -> Result<Prepared> {
     let consoles = host.boot.consoles.iter().map(|console| format!("console={console}"));
     // the last console named is the one that programs see
     view.kernel_args = consoles.chain(view.kernel_args.drain(..)).collect();
     let network = network::commands(os, host, misfits);
     let storage = storage::commands(os, host, &view.kernel_args, misfits);
-    check_packages(host, misfits);
+    let golden = image::command(site, host, lock, misfits);
+    // what the golden image has isn't installed
+    let has_packages = host.image.is_none();
+    if has_packages {
+        check_packages(host, misfits);
+    }
+    let repositories = host.repositories.iter().filter(|_| has_packages);
     let values = context! {
         version => release(os).stock_name(),
         scripted => table::judge(host, Target::Os(os)).scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
-        source => line::in_file(&source(host, view))?,
+        source => line::in_file(&golden.map_or_else(|| source(host, view), |line| vec![line]))?,
+        has_packages => has_packages,
+        programs => if has_packages { Vec::new() } else { image::programs(host) },
         clock => line::in_file(&clock(os, host))?,
         network_lines => line::in_file(&network.file)?,
         included_network_lines => line::in_script(&network.included)?,
@@ -47,8 +64,8 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> R
         encrypted => host.layout.as_ref().map_or(0, |layout| layout.luks.len()),
         run => Value::from_safe_string(RUN.trim_end().to_owned()),
         remove_packages => host.remove_packages.clone(),
-        repositories => host.repositories.iter().map(repository).collect::<Vec<_>>(),
-        proxy => host.proxy.as_ref().map(ToString::to_string),
+        repositories => repositories.map(repository).collect::<Vec<_>>(),
+        proxy => host.proxy.as_ref().filter(|_| has_packages).map(ToString::to_string),
         finish => match host.finish {
             Finish::Reboot => "reboot",
             Finish::Poweroff => "poweroff",
@@ -123,8 +140,10 @@ fn check_packages(host: &Host, misfits: &mut Misfits) {
 /// (`parse-anaconda-options`), and learns tree and proxy from the file's `url`.
 fn kernel_args(host: &Host, view: &View) -> Vec<String> {
     let mut args = vec!["inst.ks=URL".to_owned()];
-    if host.proxy.is_none() {
-        args.push(format!("inst.repo={}", view.mirror.url));
+    match (&host.image, &host.proxy) {
+        (Some(_), _) => args.push(format!("inst.stage2={}", view.mirror.url)),
+        (None, None) => args.push(format!("inst.repo={}", view.mirror.url)),
+        (None, Some(_)) => {}
     }
     args.extend(card_args(host));
     args.extend(view.kernel_args.iter().cloned());

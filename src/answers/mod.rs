@@ -5,7 +5,8 @@
 //! text, and the target's `grammar` reads it back. Adding a format is one module, one template and one line in
 //! [`Format::ALL`]; adding a release, a cell in each row. Pure: templates and the hand-off's files come in as data.
 //!
-//! These files install the distribution's packages, not a golden image, and no order guards them: the disk is chosen by the
+//! These files install the distribution's packages, or where the release has a way to, a golden image that the lock file
+//! pins. No order guards them: the disk is chosen by the
 //! same selector on the target, and unless the host allows foreign data a disk that isn't blank is refused, which also
 //! keeps a second boot of the installer from installing again.
 
@@ -26,6 +27,7 @@ use serde_json::{Map, Value as Json};
 use crate::failure::{Blame, BlameExt};
 use crate::grammar::{self, cmdline::Reader};
 use crate::host::{Host, Installer, Os, Site};
+use crate::spec::lock::LockFile;
 use crate::spec::system::SystemFile;
 
 use table::Target;
@@ -176,17 +178,24 @@ pub fn misfits(host: &Host, target: Target) -> Vec<String> {
     refused.into_iter().map(|(key, why)| format!("{}: {key}: {} {why}", host.name, target.name())).collect()
 }
 
-/// Renders a host's answers for a release and reads the result back.
+/// Renders a host's answers for a release and reads the result back. `lock` pins the images.
 ///
 /// # Errors
 /// All misfits of the host, a line each; a template that fails; a result that the target couldn't read.
-pub fn render(os: Os, site: &Site, host: &Host, seed: &Seed, templates: &Templates) -> Result<Answers> {
+pub fn render(
+    os: Os,
+    site: &Site,
+    host: &Host,
+    lock: &LockFile,
+    seed: &Seed,
+    templates: &Templates,
+) -> Result<Answers> {
     let format = Format::of_release(os);
     let mut refused = misfits(host, Target::Os(os));
     let mut misfits = Misfits::of(host, os.name());
     let mut view = view::view(site, host, seed, &mut misfits);
     let prepared = match format {
-        Format::Kickstart => kickstart::prepare(os, host, &mut view, &mut misfits),
+        Format::Kickstart => kickstart::prepare(os, site, host, lock, &mut view, &mut misfits),
         Format::Preseed => Ok(preseed::prepare(os, host, &mut view, &mut misfits)),
         Format::Autoinstall => Ok(autoinstall::prepare(os, host, &mut view, &mut misfits)),
     };

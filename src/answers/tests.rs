@@ -22,7 +22,7 @@ fn errors(text: &str) -> Vec<grammar::Finding> {
 }
 
 fn site() -> Site {
-    Site { name: "lab".to_owned(), server: None, order_validity: 3600 }
+    Site { name: "lab".to_owned(), server: None, exports: None, order_validity: 3600 }
 }
 
 fn host() -> Host {
@@ -65,7 +65,7 @@ fn with_site(name: &str, text: &str) -> Templates {
 }
 
 fn try_render(os: Os, host: &Host, seed: &Seed) -> Result<String> {
-    render(os, &site(), host, seed, &with_site("", "")).map(|answers| answers.text)
+    render(os, &site(), host, &LockFile::default(), seed, &with_site("", "")).map(|answers| answers.text)
 }
 
 fn rendered(os: Os, host: &Host) -> String {
@@ -128,7 +128,10 @@ fn the_network_of_the_installer_stands_on_its_kernel_command_line() {
     let args = |os| {
         let mut host = host();
         host.network.dns.truncate(1);
-        render(os, &site(), &host, &Seed::default(), &with_site("", "")).unwrap().kernel_args.join(" ")
+        render(os, &site(), &host, &LockFile::default(), &Seed::default(), &with_site("", ""))
+            .unwrap()
+            .kernel_args
+            .join(" ")
     };
     let kickstart = args(Os::El9);
     assert!(kickstart.contains("BOOTIF=01-52-54-00-12-34-56"), "{kickstart}");
@@ -165,7 +168,7 @@ fn all_that_a_format_can_not_say_is_told_at_once() {
 #[test]
 fn a_site_can_replace_a_template_and_is_told_where_it_is_wrong() {
     let render = |name: &str, text: &str| {
-        render(Os::El9, &site(), &host(), &Seed::default(), &with_site(name, text))
+        render(Os::El9, &site(), &host(), &LockFile::default(), &Seed::default(), &with_site(name, text))
             .map(|answers| answers.text)
             .map_err(|error| format!("{error:#}"))
     };
@@ -182,9 +185,12 @@ fn a_site_can_replace_a_template_and_is_told_where_it_is_wrong() {
 #[test]
 fn hashes_do_not_reach_messages_or_debug() {
     let templates = with_site("kickstart.j2", "{{ users[0].password }}{{ users[0].password.x.y }}");
-    let error = render(Os::El9, &site(), &host(), &Seed::default(), &templates).unwrap_err();
+    let error =
+        render(Os::El9, &site(), &host(), &LockFile::default(), &Seed::default(), &templates).unwrap_err();
     assert!(!format!("{error:#} {error:?}").contains(HASH));
-    let answers = render(Os::El9, &site(), &host(), &Seed::default(), &with_site("", "")).unwrap();
+    let answers =
+        render(Os::El9, &site(), &host(), &LockFile::default(), &Seed::default(), &with_site("", ""))
+            .unwrap();
     assert!(!format!("{answers:?}").contains(HASH));
 }
 

@@ -10,7 +10,7 @@ use crate::order::{self, fixtures};
 use crate::spec::image::Blob;
 use crate::spec::order::Permit;
 use crate::trust::SiteKey;
-use crate::value::Digest;
+use crate::value::{Digest, ImageSource};
 
 pub(crate) fn key() -> SiteKey {
     SiteKey::from_random([6; 40])
@@ -44,7 +44,7 @@ pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
     let host = Host {
         name: name.parse().unwrap(),
         matching: parts.matching,
-        image: Some(parts.image.image.clone()),
+        image: Some(ImageSource::Store(parts.image.image.clone())),
         target: parts.target,
         wipe: parts.wipe,
         confirm_seconds: parts.confirm_seconds,

@@ -60,6 +60,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
     let mut images = Images { store, known: BTreeMap::new() };
+    let unpacked = unpacked(context, &mut images);
     let mut refuse = |host: &Host| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
@@ -78,7 +79,30 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
         }
     };
     let native = context.hosts.iter().filter(|host| host.installer == Installer::Native);
-    native.filter_map(|host| refuse(host).err()).map(|error| format!("{error:#}")).collect()
+    let native = native.filter_map(|host| refuse(host).err()).map(|error| format!("{error:#}"));
+    unpacked.into_iter().chain(native).collect()
+}
+
+/// What is wrong with images that a distribution's installer unpacks, a text a host, where the image is locked and in the
+/// store.
+fn unpacked(context: &SiteContext, images: &mut Images) -> Vec<String> {
+    let mut refuse = |host: &Host| -> Result<()> {
+        let Some(locked) = context.locked(host).ok() else { return Ok(()) };
+        let Some(known) = images.get(&locked.image) else { return Ok(()) };
+        let (system, inside) = known.as_ref().map_err(|error| anyhow!("{}: {error}", host.name))?;
+        let misfits = handoff::unpacked_misfits(host, &context.site, system, inside)?;
+        if !misfits.is_empty() {
+            bail!(
+                "{}: can't be installed with {}:\n  {}",
+                host.name,
+                locked.image.image,
+                misfits.join("\n  ")
+            );
+        }
+        Ok(())
+    };
+    let hosts = context.hosts.iter().filter(|host| host.installer == Installer::Anaconda);
+    hosts.filter_map(|host| refuse(host).err()).map(|error| format!("{error:#}")).collect()
 }
 
 /// What is known of an image; why it can't be read as a text, for every host of a damaged image.

@@ -1,15 +1,16 @@
 //! `ironstrap lock`: pins the images that hosts use by content, in `ironstrap.lock`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 
 use super::context::SiteContext;
+use super::image::export;
 use super::paths::SitePaths;
 use super::{keys, output};
-use crate::host::Host;
+use crate::host::{Host, Installer};
 use crate::image::store::Store;
-use crate::spec::lock::LockFile;
+use crate::spec::lock::{Export, LockFile};
 use crate::sys::files;
 use crate::trust::SitePublicKey;
 use crate::value::{Digest, HostName, ImageRef};
@@ -48,8 +49,9 @@ pub fn read(paths: &SitePaths) -> Result<LockFile> {
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let store = Store::open(&paths.store())?;
-    let (lock, notes) =
-        pin(context.lock(), &uses(&context.hosts), &store, &keys::public(paths)?, args.update)?;
+    let key = keys::public(paths)?;
+    let (mut lock, mut notes) = pin(context.lock(), &uses(&context.hosts), &store, &key, args.update)?;
+    notes.push_str(&pin_exports(&mut lock, &unpacked(&context.hosts), &store, &key, args.update)?);
     if lock != *context.lock() || !paths.lock_file().exists() {
         let text = serde_yaml::to_string(&lock).context("writing the lock file")?;
         files::write_whole(&paths.lock_file(), 0o644, text.as_bytes())?;
@@ -60,7 +62,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
 
 /// Every image that is used, with one of its hosts.
 fn uses(hosts: &[Host]) -> BTreeMap<&ImageRef, &HostName> {
-    hosts.iter().rev().filter_map(|host| host.image.as_ref().map(|image| (image, &host.name))).collect()
+    hosts.iter().rev().filter_map(|host| Some((host.image.as_ref()?.stored()?, &host.name))).collect()
 }
 
 /// The new lock and what to tell about it.
@@ -98,6 +100,44 @@ fn pin(
         notes = format!("nothing to pin: {} images are in ironstrap.lock\n", lock.images.len());
     }
     Ok((lock, notes))
+}
+
+/// Images of the store that a distribution's installer unpacks.
+fn unpacked(hosts: &[Host]) -> BTreeSet<&ImageRef> {
+    let unpacked = hosts.iter().filter(|host| host.installer == Installer::Anaconda);
+    unpacked.filter_map(|host| host.image.as_ref()?.stored()).collect()
+}
+
+/// Pins the tars of these images, which must be pinned themselves; tells what is new.
+fn pin_exports(
+    lock: &mut LockFile,
+    images: &BTreeSet<&ImageRef>,
+    store: &Store,
+    key: &SitePublicKey,
+    update: bool,
+) -> Result<String> {
+    let mut notes = String::new();
+    if update {
+        lock.exports.retain(|image, _| images.contains(image));
+    }
+    for image in images {
+        let Some(manifest) = lock.images.get(*image).copied() else { continue };
+        let known = lock.tar(image);
+        if known.is_some() && !update {
+            continue;
+        }
+        let tar = store
+            .manifest(image, &manifest, key)
+            .and_then(|manifest| export::tar_digest(store, &manifest))
+            .with_context(|| format!("pinning the tar of {image}"))?;
+        if known != Some(tar) {
+            notes.push_str(&format!(
+                "the tar of {image} pinned to {tar}; `ironstrap image export {image} -o {image}.tar` writes it\n"
+            ));
+        }
+        lock.exports.insert((*image).clone(), Export { manifest, tar });
+    }
+    Ok(notes)
 }
 
 fn stays(image: &ImageRef, pinned: &Digest, found: Option<Digest>) -> String {
@@ -157,5 +197,40 @@ mod tests {
         assert!(pruned.images.is_empty());
         let other = crate::trust::SiteKey::from_random([9; 40]).public();
         assert!(pin(&empty, &uses, &store, &other, false).is_err(), "another site's image isn't pinned");
+    }
+
+    #[test]
+    fn a_tar_is_pinned_with_its_image_and_only_where_it_can_be_installed() {
+        let files = testing::esp_files();
+        let Some(root) = testing::root_device(testing::anaconda_files, &[]) else { return };
+        let shim = crate::sys::fat::FatFile::new("EFI/redhat/shimx64.efi", &b"MZ"[..]);
+        let device = testing::image_with(&root, files.into_iter().chain([shim]).collect());
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let key = testing::key().public();
+        let image: ImageRef = "test@1".parse().unwrap();
+        let manifest = import(&store, &(std::sync::Arc::new(device) as _), false);
+        let mut lock = LockFile::default();
+        lock.images.insert(image.clone(), manifest);
+        let images = BTreeSet::from([&image]);
+
+        let notes = pin_exports(&mut lock, &images, &store, &key, false).unwrap();
+        let tar = lock.tar(&image).unwrap();
+        assert!(
+            notes.contains(&tar.to_string()) && notes.contains("image export test@1 -o test@1.tar"),
+            "{notes}"
+        );
+        assert_eq!(pin_exports(&mut lock, &images, &store, &key, false).unwrap(), "");
+        assert_eq!(pin_exports(&mut lock, &images, &store, &key, true).unwrap(), "", "the same bytes again");
+        lock.images.insert(image.clone(), Digest::of(b"another image"));
+        assert_eq!(lock.tar(&image), None, "a tar of another image is none of this one");
+        pin_exports(&mut lock, &BTreeSet::new(), &store, &key, true).unwrap();
+        assert!(lock.exports.is_empty());
+
+        let Some(device) = testing::image() else { return };
+        let debian = import(&store, &device, true);
+        lock.images.insert(image.clone(), debian);
+        let error = format!("{:#}", pin_exports(&mut lock, &images, &store, &key, false).unwrap_err());
+        assert!(error.contains("pinning the tar of test@1") && error.contains("grub2-mkconfig"), "{error}");
     }
 }

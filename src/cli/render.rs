@@ -8,7 +8,7 @@ use super::output;
 use super::paths::SitePaths;
 use crate::answers::{self, Answers, Format, Seed, Templates};
 use crate::handoff;
-use crate::host::{Host, Installer, Os, Site};
+use crate::host::{Host, Installer, Os};
 use crate::sys::files;
 use crate::value::HostName;
 
@@ -42,7 +42,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let host = context.host(&args.host)?;
     let os = release(args, host)?;
-    let answers = answers_of(os, &context.site, host, &templates(paths)?)
+    let answers = answers_of(os, &context, host, &templates(paths)?)
         .map_err(|error| Origins::of(paths).explain(error))?;
     let text = match &args.companion {
         Some(name) => companion(&answers, name)?,
@@ -88,7 +88,7 @@ pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     let templates = templates(paths)?;
     let answered: Vec<_> = context.hosts.iter().filter(|host| host.installer != Installer::Native).collect();
     let check_share = |hosts: &[&Host]| -> Vec<Error> {
-        hosts.iter().filter_map(|host| answers_of(host.os?, &context.site, host, &templates).err()).collect()
+        hosts.iter().filter_map(|host| answers_of(host.os?, context, host, &templates).err()).collect()
     };
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = answered.len().div_ceil(workers).max(1);
@@ -116,7 +116,8 @@ pub fn templates(paths: &SitePaths) -> Result<Templates> {
     })
 }
 
-fn answers_of(os: Os, site: &Site, host: &Host, templates: &Templates) -> Result<Answers> {
+fn answers_of(os: Os, context: &SiteContext, host: &Host, templates: &Templates) -> Result<Answers> {
+    let site = &context.site;
     let (files, units) = handoff::seed(host, site)?;
-    answers::render(os, site, host, &Seed { files, units }, templates)
+    answers::render(os, site, host, context.lock(), &Seed { files, units }, templates)
 }

@@ -12,14 +12,16 @@ mod cloud_init;
 mod reporter;
 mod script;
 pub mod shell;
+mod unpacked;
 
 use anyhow::{Context, Result, bail};
+pub use unpacked::unpacked_misfits;
 
 use crate::fit::{self, Look};
 use crate::host::{Handoff, Host, LockedHost, Site};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
-use crate::value::{HttpUrl, OrderId};
+use crate::value::{HttpUrl, ImageSource, OrderId};
 
 /// What one manager puts into the installed system.
 #[derive(Debug)]
@@ -92,6 +94,9 @@ pub fn seed(host: &Host, site: &Site) -> Result<(Vec<SystemFile>, Vec<String>)> 
     let takeover = takeover(host, None).with_context(|| host.name.to_string())?;
     let Takeover { by, command, mut files, mut units } = takeover;
     add_reporter(host, site, None, by, command.as_deref(), &mut files, &mut units)?;
+    if matches!(host.image, Some(ImageSource::Oci(_))) {
+        reporter::move_below_var(&mut files);
+    }
     Ok((files, units))
 }
 
@@ -131,6 +136,24 @@ fn has(image: &ImageSystem, tool: &str) -> bool {
 
 /// Everything that this host wants and this image doesn't have, as far as its manifest tells; the rest is [`fit`]'s.
 fn image_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
+    let mut misfits = tool_misfits(host, site, image);
+    if image.network == NetworkStack::Unknown {
+        misfits.push(
+            "the image enables no network stack that ironstrap can configure; enable systemd-networkd, ifupdown or NetworkManager in it"
+                .to_owned(),
+        );
+    }
+    if image.selinux_enforcing {
+        misfits.push(
+            "the image enforces SELinux, and files written at the install would have no label; set it to permissive in the image"
+                .to_owned(),
+        );
+    }
+    misfits
+}
+
+/// Programs that this host can't do without and this image doesn't have.
+fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
     let mut misfits = Vec::new();
     let mut need = |wanted: bool, tool: &str, why: &str| {
         if wanted && !has(image, tool) {
@@ -151,18 +174,6 @@ fn image_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
             "the image has none of {}, so it can't tell the server that it is done; add one to the image",
             reporter::CLIENTS.map(|client| format!("`{client}`")).join(", ")
         ));
-    }
-    if image.network == NetworkStack::Unknown {
-        misfits.push(
-            "the image enables no network stack that ironstrap can configure; enable systemd-networkd, ifupdown or NetworkManager in it"
-                .to_owned(),
-        );
-    }
-    if image.selinux_enforcing {
-        misfits.push(
-            "the image enforces SELinux, and files written at the install would have no label; set it to permissive in the image"
-                .to_owned(),
-        );
     }
     misfits
 }

@@ -21,6 +21,8 @@ pub(super) const COMMAND: &str = "/usr/lib/ironstrap/handoff-run";
 /// Programs that can post an event, in the order in which the script tries them.
 pub(super) const CLIENTS: [&str; 3] = ["curl", "wget", "python3"];
 const DIRECTORY: &str = "/usr/lib/ironstrap";
+/// Where the frame stands in a system whose `/usr` can't be written.
+const BELOW_VAR: &str = "/var/lib/ironstrap/lib";
 /// How long a manager's first run may take, in seconds. Less than `TimeoutStartSec` of the unit, so that it is the script
 /// that ends it and can still report.
 const LIMIT: u32 = 3600;
@@ -51,6 +53,24 @@ pub(super) fn files(
         file(&format!("{DIRECTORY}/converged.json"), 0o644, converged),
         file(&format!("{DIRECTORY}/failed.json"), 0o644, failed),
     ])
+}
+
+/// Moves the frame out of `/usr`, for systems that are made of a container image. The unit then starts a shell, since SELinux
+/// lets systemd execute nothing that is labelled as state; what the shell runs is that of the site, and stays as it is.
+pub(super) fn move_below_var(files: &mut [SystemFile]) {
+    for file in files {
+        let Some(name) = file.path.strip_prefix(DIRECTORY) else {
+            if file.path.ends_with(UNIT) {
+                let (from, to) = (format!("={DIRECTORY}/"), format!("=/bin/sh {BELOW_VAR}/"));
+                file.content = file.content.replace(&from, &to);
+            }
+            continue;
+        };
+        if matches!(name, "/handoff" | "/handoff.conf") {
+            file.content = file.content.replace(DIRECTORY, BELOW_VAR);
+        }
+        file.path = format!("{BELOW_VAR}{name}");
+    }
 }
 
 /// An event as JSON, with placeholders that the script fills with what can't break it: hexadecimal digits, a time, a number.

@@ -15,7 +15,7 @@ fn order() -> OrderId {
 
 fn host(handoff: Handoff) -> LockedHost {
     let image: crate::value::ImageRef = "debian-12-base@1.3.0".parse().unwrap();
-    let host = Host { image: Some(image.clone()), handoff, ..testing::host() };
+    let host = Host { image: Some(ImageSource::Store(image.clone())), handoff, ..testing::host() };
     LockedHost { host, image: ImagePin { image, manifest: Digest::of(b"") } }
 }
 
@@ -23,6 +23,7 @@ fn site(server: Option<&str>) -> Site {
     Site {
         name: "test".to_owned(),
         server: server.map(|server| server.parse().unwrap()),
+        exports: None,
         order_validity: 3600,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Host, LockedHost};
 use crate::spec::image::ImagePin;
 use crate::spec::lock::LockFile;
-use crate::value::{HostName, ImageRef};
+use crate::value::{HostName, ImageRef, ImageSource};
 
 /// Why a host can't be locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,11 @@ pub enum LockError {
         host: HostName,
         /// The image it names.
         image: ImageRef,
+    },
+    /// Its image is one of a registry, which only a distribution's installer fetches.
+    NotStored {
+        /// The host.
+        host: HostName,
     },
     /// It names no image: another installer does it.
     NoImage {
@@ -27,6 +32,12 @@ impl std::fmt::Display for LockError {
         match self {
             Self::NotPinned { host, image } => {
                 write!(f, "{host}: image {image} is not in ironstrap.lock; run `ironstrap lock` first")
+            }
+            Self::NotStored { host } => {
+                write!(
+                    f,
+                    "{host}: its image is a registry's, which ironstrap's agent can't install; give it `image: NAME@VERSION`, or `installer: anaconda`"
+                )
             }
             Self::NoImage { host } => {
                 write!(
@@ -45,7 +56,11 @@ impl std::error::Error for LockError {}
 /// # Errors
 /// When it names no image or one that the lock file doesn't pin.
 pub fn lock(host: &Host, lock: &LockFile) -> Result<LockedHost, LockError> {
-    let image = host.image.clone().ok_or_else(|| LockError::NoImage { host: host.name.clone() })?;
+    let image = match &host.image {
+        None => return Err(LockError::NoImage { host: host.name.clone() }),
+        Some(ImageSource::Oci(_)) => return Err(LockError::NotStored { host: host.name.clone() }),
+        Some(ImageSource::Store(image)) => image.clone(),
+    };
     match lock.images.get(&image) {
         Some(manifest) => {
             Ok(LockedHost { host: host.clone(), image: ImagePin { image, manifest: *manifest } })

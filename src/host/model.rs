@@ -7,7 +7,7 @@ mod storage;
 use crate::spec::image::ImagePin;
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::{RootAccount, User};
-use crate::value::{DiskSelector, HostName, HttpUrl, ImageRef, KernelArg};
+use crate::value::{DiskSelector, HostName, HttpUrl, ImageSource, KernelArg};
 
 pub use install::{Boot, Finish, Os, Repository, Script, Scripted, Scripts};
 pub use network::{Bond, BondMode, Bridge, Fixed, Interface, Ipv4, Ipv6, Link, Network, Route, Vlan};
@@ -23,6 +23,8 @@ pub struct Site {
     pub name: String,
     /// Where targets find `serve` (or another web server with the tree): payload, memory of orders, events.
     pub server: Option<HttpUrl>,
+    /// Where installers find exported golden images, each as `NAME@VERSION.tar`.
+    pub exports: Option<HttpUrl>,
     /// How long an order is valid after it was armed, in seconds.
     pub order_validity: u64,
 }
@@ -39,7 +41,7 @@ pub struct Host {
     /// What a distribution's installer installs; there always unless the installer is the native one.
     pub os: Option<Os>,
     /// The golden image it gets; there always with the native installer, never needed by the others.
-    pub image: Option<ImageRef>,
+    pub image: Option<ImageSource>,
     /// The disk it is installed on.
     pub target: DiskSelector,
     /// What may be overwritten there.

@@ -53,6 +53,17 @@ pub(crate) fn root_files(root: &std::path::Path) {
     link(&format!("boot/vmlinuz-{KERNEL}"), &root.join("vmlinuz"));
 }
 
+/// The files of a root in which Anaconda finds all that it runs.
+pub(crate) fn anaconda_files(root: &std::path::Path) {
+    root_files(root);
+    for program in ["depmod", "dracut", "efibootmgr", "grub2-mkconfig", "gen_grub_cfgstub", "useradd"] {
+        std::fs::write(root.join("usr/sbin").join(program), "").unwrap();
+    }
+    for program in ["kernel-install", "systemd-machine-id-setup"] {
+        std::fs::write(root.join("usr/bin").join(program), "").unwrap();
+    }
+}
+
 pub(crate) fn esp_files() -> Vec<FatFile<'static>> {
     let file = |path: &str, seed| FatFile::new(path, std::io::Cursor::new(program(seed, 5000)));
     vec![file("EFI/BOOT/BOOTX64.EFI", 3), file("EFI/BOOT/grubx64.efi", 4), file("EFI/debian/grubx64.efi", 4)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
 use crate::value::{
-    AccountName, HostName, HttpUrl, ImageRef, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
+    AccountName, HostName, HttpUrl, ImageSource, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
     SshPublicKey, SystemUuid,
 };
 
@@ -38,6 +38,8 @@ pub struct RawSite {
     pub name: Option<Spanned<String>>,
     /// Where targets find `serve`.
     pub server: Option<Spanned<HttpUrl>>,
+    /// Where installers find exported golden images, each as NAME@VERSION.tar.
+    pub exports: Option<Spanned<HttpUrl>>,
     /// Like `7d` or `36h`.
     #[schemars(extend("x-default" = "7d"))]
     pub order_validity: Option<Spanned<String>>,
@@ -67,7 +69,7 @@ pub struct RawProfile {
     /// What a distribution's installer installs.
     pub os: Option<Spanned<RawOs>>,
     /// The golden image.
-    pub image: Option<Spanned<ImageRef>>,
+    pub image: Option<Spanned<ImageSource>>,
     /// How it reaches the network.
     pub network: Section<RawNetwork>,
     /// Where it is installed.

@@ -16,4 +16,25 @@ pub struct LockFile {
     /// Every image that a host uses, by the digest of its manifest.
     #[serde(default)]
     pub images: BTreeMap<ImageRef, Digest>,
+    /// The tar of every image that a distribution's installer unpacks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exports: BTreeMap<ImageRef, Export>,
+}
+
+/// The tar that `image export` writes of an image: the same bytes each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Which image it was made of.
+    pub manifest: Digest,
+    /// SHA-256 of the tar, not packed.
+    pub tar: Digest,
+}
+
+impl LockFile {
+    /// The digest of an image's tar, if it was made of the image that is pinned.
+    pub fn tar(&self, image: &ImageRef) -> Option<Digest> {
+        let (manifest, export) = (self.images.get(image)?, self.exports.get(image)?);
+        (export.manifest == *manifest).then_some(export.tar)
+    }
 }

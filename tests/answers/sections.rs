@@ -185,3 +185,56 @@ fn the_site_s_scripts_run_in_the_installer_which_has_no_base64() {
         }
     }
 }
+
+/// What the check of a golden image says where only these programs are there, and the shadow file holds this of `ops`.
+fn image(name: &str, programs: &[&str], password: &str) -> Vec<(bool, String)> {
+    let text = kickstart(name);
+    let script = section(&text, "/var/log/ironstrap-image.log");
+    ["dash", "bash"]
+        .map(|shell| {
+            let known = programs.join("|");
+            let stubs = format!(
+                "command() {{ case $2 in {known}) ;; *) return 1;; esac; }}\ngetent() {{ echo 'ops:{password}:1:::::'; }}\n"
+            );
+            let output = run(shell, &(stubs + script));
+            (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        })
+        .to_vec()
+}
+
+#[test]
+fn an_image_without_what_the_host_needs_fails_the_installation_aloud() {
+    const HASH: &str = "$6$abcdefgh$0123456789abcdef";
+    let all = ["sshd", "sudo", "ansible-pull", "git"];
+    for name in ["tar.example.com@el-9.kickstart", "tar.example.com@fedora-44.kickstart"] {
+        for said in image(name, &all, HASH) {
+            assert_eq!(said, (true, String::new()), "{name}");
+        }
+        for said in image(name, &["sshd", "sudo", "git"], HASH) {
+            assert!(!said.0 && said.1.contains("the golden image has no ansible-pull"), "{said:?}");
+        }
+        // the installer leaves an account of the image as it is
+        for said in image(name, &all, "!!") {
+            assert!(!said.0 && said.1.contains("an account of its own named ops"), "{said:?}");
+        }
+    }
+    for said in image("container@el-10.kickstart", &["sshd", "sudo"], HASH) {
+        assert_eq!(said, (true, String::new()));
+    }
+}
+
+#[test]
+fn nothing_of_a_container_image_s_own_is_written_to() {
+    let text = kickstart("container@fedora-44.kickstart");
+    let script = section(&text, "/var/log/ironstrap-setup.log");
+    let written: Vec<_> = script
+        .lines()
+        .filter_map(|line| line.rsplit_once("> ").map(|(_, path)| path.trim_end_matches(" <<'IRONSTRAP'")))
+        .filter(|path| path.starts_with('/') && !path.starts_with("/dev/"))
+        .collect();
+    assert!(written.len() > 6, "{written:?}");
+    for path in written {
+        assert!(path.starts_with("/etc/") || path.starts_with("/var/"), "{path} can't be written there");
+    }
+    assert!(!script.contains("/usr/lib/ironstrap"));
+}

@@ -75,9 +75,17 @@ fn host() -> Host {
 }
 
 fn try_rendered(host: &Host) -> Result<Answers, String> {
-    let site = Site { name: "lab".to_owned(), server: None, order_validity: 3600 };
+    let site = Site { name: "lab".to_owned(), server: None, exports: None, order_validity: 3600 };
     let templates = Templates::new(|_| Ok(None)).unwrap();
-    render(host.os.unwrap(), &site, host, &Seed::default(), &templates).map_err(|error| format!("{error:#}"))
+    render(
+        host.os.unwrap(),
+        &site,
+        host,
+        &crate::spec::lock::LockFile::default(),
+        &Seed::default(),
+        &templates,
+    )
+    .map_err(|error| format!("{error:#}"))
 }
 
 /// The value of a question.

@@ -1,7 +1,8 @@
 //! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
 
 use super::short::*;
-use crate::host::{Finish, Handoff, Script, Scripted};
+use crate::host::{Finish, Handoff, Host, Script, Scripted};
+use crate::value::ImageSource;
 
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
     "the golden image has its packages; classes may name them for other hosts";
@@ -15,11 +16,29 @@ pub(super) const ROWS: &[Row] = &[
     Row { key: "os", used: |_| once("os", true), cell: |_| N },
     Row {
         key: "image",
-        used: |host| once("image", host.image.is_some()),
+        used: |host| once("image", matches!(host.image, Some(ImageSource::Store(_)))),
         cell: |target| match target {
             Agent => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
             On(_) => NO_IMAGE,
         },
+    },
+    Row {
+        key: "image: oci:…",
+        used: |host| once("image", is_container(host)),
+        cell: |target| match target {
+            Agent => X(
+                "writes images of the store: name one as NAME@VERSION, or use `installer: anaconda` for this one",
+            ),
+            On(El8) => X("knows no container images: use el-9 or newer, or an image of the store"),
+            On(El9 | El10 | Fedora43 | Fedora44) => N,
+            On(_) => NO_IMAGE,
+        },
+    },
+    Row {
+        key: "packages, remove_packages, repositories, proxy with image",
+        used: |host| once("packages", host.image.is_some() && !host.packages.is_empty()),
+        cell: |_| U(PACKAGES_ARE_IN_THE_IMAGE),
     },
     Row {
         key: "locale",
@@ -119,6 +138,16 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        key: "boot.password with image: oci:…",
+        used: |host| once("boot.password", is_container(host) && host.boot.password.is_some()),
+        cell: |target| match target {
+            On(El9 | El10 | Fedora43 | Fedora44) => X(
+                "leaves the boot loader to the image's own bootupd, which sets no password: leave it to the hand-off",
+            ),
+            Agent | On(_) => U("the image itself is refused"),
+        },
+    },
+    Row {
         key: "scripts.pre",
         used: |host| scripts("pre", &host.scripts.pre),
         cell: |target| match target {
@@ -172,6 +201,10 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row { key: "policy", used: |host| once("policy", host.scripted == Scripted::Allowed), cell: |_| N },
 ];
+
+fn is_container(host: &Host) -> bool {
+    matches!(host.image, Some(ImageSource::Oci(_)))
+}
 
 fn scripts(kind: &str, scripts: &[Script]) -> Vec<String> {
     scripts.iter().map(|script| format!("scripts.{kind}[{}]", script.name)).collect()

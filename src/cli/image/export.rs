@@ -15,6 +15,7 @@ use crate::image::export::{Export, Summary, anaconda};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::spec::image::ImageManifest;
+use crate::spec::lock::LockFile;
 use crate::sys::{files, interrupt};
 use crate::trust::Verified;
 use crate::value::{Digest, DigestWriter, ImageRef};
@@ -71,9 +72,15 @@ struct Written {
 /// Runs the command.
 ///
 /// # Errors
-/// An image that is damaged or that Anaconda couldn't install, a file whose name says no packing, no space, an interruption.
-/// The file is then as it was before.
-pub fn run(args: &Args, json: bool, store: &Store, manifest: &Verified<ImageManifest>) -> Result<()> {
+/// An image that is damaged or that Anaconda couldn't install, a file whose name says no packing, no space, other bytes than
+/// the lock file pins, an interruption. The file is then as it was before.
+pub fn run(
+    args: &Args,
+    json: bool,
+    store: &Store,
+    manifest: &Verified<ImageManifest>,
+    lock: &LockFile,
+) -> Result<()> {
     let packing = Packing::of(&args.output)?;
     files::require_replaceable(&args.output)?;
     let export = Export::open(&StoredImage::open(store, manifest)?)?;
@@ -84,16 +91,59 @@ pub fn run(args: &Args, json: bool, store: &Store, manifest: &Verified<ImageMani
     if packing == Packing::None {
         files::require_space(&args.output, length)?;
     }
+    let pin = Pin::of(lock, &args.image, store.find(&args.image)?.as_ref());
     let mut written = None;
     files::write_whole_with(&args.output, 0o644, |file| {
-        written = Some(write(&export, file, packing, length)?);
+        let done = write(&export, file, packing, length)?;
+        if let (Pin::This(wanted), Packing::None) = (pin, packing)
+            && wanted != done.digest
+        {
+            bail!(
+                "ironstrap.lock pins the tar {wanted}, but this one is {}, as another version of ironstrap may write it; `ironstrap lock --update` pins it",
+                done.digest
+            );
+        }
+        written = Some(done);
         Ok(())
     })?;
     if let Some(written) = written {
         report(args, json, &written)?;
-        output::note(&notes(packing, &written, manifest));
+        output::note(&notes(packing, pin, &written, manifest));
     }
     Ok(())
+}
+
+/// The digest of an image's tar, not packed, if Anaconda could install it.
+///
+/// # Errors
+/// It couldn't, or the image is damaged.
+pub fn tar_digest(store: &Store, manifest: &Verified<ImageManifest>) -> Result<Digest> {
+    let export = Export::open(&StoredImage::open(store, manifest)?)?;
+    require_installable(&export, manifest)?;
+    let length = export.length()?;
+    let (out, _) = export.write(DigestWriter::new(std::io::sink()), progress("pinning", length))?;
+    Ok(out.finish().1)
+}
+
+/// What the lock file says of an image's tar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pin {
+    /// Nothing.
+    None,
+    /// Its digest.
+    This(Digest),
+    /// The image's name meant another image when it was pinned.
+    Other,
+}
+
+impl Pin {
+    fn of(lock: &LockFile, image: &ImageRef, manifest: Option<&Digest>) -> Self {
+        match (lock.exports.get(image), manifest) {
+            (Some(pinned), Some(manifest)) if pinned.manifest == *manifest => Self::This(pinned.tar),
+            (Some(_), _) => Self::Other,
+            (None, _) => Self::None,
+        }
+    }
 }
 
 fn require_installable(export: &Export, manifest: &ImageManifest) -> Result<()> {
@@ -109,13 +159,7 @@ fn require_installable(export: &Export, manifest: &ImageManifest) -> Result<()> 
 }
 
 fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Result<Written> {
-    let mut bar = Bytes::default();
-    let mut done = 0;
-    let progress = move |bytes| {
-        done += bytes;
-        bar.show("exporting", done, length);
-        interrupt::check()
-    };
+    let progress = progress("exporting", length);
     let out = DigestWriter::new(BufWriter::with_capacity(BUFFER, file));
     let (out, summary) = match packing {
         Packing::None => export.write(out, progress)?,
@@ -134,6 +178,17 @@ fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Res
     Ok(Written { digest, size, summary })
 }
 
+/// A bar that an interruption ends.
+fn progress(step: &'static str, length: u64) -> impl FnMut(u64) -> Result<()> {
+    let mut bar = Bytes::default();
+    let mut done = 0;
+    move |bytes| {
+        done += bytes;
+        bar.show(step, done, length);
+        interrupt::check()
+    }
+}
+
 fn report(args: &Args, json: bool, written: &Written) -> Result<()> {
     let Written { digest, size, summary } = written;
     if json {
@@ -147,8 +202,14 @@ fn report(args: &Args, json: bool, written: &Written) -> Result<()> {
 }
 
 /// What else is worth to know; nothing where all is usual.
-fn notes(packing: Packing, written: &Written, manifest: &ImageManifest) -> String {
+fn notes(packing: Packing, pin: Pin, written: &Written, manifest: &ImageManifest) -> String {
     let mut text = String::new();
+    if pin == Pin::Other {
+        text.push_str("note: ironstrap.lock pins another image of this name: hosts that it was rendered for refuse this tar; `ironstrap lock --update` pins it\n");
+    }
+    if packing == Packing::Xz && matches!(pin, Pin::This(_)) {
+        text.push_str("note: ironstrap.lock pins the tar as it is, and Kickstart files ask for that: export NAME@VERSION.tar for them\n");
+    }
     if packing == Packing::Zstd {
         text.push_str(
             "note: Anaconda takes a .tar.zst for a file system and fails; give it .tar or .tar.xz\n",

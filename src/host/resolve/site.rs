@@ -5,6 +5,8 @@ use crate::host::Site;
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Tree;
 use crate::profile::source::Span;
+use crate::profile::spanned::Spanned;
+use crate::value::HttpUrl;
 
 const DEFAULT_VALIDITY: u64 = 7 * 86_400;
 const LONGEST_VALIDITY: u64 = 366 * 86_400;
@@ -39,7 +41,8 @@ pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
         }
     };
     rules::variables(&raw.vars, diagnostics);
-    Site { name, server: raw.server.as_ref().map(|server| server.value.clone()), order_validity }
+    let url = |raw: &Option<Spanned<HttpUrl>>| raw.as_ref().map(|url| url.value.clone());
+    Site { name, server: url(&raw.server), exports: url(&raw.exports), order_validity }
 }
 
 fn duration(text: &str) -> Option<u64> {
