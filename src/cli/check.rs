@@ -207,6 +207,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_image_that_an_installer_unpacks_is_looked_into_too() {
+        let Some(device) = testing::image() else { return };
+        let (dir, paths) = site("");
+        let host = format!(
+            "{HOST}installer: anaconda\nos: el-9\nmirror: http://mirror.example/os\nusers:\n  - {{ name: debian }}\n"
+        );
+        std::fs::write(dir.path().join("hosts/web01.yaml"), host).unwrap();
+        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+        lock(&paths, &device);
+        let refused = found(&paths);
+        assert_eq!(refused.len(), 1);
+        for misfit in
+            ["web01: can't be installed with test@1", "enable NetworkManager", "has an account `debian`"]
+        {
+            assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+        }
+    }
+
     fn arguments<T: clap::Args>(line: &[&str]) -> T {
         let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));
         T::from_arg_matches(&command.get_matches_from(line)).unwrap()

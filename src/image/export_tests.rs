@@ -46,7 +46,7 @@ fn root() -> Option<FileDevice> {
     let (source, target) = (root.to_str().unwrap(), image.to_str().unwrap());
     run("mke2fs", &["-q", "-t", "ext4", "-b", "1024", "-O", "^orphan_file", "-d", source, target, "16M"])?;
     let commands = dir.path().join("commands");
-    std::fs::write(&commands, DEBUGFS).unwrap();
+    std::fs::write(&commands, format!("{DEBUGFS}{}", attributes_that_need_room())).unwrap();
     run("debugfs", &["-w", "-f", commands.to_str().unwrap(), target])?;
     Some(FileDevice::new(std::fs::File::open(&image).unwrap(), 16 << 20, 512))
 }
@@ -67,6 +67,23 @@ mknod console c 5 1
 mknod disk b 259 3000
 mknod pipe p
 ";
+
+/// More than an inode has room for, so that it lies in a block of its own; and an access list, as the kernel takes it.
+fn attributes_that_need_room() -> String {
+    let mut list = vec![2u8, 0, 0, 0];
+    for (tag, allowed, who) in
+        [(1u16, 6u16, u32::MAX), (2, 5, 1000), (4, 4, u32::MAX), (16, 7, u32::MAX), (32, 0, u32::MAX)]
+    {
+        list.extend(tag.to_le_bytes());
+        list.extend(allowed.to_le_bytes());
+        list.extend(who.to_le_bytes());
+    }
+    let list: String = list.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!(
+        "ea_set /usr/share/first user.big {}\nea_set /usr/share/first system.posix_acl_access {list}\n",
+        "b".repeat(700)
+    )
+}
 
 struct Made {
     _dir: tempfile::TempDir,
@@ -147,7 +164,11 @@ fn a_tar_says_of_each_file_what_the_image_says() {
     assert!(members["./etc"].pax.contains_key("SCHILY.xattr.user.of.a.directory"));
     assert!(members.contains_key(&*format!("./usr/share/{LONG}/{LONG}")));
     assert_eq!(members["./usr/share/link"].link, format!("../{}", "x".repeat(150)));
+    let first = members["./usr/share/first"];
+    assert_eq!(first.pax["SCHILY.xattr.user.big"], "b".repeat(700));
+    assert_eq!(first.pax["SCHILY.acl.access"], "user::rw-,user:1000:r-x,group::r--,mask::rwx,other::---");
     let second = members["./usr/share/second"];
+    assert!(second.pax.is_empty(), "its attributes are those of the file that it names: {second:?}");
     assert_eq!((second.kind.as_str(), second.link.as_str()), ("1", "./usr/share/first"));
     assert_eq!((members["./dev/console"].kind.as_str(), members["./dev/console"].device), ("3", (5, 1)));
     assert_eq!((members["./dev/disk"].kind.as_str(), members["./dev/disk"].device), ("4", (259, 3000)));

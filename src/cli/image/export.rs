@@ -229,7 +229,12 @@ fn notes(packing: Packing, pin: Pin, written: &Written, manifest: &ImageManifest
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
+    use crate::image::{import, testing};
+    use crate::spec::lock;
+    use crate::sys::fat::FatFile;
 
     #[test]
     fn a_file_s_name_says_how_it_is_packed() {
@@ -239,5 +244,78 @@ mod tests {
         assert_eq!(of("el9.tar.zst").unwrap(), Packing::Zstd);
         let error = of("el9.tgz").unwrap_err().to_string();
         assert!(error.contains("el9.tgz") && error.contains(".tar.xz"), "{error}");
+    }
+
+    /// A store with an image that Anaconda could install, and the lock that pins its tar.
+    fn stored() -> Option<(tempfile::TempDir, Store, Verified<ImageManifest>, LockFile)> {
+        let root = testing::root_device(testing::anaconda_files, &[])?;
+        let shim = FatFile::new("EFI/redhat/shimx64.efi", &b"MZ"[..]);
+        let files = testing::esp_files().into_iter().chain([shim]).collect();
+        let device: std::sync::Arc<dyn crate::sys::block::BlockDevice> =
+            std::sync::Arc::new(testing::image_with(&root, files));
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let (key, image) = (testing::key(), "test@1".parse::<ImageRef>().unwrap());
+        let digest =
+            import::import(&store, &device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
+        let manifest = store.manifest(&image, &digest, &key.public()).unwrap();
+        let mut lock = LockFile::default();
+        let tar = tar_digest(&store, &manifest).unwrap();
+        lock.images.insert(image.clone(), digest);
+        lock.exports.insert(image, lock::Export { manifest: digest, tar });
+        Some((dir, store, manifest, lock))
+    }
+
+    fn args(output: PathBuf) -> Args {
+        Args { image: "test@1".parse().unwrap(), output, unchecked: false }
+    }
+
+    #[test]
+    fn the_file_is_what_the_lock_pins_or_it_isn_t_written() {
+        let Some((dir, store, manifest, mut lock)) = stored() else { return };
+        let args = args(dir.path().join("test@1.tar"));
+        run(&args, true, &store, &manifest, &lock).unwrap();
+        let written = Digest::of(&std::fs::read(&args.output).unwrap());
+        let pinned = lock.tar(&args.image).unwrap();
+        assert_eq!(written, pinned);
+
+        std::fs::write(&args.output, "before").unwrap();
+        let pin = lock.exports.get_mut(&args.image).unwrap();
+        pin.tar = Digest::of(b"of another version");
+        let error = format!("{:#}", run(&args, true, &store, &manifest, &lock).unwrap_err());
+        assert!(error.contains(&pinned.to_string()) && error.contains("lock --update"), "{error}");
+        assert_eq!(std::fs::read_to_string(&args.output).unwrap(), "before");
+        let found = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(found, 2, "a half-written file stayed");
+
+        let pin = lock.exports.get_mut(&args.image).unwrap();
+        pin.manifest = Digest::of(b"another image");
+        run(&args, true, &store, &manifest, &lock).unwrap();
+    }
+
+    #[test]
+    fn packed_tars_hold_the_same_and_are_the_same_each_time() {
+        let Some((dir, store, manifest, lock)) = stored() else { return };
+        let plain = args(dir.path().join("plain.tar"));
+        run(&plain, true, &store, &manifest, &lock).unwrap();
+        let plain = std::fs::read(&plain.output).unwrap();
+        for end in ["xz", "zst"] {
+            let [first, second] =
+                ["first", "second"].map(|name| args(dir.path().join(format!("{name}.tar.{end}"))));
+            for args in [&first, &second] {
+                run(args, true, &store, &manifest, &lock).unwrap();
+            }
+            let packed = std::fs::read(&first.output).unwrap();
+            assert!(packed == std::fs::read(&second.output).unwrap() && packed.len() < plain.len());
+            let unpacked = match end {
+                "xz" => {
+                    let mut bytes = Vec::new();
+                    liblzma::read::XzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+                    bytes
+                }
+                _ => zstd::decode_all(&packed[..]).unwrap(),
+            };
+            assert!(unpacked == plain, "{end}");
+        }
     }
 }
