@@ -80,6 +80,9 @@ fn tools_of_disks(host: &Host) -> Vec<(&'static str, &'static str)> {
     if !layout.raids.is_empty() {
         tools.push(("mdadm", "storage.raids"));
     }
+    if !layout.luks.is_empty() {
+        tools.push(("clevis", "storage.luks"));
+    }
     if !layout.btrfs.is_empty() {
         tools.push(("btrfs", "storage.btrfs"));
     }

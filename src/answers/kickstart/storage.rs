@@ -304,7 +304,10 @@ fn boot(os: Os, layout: &Layout, misfits: &mut Misfits) {
     let at = |wanted: &str| all.iter().find(|(path, _)| *path == wanted);
     let Some((path, id)) = at("/boot").or_else(|| at("/")) else { return };
     let key = format!("storage.mounts[{id}]");
-    if layout.luks.iter().any(|luks| luks.id == **id) {
+    let below = |luks: &StorageId| {
+        luks == *id || layout.btrfs.iter().any(|btrfs| btrfs.id == **id && btrfs.on.contains(luks))
+    };
+    if layout.luks.iter().any(|luks| below(&luks.id)) {
         let reason =
             format_args!("can't boot with {path} encrypted: mount a partition or a RAID 1 at `/boot`");
         misfits.add(&key, reason);

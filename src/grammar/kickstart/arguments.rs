@@ -110,6 +110,9 @@ pub(super) fn shown(word: &str) -> String {
     word.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(40).collect()
 }
 
+/// End of the problem of an option without its value.
+const NEEDS_VALUE: &str = "needs a value";
+
 struct Reader<'a> {
     shape: &'static Shape,
     found: Arguments<'a>,
@@ -153,7 +156,18 @@ impl<'a> Reader<'a> {
         self.positional(&[]);
     }
 
+    /// A word that looks like an option and is none. It may be a password that begins with a dash: of a command whose word
+    /// is one, or behind an option that wants a value.
     fn unknown(&mut self, word: &str) {
+        let wants = |problem: &String| problem.ends_with(NEEDS_VALUE);
+        let of_password = self.shape.options.iter().any(|option| option.names.contains(&"--iscrypted"))
+            && self.shape.positionals.as_ref().is_some_and(|positionals| !positionals.is_empty());
+        if of_password || self.found.problems.last().is_some_and(wants) {
+            self.found
+                .problems
+                .push("an option that it doesn't know (not shown: it may be a password)".to_owned());
+            return;
+        }
         let name = shown(word);
         let known = self.shape.options.iter().flat_map(|option| &option.names);
         let hint = match super::closest(&name, known.copied()) {
@@ -213,7 +227,7 @@ impl<'a> Reader<'a> {
             (_, Some(value), _) => (Some(value), 0),
             (_, None, Some(next)) => (Some(next), 1),
             (Arity::One, None, None) => {
-                self.found.problems.push(format!("{name} needs a value"));
+                self.found.problems.push(format!("{name} {NEEDS_VALUE}"));
                 return 0;
             }
             (_, None, None) => (None, 0),

@@ -50,6 +50,10 @@ proptest! {
         for line in [
             "rootpw {q}hunter2secret{j}{q}",
             "rootpw --plaintext {q}{j}hunter2secret{q} {j}",
+            "rootpw --hunter2secret{j}",
+            "part / --passphrase --hunter2secret",
+            "bootloader --password -hunter2secret{j}",
+            "user --name=ops --password -hunter2secret{j}",
             "rootpw --iscrypted{j} hunter2secret {q}",
             "user --name=ops --password={q}hunter2secret{j}{q}",
             "user --name=ops --passwd={q}hunter2secret{q} {j}",
