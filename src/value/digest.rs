@@ -45,7 +45,8 @@ impl FromStr for Digest {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let wrong = || ValueError::new(format!("`{text}` is not a SHA-256 digest (64 hexadecimal digits)"));
+        let shown = text.escape_debug();
+        let wrong = || ValueError::new(format!("`{shown}` is not a SHA-256 digest (64 hexadecimal digits)"));
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
         if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(wrong());

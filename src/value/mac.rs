@@ -38,7 +38,8 @@ impl FromStr for Mac {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let wrong = || ValueError::new(format!("`{text}` is not a MAC address (like 52:54:00:12:34:56)"));
+        let shown = text.escape_debug();
+        let wrong = || ValueError::new(format!("`{shown}` is not a MAC address (like 52:54:00:12:34:56)"));
         let mut octets = [0; 6];
         let mut parts = text.split([':', '-']);
         for octet in &mut octets {

@@ -95,8 +95,9 @@ impl FromStr for SystemUuid {
     /// # Errors
     /// Not a UUID, or one that vendors ship on many machines.
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        let shown = text.escape_debug();
         let uuid = uuid::Uuid::try_parse(text.trim()).map_err(|_| {
-            ValueError::new(format!("`{text}` is not a UUID (like 8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33)"))
+            ValueError::new(format!("`{shown}` is not a UUID (like 8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33)"))
         })?;
         let printed = uuid.to_string();
         if is_placeholder(&printed) || SHARED_UUIDS.contains(&printed.as_str()) {

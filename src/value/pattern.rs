@@ -30,9 +30,10 @@ impl FromStr for Pattern {
         if text.trim().is_empty() {
             return Err(ValueError::new("an empty pattern matches nothing that a machine reports"));
         }
+        let shown = text.escape_debug();
         glob::Pattern::new(text.trim())
             .map(Self)
-            .map_err(|error| ValueError::new(format!("`{text}` is not a pattern: {}", error.msg)))
+            .map_err(|error| ValueError::new(format!("`{shown}` is not a pattern: {}", error.msg)))
     }
 }
 

@@ -56,6 +56,42 @@ fn examples_parse_and_patterns_refuse_something() {
     examples_parse::<GrubHash>("hunter2");
 }
 
+/// Messages reach terminals, and a line each.
+fn shows_what_it_found<T: FromStr<Err = ValueError>>() {
+    for text in ["http://\0", "[\u{1b}[2J", "a\nb: c", "http://h/\n'", "ftp://\r", "http://h/?\u{85}"] {
+        if let Err(error) = text.parse::<T>() {
+            assert!(!error.to_string().chars().any(char::is_control), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_found_is_shown_without_its_control_characters() {
+    shows_what_it_found::<AccountName>();
+    shows_what_it_found::<ByteSize>();
+    shows_what_it_found::<Digest>();
+    shows_what_it_found::<FsLabel>();
+    shows_what_it_found::<GrubHash>();
+    shows_what_it_found::<HostName>();
+    shows_what_it_found::<HttpUrl>();
+    shows_what_it_found::<ImageRef>();
+    shows_what_it_found::<KernelArg>();
+    shows_what_it_found::<LinkName>();
+    shows_what_it_found::<Mac>();
+    shows_what_it_found::<MountOption>();
+    shows_what_it_found::<MountPath>();
+    shows_what_it_found::<Mtu>();
+    shows_what_it_found::<OrderId>();
+    shows_what_it_found::<PasswordHash>();
+    shows_what_it_found::<Pattern>();
+    shows_what_it_found::<SerialNumber>();
+    shows_what_it_found::<SshPublicKey>();
+    shows_what_it_found::<StorageId>();
+    shows_what_it_found::<SystemUuid>();
+    shows_what_it_found::<Timestamp>();
+    shows_what_it_found::<VlanId>();
+}
+
 fn accepts_all_that_parses<T: JsonSchema + FromStr<Err = ValueError> + Display>(strategy: &str) {
     let (_, accepts) = judge::<T>();
     accepts_texts::<T>(strategy, accepts);

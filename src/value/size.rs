@@ -37,7 +37,8 @@ impl FromStr for ByteSize {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let wrong = || ValueError::new(format!("`{text}` is not a size (like 512M, 8GiB or 500GB)"));
+        let shown = text.escape_debug();
+        let wrong = || ValueError::new(format!("`{shown}` is not a size (like 512M, 8GiB or 500GB)"));
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -56,7 +57,7 @@ impl FromStr for ByteSize {
         number
             .checked_mul(factor)
             .map(Self)
-            .ok_or_else(|| ValueError::new(format!("`{text}` is over 16 EiB")))
+            .ok_or_else(|| ValueError::new(format!("`{shown}` is over 16 EiB")))
     }
 }
 

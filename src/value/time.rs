@@ -43,8 +43,9 @@ impl FromStr for Timestamp {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        let shown = text.escape_debug();
         let time: jiff::Timestamp = text.parse().map_err(|_| {
-            ValueError::new(format!("`{text}` is not a time (RFC 3339, like 2026-11-23T07:00:00Z)"))
+            ValueError::new(format!("`{shown}` is not a time (RFC 3339, like 2026-11-23T07:00:00Z)"))
         })?;
         Ok(Self::from_unix(time.as_second()))
     }

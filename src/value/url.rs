@@ -42,10 +42,13 @@ impl FromStr for HttpUrl {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
+        let shown = text.escape_debug();
         let url = url::Url::parse(text)
-            .map_err(|error| ValueError::new(format!("`{text}` is not a URL: {error}")))?;
+            .map_err(|error| ValueError::new(format!("`{shown}` is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(ValueError::new(format!("`{text}`: only http and https can be fetched by a target")));
+            return Err(ValueError::new(format!(
+                "`{shown}`: only http and https can be fetched by a target"
+            )));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ValueError::new(
@@ -53,11 +56,11 @@ impl FromStr for HttpUrl {
             ));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(ValueError::new(format!("`{text}`: a query or fragment has no meaning here")));
+            return Err(ValueError::new(format!("`{shown}`: a query or fragment has no meaning here")));
         }
         if url.as_str().contains(['\'', '"', '$', ';', '`', '\\']) {
             return Err(ValueError::new(format!(
-                "`{text}`: quotes, `$`, `;` and backslashes are refused in URLs"
+                "`{shown}`: quotes, `$`, `;` and backslashes are refused in URLs"
             )));
         }
         Ok(Self(url))
