@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use support::disk::file_digest;
 use support::golden::IMAGE;
 use support::site::Site;
-use support::{binary, judges, machines_wanted, scratch, text};
+use support::{binary, judges, text, with_machines};
 
 const HOST: &str = "\
 name: web01
@@ -25,27 +25,25 @@ storage: { target: { serial: WEB1 } }
 
 #[test]
 fn two_builds_from_one_site_are_the_same_bytes() -> Result<()> {
-    if !machines_wanted("reproducible") {
-        return Ok(());
-    }
-    let dir = scratch("reproducible")?;
-    let first = dir.join("first");
-    let hosts = [("web01", HOST.replace("IMAGE", IMAGE))];
-    let site = Site::new(&first, Some("http://10.0.2.2:8080"), &hosts)?;
-    site.arm(&["web01"])?;
-    let second = dir.join("another place").join("second");
-    std::fs::create_dir_all(&second).context("making another place")?;
-    text(Command::new("cp").arg("-a").arg(site.root()).arg(second.join("site")))?;
+    with_machines("reproducible", |dir| {
+        let first = dir.join("first");
+        let hosts = [("web01", HOST.replace("IMAGE", IMAGE))];
+        let site = Site::new(&first, Some("http://10.0.2.2:8080"), &hosts)?;
+        site.arm(&["web01"])?;
+        let second = dir.join("another place").join("second");
+        std::fs::create_dir_all(&second).context("making another place")?;
+        text(Command::new("cp").arg("-a").arg(site.root()).arg(second.join("site")))?;
 
-    let binary = dynamic()?;
-    let one = build(Command::new(&binary), &first)?;
-    let cache = second.join("site/.ironstrap/cache");
-    ensure!(!cache.exists(), "the copy was made before the first build and has a cache");
-    let other = build(changed(&binary), &second)?;
-    ensure!(one == other, "two builds differ:\n{}", difference(&one, &other));
+        let binary = dynamic()?;
+        let one = build(Command::new(&binary), &first)?;
+        let cache = second.join("site/.ironstrap/cache");
+        ensure!(!cache.exists(), "the copy was made before the first build and has a cache");
+        let other = build(changed(&binary), &second)?;
+        ensure!(one == other, "two builds differ:\n{}", difference(&one, &other));
 
-    judges::table_and_esp(&first.join("usb.img"))?;
-    stock_minisign_accepts(&first)
+        judges::table_and_esp(&first.join("usb.img"))?;
+        stock_minisign_accepts(&first)
+    })
 }
 
 /// The ironstrap that is linked dynamically: faketime can't reach into a static one, and the test would prove nothing.

@@ -41,6 +41,23 @@ pub fn machines_wanted(test: &str) -> bool {
     wanted
 }
 
+/// Runs a test that starts machines, in a directory of its own. What it made goes away when it has passed: the disks of
+/// all of them together need more room than a machine that runs tests may have. `IRONSTRAP_KEEP=1` keeps everything.
+///
+/// # Errors
+/// The test's own; then the directory stays, to be looked at.
+pub fn with_machines(test: &str, story: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if !machines_wanted(test) {
+        return Ok(());
+    }
+    let dir = scratch(test)?;
+    story(&dir)?;
+    if std::env::var_os("IRONSTRAP_KEEP").is_none() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
+    }
+    Ok(())
+}
+
 /// An empty directory for one test.
 pub fn scratch(test: &str) -> Result<PathBuf> {
     let dir = target_dir().join("vm").join(test);

@@ -69,6 +69,14 @@ impl Monitor {
             .with_context(|| format!("QEMU knows no drive `{drive}`"))
     }
 
+    /// Whether the machine runs. QEMU stops one whose disk image can't grow (`io-error`): it stands still and says nothing.
+    pub fn state(&mut self) -> String {
+        match self.command("query-status", json!({})) {
+            Ok(said) => said["status"].as_str().unwrap_or("unknown").to_owned(),
+            Err(_) => "gone".to_owned(),
+        }
+    }
+
     fn read(&mut self) -> Result<Value> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {

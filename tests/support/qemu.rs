@@ -276,7 +276,7 @@ impl Drive {
         // The host's page cache outlives a killed QEMU, so that flushes needn't reach the host's disk.
         [
             "-drive".to_owned(),
-            format!("if=none,id={id},cache=unsafe,discard=unmap,{file}"),
+            format!("if=none,id={id},cache=unsafe,discard=unmap,detect-zeroes=unmap,{file}"),
             "-device".to_owned(),
             device,
         ]

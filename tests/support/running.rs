@@ -59,7 +59,13 @@ impl Running {
     pub fn wait_within(&mut self, marker: &str, within: Duration) -> Result<String> {
         let child = &mut self.child;
         let mut alive = || matches!(child.try_wait(), Ok(None));
-        self.serial.wait_for(marker, within, &mut alive).with_context(|| format!("machine {}", self.name))
+        let seen = self.serial.wait_for(marker, within, &mut alive);
+        seen.with_context(|| self.state())
+    }
+
+    /// The machine's name and what QEMU says of it, for an error's reader.
+    pub fn state(&mut self) -> String {
+        format!("machine {}, which QEMU calls {}", self.name, self.monitor.state())
     }
 
     /// Tells every line with `ironstrap:` and its time, until one contains `last`.

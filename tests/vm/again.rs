@@ -11,60 +11,58 @@ use crate::support::disk::{Table, blank, put};
 use crate::support::qemu::{Bus, free_port};
 use crate::support::site::Site;
 use crate::support::ssh::Key;
-use crate::support::{judges, machines_wanted, scratch, text};
+use crate::support::{judges, text, with_machines};
 
 const HOTEL: Host = Host { name: "hotel", mac: "52:54:00:70:00:08", disk: "HOTEL1", bus: Bus::Virtio };
 
 #[test]
 fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() -> Result<()> {
-    if !machines_wanted("again") {
-        return Ok(());
-    }
-    let dir = scratch("again")?;
-    let key = Key::make(&dir)?;
-    let port = free_port()?;
-    let careful = HOTEL.yaml(&key.public()?, "none");
-    let careless = careful.replace("confirm: 0", "confirm: 0, wipe: foreign");
-    let site = Site::new(&dir, None, &[(HOTEL.name, careless)])?;
-    site.arm(&[HOTEL.name])?;
-    let (machine, disk) = HOTEL.machine(&dir)?;
-    other_system(&dir, &disk)?;
+    with_machines("again", |dir| {
+        let key = Key::make(dir)?;
+        let port = free_port()?;
+        let careful = HOTEL.yaml(&key.public()?, "none");
+        let careless = careful.replace("confirm: 0", "confirm: 0, wipe: foreign");
+        let site = Site::new(dir, None, &[(HOTEL.name, careless)])?;
+        site.arm(&[HOTEL.name])?;
+        let (machine, disk) = HOTEL.machine(dir)?;
+        other_system(dir, &disk)?;
 
-    let first = site.stick("first.img")?;
-    let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
-    running.wait_for("ironstrap: claimed attempt=1")?;
-    running.wait_for("ironstrap: committed")?;
-    running.wait_for("ironstrap: converged")?;
-    key.run(USER, port, "date >~/kept; sync")?;
-    let mut identity = Key::host_key(port)?;
-    running.shut_down()?;
-    judges::installed_disk(&disk)?;
-    let table = Table::read(&disk)?;
+        let first = site.stick("first.img")?;
+        let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
+        running.wait_for("ironstrap: claimed attempt=1")?;
+        running.wait_for("ironstrap: committed")?;
+        running.wait_for("ironstrap: converged")?;
+        key.run(USER, port, "date >~/kept; sync")?;
+        let mut identity = Key::host_key(port)?;
+        running.shut_down()?;
+        judges::installed_disk(&disk)?;
+        let table = Table::read(&disk)?;
 
-    // Our own install is no foreign data: a new order is enough.
-    site.write(&format!("hosts/{}.yaml", HOTEL.name), &careful)?;
-    site.arm(&[HOTEL.name])?;
-    let mut running = machine.clone().stick(&site.stick("second.img")?, 0).ssh(port).start()?;
-    running.wait_for("ironstrap: claimed attempt=1")?;
-    running.wait_for("ironstrap: committed")?;
-    running.wait_for("ironstrap: converged")?;
-    let kept = key.run(USER, port, "ls -A ~")?;
-    ensure!(!kept.contains("kept"), "a file of the first install is still there: {kept}");
-    let old = std::mem::replace(&mut identity, Key::host_key(port)?);
-    ensure!(identity != old, "the second install shows the first one's SSH host key");
-    running.shut_down()?;
-    judges::installed_disk(&disk)?;
-    ensure!(Table::read(&disk)?.disk != table.disk, "the second install has the first one's disk GUID");
-    let done = judges::esp_names(&disk, "/EFI/ironstrap")?;
-    ensure!(done.len() == 2, "the ESP has marks of {done:?}, not of both orders");
+        // Our own install is no foreign data: a new order is enough.
+        site.write(&format!("hosts/{}.yaml", HOTEL.name), &careful)?;
+        site.arm(&[HOTEL.name])?;
+        let mut running = machine.clone().stick(&site.stick("second.img")?, 0).ssh(port).start()?;
+        running.wait_for("ironstrap: claimed attempt=1")?;
+        running.wait_for("ironstrap: committed")?;
+        running.wait_for("ironstrap: converged")?;
+        let kept = key.run(USER, port, "ls -A ~")?;
+        ensure!(!kept.contains("kept"), "a file of the first install is still there: {kept}");
+        let old = std::mem::replace(&mut identity, Key::host_key(port)?);
+        ensure!(identity != old, "the second install shows the first one's SSH host key");
+        running.shut_down()?;
+        judges::installed_disk(&disk)?;
+        ensure!(Table::read(&disk)?.disk != table.disk, "the second install has the first one's disk GUID");
+        let done = judges::esp_names(&disk, "/EFI/ironstrap")?;
+        ensure!(done.len() == 2, "the ESP has marks of {done:?}, not of both orders");
 
-    // The first stick is in again, and comes first: its order is over, and it boots the disk.
-    let mut running = machine.stick(&first, 0).ssh(port).start()?;
-    running.wait_for("ironstrap: installed; booting the disk")?;
-    key.run(USER, port, "true")?;
-    ensure!(Key::host_key(port)? == identity, "another system has come up");
-    running.serial().absent("ironstrap: started")?;
-    running.shut_down()
+        // The first stick is in again, and comes first: its order is over, and it boots the disk.
+        let mut running = machine.stick(&first, 0).ssh(port).start()?;
+        running.wait_for("ironstrap: installed; booting the disk")?;
+        key.run(USER, port, "true")?;
+        ensure!(Key::host_key(port)? == identity, "another system has come up");
+        running.serial().absent("ironstrap: started")?;
+        running.shut_down()
+    })
 }
 
 /// An ESP, a file system and a volume manager's partition over the whole disk, at other places than the image's.

@@ -9,7 +9,7 @@ use crate::support::qemu::{Bus, free_port};
 use crate::support::server::{Request, Server, blob_bytes};
 use crate::support::site::Site;
 use crate::support::ssh::Key;
-use crate::support::{judges, machines_wanted, scratch};
+use crate::support::{judges, with_machines};
 use crate::visit::stays_installed;
 
 const ECHO: Host = Host { name: "echo", mac: "52:54:00:30:00:05", disk: "ECHO1", bus: Bus::Virtio };
@@ -17,49 +17,47 @@ const SCRIPT: &str = "#!/bin/sh\necho echo >/etc/from-script\n";
 
 #[test]
 fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
-    if !machines_wanted("network") {
-        return Ok(());
-    }
-    let dir = scratch("network")?;
-    let key = Key::make(&dir)?;
-    let (web, ssh) = (free_port()?, free_port()?);
-    let host = ECHO.yaml(&key.public()?, "{ script: files/echo.sh }");
-    let site = Site::new(&dir, Some(&format!("http://10.0.2.2:{web}")), &[(ECHO.name, host)])?;
-    site.write("files/echo.sh", SCRIPT)?;
-    site.arm(&[ECHO.name])?;
-    let tree = site.tree("pxe")?;
-    let total = tree_bytes(&tree)?;
+    with_machines("network", |dir| {
+        let key = Key::make(dir)?;
+        let (web, ssh) = (free_port()?, free_port()?);
+        let host = ECHO.yaml(&key.public()?, "{ script: files/echo.sh }");
+        let site = Site::new(dir, Some(&format!("http://10.0.2.2:{web}")), &[(ECHO.name, host)])?;
+        site.write("files/echo.sh", SCRIPT)?;
+        site.arm(&[ECHO.name])?;
+        let tree = site.tree("pxe")?;
+        let total = tree_bytes(&tree)?;
 
-    let server = Server::start(&site, &tree, web)?;
-    let (machine, disk) = ECHO.machine(&dir)?;
-    let mut running = machine.boots_from_network(&tree, "bootx64.efi", 0).ssh(ssh).start()?;
-    running.wait_for("ironstrap: claimed attempt=1")?;
-    running.wait_for_progress("write", 20)?;
-    let before = server.stop()?;
-    let sent = blob_bytes(&before) as f64 / total as f64;
-    ensure!((0.2..=0.8).contains(&sent), "the server had sent {:.0} % of the blobs", sent * 100.0);
-    std::thread::sleep(Duration::from_secs(10));
-    running.serial().absent("ironstrap: committed")?;
+        let server = Server::start(&site, &tree, web)?;
+        let (machine, disk) = ECHO.machine(dir)?;
+        let mut running = machine.boots_from_network(&tree, "bootx64.efi", 0).ssh(ssh).start()?;
+        running.wait_for("ironstrap: claimed attempt=1")?;
+        running.wait_for_progress("write", 20)?;
+        let before = server.stop()?;
+        let sent = blob_bytes(&before) as f64 / total as f64;
+        ensure!((0.2..=0.8).contains(&sent), "the server had sent {:.0} % of the blobs", sent * 100.0);
+        std::thread::sleep(Duration::from_secs(10));
+        running.serial().absent("ironstrap: committed")?;
 
-    let server = Server::start(&site, &tree, web)?;
-    running.wait_for("ironstrap: committed")?;
-    running.wait_for("ironstrap: converged by=script")?;
-    let after = server.requests()?;
-    let resumed = after.iter().skip(before.len()).find(|request| is_resumption(request));
-    let resumed = resumed.context("no request after the restart asks for a rest of a blob")?;
-    ensure!(resumed.status == 206, "the rest was answered with {}", resumed.status);
+        let server = Server::start(&site, &tree, web)?;
+        running.wait_for("ironstrap: committed")?;
+        running.wait_for("ironstrap: converged by=script")?;
+        let after = server.requests()?;
+        let resumed = after.iter().skip(before.len()).find(|request| is_resumption(request));
+        let resumed = resumed.context("no request after the restart asks for a rest of a blob")?;
+        ensure!(resumed.status == 206, "the rest was answered with {}", resumed.status);
 
-    stays_installed(&mut running, &key, ssh, 3)?;
-    running.serial().absent("attempt=2")?;
-    running.shut_down()?;
-    judges::installed_disk(&disk)?;
-    ensure!(judges::file(&disk, "/etc/from-script")? == "echo\n", "the script has not written its file");
-    let status = site.run(&["status"])?;
-    ensure!(
-        status.lines().any(|line| line.contains("echo") && line.contains("converged")),
-        "status says: {status}"
-    );
-    Ok(())
+        stays_installed(&mut running, &key, ssh, 3)?;
+        running.serial().absent("attempt=2")?;
+        running.shut_down()?;
+        judges::installed_disk(&disk)?;
+        ensure!(judges::file(&disk, "/etc/from-script")? == "echo\n", "the script has not written its file");
+        let status = site.run(&["status"])?;
+        ensure!(
+            status.lines().any(|line| line.contains("echo") && line.contains("converged")),
+            "status says: {status}"
+        );
+        Ok(())
+    })
 }
 
 /// Whether a request asks for a blob from somewhere inside it.

@@ -10,7 +10,7 @@ use crate::support::disk::{blank, content_digest, put};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::running::Running;
 use crate::support::site::Site;
-use crate::support::{machines_wanted, scratch};
+use crate::support::with_machines;
 
 const TWO_DISKS: Host = Host { name: "gamma", mac: "52:54:00:20:00:03", disk: "GAMMA1", bus: Bus::Virtio };
 const FOREIGN: Host = Host { name: "delta", mac: "52:54:00:20:00:04", disk: "DELTA1", bus: Bus::Ahci };
@@ -19,39 +19,38 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1C7DdWbmYwT8tRJxLdGbyLV
 
 #[test]
 fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data() -> Result<()> {
-    if !machines_wanted("refusals") {
-        return Ok(());
-    }
-    let dir = scratch("refusals")?;
-    let either = TWO_DISKS.yaml(KEY, "none").replace("{ serial: GAMMA1 }", "{ min_size: 1GiB }");
-    let slow = WATCHED.yaml(KEY, "none").replace("confirm: 0", "confirm: 300");
-    let hosts = [(TWO_DISKS.name, either), (FOREIGN.name, FOREIGN.yaml(KEY, "none")), (WATCHED.name, slow)];
-    let site = Site::new(&dir, None, &hosts)?;
-    site.arm(&[TWO_DISKS.name, FOREIGN.name, WATCHED.name])?;
-    let stick = site.stick("usb.img")?;
+    with_machines("refusals", |dir| {
+        let either = TWO_DISKS.yaml(KEY, "none").replace("{ serial: GAMMA1 }", "{ min_size: 1GiB }");
+        let slow = WATCHED.yaml(KEY, "none").replace("confirm: 0", "confirm: 300");
+        let hosts =
+            [(TWO_DISKS.name, either), (FOREIGN.name, FOREIGN.yaml(KEY, "none")), (WATCHED.name, slow)];
+        let site = Site::new(dir, None, &hosts)?;
+        site.arm(&[TWO_DISKS.name, FOREIGN.name, WATCHED.name])?;
+        let stick = site.stick("usb.img")?;
 
-    let blank_disk = blank(&dir, "stranger.raw", DISK)?;
-    let stranger = Machine::new(&dir, "stranger")?
-        .disk(Bus::Virtio, &blank_disk, "STRANGER1", Some(5))
-        .network("52:54:00:20:00:99")
-        .stick(&stick, 0);
-    is_refused(&stranger, "IS-101", &[blank_disk], |_| Ok(()))?;
+        let blank_disk = blank(dir, "stranger.raw", DISK)?;
+        let stranger = Machine::new(dir, "stranger")?
+            .disk(Bus::Virtio, &blank_disk, "STRANGER1", Some(5))
+            .network("52:54:00:20:00:99")
+            .stick(&stick, 0);
+        is_refused(&stranger, "IS-101", &[blank_disk], |_| Ok(()))?;
 
-    let (machine, first) = TWO_DISKS.machine(&dir)?;
-    let second = blank(&dir, "gamma-second.raw", DISK)?;
-    let machine = machine.disk(Bus::Nvme, &second, "GAMMA2", None).stick(&stick, 0);
-    is_refused(&machine, "IS-202", &[first, second], |_| Ok(()))?;
+        let (machine, first) = TWO_DISKS.machine(dir)?;
+        let second = blank(dir, "gamma-second.raw", DISK)?;
+        let machine = machine.disk(Bus::Nvme, &second, "GAMMA2", None).stick(&stick, 0);
+        is_refused(&machine, "IS-202", &[first, second], |_| Ok(()))?;
 
-    let (machine, disk) = FOREIGN.machine(&dir)?;
-    // Data in the last MiB only: a look at the start would find the disk blank.
-    put(&disk, DISK - 4096, b"somebody's metadata")?;
-    is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], |_| Ok(()))?;
+        let (machine, disk) = FOREIGN.machine(dir)?;
+        // Data in the last MiB only: a look at the start would find the disk blank.
+        put(&disk, DISK - 4096, b"somebody's metadata")?;
+        is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], |_| Ok(()))?;
 
-    // A countdown that somebody watches: any key stops it.
-    let (machine, disk) = WATCHED.machine(&dir)?;
-    is_refused(&machine.stick(&stick, 0), "IS-209", &[disk], |running| {
-        running.wait_for("any key stops it")?;
-        running.type_on_serial("x")
+        // A countdown that somebody watches: any key stops it.
+        let (machine, disk) = WATCHED.machine(dir)?;
+        is_refused(&machine.stick(&stick, 0), "IS-209", &[disk], |running| {
+            running.wait_for("any key stops it")?;
+            running.type_on_serial("x")
+        })
     })
 }
 

@@ -15,47 +15,45 @@ use crate::support::golden::IMAGE;
 use crate::support::mini::{self, Sizes};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::site::Site;
-use crate::support::{machines_wanted, say, scratch, text};
+use crate::support::{say, text, with_machines};
 
 const GOLF: Host = Host { name: "golf", mac: "52:54:00:60:00:07", disk: "GOLF1", bus: Bus::Virtio };
 
 #[test]
 fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
-    if !machines_wanted("replay") {
-        return Ok(());
-    }
-    let Some(script) = script() else {
-        say("skipped: crash_replay.py is not here; IRONSTRAP_CRASH_REPLAY can name it");
-        return Ok(());
-    };
-    let dir = scratch("replay")?;
-    let image = mini::make(&dir, Sizes { esp: 34, root: 48 }, &[])?;
-    // The small image has nobody to let in.
-    let host = GOLF.yaml("", "none").replace(IMAGE, "mini@1");
-    let host =
-        host.lines().filter(|line| !line.starts_with("users:")).map(|line| format!("{line}\n")).collect();
-    let site = Site::new(&dir, None, &[(GOLF.name, host)])?;
-    site.own_store()?;
-    site.run(&["image", "import", &image.to_string_lossy(), "mini@1"])?;
-    site.arm(&[GOLF.name])?;
-    let stick = site.stick("usb.img")?;
+    with_machines("replay", |dir| {
+        let Some(script) = script() else {
+            say("skipped: crash_replay.py is not here; IRONSTRAP_CRASH_REPLAY can name it");
+            return Ok(());
+        };
+        let image = mini::make(dir, Sizes { esp: 34, root: 48 }, &[])?;
+        // The small image has nobody to let in.
+        let host = GOLF.yaml("", "none").replace(IMAGE, "mini@1");
+        let host =
+            host.lines().filter(|line| !line.starts_with("users:")).map(|line| format!("{line}\n")).collect();
+        let site = Site::new(dir, None, &[(GOLF.name, host)])?;
+        site.own_store()?;
+        site.run(&["image", "import", &image.to_string_lossy(), "mini@1"])?;
+        site.arm(&[GOLF.name])?;
+        let stick = site.stick("usb.img")?;
 
-    let disk = blank(&dir, "disk.raw", 96 << 20)?;
-    let log = blank(&dir, "writes.log", 0)?;
-    let machine = Machine::new(&dir, GOLF.name)?
-        .disk_of_blockdev("recorder", GOLF.disk, &recorder(&disk, &log))
-        .network(GOLF.mac)
-        .stick(&stick, 0)
-        .ends_at_reboot();
-    let mut running = machine.start()?;
-    running.wait_for("ironstrap: committed")?;
-    running.wait_for_end()?;
+        let disk = blank(dir, "disk.raw", 96 << 20)?;
+        let log = blank(dir, "writes.log", 0)?;
+        let machine = Machine::new(dir, GOLF.name)?
+            .disk_of_blockdev("recorder", GOLF.disk, &recorder(&disk, &log))
+            .network(GOLF.mac)
+            .stick(&stick, 0)
+            .ends_at_reboot();
+        let mut running = machine.start()?;
+        running.wait_for("ironstrap: committed")?;
+        running.wait_for_end()?;
 
-    let said = text(Command::new("python3").arg(script).arg(&log).arg(&disk).args(["--states", "2000"]))?;
-    say(&said);
-    ensure!(said.contains("2000 states") && said.contains("'HALF-BOOTABLE': 0"), "{said}");
-    ensure!(!said.contains("'complete': 0"), "no cut was late enough to leave a complete disk: {said}");
-    Ok(())
+        let said = text(Command::new("python3").arg(script).arg(&log).arg(&disk).args(["--states", "2000"]))?;
+        say(&said);
+        ensure!(said.contains("2000 states") && said.contains("'HALF-BOOTABLE': 0"), "{said}");
+        ensure!(!said.contains("'complete': 0"), "no cut was late enough to leave a complete disk: {said}");
+        Ok(())
+    })
 }
 
 fn script() -> Option<PathBuf> {

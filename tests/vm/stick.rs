@@ -11,7 +11,7 @@ use crate::support::qemu::{Bus, free_port};
 use crate::support::site::Site;
 use crate::support::ssh::Key;
 use crate::support::web::Web;
-use crate::support::{git, judges, machines_wanted, scratch};
+use crate::support::{git, judges, with_machines};
 use crate::visit::stays_installed;
 
 const ALPHA: Host = Host { name: "alpha", mac: "52:54:00:10:00:01", disk: "ALPHA1", bus: Bus::Virtio };
@@ -23,28 +23,34 @@ const PLAYBOOK: &str = "- hosts: all\n  connection: local\n  gather_facts: false
 
 #[test]
 fn one_stick_installs_two_machines_and_does_not_install_them_again() -> Result<()> {
-    if !machines_wanted("stick") {
-        return Ok(());
-    }
-    let dir = scratch("stick")?;
-    let key = Key::make(&dir)?;
-    let web = Web::serve(&git::repository(&dir, "site.git", &[("site.yml", PLAYBOOK)])?)?;
-    let pull =
-        format!("{{ ansible: {{ pull: {{ url: \"{}/site.git\", playbook: site.yml }} }} }}", web.address());
-    let hosts = [
-        (ALPHA.name, ALPHA.yaml(&key.public()?, "{ cloud_init: { user_data: files/alpha.yaml } }")),
-        (BRAVO.name, BRAVO.yaml(&key.public()?, &pull)),
-    ];
-    let site = Site::new(&dir, None, &hosts)?;
-    site.write("files/alpha.yaml", USER_DATA)?;
-    site.arm(&[ALPHA.name, BRAVO.name])?;
-    let stick = site.stick("usb.img")?;
+    with_machines("stick", |dir| {
+        let key = Key::make(dir)?;
+        let web = Web::serve(&git::repository(dir, "site.git", &[("site.yml", PLAYBOOK)])?)?;
+        let pull = format!(
+            "{{ ansible: {{ pull: {{ url: \"{}/site.git\", playbook: site.yml }} }} }}",
+            web.address()
+        );
+        let hosts = [
+            (ALPHA.name, ALPHA.yaml(&key.public()?, "{ cloud_init: { user_data: files/alpha.yaml } }")),
+            (BRAVO.name, BRAVO.yaml(&key.public()?, &pull)),
+        ];
+        let site = Site::new(dir, None, &hosts)?;
+        site.write("files/alpha.yaml", USER_DATA)?;
+        site.arm(&[ALPHA.name, BRAVO.name])?;
+        let stick = site.stick("usb.img")?;
 
-    let alpha = install(&dir, &ALPHA, &stick, &key, "cloud-init", 3)?;
-    ensure!(judges::file(&alpha, "/etc/from-cloud-init")? == "alpha", "cloud-init has not written its file");
-    let bravo = install(&dir, &BRAVO, &stick, &key, "ansible-pull", 0)?;
-    ensure!(judges::file(&bravo, "/etc/from-ansible")? == "bravo", "ansible-pull has not written its file");
-    are_different(&alpha, &bravo)
+        let alpha = install(dir, &ALPHA, &stick, &key, "cloud-init", 3)?;
+        ensure!(
+            judges::file(&alpha, "/etc/from-cloud-init")? == "alpha",
+            "cloud-init has not written its file"
+        );
+        let bravo = install(dir, &BRAVO, &stick, &key, "ansible-pull", 0)?;
+        ensure!(
+            judges::file(&bravo, "/etc/from-ansible")? == "bravo",
+            "ansible-pull has not written its file"
+        );
+        are_different(&alpha, &bravo)
+    })
 }
 
 /// Installs one machine from the stick, restarts it `boots` times with the stick in, and returns its disk.

@@ -1,6 +1,6 @@
 //! Somebody works on an installed machine, restarts it, and finds everything as it was.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::hosts::USER;
 use crate::support::running::Running;
@@ -11,6 +11,11 @@ const KEPT: &str = "cat ~/kept ~/.ssh/id_ed25519.pub";
 
 /// Makes a file and an SSH key, restarts `boots` times, and compares; then looks whether the agent has run only once.
 pub fn stays_installed(running: &mut Running, key: &Key, port: u16, boots: usize) -> Result<()> {
+    let visited = visit(running, key, port, boots);
+    visited.with_context(|| format!("{}; {}", running.state(), running.serial().tail()))
+}
+
+fn visit(running: &Running, key: &Key, port: u16, boots: usize) -> Result<()> {
     key.run(USER, port, "date >~/kept; ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519; sync")?;
     let (kept, identity) = (key.run(USER, port, KEPT)?, Key::host_key(port)?);
     let mut boot = key.run(USER, port, BOOT)?;

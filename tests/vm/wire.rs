@@ -8,7 +8,7 @@ use crate::support::qemu::{Bus, Machine};
 use crate::support::server::Server;
 use crate::support::site::Site;
 use crate::support::wire::{HOST, Wire};
-use crate::support::{machines_wanted, scratch};
+use crate::support::with_machines;
 
 const NAME: &str = "hotel";
 const MAC: &str = "52:54:00:70:00:01";
@@ -18,44 +18,42 @@ const DISK: u64 = 6 << 30;
 /// a disk.
 #[test]
 fn a_server_that_remembers_keeps_a_blank_disk_from_being_installed_again() -> Result<()> {
-    if !machines_wanted("wire") {
-        return Ok(());
-    }
-    let dir = scratch("wire")?;
-    let Some(mut wire) = Wire::new("wire")? else { return Ok(()) };
-    let host = format!(
-        "name: {NAME}\n\
+    with_machines("wire", |dir| {
+        let Some(mut wire) = Wire::new("wire")? else { return Ok(()) };
+        let host = format!(
+            "name: {NAME}\n\
          match: {{ mac: [\"{MAC}\"] }}\n\
          image: {IMAGE}\n\
          network: {{ interfaces: [{{ match: {{ mac: \"{MAC}\" }}, ipv4: {{ address: 10.80.0.20/24 }} }}] }}\n\
          storage: {{ target: {{ serial: DISK1 }}, confirm: 0 }}\n"
-    );
-    let site = Site::new(&dir, Some(&format!("http://{HOST}")), &[(NAME, host)])?;
-    site.arm(&[NAME])?;
-    let tree = site.tree("pxe")?;
-    wire.dhcp(&tree)?;
-    let server = Server::start_on(&wire, &site, &tree, HOST, 80)?;
-    let machine = |name: &str| -> Result<Machine> {
-        let disk = blank(&dir, &format!("{name}.raw"), DISK)?;
-        let machine = Machine::new(&dir, name)?.disk(Bus::Virtio, &disk, "DISK1", Some(5)).network(MAC);
-        Ok(machine.boots_from_wire(&wire, 0).ends_at_reboot())
-    };
-    let mut first = machine("first")?.start()?;
-    first.wait_for("ironstrap: starting the agent")?;
-    first.wait_for("ironstrap: committed")?;
-    first.wait_for_end()?;
-    let mut second = machine("second")?.start()?;
-    second.wait_for("ironstrap: refused IS-108")?;
-    second.serial().absent("ironstrap: planned")?;
-    second.serial().absent("ironstrap: claimed")?;
-    second.power_off()?;
-    let bytes = std::fs::read(dir.join("second.raw")).context("reading the blank disk")?;
-    ensure!(bytes.iter().all(|byte| *byte == 0), "the blank disk was written");
-    let asked = format!("/v1/orders/{}", order(&site)?);
-    let asked = server.requests()?.iter().filter(|request| request.path == asked).count();
-    ensure!(asked == 2, "the server was asked {asked} times about the order");
-    drop(server);
-    Ok(())
+        );
+        let site = Site::new(dir, Some(&format!("http://{HOST}")), &[(NAME, host)])?;
+        site.arm(&[NAME])?;
+        let tree = site.tree("pxe")?;
+        wire.dhcp(&tree)?;
+        let server = Server::start_on(&wire, &site, &tree, HOST, 80)?;
+        let machine = |name: &str| -> Result<Machine> {
+            let disk = blank(dir, &format!("{name}.raw"), DISK)?;
+            let machine = Machine::new(dir, name)?.disk(Bus::Virtio, &disk, "DISK1", Some(5)).network(MAC);
+            Ok(machine.boots_from_wire(&wire, 0).ends_at_reboot())
+        };
+        let mut first = machine("first")?.start()?;
+        first.wait_for("ironstrap: starting the agent")?;
+        first.wait_for("ironstrap: committed")?;
+        first.wait_for_end()?;
+        let mut second = machine("second")?.start()?;
+        second.wait_for("ironstrap: refused IS-108")?;
+        second.serial().absent("ironstrap: planned")?;
+        second.serial().absent("ironstrap: claimed")?;
+        second.power_off()?;
+        let bytes = std::fs::read(dir.join("second.raw")).context("reading the blank disk")?;
+        ensure!(bytes.iter().all(|byte| *byte == 0), "the blank disk was written");
+        let asked = format!("/v1/orders/{}", order(&site)?);
+        let asked = server.requests()?.iter().filter(|request| request.path == asked).count();
+        ensure!(asked == 2, "the server was asked {asked} times about the order");
+        drop(server);
+        Ok(())
+    })
 }
 
 /// The order that the host is armed with.
