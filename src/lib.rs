@@ -28,10 +28,11 @@
 //!
 //! Imports point one way, and `tests/architecture.rs` holds the table:
 //! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`; siblings in braces don't
-//! import each other. `grammar` knows what targets read and imports only `value`. `image` and `order` import only `value`,
+//! import each other. `grammar` knows what targets read and imports only `value`; `import` reads it into profiles, and proves
+//! itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
 //! `spec` and, where they judge an image's tree, in `fit`. Effects live in [`sys`]; `fit`, `grammar`, `host`, `handoff`,
-//! `answers`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
+//! `answers`, `import`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
 //!
 //! # What must always hold
 //!
@@ -51,6 +52,7 @@ pub mod grammar;
 pub mod handoff;
 pub mod host;
 pub mod image;
+pub mod import;
 pub mod order;
 pub mod profile;
 pub mod serve;

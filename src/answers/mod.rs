@@ -30,6 +30,9 @@ use crate::host::{Host, Installer, Os, Site};
 use crate::spec::lock::LockFile;
 use crate::spec::system::SystemFile;
 
+pub use autoinstall::release as autoinstall_release;
+pub use kickstart::release as kickstart_release;
+pub use preseed::release as preseed_release;
 use table::Target;
 use template::Escape;
 pub use template::Template;

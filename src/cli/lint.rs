@@ -2,19 +2,14 @@
 //!
 //! Reads a bounded file and prints findings. What is wrong with a grammar is known in [`crate::grammar`] only.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
-use super::output;
+use super::{output, text_file};
 use crate::failure::{Blame, BlameExt};
 use crate::grammar::any::{self, Kind};
 use crate::grammar::{Finding, Severity};
-use crate::sys::files;
-
-/// Longest file in bytes; people's are a hundred times shorter.
-const MAX_FILE: u64 = 1 << 20;
 
 /// Find what an installer or boot loader would stumble over in a file.
 ///
@@ -38,7 +33,7 @@ pub struct Args {
 /// A file that can't be read as text, one whose kind can't be told, and any finding that is an error.
 pub fn run(args: &Args, json: bool) -> Result<()> {
     let name = args.file.display().to_string();
-    let text = read(&args.file)?;
+    let text = text_file::read(&args.file)?;
     let kind = args.kind.or_else(|| Kind::of(&name, &text)).with_context(|| {
         let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
         format!(
@@ -85,25 +80,4 @@ fn print_json(name: &str, kind: Kind, found: &[Finding]) -> Result<()> {
         serde_json::json!({ "file": name, "kind": kind.name(), "findings": findings.collect::<Vec<_>>() });
     let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
     Ok(output::print(&format!("{text}\n"))?)
-}
-
-/// A text file or standard input, no more of it than is allowed.
-fn read(path: &Path) -> Result<String> {
-    let reading = || format!("reading {}", path.display());
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(reading)?;
-        (bytes.len() as u64 <= MAX_FILE).then_some(bytes)
-    } else {
-        files::read_bounded(path, MAX_FILE).with_context(reading)?
-    };
-    let Some(bytes) = bytes else {
-        bail!("reading {}: more than {MAX_FILE} bytes; no answer file is that long", path.display());
-    };
-    ensure!(!bytes.contains(&0), "reading {}: a binary file, not a text", path.display());
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        anyhow!("reading {}: not UTF-8 in line {line}", path.display())
-    })
 }

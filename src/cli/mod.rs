@@ -14,6 +14,7 @@ mod dev;
 mod explain;
 mod formats;
 mod image;
+mod import;
 mod init;
 mod key;
 mod keys;
@@ -29,6 +30,7 @@ mod render;
 mod schema;
 mod serve;
 mod status;
+mod text_file;
 
 /// Unattended bare-metal installs, done safely.
 #[derive(Debug, Parser)]
@@ -37,7 +39,7 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, explain, formats, image (but not verify), lint, status.
+    /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, lint, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -55,6 +57,7 @@ enum Command {
     Explain(explain::Args),
     Formats(formats::Args),
     Image(image::Args),
+    Import(import::Args),
     Init(init::Args),
     Key(key::Args),
     Lint(lint::Args),
@@ -71,7 +74,7 @@ impl Command {
     fn speaks_json(&self) -> bool {
         match self {
             Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) => true,
-            Self::Lint(_) | Self::Status(_) => true,
+            Self::Import(_) | Self::Lint(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
@@ -114,6 +117,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Check(args) => check::run(args, cli.json, &paths),
         Command::Formats(args) => formats::run(args, cli.json),
         Command::Image(args) => image::run(args, cli.json, &paths),
+        Command::Import(args) => import::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
         Command::Disarm(args) => arm::disarm(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),

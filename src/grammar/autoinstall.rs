@@ -9,7 +9,7 @@
 mod content;
 mod schema;
 mod storage;
-mod yaml;
+pub(crate) mod yaml;
 
 use super::{Finding, nearest, shown};
 use yaml::{Data, Node};

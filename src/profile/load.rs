@@ -102,6 +102,22 @@ pub fn load(root: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
+/// A site of one host that isn't on any disk: with the built-in classes, and `texts` for what hand-off and scripts name.
+pub fn of_host<'t>(name: &str, text: &str, texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tree {
+    let (mut sources, mut diagnostics) = (Sources::default(), Vec::new());
+    let site_source = sources.add("site.yaml", String::new());
+    let classes = BUILT_IN.iter().map(|(name, text)| built_in(&mut sources, name, text, &mut diagnostics));
+    let classes = classes.map(|layer| (layer.name.clone(), layer)).collect();
+    let source = sources.add(format!("hosts/{name}.yaml"), text);
+    let raw = parse(source, text, &mut diagnostics);
+    let damaged = !diagnostics.is_empty();
+    let hosts = vec![Layer { name: name.to_owned(), source, raw, damaged }];
+    let texts = texts.into_iter().map(|(path, text)| (path.to_owned(), sources.add(path, text))).collect();
+    let named = Spanned { value: "none".to_owned(), span: Span::file(site_source) };
+    let site = RawSite { name: Some(named), ..RawSite::default() };
+    Tree { sources, site, site_source, site_damaged: false, classes, hosts, texts, diagnostics }
+}
+
 /// A path as the user would type it: `./` says nothing.
 fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()

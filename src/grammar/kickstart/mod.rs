@@ -17,6 +17,7 @@
 
 mod accounts;
 mod arguments;
+mod canonical;
 mod complete;
 mod devices;
 mod disks;
@@ -31,6 +32,7 @@ mod syntax;
 mod table;
 
 pub use arguments::{Arguments, Given};
+pub use canonical::canonical;
 pub use file::{Command, File, Item, Line, Section, parse};
 pub use release::Release;
 pub use table::{Arity, Kind, Opt, Positional, Shape, State, Table};

@@ -1,0 +1,187 @@
+//! `ironstrap import`: an answer file that somebody wrote → a host of the site.
+//!
+//! [`crate::import`] does the work; here are the file, the question of its release, and what is written. Nothing that is there is
+//! ever overwritten, and the host's profile is written last.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use super::paths::SitePaths;
+use super::{output, text_file};
+use crate::answers::Format;
+use crate::failure::{Blame, BlameExt};
+use crate::grammar::any::Kind;
+use crate::host::Os;
+use crate::import::{self, Entry, Imported, Machine, Report, Request, Verdict};
+use crate::sys::files;
+use crate::value::{HostName, Mac};
+
+/// Most lines that say something; people's files have a hundredth of them.
+const MAX_LINES: usize = 10_000;
+
+/// Read a Kickstart, preseed or autoinstall file into a host of the site, and say what became of each line.
+///
+/// Writes `hosts/NAME.yaml` and what the file holds as scripts into `scripts/`; never over anything.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file; `-` reads standard input.
+    file: PathBuf,
+    /// What it is: kickstart, preseed or autoinstall; told from name and content where absent.
+    #[arg(long = "as", value_name = "KIND")]
+    kind: Option<Format>,
+    /// The release that it is for, such as el-9; told from the file where absent.
+    #[arg(long, value_name = "RELEASE")]
+    os: Option<Os>,
+    /// The host's name; what the file says, or the file's name, where absent.
+    #[arg(long)]
+    name: Option<HostName>,
+    /// A MAC address by which the machine is recognised.
+    #[arg(long, value_name = "MAC")]
+    mac: Vec<Mac>,
+    /// The serial number of the disk that is installed on; `sdb=SERIAL` for a further one that the file names.
+    #[arg(long, value_name = "SERIAL")]
+    disk: Vec<String>,
+    /// Which card the file means by a kernel name: `eth0=MAC`.
+    #[arg(long, value_name = "NAME=MAC")]
+    card: Vec<String>,
+    /// Only say what would become of each line; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Imports the file.
+///
+/// # Errors
+/// A file that can't be read as text, one whose kind can't be told, and a host or script that is there already.
+pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
+    let file = args.file.display().to_string();
+    let text = text_file::read(&args.file)?;
+    let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    ensure!(
+        text.lines().filter(says).count() <= MAX_LINES,
+        "reading {file}: more than {MAX_LINES} lines that say something; no answer file has so many"
+    );
+    let format = args.kind.map_or_else(|| kind(&file, &text), Ok)?;
+    let (os, guessed) = release(args.os, format, &text)?;
+    let machine = machine(args)?;
+    let request = Request { file: &file, text: &text, os, name: args.name.clone(), machine };
+    let mut imported = import::import(&request);
+    if guessed {
+        let note = format!("nothing says which release it is for: read as {os}; say another with --os");
+        imported.report.open.insert(0, note);
+    }
+    let written = if args.dry_run { Vec::new() } else { write(&imported, paths)? };
+    match json {
+        true => print_json(&file, &imported, &written),
+        false => print(&file, &imported, &written),
+    }
+}
+
+fn kind(file: &str, text: &str) -> Result<Format> {
+    match Kind::of(file, text) {
+        Some(Kind::Kickstart) => Ok(Format::Kickstart),
+        Some(Kind::Preseed) => Ok(Format::Preseed),
+        Some(Kind::Autoinstall) => Ok(Format::Autoinstall),
+        Some(other) => {
+            bail!("reading {file}: this looks like {}, from which no host can be made", other.name())
+        }
+        None => bail!(
+            "reading {file}: this is no kind of file that is known here; name it with --as kickstart|preseed|autoinstall"
+        ),
+    }
+}
+
+/// The release, and whether it was guessed.
+fn release(asked: Option<Os>, format: Format, text: &str) -> Result<(Os, bool)> {
+    if let Some(os) = asked {
+        ensure!(Format::of_release(os) == format, "--os {os}: its installer doesn't read {}", format.name());
+        return Ok((os, false));
+    }
+    let said = import::release(format, text);
+    let newest = match format {
+        Format::Kickstart => Os::El10,
+        Format::Preseed => Os::Debian13,
+        Format::Autoinstall => Os::Ubuntu2404,
+    };
+    Ok((said.unwrap_or(newest), said.is_none()))
+}
+
+fn machine(args: &Args) -> Result<Machine> {
+    let mut machine = Machine { macs: args.mac.clone(), ..Machine::default() };
+    for disk in &args.disk {
+        match disk.split_once('=') {
+            Some((name, serial)) => _ = machine.disks.insert(name.to_owned(), serial.to_owned()),
+            None => machine.target = Some(disk.clone()),
+        }
+    }
+    let cards: Result<BTreeMap<_, _>> = args
+        .card
+        .iter()
+        .map(|card| {
+            let (name, mac) = card.split_once('=').with_context(|| {
+                format!("--card {card}: it must be NAME=MAC, like eth0=52:54:00:12:34:56")
+            })?;
+            let mac = mac.parse().map_err(|error| anyhow!("--card {card}: {error}"))?;
+            Ok((name.to_owned(), mac))
+        })
+        .collect();
+    machine.cards = cards?;
+    Ok(machine)
+}
+
+/// Writes scripts, then the profile that names them.
+fn write(imported: &Imported, paths: &SitePaths) -> Result<Vec<String>> {
+    let scripts = imported.scripts.iter().map(|script| (script.path.clone(), script.text.as_str()));
+    let profile = (format!("hosts/{}.yaml", imported.name), imported.profile.as_str());
+    let all: Vec<_> = scripts.chain([profile]).collect();
+    for (path, _) in &all {
+        let path = paths.root().join(path);
+        let shown = path.display();
+        ensure!(
+            !path.exists(),
+            "{shown} is there already, and nothing is overwritten; name the host otherwise with --name"
+        );
+    }
+    for (path, text) in &all {
+        // they may hold hashes, and scripts what they like
+        files::write_whole(&paths.root().join(path), 0o600, text.as_bytes())?;
+    }
+    Ok(all.into_iter().map(|(path, _)| path).collect())
+}
+
+fn print(file: &str, imported: &Imported, written: &[String]) -> Result<()> {
+    let Imported { report, name, .. } = imported;
+    let mut out: String = report.entries.iter().map(|entry| line(file, entry)).collect();
+    let counts = Verdict::ALL.map(|verdict| format!("{} {}", report.lines(verdict), verdict.name()));
+    out.push_str(&format!("{file} → {name}: lines: {}\n", counts.join(", ")));
+    report.open.iter().for_each(|open| out.push_str(&format!("to do: {open}\n")));
+    written.iter().for_each(|path| out.push_str(&format!("written: {path}\n")));
+    Ok(output::print(&out)?)
+}
+
+fn line(file: &str, entry: &Entry) -> String {
+    let Entry { first, last, text, verdict, keys, file: script, notes, .. } = entry;
+    let lines = if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let place = script.iter().chain(keys).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let what = match verdict {
+        Verdict::Comment => text.trim().to_owned(),
+        _ if place.is_empty() => text.trim().to_owned(),
+        _ => format!("{} → {place}", text.trim()),
+    };
+    let notes: String = notes.iter().map(|note| format!("    {note}\n")).collect();
+    format!("{file}:{lines}: {}: {what}\n{notes}", verdict.name())
+}
+
+fn print_json(file: &str, imported: &Imported, written: &[String]) -> Result<()> {
+    let Imported { report, name, .. } = imported;
+    let Report { entries, open } = report;
+    let lines = Verdict::ALL.map(|verdict| (verdict.name(), report.lines(verdict)));
+    let lines: BTreeMap<_, _> = lines.into_iter().collect();
+    let answer = serde_json::json!({
+        "file": file, "host": name.to_string(), "lines": lines, "entries": entries, "open": open, "written": written,
+    });
+    let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
+    Ok(output::print(&format!("{text}\n"))?)
+}

@@ -1,0 +1,92 @@
+//! Autoinstall → profile.
+//!
+//! The file is taken apart into units: a key with its value, an item of a list, or the line that begins a map or list. Each unit
+//! has its lines and an entry; what a handler doesn't take is kept if ironstrap's own file says it anyway, else refused.
+//! Commands become scripts; `user-data` becomes the hand-off's, with its comments.
+
+mod network;
+mod storage;
+mod system;
+mod units;
+
+use crate::grammar::autoinstall::yaml::{self, Node};
+use crate::host::Os;
+
+use super::Reading;
+use super::ledger::Id;
+use super::proof::Said;
+use units::Units;
+
+/// The configuration, and the entries of its parts.
+struct Given<'d> {
+    config: &'d Node,
+    units: Units,
+}
+
+impl<'d> Given<'d> {
+    /// A part, by its path: `ssh.authorized-keys`.
+    fn get(&self, path: &str) -> Option<&'d Node> {
+        path.split('.').try_fold(self.config, Node::get)
+    }
+
+    /// The text of a part that is one.
+    fn text(&self, path: &str) -> Option<(Id, &'d str)> {
+        let text = self.get(path)?.text()?;
+        Some((self.id(path), text)).filter(|(_, text)| !text.is_empty())
+    }
+
+    /// The entry of a part, or of what it stands in.
+    fn id(&self, path: &str) -> Id {
+        self.units.id(path)
+    }
+}
+
+/// Reads a file.
+pub fn read(text: &str, reading: &mut Reading<'_>) {
+    reading.draft.push("classes", reading.os.name(), Id::NOBODY);
+    reading.draft.put("installer", "subiquity", Id::NOBODY);
+    let mut found = Vec::new();
+    let root = match yaml::parse(text, &mut found) {
+        Ok(root) => root,
+        Err(finding) => return whole(text, &format!("line {}: {}", finding.line, finding.message), reading),
+    };
+    let Some(config) = config(&root) else {
+        let why = "no autoinstall in it: cloud-init's user-data is named in `handoff: { cloud_init: { user_data: … } }`";
+        return whole(text, why, reading);
+    };
+    let units = Units::enter(text, config, reading);
+    let given = Given { config, units };
+    system::read(text, &given, reading);
+    network::read(&given, reading);
+    storage::read(&given, reading);
+    given.units.settle(reading);
+}
+
+/// Below `autoinstall:` in user-data; the whole file where it isn't cloud-config.
+fn config(root: &Node) -> Option<&Node> {
+    root.get("autoinstall").or_else(|| root.get("version").map(|_| root))
+}
+
+/// One refusal for all of a file.
+fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        match line.trim_start().starts_with('#') {
+            true => reading.ledger.comment(number, line),
+            false => {
+                let id = reading.ledger.enter(number, number, line);
+                reading.ledger.refuse(id, why);
+            }
+        }
+    }
+}
+
+/// What a rendered file says.
+pub fn said(text: &str) -> Said {
+    let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Said::new() };
+    config(&root).map(units::said).unwrap_or_default()
+}
+
+/// Autoinstall files don't say which release they are for.
+pub fn release(_: &str) -> Option<Os> {
+    None
+}

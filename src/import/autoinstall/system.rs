@@ -1,0 +1,192 @@
+//! Everything but network and storage.
+
+use super::Given;
+use crate::grammar::autoinstall::yaml::Node;
+use crate::import::ledger::Id;
+use crate::import::{Reading, ScriptFile, shell};
+use crate::value::{AccountName, HostName, PasswordHash};
+
+/// Reads it.
+pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+    for (path, key) in [
+        ("locale", "locale.lang"),
+        ("keyboard.layout", "locale.keyboard"),
+        ("timezone", "locale.timezone"),
+        ("proxy", "proxy"),
+    ] {
+        if let Some((id, value)) = given.text(path).filter(|(_, value)| *value != "geoip" && *value != "null")
+        {
+            reading.draft.put(key, value, id);
+            reading.ledger.taken(id);
+        }
+    }
+    if let Some((id, _)) = given.text("keyboard.variant") {
+        reading.ledger.lose(id, "a profile has no variant of a layout");
+    }
+    let user = identity(given, reading);
+    keys(user, given, reading);
+    packages(given, reading);
+    mirror(given, reading);
+    commands("early-commands", "pre", given, reading);
+    commands("late-commands", "post_outside", given, reading);
+    commands("error-commands", "on_error", given, reading);
+    if let Some((id, "poweroff")) = given.text("shutdown") {
+        reading.draft.put("finish", "poweroff", id);
+        reading.ledger.taken(id);
+    }
+    user_data(text, given, reading);
+}
+
+fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str> {
+    if let Some((id, name)) = given.text("identity.hostname") {
+        match name.parse::<HostName>() {
+            Ok(name) => {
+                reading.name = Some(name);
+                reading.ledger.taken(id);
+            }
+            Err(error) => reading.ledger.refuse(id, error.to_string()),
+        }
+    }
+    if let Some((id, _)) = given.text("identity.realname") {
+        reading.ledger.refuse(id, "a profile has no key for a user's full name");
+    }
+    let (id, name) = given.text("identity.username")?;
+    if let Err(error) = name.parse::<AccountName>() {
+        reading.ledger.refuse(id, error.to_string());
+        return None;
+    }
+    reading.draft.put(&format!("users[{name}].name"), name, id);
+    // subiquity's first user may do everything, with its password
+    reading.draft.put(&format!("users[{name}].sudo"), "password", id);
+    reading.ledger.taken(id);
+    if let Some((id, hash)) = given.text("identity.password") {
+        match hash.parse::<PasswordHash>() {
+            Ok(_) => {
+                reading.draft.put(&format!("users[{name}].password"), hash, id);
+                reading.ledger.taken(id);
+            }
+            Err(error) => reading.ledger.refuse(id, error.to_string()),
+        }
+    }
+    Some(name)
+}
+
+fn keys(user: Option<&str>, given: &Given<'_>, reading: &mut Reading<'_>) {
+    if let Some(node) = given.get("ssh.install-server").filter(|node| node.is_true()) {
+        let id = given.id("ssh.install-server");
+        reading.draft.push("packages", "openssh-server", id);
+        reading.ledger.taken(id);
+        reading.ledger.note(id, format!("line {}: the package openssh-server", node.line));
+    }
+    let Some(keys) = given.get("ssh.authorized-keys") else { return };
+    for (number, key) in keys.items().iter().enumerate() {
+        let id = given.id(&format!("ssh.authorized-keys[{number}]"));
+        let (Some(key), Some(user)) = (key.text(), user) else {
+            reading.ledger.refuse(id, "nobody's: `identity` makes no user");
+            continue;
+        };
+        reading.draft.push(&format!("users[{user}].ssh_keys"), key.trim(), id);
+        reading.ledger.taken(id);
+    }
+}
+
+fn packages(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let Some(packages) = given.get("packages") else { return };
+    for (number, package) in packages.items().iter().enumerate() {
+        let id = given.id(&format!("packages[{number}]"));
+        if let Some(package) = package.text() {
+            reading.draft.push("packages", package, id);
+            reading.ledger.taken(id);
+        }
+    }
+}
+
+fn mirror(given: &Given<'_>, reading: &mut Reading<'_>) {
+    for path in ["apt.mirror-selection.primary", "apt.primary"] {
+        let Some(primary) = given.get(path) else { continue };
+        let first = primary
+            .items()
+            .iter()
+            .enumerate()
+            .find_map(|(number, item)| Some((number, item.get("uri")?.text()?)));
+        if let Some((number, uri)) = first {
+            let id = given.id(&format!("{path}[{number}]"));
+            reading.draft.put("mirror", uri.trim_end_matches('/'), id);
+            reading.ledger.taken(id);
+            return;
+        }
+    }
+}
+
+/// A list of commands as one script; subiquity stops at the first that fails.
+fn commands(section: &str, kind: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+    let Some(list) = given.get(section) else { return };
+    let mut text = format!("#!/bin/sh\n# {section} of the original\nset -e\n");
+    let mut ids: Vec<Id> = Vec::new();
+    let items: Vec<_> = match list.text() {
+        Some(_) => vec![(given.id(section), list)],
+        None => {
+            let id = |(number, item)| (given.id(&format!("{section}[{number}]")), item);
+            list.items().iter().enumerate().map(id).collect()
+        }
+    };
+    for (id, item) in items {
+        let Some(command) = command(item) else {
+            reading.ledger.refuse(id, "not a command");
+            continue;
+        };
+        if kind == "pre"
+            && let Some(tool) = shell::disk_tool(&command)
+        {
+            reading.keep_aside(kind, format!("{command}\n"), id, shell::why_aside(tool));
+            continue;
+        }
+        // in a shell of its own, as there: it may change directory or end
+        text.push_str(&format!("sh -c {}\n", shell::quoted(&command)));
+        ids.push(id);
+    }
+    let Some(first) = ids.first() else { return };
+    reading.script(kind, text, *first);
+    let file = reading.scripts.last().map(|script| script.path.clone()).unwrap_or_default();
+    for id in ids {
+        reading.ledger.file(id, &file);
+        reading.ledger.opaque(id);
+    }
+}
+
+fn command(item: &Node) -> Option<String> {
+    match item.text() {
+        Some(text) => Some(text.trim_end().to_owned()),
+        None if item.items().is_empty() => None,
+        None => {
+            let words: Option<Vec<_>> =
+                item.items().iter().map(|word| word.text().map(shell::quoted)).collect();
+            words.map(|words| words.join(" "))
+        }
+    }
+}
+
+/// cloud-init's part, with its comments, as a file of the site.
+fn user_data(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+    let Some(node) = given.get("user-data").filter(|node| node.entries().next().is_some()) else { return };
+    let id = given.id("user-data");
+    let Some(open) = reading.ledger.entries.get(id.0) else { return };
+    let (first, last) = (open.first, open.last);
+    let lines: Vec<_> = text.lines().skip(first).take(last - first).collect();
+    let indents =
+        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
+    let indent = indents.min().unwrap_or_default();
+    if lines.is_empty() || node.line == first {
+        return reading.ledger.refuse(
+            id,
+            "write it over several lines, or into a file that `handoff: { cloud_init: … }` names",
+        );
+    }
+    let body: String =
+        lines.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
+    let path = format!("files/{}-user-data.yaml", reading.prefix);
+    reading.draft.put("handoff.cloud_init.user_data", path.clone(), id);
+    reading.scripts.push(ScriptFile { path: path.clone(), text: format!("#cloud-config\n{body}") });
+    reading.ledger.file(id, &path);
+    reading.ledger.opaque(id);
+}

@@ -1,0 +1,83 @@
+//! Root, users and their keys.
+
+use super::Given;
+use crate::import::Reading;
+use crate::value::{AccountName, PasswordHash};
+
+const CLEAR: &str = "a clear password isn't taken over: make a hash with `ironstrap passwd`";
+
+/// `rootpw`
+pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let arguments = &given.arguments;
+    if arguments.has("--lock") {
+        // the profile's default
+        return given.rest(&["--lock"], reading);
+    }
+    match arguments.first() {
+        Some(hash) if arguments.has("--iscrypted") => {
+            if hash.parse::<PasswordHash>().is_err() {
+                let why =
+                    "no hash that opens anything or is strong enough: root's password is locked instead";
+                return reading.ledger.lose(given.id, why);
+            }
+            reading.draft.put("root.password", hash, given.id);
+            given.rest(&["--iscrypted"], reading);
+        }
+        _ => reading.ledger.refuse(given.id, format!("{CLEAR}, and set `root: {{ password: … }}`")),
+    }
+}
+
+/// `user`
+pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let arguments = &given.arguments;
+    let Some(name) = arguments.text("--name") else {
+        return reading.ledger.refuse(given.id, "it has no name");
+    };
+    if let Err(error) = name.parse::<AccountName>() {
+        return reading.ledger.refuse(given.id, error.to_string());
+    }
+    let mut put = |key: &str, value: serde_json::Value| {
+        reading.draft.put(&format!("users[{name}].{key}"), value, given.id);
+    };
+    put("name", name.into());
+    if let Some(uid) = arguments.number("--uid") {
+        put("uid", uid.into());
+    }
+    let groups: Vec<_> =
+        arguments.list("--groups").iter().filter_map(|group| group.split('(').next()).collect();
+    if !groups.is_empty() {
+        put("groups", groups.into());
+    }
+    if let Some(shell) = arguments.text("--shell") {
+        put("shell", shell.into());
+    }
+    match arguments.text("--password").filter(|_| !arguments.has("--lock")) {
+        Some(hash) if arguments.has("--iscrypted") && hash.parse::<PasswordHash>().is_ok() => {
+            put("password", hash.into());
+        }
+        Some(_) if arguments.has("--iscrypted") => {
+            reading.ledger.lose(given.id, "no hash that is strong enough: the password is locked instead");
+        }
+        Some(_) => reading.ledger.lose(given.id, format!("{CLEAR}, and set `users[{name}].password`")),
+        None => {}
+    }
+    let known =
+        ["--name", "--uid", "--groups", "--shell", "--password", "--iscrypted", "--plaintext", "--lock"];
+    given.rest(&known, reading);
+}
+
+/// `sshkey`
+pub fn ssh_key(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let key = given.arguments.words().collect::<Vec<_>>().join(" ");
+    let user = given.arguments.text("--username").unwrap_or("root");
+    let place = match user {
+        "root" => "root.ssh_keys".to_owned(),
+        user if reading.draft.has(&format!("users[{user}]")) => format!("users[{user}].ssh_keys"),
+        user => {
+            let why = format!("no `user` command before it makes `{}`", user.escape_debug());
+            return reading.ledger.refuse(given.id, why);
+        }
+    };
+    reading.draft.push(&place, key, given.id);
+    given.rest(&["--username"], reading);
+}

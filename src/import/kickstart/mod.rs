@@ -1,0 +1,178 @@
+//! Kickstart → profile.
+//!
+//! A command's handler takes the options that it names and puts them into the draft; all others are told as lost. What has
+//! no key in a profile is refused with a way out, never guessed. The canonical form of each command is claimed as it stands,
+//! so that only what comes out the same counts as kept.
+
+mod accounts;
+mod links;
+mod sections;
+mod software;
+mod storage;
+mod system;
+
+use crate::answers;
+use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, Table, canonical, parse};
+use crate::host::Os;
+
+use super::Reading;
+use super::ledger::Id;
+use super::proof::Said;
+
+/// A command that is taken over.
+struct Given<'c> {
+    id: Id,
+    arguments: Arguments<'c>,
+}
+
+impl Given<'_> {
+    /// Says which options have no place in a profile: all but those in `known`, of which those with a reason in `why` say it.
+    fn rest(&self, known: &[&str], reading: &mut Reading<'_>) {
+        for option in &self.arguments.options {
+            if !known.contains(&option.name) {
+                reading.ledger.lose(self.id, format!("{} has no key in a profile", option.name));
+            }
+        }
+    }
+
+    /// Says what stands for the options that were given of these.
+    fn explain(&self, options: &[(&str, &str)], reading: &mut Reading<'_>) {
+        for (option, note) in options.iter().filter(|(option, _)| self.arguments.has(option)) {
+            reading.ledger.note(self.id, format!("{option}: {note}"));
+        }
+    }
+}
+
+/// Reads a file.
+pub fn read(text: &str, reading: &mut Reading<'_>) {
+    let table = Table::of(answers::kickstart_release(reading.os));
+    let class = reading.os.name();
+    reading.draft.push("classes", class, Id::NOBODY);
+    let file = parse(text);
+    let mut layout = storage::Storage::default();
+    let mut links = links::Links::default();
+    for item in &file.items {
+        match item {
+            Item::Blank(_) => {}
+            Item::Comment(line) => reading.ledger.comment(line.number, line.text()),
+            Item::Broken(line, _) => {
+                let id = reading.ledger.enter(line.number, line.number, line.text());
+                reading.ledger.refuse(id, "a quote is open: the installer can't read it either");
+            }
+            Item::Include(include) => {
+                let id = enter(include, reading);
+                let why = "what it includes isn't here: import that file as well, or write into the profile what it holds";
+                reading.ledger.refuse(id, why);
+            }
+            Item::Command(given) => command(table, given, &mut layout, &mut links, reading),
+            Item::Section(section) => sections::read(section, reading),
+        }
+    }
+    links.finish(reading);
+    layout.finish(reading);
+}
+
+fn enter(command: &Command<'_>, reading: &mut Reading<'_>) -> Id {
+    let id = reading.ledger.enter(command.line.number, command.line.number, command.line.text());
+    if let Some(comment) = command.comment.map(str::trim).filter(|comment| !comment.is_empty()) {
+        reading.ledger.remark(id, comment);
+    }
+    id
+}
+
+fn command<'f>(
+    table: &'static Table,
+    command: &'f Command<'f>,
+    layout: &mut storage::Storage<'f>,
+    links: &mut links::Links<'f>,
+    reading: &mut Reading<'_>,
+) {
+    let id = enter(command, reading);
+    let release = answers::kickstart_release(reading.os);
+    let Some(shape) = table.get(command.name()).filter(|_| !command.name().starts_with('%')) else {
+        let name: String = command.name().chars().take(40).collect();
+        reading.ledger.refuse(id, format!("{release} knows no command `{name}`"));
+        return;
+    };
+    match shape.state {
+        State::Known => {}
+        State::Deprecated => {
+            reading.ledger.refuse(id, format!("{release} reads it and does nothing: it isn't needed"));
+            return;
+        }
+        State::Removed => {
+            reading.ledger.refuse(id, format!("{release} has it no longer, and would stop here"));
+            return;
+        }
+    }
+    let arguments = Arguments::read(shape, &command.words[1..]);
+    if let Some(problem) = arguments.problems.first() {
+        reading.ledger.refuse(id, format!("{release} would stop here: {problem}"));
+        return;
+    }
+    if let Some(canonical) = canonical(table, &command.words) {
+        reading.ledger.claim(id, canonical);
+    }
+    let given = Given { id, arguments };
+    match command.name() {
+        "rootpw" => accounts::root(&given, reading),
+        "user" => accounts::user(&given, reading),
+        "sshkey" => accounts::ssh_key(&given, reading),
+        "url" => software::url(&given, reading),
+        "repo" => software::repository(&given, reading),
+        "ostreecontainer" => software::container(&given, reading),
+        "network" => links.add(given, reading),
+        "part" | "partition" | "raid" | "volgroup" | "logvol" | "btrfs" | "ignoredisk" | "clearpart"
+        | "zerombr" | "autopart" | "reqpart" | "bootloader" => layout.add(command.name(), given, reading),
+        name => system::read(name, &given, reading),
+    }
+}
+
+/// What a rendered file says, with what its scripts write for the installer to include.
+pub fn said(text: &str, os: Os) -> Said {
+    let table = Table::of(answers::kickstart_release(os));
+    let file = parse(text);
+    let mut said = Said::new();
+    let mut tell = |file: &File<'_>| {
+        for command in file.commands() {
+            if let Some(canonical) = canonical(table, &command.words) {
+                said.insert(canonical, command.line.text().trim().to_owned());
+            }
+        }
+    };
+    tell(&file);
+    for section in file.sections() {
+        let included: String = sections::here_documents(section).map(|line| format!("{line}\n")).collect();
+        tell(&parse(&included));
+    }
+    for section in file.sections().filter(|section| section.name() == "%packages") {
+        said.insert(sections::package(""), section.header.line.text().to_owned());
+        for line in section.body.iter().map(|line| line.text().trim()) {
+            said.insert(sections::package(line), line.to_owned());
+        }
+    }
+    said
+}
+
+/// The release that a file was written for, as far as it says so.
+pub fn release(text: &str) -> Option<Os> {
+    if let Some(release) = Release::detect(text) {
+        return Os::ALL
+            .into_iter()
+            .filter(|os| os.name().starts_with(['e', 'f']))
+            .find(|os| answers::kickstart_release(*os) == release);
+    }
+    // addresses of trees: …/almalinux/9/BaseOS/…, …/fedora/linux/releases/43/…
+    let trees =
+        text.lines().map(str::trim).filter(|line| line.starts_with("url ") || line.starts_with("repo "));
+    let parts =
+        trees.flat_map(|line| line.split(['/', '=', ' ', '"'])).map(|part| part.split(['.', '-']).next());
+    let number = parts.flatten().find(|part| matches!(*part, "8" | "9" | "10" | "43" | "44"))?;
+    match number {
+        "8" => Some(Os::El8),
+        "9" => Some(Os::El9),
+        "10" => Some(Os::El10),
+        "43" => Some(Os::Fedora43),
+        _ => Some(Os::Fedora44),
+    }
+}

@@ -1,0 +1,186 @@
+//! Packages and scripts.
+
+use super::enter;
+use crate::grammar::kickstart::{Arguments, Section, Table};
+use crate::import::ledger::Id;
+use crate::import::{Reading, shell};
+
+/// Any section.
+pub fn read(section: &Section<'_>, reading: &mut Reading<'_>) {
+    match section.name() {
+        "%packages" => packages(section, reading),
+        "%pre" => script("pre", section, reading),
+        "%post" if option(section, reading, "--nochroot") => script("post_outside", section, reading),
+        "%post" => script("post", section, reading),
+        "%onerror" => script("on_error", section, reading),
+        name => {
+            let name: String = name.chars().take(40).collect();
+            let id = whole(section, reading);
+            match section.body.iter().all(|line| line.text().trim().is_empty()) {
+                true => reading.ledger.refuse(id, format!("a profile has no key for {name}")),
+                false => {
+                    let why = format!("a profile has no key for {name}: its text is kept aside");
+                    reading.keep_aside("section", body(section), id, why);
+                }
+            }
+        }
+    }
+}
+
+/// One entry for all lines of a section.
+fn whole(section: &Section<'_>, reading: &mut Reading<'_>) -> Id {
+    let first = section.header.line.number;
+    let last = section.end.iter().chain(section.body.last()).map(|line| line.number).max().unwrap_or(first);
+    let id = reading.ledger.enter(first, last, section.header.line.text());
+    if let Some(comment) = section.header.comment.map(str::trim).filter(|comment| !comment.is_empty()) {
+        reading.ledger.remark(id, comment);
+    }
+    id
+}
+
+fn body(section: &Section<'_>) -> String {
+    section.body.iter().map(|line| format!("{}\n", line.text())).collect()
+}
+
+fn arguments<'s>(section: &'s Section<'_>, reading: &Reading<'_>) -> Option<Arguments<'s>> {
+    let table = Table::of(crate::answers::kickstart_release(reading.os));
+    let shape = table.get(section.name())?;
+    let arguments = Arguments::read(shape, &section.header.words[1..]);
+    arguments.problems.is_empty().then_some(arguments)
+}
+
+fn option(section: &Section<'_>, reading: &Reading<'_>, name: &str) -> bool {
+    arguments(section, reading).is_some_and(|arguments| arguments.has(name))
+}
+
+fn script(kind: &str, section: &Section<'_>, reading: &mut Reading<'_>) {
+    let id = whole(section, reading);
+    let Some(arguments) = arguments(section, reading) else {
+        let why = "the installer would stop at its options: its text is kept aside";
+        return reading.keep_aside(kind, body(section), id, why);
+    };
+    if section.end.is_none() {
+        reading.ledger.note(id, "it has no %end");
+    }
+    if let Some((_, Some(file))) = section.includes().next() {
+        let why = format!("it includes `{}`, which isn't here: its text is kept aside", file.escape_debug());
+        return reading.keep_aside(kind, body(section), id, why);
+    }
+    if kind == "pre"
+        && let Some(tool) = shell::disk_tool(&body(section))
+    {
+        return reading.keep_aside(kind, body(section), id, shell::why_aside(tool));
+    }
+    let interpreter = arguments.text("--interpreter").unwrap_or("/bin/sh");
+    if !interpreter.starts_with('/') || interpreter.chars().any(char::is_control) {
+        let why = "its interpreter is no path: its text is kept aside";
+        return reading.keep_aside(kind, body(section), id, why);
+    }
+    let mut text = format!("#!{interpreter}\n");
+    let is_shell =
+        ["sh", "bash", "dash", "ksh"].contains(&interpreter.rsplit('/').next().unwrap_or_default());
+    if !arguments.has("--erroronfail") && kind != "on_error" {
+        match is_shell {
+            true => text.push_str("# the original went on when this failed\ntrap 'exit 0' EXIT\n"),
+            false => reading
+                .ledger
+                .note(id, "without --erroronfail the install went on when it failed; now it stops"),
+        }
+    }
+    text.push_str(&body(section));
+    if arguments.has("--log") || arguments.has("--logfile") {
+        reading.ledger.note(id, "ironstrap logs it in a place of its own");
+    }
+    reading.script(kind, text, id);
+    reading.ledger.opaque(id);
+}
+
+fn packages(section: &Section<'_>, reading: &mut Reading<'_>) {
+    let id = enter(&section.header, reading);
+    match arguments(section, reading) {
+        None => reading.ledger.lose(id, "the installer would stop at its options"),
+        Some(arguments) => {
+            for option in &arguments.options {
+                reading.ledger.lose(id, format!("{} has no key in a profile", option.name));
+            }
+        }
+    }
+    if arguments(section, reading).is_some_and(|arguments| arguments.options.is_empty()) {
+        reading.ledger.claim(id, HEADER.to_owned());
+    }
+    for line in &section.body {
+        let text = line.text().trim();
+        if text.is_empty() {
+            continue;
+        }
+        if text.starts_with('#') {
+            reading.ledger.comment(line.number, line.text());
+            continue;
+        }
+        let id = reading.ledger.enter(line.number, line.number, line.text());
+        let (text, comment) =
+            text.split_once('#').map_or((text, ""), |(text, comment)| (text.trim(), comment.trim()));
+        if !comment.is_empty() {
+            reading.ledger.remark(id, comment);
+        }
+        if text.starts_with("%include") {
+            reading.ledger.refuse(id, "what it includes isn't here: write it into the profile");
+            continue;
+        }
+        reading.ledger.claim(id, package(text));
+        let words: Vec<_> = text.split_whitespace().collect();
+        if words.len() > 1 && text.starts_with('@') && words[1].starts_with("--") {
+            reading.ledger.lose(id, "options of a group have no key in a profile");
+        }
+        let many =
+            if text.starts_with('@') { vec![words.first().copied().unwrap_or_default()] } else { words };
+        for word in many {
+            if word.starts_with("@^") {
+                // the environment is the release's smallest one
+                reading.ledger.keyless(id);
+                continue;
+            }
+            match word.strip_prefix('-') {
+                Some(name) => reading.draft.push("remove_packages", name, id),
+                None => reading.draft.push("packages", word, id),
+            }
+        }
+    }
+    if let Some(end) = section.end {
+        let id = reading.ledger.enter(end.number, end.number, end.text());
+        reading.ledger.claim(id, HEADER.to_owned());
+    }
+}
+
+/// Stands for the section itself.
+const HEADER: &str = "%packages";
+
+/// The canonical form of a line of `%packages`.
+pub fn package(line: &str) -> String {
+    match line.is_empty() {
+        true => HEADER.to_owned(),
+        false => format!("{HEADER} {}", line.split_whitespace().collect::<Vec<_>>().join(" ")),
+    }
+}
+
+/// The lines that a script writes for the installer, out of its here-documents.
+pub fn here_documents<'s>(section: &'s Section<'_>) -> impl Iterator<Item = &'s str> {
+    let mut end: Option<&str> = None;
+    section.body.iter().filter_map(move |line| {
+        let text = line.text();
+        match end {
+            Some(mark) if text == mark => {
+                end = None;
+                None
+            }
+            Some(_) => Some(text),
+            None => {
+                let (before, mark) = text.split_once("<<")?;
+                if before.contains(".ks") {
+                    end = Some(mark.trim().trim_matches('\''));
+                }
+                None
+            }
+        }
+    })
+}

@@ -1,0 +1,240 @@
+//! Every line of the file, once, and what became of it.
+
+use serde::Serialize;
+
+use super::secret;
+
+/// What became of some lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is in the profile, and the rendered file says the same in the same canonical form.
+    Kept,
+    /// It is in the profile, or holds anyway; the rendered file says it in other words. The notes say how.
+    Changed,
+    /// Some of it is in the profile; the notes say what isn't.
+    Partly,
+    /// A script that nobody here understands: it is in a file, and runs at the same point.
+    Script,
+    /// It is not in the profile; the notes say why and what to do.
+    Refused,
+    /// It says nothing to the installer.
+    Comment,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Kept, Self::Changed, Self::Partly, Self::Script, Self::Refused, Self::Comment];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Changed => "changed",
+            Self::Partly => "partly",
+            Self::Script => "script",
+            Self::Refused => "refused",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+/// Some lines that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The first, from 1.
+    pub first: usize,
+    /// The last.
+    pub last: usize,
+    /// The first line as it stands there, without what could be a secret.
+    pub text: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Keys of the profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// The file that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// A comment behind what it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+    /// How, why, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What became of a file: its lines in order, each in one entry; blank ones are in none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The lines.
+    pub entries: Vec<Entry>,
+    /// What the profile lacks before it can be used, or why it couldn't be rendered.
+    pub open: Vec<String>,
+}
+
+impl Report {
+    /// How many lines met this end.
+    pub fn lines(&self, verdict: Verdict) -> usize {
+        let of = self.entries.iter().filter(|entry| entry.verdict == verdict);
+        of.map(|entry| 1 + entry.last - entry.first).sum()
+    }
+}
+
+/// The number of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub usize);
+
+impl Id {
+    /// What no line of the file says.
+    pub const NOBODY: Self = Self(usize::MAX);
+}
+
+/// An entry that is being read.
+#[derive(Debug, Clone)]
+pub struct Open {
+    pub first: usize,
+    pub last: usize,
+    /// Without secrets.
+    pub text: String,
+    pub state: State,
+    pub notes: Vec<String>,
+    /// What it says in its grammar's canonical form; each must come out again if it is to be kept.
+    pub claims: Vec<String>,
+    pub file: Option<String>,
+    pub remark: Option<String>,
+}
+
+/// How far reading an entry has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It says nothing.
+    Comment,
+    /// All of it was taken over, or holds anyway.
+    Taken,
+    /// No key of a profile is for it: it is kept if the rendered file says it anyway.
+    Keyless,
+    /// Some of it was.
+    Partly,
+    Script,
+    Refused,
+}
+
+/// All entries.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub entries: Vec<Open>,
+}
+
+impl Ledger {
+    /// Begins an entry, taken until something else is said of it.
+    pub fn enter(&mut self, first: usize, last: usize, text: &str) -> Id {
+        let text = secret::shown(text);
+        let state = State::Taken;
+        self.entries.push(Open {
+            first,
+            last,
+            text,
+            state,
+            notes: Vec::new(),
+            claims: Vec::new(),
+            file: None,
+            remark: None,
+        });
+        Id(self.entries.len() - 1)
+    }
+
+    /// A line that says nothing.
+    pub fn comment(&mut self, line: usize, text: &str) {
+        let id = self.enter(line, line, text);
+        self.with(id, |open| open.state = State::Comment);
+    }
+
+    /// Says more about an entry; words of the file in it must have been masked.
+    pub fn note(&mut self, id: Id, note: impl Into<String>) {
+        let note: String = note.into().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.with(id, |open| {
+            if !open.notes.contains(&note) {
+                open.notes.push(note);
+            }
+        });
+    }
+
+    /// Part of an entry is not taken over.
+    pub fn lose(&mut self, id: Id, note: impl Into<String>) {
+        self.note(id, note);
+        self.with(id, |open| {
+            if matches!(open.state, State::Taken | State::Keyless) {
+                open.state = State::Partly;
+            }
+        });
+    }
+
+    /// Nothing of an entry is taken over.
+    pub fn refuse(&mut self, id: Id, why: impl Into<String>) {
+        self.note(id, why);
+        self.with(id, |open| open.state = State::Refused);
+    }
+
+    /// An entry that seemed to have no key has one.
+    pub fn taken(&mut self, id: Id) {
+        self.with(id, |open| {
+            if open.state == State::Keyless {
+                open.state = State::Taken;
+            }
+        });
+    }
+
+    /// Whether anything of an entry was taken over.
+    pub fn is_taken(&self, id: Id) -> bool {
+        let open = self.entries.get(id.0);
+        open.is_some_and(|open| matches!(open.state, State::Taken | State::Partly | State::Script))
+    }
+
+    /// No key of a profile is for an entry.
+    pub fn keyless(&mut self, id: Id) {
+        self.with(id, |open| open.state = State::Keyless);
+    }
+
+    /// An entry is a script that goes on to run.
+    pub fn opaque(&mut self, id: Id) {
+        self.with(id, |open| open.state = State::Script);
+    }
+
+    /// The file that holds an entry.
+    pub fn file(&mut self, id: Id, path: &str) {
+        self.with(id, |open| open.file = Some(path.to_owned()));
+    }
+
+    /// Nothing could be compared: what would have to come out again can't count as kept.
+    pub fn give_up(&mut self) {
+        for open in &mut self.entries {
+            match open.state {
+                State::Taken => open.notes.push("not compared".to_owned()),
+                State::Keyless => {
+                    open.notes.push("a profile has no key for it".to_owned());
+                    open.state = State::Refused;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A comment that stands behind an entry.
+    pub fn remark(&mut self, id: Id, comment: &str) {
+        let comment = secret::shown(comment);
+        self.with(id, |open| open.remark = Some(comment));
+    }
+
+    /// What an entry says, in the canonical form of its grammar.
+    pub fn claim(&mut self, id: Id, canonical: String) {
+        self.with(id, |open| open.claims.push(canonical));
+    }
+
+    fn with(&mut self, id: Id, change: impl FnOnce(&mut Open)) {
+        if let Some(open) = self.entries.get_mut(id.0) {
+            change(open);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Answer files that somebody wrote by hand → a host profile, scripts, and a report that accounts for every line.
+//!
+//! ```text
+//! text ─► a reader per format ─► Ledger (a verdict a line) ─► proof ─► profile, scripts, report
+//!                            └─► Draft  (keys, each with the line that it came from)
+//! ```
+//!
+//! - A reader claims no more than it can show: it says which keys a line became and what the line says in the canonical form of its
+//!   grammar. [`proof`] resolves and renders the drafted profile as any other; *kept* is a line whose canonical form comes out
+//!   again. What the model or the installer's table refuses is taken out again, with their reason.
+//! - Nothing is lost without a word: comments and what was not taken over stand in the profile as comments, scripts in files.
+//! - No clear password gets anywhere: [`secret`] masks them wherever a line is shown.
+//!
+//! Pure. A new format is one reader and one line in [`Format`]'s match below.
+
+mod autoinstall;
+mod draft;
+mod kickstart;
+mod ledger;
+mod preseed;
+mod profile;
+mod proof;
+mod secret;
+mod shell;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::answers::Format;
+use crate::host::Os;
+use crate::value::{HostName, Mac, StorageId};
+
+pub use ledger::{Entry, Report, Verdict};
+
+use draft::Draft;
+use ledger::Ledger;
+
+/// What is imported, and what its file can't say.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Its name, for people.
+    pub file: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// The release whose installer reads it.
+    pub os: Os,
+    /// What the host is called; the file's own name for it where absent.
+    pub name: Option<HostName>,
+    /// Which machine it is for.
+    pub machine: Machine,
+}
+
+/// A machine, as far as the operator names it: answer files know kernel names, and profiles know what is written on the parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Addresses by which the machine is recognised.
+    pub macs: Vec<Mac>,
+    /// Serial number of the disk that the system is installed on.
+    pub target: Option<String>,
+    /// Serial numbers of disks by kernel name.
+    pub disks: BTreeMap<String, String>,
+    /// Addresses of network cards by kernel name.
+    pub cards: BTreeMap<String, Mac>,
+}
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct Imported {
+    /// The host.
+    pub name: HostName,
+    /// Its profile, YAML.
+    pub profile: String,
+    /// Scripts by path in the site; they may hold what the original's scripts held.
+    pub scripts: Vec<ScriptFile>,
+    /// Every line of the file.
+    pub report: Report,
+}
+
+/// A script for the site.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScriptFile {
+    /// Its path in the site.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Without the text, which may hold what must not be logged.
+impl std::fmt::Debug for ScriptFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ScriptFile").field(&self.path).finish()
+    }
+}
+
+/// Reads a file into a profile.
+pub fn import(request: &Request<'_>) -> Imported {
+    let mut reading = Reading {
+        os: request.os,
+        machine: &request.machine,
+        name: None,
+        macs: Vec::new(),
+        draft: Draft::default(),
+        ledger: Ledger::default(),
+        prefix: request.name.clone().unwrap_or_else(|| named_after(request.file)).short().to_owned(),
+        scripts: Vec::new(),
+        kinds: BTreeMap::new(),
+        settings: Vec::new(),
+    };
+    match Format::of_release(request.os) {
+        Format::Kickstart => kickstart::read(request.text, &mut reading),
+        Format::Preseed => preseed::read(request.text, &mut reading),
+        Format::Autoinstall => autoinstall::read(request.text, &mut reading),
+    }
+    let name =
+        request.name.clone().or_else(|| reading.name.clone()).unwrap_or_else(|| named_after(request.file));
+    settle_settings(&mut reading);
+    recognise(&mut reading);
+    let unproven = proof::prove(&mut reading, &name);
+    profile::write(request, name, reading, unproven)
+}
+
+/// Which machine and disk the profile is for: what the operator says, or the cards that the file names.
+fn recognise(reading: &mut Reading<'_>) {
+    for mac in &reading.machine.macs {
+        reading.draft.push("match.mac", mac.to_string(), ledger::Id::NOBODY);
+    }
+    if reading.machine.macs.is_empty() {
+        for (mac, from) in std::mem::take(&mut reading.macs) {
+            reading.draft.push("match.mac", mac.to_string(), from);
+        }
+    }
+    if let Some(serial) = &reading.machine.target {
+        reading.draft.put("storage.target.serial", serial.clone(), ledger::Id::NOBODY);
+    }
+}
+
+/// A host name made of a file's: `web 01.ks` is `web-01`.
+fn named_after(file: &str) -> HostName {
+    let stem = file.rsplit('/').next().unwrap_or(file);
+    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let stem: String = stem.chars().take(63).map(plain).collect();
+    let name = stem.trim_matches('-').parse();
+    // a name that is all digits, or nothing
+    name.unwrap_or_else(|_| fallback())
+}
+
+/// A name that a profile can carry.
+fn identifier(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let id: String = text.chars().take(32).map(plain).collect();
+    match id.parse::<StorageId>() {
+        Ok(_) => id,
+        Err(_) => format!("n_{id}").chars().take(32).collect(),
+    }
+}
+
+/// A netmask as the length of its prefix.
+fn prefix(netmask: &str) -> Option<u32> {
+    let mask = u32::from(netmask.parse::<Ipv4Addr>().ok()?);
+    (mask.leading_ones() == mask.count_ones()).then(|| mask.count_ones())
+}
+
+fn fallback() -> HostName {
+    #[allow(clippy::expect_used, reason = "a constant that the type's own tests hold")]
+    "imported".parse().expect("a host name")
+}
+
+/// What a reader works on.
+struct Reading<'r> {
+    os: Os,
+    machine: &'r Machine,
+    /// What the file calls the host.
+    name: Option<HostName>,
+    /// Cards that it names, by which the machine can be told.
+    macs: Vec<(Mac, ledger::Id)>,
+    draft: Draft,
+    ledger: Ledger,
+    /// What the names of scripts begin with.
+    prefix: String,
+    scripts: Vec<ScriptFile>,
+    /// How many scripts of each kind there are.
+    kinds: BTreeMap<String, usize>,
+    /// Commands for the installed system that stand for settings which no key of a profile is for.
+    settings: Vec<(ledger::Id, String)>,
+}
+
+impl Reading<'_> {
+    /// Adds a script of the host to one of the profile's kinds, such as `post`.
+    fn script(&mut self, kind: &str, text: String, from: ledger::Id) {
+        let path = self.script_path(kind);
+        self.draft.push(&format!("scripts.{kind}"), path.clone(), from);
+        self.ledger.file(from, &path);
+        self.scripts.push(ScriptFile { path, text });
+    }
+
+    /// Adds a command that sets what no key of a profile sets.
+    fn setting(&mut self, command: String, from: ledger::Id) {
+        self.settings.push((from, command));
+    }
+
+    /// Keeps a script that isn't run: `why` says so in the report.
+    fn keep_aside(&mut self, kind: &str, text: String, from: ledger::Id, why: impl Into<String>) {
+        let path = format!("{}.unused", self.script_path(kind));
+        self.ledger.file(from, &path);
+        self.ledger.refuse(from, why);
+        self.scripts.push(ScriptFile { path, text });
+    }
+
+    fn script_path(&mut self, kind: &str) -> String {
+        let kind = kind.replace('_', "-");
+        let number = self.kinds.entry(kind.clone()).or_default();
+        *number += 1;
+        format!("scripts/{}-{kind}-{number}.sh", self.prefix)
+    }
+}
+
+/// One script for all settings, before the file's own: installers set them before they run scripts.
+fn settle_settings(reading: &mut Reading<'_>) {
+    let settings = std::mem::take(&mut reading.settings);
+    let Some((first, _)) = settings.first() else { return };
+    let path = format!("scripts/{}-settings.sh", reading.prefix);
+    let mut text = "#!/bin/sh\nset -e\n".to_owned();
+    for (id, command) in &settings {
+        reading.ledger.file(*id, &path);
+        text.push_str(&format!("{command}\n"));
+    }
+    reading.draft.push_front("scripts.post", path.clone(), *first);
+    reading.scripts.push(ScriptFile { path, text });
+}
+
+/// The release that a file was written for, as far as it says so.
+pub fn release(format: Format, text: &str) -> Option<Os> {
+    match format {
+        Format::Kickstart => kickstart::release(text),
+        Format::Preseed => preseed::release(text),
+        Format::Autoinstall => autoinstall::release(text),
+    }
+}

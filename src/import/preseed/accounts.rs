@@ -1,0 +1,67 @@
+//! Root and the first user.
+
+use super::Given;
+use crate::import::Reading;
+use crate::import::ledger::Id;
+use crate::value::{AccountName, PasswordHash};
+
+/// Reads what `user-setup` is told.
+pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
+    if let Some((id, hash)) = given.get("passwd/root-password-crypted") {
+        match hash.parse::<PasswordHash>() {
+            // root is locked unless a profile says otherwise
+            _ if matches!(hash, "!" | "*") => reading.ledger.taken(id),
+            Ok(_) => {
+                reading.draft.put("root.password", hash, id);
+                reading.ledger.taken(id);
+            }
+            Err(error) => reading.ledger.refuse(id, error.to_string()),
+        }
+    }
+    for key in [
+        "passwd/root-password",
+        "passwd/root-password-again",
+        "passwd/user-password",
+        "passwd/user-password-again",
+    ] {
+        if let Some((id, _)) = given.get(key) {
+            let why = "a clear password isn't taken over: make a hash with `ironstrap passwd`, and set it in the profile";
+            reading.ledger.refuse(id, why);
+        }
+    }
+    let Some((id, name)) = given.get("passwd/username") else { return };
+    if let Err(error) = name.parse::<AccountName>() {
+        return reading.ledger.refuse(id, error.to_string());
+    }
+    let place = format!("users[{name}]");
+    let put = |key: &str, value: serde_json::Value, id: Id, reading: &mut Reading<'_>| {
+        reading.draft.put(&format!("{place}.{key}"), value, id);
+        reading.ledger.taken(id);
+    };
+    put("name", name.into(), id, reading);
+    if let Some((id, text)) = given.get("passwd/user-uid") {
+        match text.parse::<u32>() {
+            Ok(uid) => put("uid", uid.into(), id, reading),
+            Err(_) => reading.ledger.refuse(id, "not a number"),
+        }
+    }
+    if let Some((id, hash)) = given.get("passwd/user-password-crypted") {
+        match hash.parse::<PasswordHash>() {
+            Ok(_) => put("password", hash.into(), id, reading),
+            Err(error) => reading.ledger.refuse(id, error.to_string()),
+        }
+    }
+    if let Some((id, groups)) = given.get("passwd/user-default-groups") {
+        let groups: Vec<_> = groups.split_whitespace().collect();
+        put("groups", groups.into(), id, reading);
+    }
+    if let Some((id, _)) = given.get("passwd/make-user").filter(|(_, value)| *value == "true") {
+        reading.ledger.taken(id);
+        reading.ledger.note(id, "a script makes the users");
+    }
+    // without a root that may log in, d-i lets the first user become root
+    if let Some((id, _)) = given.get("passwd/root-login").filter(|(_, value)| *value == "false") {
+        put("sudo", "password".into(), id, reading);
+        reading.ledger.note(id, "root's password is locked, and the user may use sudo");
+    }
+}

@@ -1,0 +1,189 @@
+//! Preseed → profile.
+//!
+//! The last answer to a question counts. Questions that a profile's keys answer are taken over; of all others, what
+//! ironstrap's own file says in the same words is kept, and the rest refused: no answer is guessed a meaning.
+
+mod accounts;
+mod network;
+mod software;
+mod storage;
+
+use std::collections::HashMap;
+
+use crate::answers::Answers;
+use crate::grammar::preseed::{Answer, Content, Document, parse};
+use crate::host::Os;
+
+use super::ledger::Id;
+use super::proof::Said;
+use super::{Reading, shell};
+
+/// The answers that are taken over, each with its entry.
+#[derive(Default)]
+struct Given<'d> {
+    all: HashMap<&'d str, (Id, &'d Answer)>,
+}
+
+impl<'d> Given<'d> {
+    /// The answer to a question that says something.
+    fn get(&self, key: &str) -> Option<(Id, &'d str)> {
+        let (id, answer) = self.all.get(key)?;
+        Some((*id, answer.value.as_str())).filter(|(_, value)| !value.is_empty())
+    }
+}
+
+/// Reads a file.
+pub fn read(text: &str, reading: &mut Reading<'_>) {
+    reading.draft.push("classes", reading.os.name(), Id::NOBODY);
+    reading.draft.put("installer", "debian-installer", Id::NOBODY);
+    let document = parse(text);
+    let given = enter(&document, reading);
+    let mut all: Vec<_> = given.all.values().collect();
+    all.sort_by_key(|(id, _)| *id);
+    for (id, answer) in all {
+        system(*id, answer, &given, reading);
+    }
+    accounts::read(&given, reading);
+    network::read(&given, reading);
+    software::read(&given, reading);
+    storage::read(&given, reading);
+}
+
+/// An entry for each piece; returns the answers that count.
+fn enter<'d>(document: &'d Document<'_>, reading: &mut Reading<'_>) -> Given<'d> {
+    let mut given = Given::default();
+    for piece in &document.pieces {
+        let lines = || (piece.line..).zip(piece.raw.lines());
+        match &piece.content {
+            Content::Nothing => {
+                for (number, line) in lines().filter(|(_, line)| !line.trim().is_empty()) {
+                    reading.ledger.comment(number, line);
+                }
+            }
+            Content::Bad(_) => {
+                let last = piece.line + piece.raw.lines().count().saturating_sub(1);
+                let id = reading.ledger.enter(piece.line, last, piece.raw.lines().next().unwrap_or_default());
+                reading
+                    .ledger
+                    .refuse(id, "owner, question or type is missing: the installer can't read it either");
+            }
+            Content::Answer(answer) => {
+                let first = lines().find(|(number, _)| *number == answer.first).map_or("", |(_, line)| line);
+                let id = reading.ledger.enter(answer.first, answer.last, first);
+                let inside = lines().filter(|(number, line)| *number > answer.first && line.starts_with('#'));
+                let inside: Vec<_> = inside.map(|(_, line)| line.trim()).collect();
+                if !inside.is_empty() {
+                    reading.ledger.remark(id, &inside.join(" "));
+                }
+                reading.ledger.keyless(id);
+                if answer.is_flag() {
+                    reading.ledger.refuse(id, "a profile doesn't say what was seen");
+                    continue;
+                }
+                reading.ledger.claim(id, canonical(&answer.key, &answer.value));
+                if let Some((before, earlier)) = given.all.insert(&answer.key, (id, answer)) {
+                    let why = format!("line {} answers the question again, and counts", answer.first);
+                    match earlier.value == answer.value {
+                        true => reading.ledger.note(before, why),
+                        false => reading.ledger.refuse(before, why),
+                    }
+                }
+            }
+        }
+    }
+    given
+}
+
+/// Language, clock, commands, and how it ends.
+fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>) {
+    let value = answer.value.as_str();
+    let put = |path: &str, value: &str, reading: &mut Reading<'_>| {
+        if !value.is_empty() {
+            reading.draft.put(path, value, id);
+            reading.ledger.taken(id);
+        }
+    };
+    match answer.key.as_str() {
+        "debian-installer/locale" => put("locale.lang", value, reading),
+        "keyboard-configuration/xkb-keymap" => put("locale.keyboard", value, reading),
+        "time/zone" => put("locale.timezone", value, reading),
+        "clock-setup/ntp-server" if !value.is_empty() => {
+            reading.draft.push("locale.ntp", value, id);
+            reading.ledger.taken(id);
+        }
+        "debian-installer/add-kernel-opts" => {
+            for argument in value.split_whitespace() {
+                match argument.strip_prefix("console=") {
+                    Some(console) => reading.draft.push("boot.consoles", console, id),
+                    None => reading.draft.push("kernel_args", argument, id),
+                }
+            }
+            reading.ledger.taken(id);
+        }
+        "debian-installer/exit/poweroff" | "debian-installer/exit/halt" if value == "true" => {
+            put("finish", "poweroff", reading);
+        }
+        "preseed/early_command" | "partman/early_command" => {
+            if let Some(tool) = shell::disk_tool(value) {
+                return reading.keep_aside("pre", script(answer), id, shell::why_aside(tool));
+            }
+            reading.ledger.note(id, "it runs when the network is up, before a disk is chosen");
+            reading.script("pre", script(answer), id);
+            reading.ledger.opaque(id);
+        }
+        "preseed/late_command" => {
+            reading.script("post_outside", script(answer), id);
+            reading.ledger.opaque(id);
+        }
+        "preseed/include" | "preseed/include_command" | "preseed/run" => {
+            reading.ledger.refuse(id, "what it includes isn't here: import that file as well");
+        }
+        "keymap" | "console-setup/ask_detect" if given.get("keyboard-configuration/xkb-keymap").is_some() => {
+            reading.ledger.taken(id);
+            reading.ledger.note(id, "the keymap is answered by keyboard-configuration/xkb-keymap");
+        }
+        _ => {}
+    }
+}
+
+/// A command as a script: d-i runs it by `sh -c`, and goes on when it fails.
+fn script(answer: &Answer) -> String {
+    format!("#!/bin/sh\n# {} of the original\n{}\n", answer.key, answer.value)
+}
+
+fn canonical(key: &str, value: &str) -> String {
+    std::iter::once(key).chain(value.split_whitespace()).collect::<Vec<_>>().join(" ")
+}
+
+/// What a rendered file says, and the kernel's command line that goes with it.
+pub fn said(answers: &Answers, _: Os) -> Said {
+    let document = parse(&answers.text);
+    let line = |answer: &Answer| format!("{} {} {} {}", answer.owner, answer.key, answer.kind, answer.value);
+    let mut said: Said =
+        document.answers().map(|answer| (canonical(&answer.key, &answer.value), line(answer))).collect();
+    for argument in &answers.kernel_args {
+        let Some((key, value)) = argument.split_once('=') else { continue };
+        // the names that d-i takes for others on its command line (`preseed-aliases`)
+        let key = match key {
+            "hostname" => "netcfg/get_hostname",
+            "domain" => "netcfg/get_domain",
+            "interface" => "netcfg/choose_interface",
+            "locale" => "debian-installer/locale",
+            key => key,
+        };
+        said.entry(canonical(key, value)).or_insert_with(|| argument.clone());
+    }
+    said
+}
+
+/// The release that a file was written for, as far as it says so.
+pub fn release(text: &str) -> Option<Os> {
+    let document = parse(text);
+    let suites = ["mirror/suite", "mirror/codename", "mirror/udeb/suite"];
+    let mut named = suites.iter().filter_map(|key| document.last(key)).map(|answer| answer.value.as_str());
+    named.find_map(|suite| match suite {
+        "bookworm" | "oldstable" => Some(Os::Debian12),
+        "trixie" | "stable" => Some(Os::Debian13),
+        _ => None,
+    })
+}

@@ -1,0 +1,93 @@
+//! Names and addresses.
+
+use super::Given;
+use crate::import::{Reading, prefix};
+use crate::value::{HostName, Mac};
+
+const NAME: [&str; 2] = ["netcfg/hostname", "netcfg/get_hostname"];
+
+/// Reads what `netcfg` is told.
+pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
+    name(given, reading);
+    let fixed = given.get("netcfg/get_ipaddress");
+    let named = given.get("netcfg/choose_interface").filter(|(_, name)| *name != "auto");
+    let Some((id, address)) = fixed else {
+        if let Some((id, name)) = named {
+            match mac(name, reading) {
+                Some(mac) => {
+                    reading.draft.put(&format!("network.interfaces[{mac}].match.mac"), mac.to_string(), id);
+                    reading.macs.push((mac, id));
+                    reading.ledger.taken(id);
+                    reading.ledger.note(id, format!("{} is {mac}", name.escape_debug()));
+                }
+                None => reading.ledger.refuse(id, unknown(name)),
+            }
+        }
+        return;
+    };
+    let card = named.and_then(|(of, name)| Some((of, mac(name, reading)?)));
+    let Some((of, mac)) = card else {
+        let why = match named {
+            Some((_, name)) => unknown(name),
+            None => "a fixed address needs a card: answer netcfg/choose_interface with its kernel name, and import with --card NAME=MAC".to_owned(),
+        };
+        return reading.ledger.refuse(id, why);
+    };
+    let place = format!("network.interfaces[{mac}]");
+    reading.draft.put(&format!("{place}.match.mac"), mac.to_string(), of);
+    reading.macs.push((mac, of));
+    reading.ledger.taken(of);
+    reading.ledger.note(of, format!("the card is {mac}"));
+    let prefix = given.get("netcfg/get_netmask").and_then(|(id, mask)| Some((id, prefix(mask)?)));
+    let Some((mask, prefix)) = prefix else {
+        return reading.ledger.refuse(id, "a fixed address needs its netmask (netcfg/get_netmask)");
+    };
+    reading.draft.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
+    reading.ledger.taken(id);
+    reading.ledger.taken(mask);
+    if let Some((id, gateway)) = given.get("netcfg/get_gateway").filter(|(_, gateway)| *gateway != "none") {
+        reading.draft.put(&format!("{place}.ipv4.gateway"), gateway, id);
+        reading.ledger.taken(id);
+    }
+    if let Some((id, servers)) = given.get("netcfg/get_nameservers") {
+        servers.split_whitespace().for_each(|server| reading.draft.push("network.dns", server, id));
+        reading.ledger.taken(id);
+    }
+    for key in ["netcfg/confirm_static", "netcfg/disable_autoconfig", "netcfg/disable_dhcp"] {
+        if let Some((id, _)) = given.get(key).filter(|(_, value)| *value == "true") {
+            reading.ledger.taken(id);
+            reading.ledger.note(id, "the address is on the kernel's command line, where d-i needs it");
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let name = name.escape_debug();
+    format!("`{name}` is a kernel name, which may be another card's tomorrow: import with --card {name}=MAC")
+}
+
+fn mac(name: &str, reading: &Reading<'_>) -> Option<Mac> {
+    reading.machine.cards.get(name).copied().or_else(|| name.parse().ok())
+}
+
+fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let domain = given
+        .get("netcfg/get_domain")
+        .filter(|(_, domain)| !matches!(*domain, "unassigned-domain" | "local"));
+    let Some((_, short)) = NAME.iter().find_map(|key| given.get(key)) else { return };
+    if matches!(short, "unassigned-hostname" | "localhost") {
+        return;
+    }
+    let name = match domain {
+        Some((_, domain)) if !short.contains('.') => format!("{short}.{domain}"),
+        _ => short.to_owned(),
+    };
+    match name.parse::<HostName>() {
+        Ok(name) => reading.name = Some(name),
+        Err(error) => {
+            for (id, _) in NAME.iter().filter_map(|key| given.get(key)) {
+                reading.ledger.refuse(id, error.to_string());
+            }
+        }
+    }
+}

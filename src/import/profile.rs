@@ -1,0 +1,106 @@
+//! The profile as a file, and the report that goes with it.
+
+use std::collections::HashSet;
+
+use super::ledger::{Entry, Id, Open, Report, State, Verdict};
+use super::{Imported, Reading, Request};
+use crate::value::HostName;
+
+/// Closes the books.
+pub fn write(
+    request: &Request<'_>,
+    name: HostName,
+    mut reading: Reading<'_>,
+    unproven: Vec<String>,
+) -> Imported {
+    let mut open = unproven;
+    if !reading.draft.has("match") {
+        open.push(
+            "nothing says which machine this is: add `match: { mac: [\"…\"] }`, or import with --mac"
+                .to_owned(),
+        );
+    }
+    if !reading.draft.has("storage.target") {
+        open.push(
+            "nothing says which disk may be overwritten: add `storage: { target: { serial: … } }`, or import with --disk"
+                .to_owned(),
+        );
+    }
+    let entries = std::mem::take(&mut reading.ledger.entries);
+    let mut keys = reading.draft.keys_by_entry();
+    let entries = (0..).zip(entries).map(|(number, open)| entry(keys.remove(&Id(number)), open)).collect();
+    let report = Report { entries, open };
+    let used: HashSet<&str> = report.entries.iter().filter_map(|entry| entry.file.as_deref()).collect();
+    reading.scripts.retain(|script| used.contains(script.path.as_str()));
+    let profile = text(request.file, &name, &reading, &report);
+    Imported { name, profile, scripts: reading.scripts, report }
+}
+
+fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
+    let Open { first, last, text, state, notes, claims, file, remark } = open;
+    let verdict = match state {
+        State::Comment => Verdict::Comment,
+        State::Refused | State::Keyless => Verdict::Refused,
+        State::Script => Verdict::Script,
+        State::Partly => Verdict::Partly,
+        State::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
+        State::Taken => Verdict::Changed,
+    };
+    Entry { first, last, text, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
+}
+
+fn text(file: &str, name: &HostName, reading: &Reading<'_>, report: &Report) -> String {
+    let file: String = file.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut out = String::from("# yaml-language-server: $schema=../schema/host.json\n");
+    out.push_str(&format!(
+        "# {name}, imported from {file}. What that file says and this one doesn't stands below.\n"
+    ));
+    for open in &report.open {
+        comment(&mut out, "# to do: ", open);
+    }
+    out.push_str(&reading.draft.yaml().0);
+    let lost = |entry: &&Entry| matches!(entry.verdict, Verdict::Refused | Verdict::Partly);
+    section(&mut out, "not taken over, or not all of it", report.entries.iter().filter(lost));
+    comments(&mut out, &report.entries);
+    out
+}
+
+/// What people wrote for each other.
+fn comments(out: &mut String, entries: &[Entry]) {
+    let said = |entry: &Entry| match (entry.verdict, &entry.remark) {
+        (Verdict::Comment, _) => Some((entry.first, entry.text.trim().to_owned())),
+        (_, remark) => remark
+            .as_ref()
+            .map(|remark| (entry.first, format!("# {}", remark.trim_start_matches(['#', ' '])))),
+    };
+    let said: Vec<_> = entries.iter().filter_map(said).collect();
+    if !said.is_empty() {
+        out.push_str("\n# --- comments\n");
+    }
+    for (line, text) in said {
+        comment(out, &format!("# {line}: "), &text);
+    }
+}
+
+fn section<'e>(out: &mut String, title: &str, entries: impl Iterator<Item = &'e Entry>) {
+    let mut entries = entries.peekable();
+    if entries.peek().is_none() {
+        return;
+    }
+    out.push_str(&format!("\n# --- {title}\n"));
+    for Entry { first, text, file, notes, .. } in entries {
+        comment(out, &format!("# {first}: "), text);
+        let file = file.iter().map(|file| format!("it is in {file}"));
+        file.chain(notes.iter().cloned()).for_each(|note| comment(out, "#     ", &note));
+    }
+}
+
+/// A comment, whatever the text holds.
+fn comment(out: &mut String, lead: &str, text: &str) {
+    out.push_str(lead);
+    let ends_line = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    out.extend(text.chars().map(|c| if ends_line(c) { ' ' } else { c }));
+    out.push('\n');
+}

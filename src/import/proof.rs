@@ -1,0 +1,211 @@
+//! The proof that an import means what its report says: the drafted profile is resolved and rendered like any other.
+//!
+//! Whatever a rule of the model or an installer's table refuses is taken out again, with that rule's own words, until the rest
+//! stands. Then a line counts as kept if each of its canonical forms is found in what was rendered.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::draft::Draft;
+use super::ledger::{Id, State};
+use super::{Reading, autoinstall, kickstart, preseed, secret};
+use crate::answers::table::{self, Target};
+use crate::answers::{self, Answers, Format, Seed, Templates};
+use crate::handoff;
+use crate::host::{self, Host};
+use crate::profile::load;
+use crate::spec::lock::LockFile;
+use crate::value::HostName;
+
+/// How often a draft is mended line by line; what still doesn't stand then goes by whole sections.
+const ROUNDS: usize = 12;
+const STAND_IN_MAC: &str = "02:00:00:00:00:01";
+const STAND_IN_DISK: &str = "STAND-IN";
+
+/// What a rendered file says: each canonical form, with the line that says it.
+pub type Said = BTreeMap<String, String>;
+
+/// Takes out of the draft what doesn't stand, and says of each entry whether it comes out again. Returns why nothing could be
+/// rendered, if so.
+pub fn prove(reading: &mut Reading<'_>, name: &HostName) -> Vec<String> {
+    reading.draft.put("name", name.to_string(), Id::NOBODY);
+    reading.draft.put(ALLOW, true, Id::NOBODY);
+    let mut why = Vec::new();
+    for round in 0.. {
+        match attempt(reading, name) {
+            Ok((answers, scripted)) => {
+                settle(reading, &answers);
+                return by_script(reading, scripted);
+            }
+            Err(complaints) => {
+                let before = reading.draft.keys();
+                take_out(reading, &complaints, round >= ROUNDS);
+                why = complaints.into_iter().map(|complaint| complaint.message).collect();
+                // what is left can't be mended by leaving something out
+                if reading.draft.keys() == before || round > 2 * ROUNDS {
+                    reading.ledger.give_up();
+                    break;
+                }
+            }
+        }
+    }
+    why.insert(0, "the profile doesn't stand yet, so that nothing could be compared:".to_owned());
+    why
+}
+
+/// Something that doesn't stand.
+struct Complaint {
+    /// Whose fault it is, as far as that can be told.
+    of: Vec<Id>,
+    message: String,
+}
+
+/// The rendered host, and what of it a script of ironstrap does.
+fn attempt(reading: &Reading<'_>, name: &HostName) -> Result<(Answers, Vec<String>), Vec<Complaint>> {
+    let draft = with_stand_ins(&reading.draft);
+    let host = resolve(reading, &draft, name)?;
+    let site = host::Site { name: "none".to_owned(), server: None, exports: None, order_validity: 3600 };
+    let render = || {
+        let (files, units) = handoff::seed(&host, &site)?;
+        let templates = Templates::new(|_| Ok(None))?;
+        answers::render(reading.os, &site, &host, &LockFile::default(), &Seed { files, units }, &templates)
+    };
+    let scripted = table::judge(&host, Target::Os(reading.os)).scripted;
+    let scripted = scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect();
+    render().map(|answers| (answers, scripted)).map_err(|error| {
+        let said = format!("{error:#}");
+        let complain = |line: &str| {
+            let line = line.strip_prefix(&format!("{name}: ")).unwrap_or(line);
+            let of = line.split_once(": ").map(|(key, _)| draft.behind(key)).unwrap_or_default();
+            Complaint { of, message: line.to_owned() }
+        };
+        said.lines().map(complain).collect()
+    })
+}
+
+/// The policy stands where it is needed, and the operator hears of it.
+fn by_script(reading: &mut Reading<'_>, scripted: Vec<String>) -> Vec<String> {
+    if scripted.is_empty() {
+        reading.draft.remove_section("policy");
+        return Vec::new();
+    }
+    let mut open = vec![format!(
+        "`{ALLOW}` is set, for the installer can't say all of it itself; by a script of ironstrap:"
+    )];
+    open.extend(scripted);
+    open
+}
+
+/// The key that lets scripts do what an installer can't say.
+const ALLOW: &str = "policy.allow_scripted";
+
+/// What no answer file says: which machine, and which disk.
+fn with_stand_ins(draft: &Draft) -> Draft {
+    let mut draft = draft.clone();
+    if !draft.has("match") {
+        draft.push("match.mac", STAND_IN_MAC, Id::NOBODY);
+    }
+    if !draft.has("storage.target") {
+        draft.put("storage.target.serial", STAND_IN_DISK, Id::NOBODY);
+    }
+    draft
+}
+
+fn resolve(reading: &Reading<'_>, draft: &Draft, name: &HostName) -> Result<Host, Vec<Complaint>> {
+    let (yaml, lines) = draft.yaml();
+    let texts = reading.scripts.iter().map(|script| (script.path.as_str(), script.text.as_str()));
+    let tree = load::of_host(name.as_str(), &yaml, texts);
+    let mut resolved = host::resolve(&tree);
+    if let (true, Some(host)) = (resolved.diagnostics.is_empty(), resolved.hosts.pop()) {
+        return Ok(host);
+    }
+    let complain = |diagnostic: &crate::profile::diag::Diagnostic| {
+        let (line, _) = tree.sources.position(diagnostic.span);
+        let path = &tree.sources.get(diagnostic.span.source).path;
+        let of = if path.starts_with("hosts/") && diagnostic.span.end > 0 {
+            // a section's own line comes from nobody: what stands in it does
+            lines.iter().skip(line - 1).find(|id| **id != Id::NOBODY).copied()
+        } else {
+            let entries = (0..).zip(&reading.ledger.entries);
+            entries.filter(|(_, open)| open.file.as_ref() == Some(path)).map(|(number, _)| Id(number)).next()
+        };
+        let help = diagnostic.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        Complaint { of: of.into_iter().collect(), message: format!("{}{help}", diagnostic.message) }
+    };
+    Err(resolved.diagnostics.iter().map(complain).collect())
+}
+
+fn take_out(reading: &mut Reading<'_>, complaints: &[Complaint], whole_sections: bool) {
+    let mut gone = HashSet::new();
+    let keys = if whole_sections { reading.draft.keys_by_entry() } else { BTreeMap::new() };
+    for Complaint { of, message } in complaints {
+        for id in of.iter().filter(|id| **id != Id::NOBODY) {
+            let sections = keys.get(id).into_iter().flatten().filter_map(|key| key.split(['.', '[']).next());
+            let with = sections.flat_map(|section| reading.draft.behind(section)).chain([*id]);
+            for id in with.collect::<Vec<_>>() {
+                reading.ledger.refuse(id, message.clone());
+                gone.insert(id);
+            }
+        }
+    }
+    reading.draft.remove_all(&gone);
+}
+
+/// Compares what lines say with what was rendered.
+fn settle(reading: &mut Reading<'_>, answers: &Answers) {
+    let said = match Format::of_release(reading.os) {
+        Format::Kickstart => kickstart::said(&answers.text, reading.os),
+        Format::Preseed => preseed::said(answers, reading.os),
+        Format::Autoinstall => autoinstall::said(&answers.text),
+    };
+    for number in 0..reading.ledger.entries.len() {
+        let open = &reading.ledger.entries[number];
+        if open.state == State::Keyless {
+            keyless(reading, Id(number), &said);
+            continue;
+        }
+        if open.state != State::Taken || !open.notes.is_empty() {
+            continue;
+        }
+        let missing: Vec<_> =
+            open.claims.iter().filter(|claim| !said.contains_key(*claim)).cloned().collect();
+        let claimed = !open.claims.is_empty();
+        if claimed && missing.is_empty() {
+            continue;
+        }
+        let other = missing.iter().find_map(|claim| similar(claim, &said)).map(ToOwned::to_owned);
+        let note = match other {
+            Some(line) => format!("written as `{}`", secret::shown(&line)),
+            None => "said in another way".to_owned(),
+        };
+        reading.ledger.note(Id(number), note);
+    }
+}
+
+/// What has no key in a profile is kept if it is said anyway.
+fn keyless(reading: &mut Reading<'_>, id: Id, said: &Said) {
+    let Some(open) = reading.ledger.entries.get_mut(id.0) else { return };
+    let missing = open.claims.iter().find(|claim| !said.contains_key(*claim));
+    match missing.map(|claim| similar(claim, said)) {
+        None => open.state = State::Taken,
+        Some(Some(line)) => {
+            let line = secret::shown(line);
+            reading.ledger.refuse(id, format!("no key of a profile says it; ironstrap writes `{line}`"));
+        }
+        Some(None) => reading.ledger.refuse(id, NO_KEY),
+    }
+}
+
+/// Said of what nobody here knows a place for.
+const NO_KEY: &str =
+    "a profile has no key for it: say it in a template of the site's own, or do it in a script";
+
+/// The rendered line that is most like a claim: the same command, with the most words in common.
+fn similar<'s>(claim: &str, said: &'s Said) -> Option<&'s str> {
+    let words: HashSet<_> = claim.split(' ').collect();
+    let name = claim.split(' ').next()?;
+    let alike = |known: &str| known.split(' ').filter(|word| words.contains(word)).count();
+    // commands of one name stand together, since the map is sorted
+    let same = said.range(name.to_owned()..).take_while(|(known, _)| known.starts_with(name));
+    let same = same.filter(|(known, _)| known.split(' ').next() == Some(name));
+    same.max_by_key(|(known, _)| alike(known)).map(|(_, line)| line.as_str())
+}

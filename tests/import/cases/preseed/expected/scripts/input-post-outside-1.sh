@@ -1,0 +1,3 @@
+#!/bin/sh
+# preseed/late_command of the original
+in-target systemctl enable cups; echo done > /target/etc/done
