@@ -222,7 +222,8 @@ impl Machine {
         let mut args: Vec<String> = Vec::new();
         let mut push = |words: &[&str]| args.extend(words.iter().map(|word| (*word).to_owned()));
         push(&["-name", &self.name, "-nodefaults", "-no-user-config", "-display", "none"]);
-        push(&["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-smp", "2"]);
+        // One processor: with two, emulated firmware and kernels sometimes wait for each other for ever.
+        push(&["-machine", "q35,smm=on", "-accel", "tcg", "-smp", "1"]);
         push(&["-m", &self.memory.to_string()]);
         push(&["-global", "driver=cfi.pflash01,property=secure,value=on"]);
         push(&["-global", "ICH9-LPC.disable_s3=1"]);
