@@ -25,6 +25,7 @@ ssh                                     openssh-client
 debconf-set-selections                  debconf
 grub-script-check                       grub-common
 dnsmasq                                 dnsmasq-base
+/usr/lib/debian-installer/images/12/amd64/text debian-installer-12-netboot-amd64
 cc                                      gcc
 /usr/include/stdio.h                    libc6-dev
 /usr/bin/kill                           procps

@@ -4,6 +4,7 @@
 mod support;
 
 mod again;
+mod debconf;
 mod decision;
 mod harness;
 mod hosts;
