@@ -36,10 +36,14 @@ dynamic:
 		--extern ironstrap=target/$(TRIPLE)/debug/libironstrap.rlib \
 		-L dependency=target/$(TRIPLE)/debug/deps -L dependency=target/debug/deps
 
+# Of the package debian-installer-12-netboot-amd64.
+DI := /usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64
+
 .PHONY: needs
 needs:
 	tests/install-deps.sh
 	tests/fetch-udeb.sh partman-auto target/udebs
+	tests/fetch-modules.sh $(DI)/initrd.gz target/udebs/modules
 
 .PHONY: test
 # what is missing after `needs` is a failure, not a reason to skip

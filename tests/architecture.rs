@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("profile", &["value", "spec", "trust", "sys", "failure"]),
     ("host", &["value", "spec", "trust", "profile", "failure"]),
     ("grammar", &["value"]),
-    ("answers", &["value", "spec", "host", "grammar", "failure"]),
+    ("answers", &["value", "spec", "host", "grammar", "boot", "failure"]),
     ("handoff", &["value", "spec", "fit", "host", "failure"]),
     ("import", &["value", "spec", "profile", "host", "grammar", "answers", "handoff"]),
     ("boot", &["value", "spec", "host", "grammar", "failure"]),

@@ -37,6 +37,16 @@ pub(super) fn run() -> ExitCode {
         // what is missing shows in the facts
         let _ = mount::mount(source, Path::new(target), kind, "");
     }
+    work()
+}
+
+/// Runs in debian-installer, which has mounted what is needed and waits for this process for ever. Returns only if the machine
+/// can't be restarted.
+pub(super) fn take_over() -> ExitCode {
+    work()
+}
+
+fn work() -> ExitCode {
     quieten_kernel();
     let end = run_child(&[WORKER]);
     match end {

@@ -1,6 +1,6 @@
-//! The agent: this binary as `/init` on the target.
+//! The agent: this binary as `/init` on the target, or in the place of debian-installer's further questions.
 //!
-//! [`main`] is PID 1, which does next to nothing and so can't fail: it mounts the kernel's file systems, starts
+//! [`main`] is PID 1 (or a process that debian-installer waits for), which does next to nothing and so can't fail: it mounts the kernel's file systems, starts
 //! `worker` as a child and reaps. The worker tells the story from modules and facts to the commit; `worker.rs` reads
 //! aloud. What is decided (plan, guard) is pure; what is done goes through `sys`.
 //!
@@ -47,8 +47,9 @@ mod write;
 pub use failure::Failure;
 
 use crate::spec::boot::StartedFrom;
+use crate::spec::installer::TAKE_OVER;
 
-/// Hidden route of the worker, a child of PID 1.
+/// Hidden route of the worker, a child of PID 1 or of the process that another installer handed the machine to.
 const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
 const WAITER: &str = "agent-waiter";
@@ -61,18 +62,24 @@ pub fn is_agent() -> bool {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let route = args.next().unwrap_or_default();
-    [WORKER, WAITER, OBITUARY].iter().any(|known| route == *known)
+    [WORKER, WAITER, OBITUARY, TAKE_OVER].iter().any(|known| route == *known)
         || (is_init(std::process::id(), &name) && started_from().is_some())
 }
 
-/// The agent's process: PID 1, or one of its children.
+/// The agent's process: PID 1, one that debian-installer handed the machine to, or a child of either.
 pub fn main() -> ExitCode {
     let route = std::env::args_os().nth(1).unwrap_or_default();
-    if std::process::id() == 1 && started_from().is_some() {
+    // typed on an operator's machine, none of the routes may do anything
+    if started_from().is_none() {
+        return ExitCode::from(2);
+    }
+    if std::process::id() == 1 {
         return init::run();
     }
-    // Only PID 1 of a target starts these routes: typed on an operator's machine they must do nothing.
-    if rustix::process::getppid().is_none_or(|parent| !parent.is_init()) || started_from().is_none() {
+    if route == TAKE_OVER {
+        return init::take_over();
+    }
+    if !is_child_of_agent() {
         return ExitCode::from(2);
     }
     if route == WORKER {
@@ -85,6 +92,13 @@ pub fn main() -> ExitCode {
     } else {
         ExitCode::from(2)
     }
+}
+
+/// Whether the process that started this one is this program, too.
+fn is_child_of_agent() -> bool {
+    let program = |process: &str| std::fs::read_link(format!("/proc/{process}/exe")).ok();
+    let parent = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().to_string());
+    program("self").is_some_and(|own| parent.and_then(|parent| program(&parent)) == Some(own))
 }
 
 /// Whether a kernel starts its first process so. The entry point of a container may be PID 1 too, and even be called so:

@@ -32,7 +32,7 @@ use crate::spec::system::SystemFile;
 
 pub use autoinstall::release as autoinstall_release;
 pub use kickstart::release as kickstart_release;
-pub use preseed::release as preseed_release;
+pub use preseed::{release as preseed_release, take_over};
 use table::Target;
 use template::Escape;
 pub use template::Template;
@@ -195,6 +195,10 @@ pub fn render(
 ) -> Result<Answers> {
     let format = Format::of_release(os);
     let mut refused = misfits(host, Target::Os(os));
+    if table::by_agent(host, Target::Os(os)) {
+        ensure!(refused.is_empty(), "{}", refused.join("\n"));
+        return preseed::take_over(os, host);
+    }
     let mut misfits = Misfits::of(host, os.name());
     let mut view = view::view(site, host, seed, &mut misfits);
     let prepared = match format {

@@ -9,6 +9,7 @@
 mod ifupdown;
 mod limits;
 mod partman;
+mod take_over;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
+
+pub use take_over::take_over;
 
 use super::Prepared;
 use super::view::{Misfits, View};

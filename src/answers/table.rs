@@ -10,6 +10,7 @@ mod storage;
 mod system;
 
 use crate::host::{Host, Os, Scripted};
+use crate::value::ImageSource;
 
 /// Whoever installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +80,11 @@ pub struct Verdict {
     pub scripted: Vec<(String, &'static str)>,
 }
 
-/// Holds a host against a column.
+/// Holds a host against a column. With a golden image, debian-installer hands the machine over to our agent, and then the
+/// agent's column holds.
 pub fn judge(host: &Host, target: Target) -> Verdict {
     let mut verdict = Verdict::default();
+    let target = if by_agent(host, target) { Target::Native } else { target };
     for row in rows() {
         let cell = (row.cell)(target);
         if matches!(cell, Cell::Native | Cell::Unused(_)) {
@@ -104,6 +107,12 @@ pub fn judge(host: &Host, target: Target) -> Verdict {
         }
     }
     verdict
+}
+
+/// Whether a release's installer would only start the agent.
+pub fn by_agent(host: &Host, target: Target) -> bool {
+    let has_image = matches!(host.image, Some(ImageSource::Store(_)));
+    has_image && matches!(target, Target::Os(os) if os.debian_release().is_some())
 }
 
 /// Short names for the tables.

@@ -22,7 +22,13 @@ fn errors(text: &str) -> Vec<grammar::Finding> {
 }
 
 fn site() -> Site {
-    Site { name: "lab".to_owned(), server: None, exports: None, order_validity: 3600 }
+    Site {
+        name: "lab".to_owned(),
+        server: None,
+        exports: None,
+        debian_installer: Default::default(),
+        order_validity: 3600,
+    }
 }
 
 fn host() -> Host {

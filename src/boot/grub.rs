@@ -15,6 +15,7 @@ use super::template::render;
 use crate::grammar::{self, Severity};
 use crate::host::Host;
 use crate::spec::boot::{StartedFrom, done_file};
+use crate::spec::installer::AgentStart;
 use crate::spec::order::HostMatch;
 use crate::value::{HostName, KernelArg, Mac, OrderId, SerialNumber};
 
@@ -29,18 +30,21 @@ pub struct BootHost {
     pub matching: HostMatch,
     /// The addresses of its interfaces: it may boot from any of them, also from one that `matching` doesn't name.
     pub interfaces: Vec<Mac>,
+    /// What starts the agent on it.
+    pub start: AgentStart,
     /// Its kernel arguments.
     pub kernel_args: Vec<KernelArg>,
 }
 
 impl BootHost {
     /// A host with the order that it is to be installed by.
-    pub fn of(host: &Host, order: &OrderId) -> Self {
+    pub fn of(host: &Host, order: &OrderId, start: AgentStart) -> Self {
         Self {
             host: host.name.clone(),
             order: order.clone(),
             matching: host.matching.clone(),
             interfaces: host.network.interfaces.iter().map(|interface| interface.mac).collect(),
+            start,
             kernel_args: host.kernel_args.clone(),
         }
     }
@@ -55,16 +59,47 @@ pub struct Script {
     pub text: String,
 }
 
-/// Where the kernel stands on a stick.
-pub const USB_KERNEL: &str = "/ironstrap/kernel";
-/// Where the agent's initramfs stands on a stick.
-pub const USB_INITRAMFS: &str = "/ironstrap/initramfs";
+/// Where a medium holds a kernel, and what that unpacks one after the other before the orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartFiles {
+    /// The kernel.
+    pub kernel: String,
+    /// The initrds, the agent's last.
+    pub initrds: Vec<String>,
+}
+
+impl StartFiles {
+    /// On a stick, which starts one kernel.
+    pub fn on_stick(start: AgentStart) -> Self {
+        let initrds: &[&str] = match start {
+            AgentStart::Kernel => &["initramfs"],
+            AgentStart::Installer(_) => &["initrd.gz", "initramfs"],
+        };
+        Self::below("/ironstrap", "kernel", initrds)
+    }
+
+    /// In a TFTP tree.
+    pub fn over_network(start: AgentStart) -> Self {
+        match start {
+            AgentStart::Kernel => Self::below("", "kernel", &["initramfs"]),
+            AgentStart::Installer(release) => {
+                Self::below(&format!("/{release}"), "linux", &["initrd.gz", "initramfs"])
+            }
+        }
+    }
+
+    fn below(place: &str, kernel: &str, initrds: &[&str]) -> Self {
+        let path = |name: &str| format!("{place}/{name}");
+        Self { kernel: path(kernel), initrds: initrds.iter().map(|name| path(name)).collect() }
+    }
+
+    fn initrds_with(&self, orders: String) -> Vec<String> {
+        self.initrds.iter().cloned().chain([orders]).collect()
+    }
+}
+
 /// Where the orders stand on a stick.
 pub const USB_ORDERS: &str = "/ironstrap/orders.cpio";
-/// Where the kernel stands in a TFTP tree.
-pub const PXE_KERNEL: &str = "/kernel";
-/// Where the agent's initramfs stands in a TFTP tree.
-pub const PXE_INITRAMFS: &str = "/initramfs";
 
 /// Where one host's order stands in a TFTP tree.
 pub fn pxe_orders(host: &HostName) -> String {
@@ -77,18 +112,19 @@ pub fn pxe_orders(host: &HostName) -> String {
 ///
 /// # Errors
 /// Kernel arguments that are too many for a kernel; a mistake in the template.
-pub fn usb(hosts: &[BootHost]) -> Result<String> {
+pub fn usb(start: AgentStart, hosts: &[BootHost]) -> Result<String> {
     #[derive(Serialize)]
     struct Order {
         done_file: String,
     }
     let orders: Vec<_> = hosts.iter().map(|host| Order { done_file: done_file(&host.order) }).collect();
     let args: Vec<_> = hosts.iter().map(|host| &host.kernel_args[..]).collect();
+    let files = StartFiles::on_stick(start);
     let values = context! {
         orders => Value::from(Serde(&orders)),
-        kernel => USB_KERNEL,
-        args => cmdline::agent(StartedFrom::Stick, &args),
-        initrds => [USB_INITRAMFS, USB_ORDERS],
+        kernel => files.kernel.clone(),
+        args => cmdline::agent(StartedFrom::Stick, start, &args),
+        initrds => files.initrds_with(USB_ORDERS.to_owned()),
     };
     read_back(render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)?)
 }
@@ -158,12 +194,13 @@ fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
 /// # Errors
 /// Kernel arguments that are too many for a kernel; a mistake in the template.
 pub fn pxe_host(host: &BootHost) -> Result<String> {
+    let files = StartFiles::over_network(host.start);
     let values = context! {
         done_file => done_file(&host.order),
         title => format!("Install {} with ironstrap", host.host),
-        kernel => PXE_KERNEL,
-        args => cmdline::agent(StartedFrom::Network, &[&host.kernel_args]),
-        initrds => [PXE_INITRAMFS.to_owned(), pxe_orders(&host.host)],
+        kernel => files.kernel.clone(),
+        args => cmdline::agent(StartedFrom::Network, host.start, &[&host.kernel_args]),
+        initrds => files.initrds_with(pxe_orders(&host.host)),
     };
     let text = render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)?;
     read_back(text).with_context(|| format!("{}: kernel_args", host.host))

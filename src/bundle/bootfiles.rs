@@ -1,15 +1,16 @@
 //! Kernel and loaders, taken out of the golden image as they are: signed by the distribution.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::image::system::{GRUB, NET_GRUB, SHIM, is_kernel, kernel_path};
 use crate::image::tree::{Kind, ReadTree};
+use crate::spec::installer::AgentStart;
 
-/// What a machine starts before the agent's initramfs.
+/// What a machine starts before a kernel.
 #[derive(Debug, Clone)]
 pub struct Loaders {
-    /// The kernel.
-    pub kernel: Vec<u8>,
     /// The signed first loader.
     pub shim: Vec<u8>,
     /// The signed GRUB for disks and sticks.
@@ -20,19 +21,45 @@ pub struct Loaders {
     pub grub_net: Option<Vec<u8>>,
 }
 
-/// Reads the loaders of an image whose newest kernel has this release.
+/// What the machines start from.
+#[derive(Debug, Clone)]
+pub struct BootFiles {
+    /// Out of the golden image.
+    pub loaders: Loaders,
+    /// For every way in which a host of the bundle starts the agent.
+    pub starts: BTreeMap<AgentStart, Started>,
+}
+
+/// What a kernel unpacks, and the kernel.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The kernel.
+    pub kernel: Vec<u8>,
+    /// Its initrds in order, without the orders; as many as [`crate::boot::grub::StartFiles`] names.
+    pub initrds: Vec<Vec<u8>>,
+}
+
+/// Reads the kernel of this release.
 ///
 /// # Errors
-/// Which file was looked for in vain, or isn't what its name says.
-pub fn read(esp: &dyn ReadTree, root: &dyn ReadTree, release: &str) -> Result<Loaders> {
+/// Where it was looked for in vain, or that it is something else.
+pub fn kernel(root: &dyn ReadTree, release: &str) -> Result<Vec<u8>> {
     let path = kernel_path(release);
     ensure!(root.exists(&path)?, "no kernel: looked for {path} in the root");
     let kernel = root.read(&path)?;
     ensure!(is_kernel(&kernel), "{path} in the root is no Linux kernel for EFI");
+    Ok(kernel)
+}
+
+/// Reads the loaders of an image.
+///
+/// # Errors
+/// Which file was looked for in vain, or isn't what its name says.
+pub fn loaders(esp: &dyn ReadTree, root: &dyn ReadTree) -> Result<Loaders> {
     let shim = loader(esp, SHIM, "no shim")?;
     let grub = loader(esp, GRUB, "no GRUB")?;
     let grub_net = if root.exists(NET_GRUB)? { Some(root.read(NET_GRUB)?) } else { None };
-    Ok(Loaders { kernel, shim, grub, vendors: vendors(esp)?, grub_net })
+    Ok(Loaders { shim, grub, vendors: vendors(esp)?, grub_net })
 }
 
 fn loader(esp: &dyn ReadTree, path: &str, what: &str) -> Result<Vec<u8>> {

@@ -4,22 +4,24 @@
 //! name, all misfits are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
 //! and must neither stop the next bundle nor be renewed for its sake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::bootfiles::Loaders;
+use super::bootfiles::{BootFiles, Started};
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
 use crate::answers::{self, table::Target};
 use crate::boot::dnsmasq::{self, DhcpHost};
-use crate::boot::grub::{self, BootHost};
+use crate::boot::grub::{self, BootHost, StartFiles};
+use crate::failure::{Blame, BlameExt};
 use crate::fit::Look;
 use crate::handoff;
 use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
 use crate::order::{self, BuildError, Meant, OrderParts, SignedOrder};
 use crate::spec::image::{Blob, ImageManifest};
+use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::trust::SiteKey;
 use crate::value::{Digest, HostName, Timestamp};
@@ -48,13 +50,11 @@ pub struct BundledHost {
     pub boot: BootHost,
 }
 
-/// What the machines start from; out of the golden image.
-#[derive(Debug, Clone)]
-pub struct BootFiles {
-    /// Kernel and loaders.
-    pub loaders: Loaders,
-    /// The agent's initramfs.
-    pub initramfs: Vec<u8>,
+/// The files of one way to start the agent, under these names.
+fn start_files(boot: &BootFiles, start: AgentStart, names: &StartFiles) -> Result<Vec<ContentFile>> {
+    let Started { kernel, initrds } = boot.starts.get(&start).context("taking a kernel").blame(Blame::Bug)?;
+    let initrds = names.initrds.iter().zip(initrds).map(|(name, initrd)| file(name, initrd.clone()));
+    Ok(std::iter::once(file(&names.kernel, kernel.clone())).chain(initrds).collect())
 }
 
 /// One file of a bundle that is made here.
@@ -149,6 +149,12 @@ pub fn orders(
 
 fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Result<BundledHost> {
     let host = &armed.host.host;
+    let start = host.agent_start().with_context(|| {
+        format!(
+            "{}: its installer needs no order; boot it with the answer file that `ironstrap render` prints",
+            host.name
+        )
+    })?;
     let misfits = answers::misfits(host, Target::Native);
     if !misfits.is_empty() {
         bail!("{}", misfits.join("\n"));
@@ -168,14 +174,15 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         system,
     };
     let order = order::build(armed.permit, parts, now)?;
-    let boot = BootHost::of(host, &order.id);
+    let boot = BootHost::of(host, &order.id, start);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }
 
-/// Takes hosts with the releases of their images' kernels. One medium starts one kernel with its modules: which host it is on is only known when that runs.
+/// Takes hosts with what their installs start: a kernel's release, or an installer. One stick starts one kernel with its modules:
+/// which host it is on is only known when that runs. So does a PXE tree for those that start a golden image's.
 ///
 /// # Errors
-/// Hosts whose images have different kernels, by their names.
+/// Hosts that need different ones, by their names.
 pub fn require_one_kernel<'a>(hosts: impl IntoIterator<Item = (&'a HostName, &'a str)>) -> Result<()> {
     let mut kernels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (host, kernel) in hosts {
@@ -185,7 +192,7 @@ pub fn require_one_kernel<'a>(hosts: impl IntoIterator<Item = (&'a HostName, &'a
         let lines: Vec<_> =
             kernels.iter().map(|(kernel, hosts)| format!("  {kernel}: {}", hosts.join(", "))).collect();
         bail!(
-            "these hosts' images have different kernels, and a medium starts one; make one medium for each kernel, with --host:\n{}",
+            "these hosts start different kernels, and a medium starts one; make one medium for each kernel, with --host:\n{}",
             lines.join("\n")
         );
     }
@@ -215,15 +222,19 @@ pub fn blobs(images: &[(Blob, &ImageManifest)]) -> Vec<Blob> {
 /// # Errors
 /// When a configuration can't be written.
 pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
-    let config = grub::usb(&boot_hosts(hosts))?.into_bytes();
+    let start = hosts.first().context("no host is armed")?.boot.start;
+    ensure!(
+        hosts.iter().all(|host| host.boot.start == start),
+        "a stick starts one kernel: hosts that debian-installer hands over need a stick of their own, made with --host"
+    );
+    let config = grub::usb(start, &boot_hosts(hosts))?.into_bytes();
     let mut files = vec![
         file("EFI/BOOT/BOOTX64.EFI", boot.loaders.shim.clone()),
         file("EFI/BOOT/grubx64.efi", boot.loaders.grub.clone()),
         file("EFI/BOOT/grub.cfg", config.clone()),
-        file(grub::USB_KERNEL, boot.loaders.kernel.clone()),
-        file(grub::USB_INITRAMFS, boot.initramfs.clone()),
         file(grub::USB_ORDERS, orders_archive(hosts, time(hosts))?),
     ];
+    files.extend(start_files(boot, start, &StartFiles::on_stick(start))?);
     files.extend(
         boot.loaders.vendors.iter().map(|vendor| file(&format!("EFI/{vendor}/grub.cfg"), config.clone())),
     );
@@ -248,12 +259,10 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
             host.order.host
         );
     }
-    let mut files = vec![
-        file("bootx64.efi", boot.loaders.shim.clone()),
-        file("grubx64.efi", loader.clone()),
-        file(grub::PXE_KERNEL, boot.loaders.kernel.clone()),
-        file(grub::PXE_INITRAMFS, boot.initramfs.clone()),
-    ];
+    let mut files = vec![file("bootx64.efi", boot.loaders.shim.clone()), file("grubx64.efi", loader.clone())];
+    for start in hosts.iter().map(|host| host.boot.start).collect::<BTreeSet<_>>() {
+        files.extend(start_files(boot, start, &StartFiles::over_network(start))?);
+    }
     for role in dnsmasq::Role::ALL {
         files.push(file(role.file(), dnsmasq::config(role, &dhcp_hosts(hosts))?.into_bytes()));
     }

@@ -36,17 +36,26 @@ pub fn unpack_module(path: &str, content: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
+/// What a module (plain ELF) says of itself, as `key=value`, in its order.
+///
+/// # Errors
+/// When it isn't an ELF file.
+pub fn module_info(path: &str, module: &[u8]) -> Result<Vec<String>> {
+    let file = object::File::parse(module).with_context(|| format!("reading {path} as an ELF file"))?;
+    let Some(section) = file.section_by_name(".modinfo") else { return Ok(Vec::new()) };
+    let data = section.data().with_context(|| format!("reading .modinfo of {path}"))?;
+    let texts = data.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok());
+    Ok(texts.filter(|text| !text.is_empty()).map(str::to_owned).collect())
+}
+
 /// The firmware files that a module (plain ELF) names, in its order; some names are patterns.
 ///
 /// # Errors
 /// When it isn't an ELF file.
 pub fn firmware_names(path: &str, module: &[u8]) -> Result<Vec<String>> {
-    let file = object::File::parse(module).with_context(|| format!("reading {path} as an ELF file"))?;
-    let Some(section) = file.section_by_name(".modinfo") else { return Ok(Vec::new()) };
-    let data = section.data().with_context(|| format!("reading .modinfo of {path}"))?;
-    let texts = data.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok());
-    let inside = |name: &&str| stays_inside(name);
-    Ok(texts.filter_map(|text| text.strip_prefix("firmware=")).filter(inside).map(str::to_owned).collect())
+    let info = module_info(path, module)?;
+    let names = info.iter().filter_map(|text| text.strip_prefix("firmware="));
+    Ok(names.filter(|name| stays_inside(name)).map(str::to_owned).collect())
 }
 
 #[cfg(test)]

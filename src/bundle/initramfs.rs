@@ -11,10 +11,12 @@ use anyhow::{Context, Result, bail, ensure};
 use super::agent_file::AgentFile;
 use super::archive::Archive;
 use super::firmware::{firmware_names, unpack_module};
+use super::installer::DebianInstaller;
 use super::modules::ModuleTables;
 use crate::image::tree::{Kind, ReadTree};
 use crate::order::SignedOrder;
-use crate::spec::boot::{BUNDLE_TIME, MAX_INITRAMFS, MODULES, ORDERS, PUBLIC_KEY, order_path};
+use crate::spec::boot::{BUNDLE_TIME, MAX_INITRAMFS, ORDERS, PUBLIC_KEY, order_path};
+use crate::spec::installer::{self, InstallerPin};
 use crate::trust::SitePublicKey;
 use crate::value::{Digest, HostName, Timestamp};
 
@@ -27,7 +29,8 @@ const THREADS: u32 = 2;
 /// The modules' folder in an image: the first that is there.
 const MODULE_ROOTS: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
 const FIRMWARE_ROOTS: [&str; 2] = ["/lib/firmware", "/usr/lib/firmware"];
-const FIRMWARE: &str = "lib/firmware";
+/// Where an initramfs of our own holds modules and firmware; see [`crate::spec::boot::MODULES`].
+const LIBRARY: &str = "lib";
 
 /// What the first archive is made of, beside the image's tree.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +59,57 @@ impl InitramfsParts<'_> {
     }
 }
 
+/// What the first archive is made of where debian-installer starts the agent, beside the installer itself.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestParts<'a> {
+    /// The installer by content.
+    pub pin: &'a InstallerPin,
+    /// What it reads in its initrd instead of asking: it starts the agent.
+    pub preseed: &'a str,
+    /// Digest of the manifest of the image whose firmware is taken.
+    pub image: &'a Digest,
+    /// The agent: this program.
+    pub agent: &'a AgentFile,
+    /// The site's key.
+    pub key: &'a SitePublicKey,
+}
+
+impl GuestParts<'_> {
+    /// Names the archive that would be built: the same parts, the same digest.
+    pub fn digest(&self) -> Digest {
+        let udebs = self.pin.udebs.iter().map(|(name, digest)| format!("{name} {digest}\n"));
+        let text = format!(
+            "{RECIPE}, guest\n{}\n{}\n{}{}\n{}\n{}\n{}",
+            self.pin.kernel,
+            self.pin.initrd,
+            udebs.collect::<String>(),
+            self.preseed,
+            self.image,
+            Digest::of(self.agent.bytes()),
+            self.key.to_text()
+        );
+        Digest::of(text.as_bytes())
+    }
+}
+
+/// Builds the first archive for debian-installer, compressed: it is unpacked over the installer's own, which brings the system
+/// calls' other ends (`/dev`, `/proc`) and goes on being the first process. Firmware comes out of the image.
+///
+/// # Errors
+/// A module that can't be read, an image that is damaged, or a result over 64 MiB.
+pub fn build_guest(
+    installer: &DebianInstaller,
+    image: &dyn ReadTree,
+    parts: &GuestParts<'_>,
+) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    archive.file(installer::AGENT, 0o755, parts.agent.bytes().to_vec());
+    archive.file(installer::PRESEED, 0o644, parts.preseed.as_bytes().to_vec());
+    archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
+    add_modules(&mut archive, installer.modules(), image, installer.release(), installer.library())?;
+    finish(&archive)
+}
+
 /// Builds the first archive, compressed.
 ///
 /// # Errors
@@ -70,11 +124,15 @@ pub fn build(root: &dyn ReadTree, parts: &InitramfsParts<'_>) -> Result<Vec<u8>>
     archive.device("dev/null", 0o666, 1, 3);
     archive.file("init", 0o755, parts.agent.bytes().to_vec());
     archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
-    add_modules(&mut archive, root, parts.release)?;
+    add_modules(&mut archive, root, root, parts.release, LIBRARY)?;
+    finish(&archive)
+}
+
+fn finish(archive: &Archive) -> Result<Vec<u8>> {
     let plain = archive.to_bytes()?;
     let packed = compress(&plain).context("compressing the initramfs")?;
     if packed.len() as u64 > MAX_INITRAMFS {
-        bail!("{}", too_large(&archive, packed.len()));
+        bail!("{}", too_large(archive, packed.len()));
     }
     Ok(packed)
 }
@@ -111,7 +169,14 @@ fn first_there(root: &dyn ReadTree, places: &[String]) -> Result<Option<String>>
     Ok(None)
 }
 
-fn add_modules(archive: &mut Archive, root: &dyn ReadTree, release: &str) -> Result<()> {
+/// Adds the modules of one tree, and their firmware out of another, below `library`.
+fn add_modules(
+    archive: &mut Archive,
+    root: &dyn ReadTree,
+    firmware_root: &dyn ReadTree,
+    release: &str,
+    library: &str,
+) -> Result<()> {
     let places = MODULE_ROOTS.map(|place| format!("{place}/{release}/modules.dep"));
     let found = first_there(root, &places)?;
     let Some(dep) = found else { bail!("no kernel modules: looked for {}", places.join(" and ")) };
@@ -125,7 +190,7 @@ fn add_modules(archive: &mut Archive, root: &dyn ReadTree, release: &str) -> Res
         .and_then(|tables| tables.select())
         .with_context(|| format!("selecting modules in {folder}"))?;
     let mut firmware = BTreeSet::new();
-    let target = format!("{MODULES}/{release}");
+    let target = format!("{library}/modules/{release}");
     for file in &selection.files {
         let path = format!("{folder}/{file}");
         let content = root.read(&path)?;
@@ -136,18 +201,23 @@ fn add_modules(archive: &mut Archive, root: &dyn ReadTree, release: &str) -> Res
     archive.file(&format!("{target}/modules.alias"), 0o644, selection.alias.into_bytes());
     archive.file(&format!("{target}/modules.softdep"), 0o644, selection.softdep.into_bytes());
     archive.file(&format!("{target}/modules.builtin"), 0o644, table("modules.builtin")?.into_bytes());
-    add_firmware(archive, root, &firmware)
+    add_firmware(archive, firmware_root, &firmware, &format!("{library}/firmware"))
 }
 
 /// Adds what of these names the image has, packed or not. The same content under a second name becomes a link.
-fn add_firmware(archive: &mut Archive, root: &dyn ReadTree, names: &BTreeSet<String>) -> Result<()> {
+fn add_firmware(
+    archive: &mut Archive,
+    root: &dyn ReadTree,
+    names: &BTreeSet<String>,
+    place: &str,
+) -> Result<()> {
     let folders: Vec<_> = FIRMWARE_ROOTS.map(str::to_owned).to_vec();
     let Some(folder) = first_there(root, &folders)? else { return Ok(()) };
     let mut known: BTreeMap<Digest, String> = BTreeMap::new();
     for name in names {
         for file in firmware_files(root, &folder, name)? {
             let content = root.read(&format!("{folder}/{file}"))?;
-            let target = format!("{FIRMWARE}/{file}");
+            let target = format!("{place}/{file}");
             match known.get(&Digest::of(&content)) {
                 Some(first) if *first != target => archive.link(&target, format!("/{first}")),
                 Some(_) => {}

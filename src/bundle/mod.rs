@@ -12,6 +12,7 @@ mod copy;
 mod firmware;
 pub mod initramfs;
 pub mod inside;
+pub mod installer;
 pub mod manifest;
 mod modules;
 pub mod pxe;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::bootfiles::Loaders;
-use super::contents::{self, BootFiles, BundledHost, Contents};
+use super::bootfiles::{BootFiles, Loaders, Started};
+use super::contents::{self, BundledHost, Contents};
 use crate::boot::grub::BootHost;
 use crate::host::{Host, LockedHost, testing};
 use crate::order::{self, fixtures};
 use crate::spec::image::Blob;
+use crate::spec::installer::AgentStart;
 use crate::spec::order::Permit;
 use crate::trust::SiteKey;
 use crate::value::{Digest, ImageSource};
@@ -31,6 +32,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             order: order.id.clone(),
             matching: order.matching.clone(),
             interfaces: Vec::new(),
+            start: AgentStart::Kernel,
             kernel_args: Vec::new(),
         };
         BundledHost { signed: order::sign(&order, &key()).unwrap(), order, boot }
@@ -57,13 +59,13 @@ pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
 
 pub(crate) fn boot() -> BootFiles {
     let loaders = Loaders {
-        kernel: vec![1; 3_000_000],
         shim: vec![2; 900_000],
         grub: vec![3; 2_000_001],
         vendors: vec!["debian".to_owned()],
         grub_net: Some(vec![4; 1_500_000]),
     };
-    BootFiles { loaders, initramfs: vec![5; 20_000_000] }
+    let kernel = Started { kernel: vec![1; 3_000_000], initrds: vec![vec![5; 20_000_000]] };
+    BootFiles { loaders, starts: [(AgentStart::Kernel, kernel)].into() }
 }
 
 /// A store of three blobs, one of them no multiple of anything.

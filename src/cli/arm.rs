@@ -6,7 +6,6 @@ use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{output, permits};
 use crate::failure::{Blame, BlameExt};
-use crate::host::Installer;
 use crate::order::{MintRequest, mint};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
@@ -42,9 +41,10 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
     let mut minted = Vec::new();
     for name in unique(&args.hosts) {
         let host = context.host(name)?;
-        if host.installer != Installer::Native {
+        if host.agent_start().is_none() {
             bail!(
-                "{name}: its installer isn't `native`; only the native installer needs and honours a permit"
+                "{name}: its installer needs and honours no permit; only ironstrap's agent does (`installer: native`, or \
+                 `debian-installer` with an `image`)"
             );
         }
         let locked = context.locked(host)?;

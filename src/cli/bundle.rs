@@ -1,6 +1,7 @@
 //! `ironstrap bundle`: boot media for the hosts that are armed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -8,17 +9,20 @@ use anyhow::{Context, Result, bail};
 use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::progress::Bytes;
-use super::{keys, output, permits};
+use super::{installers, keys, output, permits};
+use crate::answers;
 use crate::bundle::agent_file::AgentFile;
-use crate::bundle::contents::{self, ArmedHost, Asked, BootFiles, BundledHost, Contents, Sorted};
-use crate::bundle::initramfs::{self, InitramfsParts};
+use crate::bundle::bootfiles::{self, BootFiles, Started};
+use crate::bundle::contents::{self, ArmedHost, Asked, BundledHost, Contents, Sorted};
+use crate::bundle::initramfs::{self, GuestParts, InitramfsParts};
 use crate::bundle::inside::Inside;
-use crate::bundle::{bootfiles, pxe, usb};
+use crate::bundle::{pxe, usb};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::order::BuildError;
 use crate::spec::image::{Blob, ImageManifest, ImagePin};
+use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::{files, interrupt};
@@ -67,9 +71,9 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         contents::sort_out(armed_hosts(&context, paths, &args.hosts)?, asked, now)?;
     output::note(&tell_left_out(&left_out));
     let images = images(&store, &armed, &key.public())?;
+    let own_kernels = armed.iter().filter(|(host, _)| host.host.agent_start() == Some(AgentStart::Kernel));
     contents::require_one_kernel(
-        armed
-            .iter()
+        own_kernels
             .map(|(host, _)| (&host.host.name, images[&host.image.manifest].manifest.system.kernel.as_str())),
     )?;
     let joined: Vec<_> = armed
@@ -80,7 +84,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         })
         .collect();
     let hosts = contents::orders(&context.site, &joined, &key, now)?;
-    let boot = boot_files(&agent, paths, &store, &key.public(), &hosts, &images)?;
+    let place = Place { context: &context, paths, store: &store };
+    let boot = boot_files(&agent, &key.public(), &place, &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
     if let Some(path) = &args.usb {
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
@@ -181,30 +186,99 @@ fn listed<'a>(
     Ok(listed)
 }
 
-/// Kernel and loaders of the first host's image, and the agent's initramfs, from the cache where it is there.
-///
-/// The images of the others have the same kernel.
+/// Loaders out of the first host's image, and whatever the hosts start the agent with: large archives come from the cache where
+/// they are there.
 fn boot_files(
     agent: &AgentFile,
-    paths: &SitePaths,
-    store: &Store,
     key: &SitePublicKey,
+    place: &Place<'_>,
     hosts: &[BundledHost],
     images: &Images,
 ) -> Result<BootFiles> {
     let first = hosts.first().context("no host is armed")?;
-    let pin = &first.order.image;
-    let manifest = &images[&pin.manifest].manifest;
-    let reading = || format!("taking the installer out of image {}", pin.image);
-    let image = StoredImage::open(store, manifest).with_context(reading)?;
-    let (esp, root) = (image.esp().with_context(reading)?, image.root().with_context(reading)?);
-    let release = &manifest.system.kernel;
-    let loaders = bootfiles::read(&esp, &root, release).with_context(reading)?;
-    let parts = InitramfsParts { image: &pin.manifest, release, agent, key };
-    let initramfs = cached(&paths.cache().join(format!("initramfs-{}", parts.digest())), || {
-        initramfs::build(&root, &parts).with_context(reading)
+    let loaders =
+        opened(place.store, images, first, |image| bootfiles::loaders(&image.esp()?, &image.root()?))?;
+    let mut starts = BTreeMap::new();
+    for host in hosts {
+        if let Entry::Vacant(vacant) = starts.entry(host.boot.start) {
+            vacant.insert(match host.boot.start {
+                AgentStart::Kernel => image_start(agent, key, place, host, images)?,
+                AgentStart::Installer(release) => installer_start(agent, key, place, release, host, images)?,
+            });
+        }
+    }
+    Ok(BootFiles { loaders, starts })
+}
+
+/// Where the parts of a bundle come from.
+struct Place<'a> {
+    context: &'a SiteContext,
+    paths: &'a SitePaths,
+    store: &'a Store,
+}
+
+/// Looks into a host's image.
+fn opened<T>(
+    store: &Store,
+    images: &Images,
+    host: &BundledHost,
+    look: impl FnOnce(&StoredImage) -> Result<T>,
+) -> Result<T> {
+    let pin = &host.order.image;
+    StoredImage::open(store, &images[&pin.manifest].manifest)
+        .and_then(|image| look(&image))
+        .with_context(|| format!("taking the installer out of image {}", pin.image))
+}
+
+/// The kernel of a host's image with the agent's initramfs. The images of the others that start so have the same kernel.
+fn image_start(
+    agent: &AgentFile,
+    key: &SitePublicKey,
+    place: &Place<'_>,
+    host: &BundledHost,
+    images: &Images,
+) -> Result<Started> {
+    let image = &host.order.image.manifest;
+    let release = &images[image].manifest.system.kernel;
+    let parts = InitramfsParts { image, release, agent, key };
+    opened(place.store, images, host, |image| {
+        let root = image.root()?;
+        let kernel = bootfiles::kernel(&root, release)?;
+        let path = place.paths.cache().join(format!("initramfs-{}", parts.digest()));
+        let initramfs = cached(&path, || initramfs::build(&root, &parts))?;
+        Ok(Started { kernel, initrds: vec![initramfs] })
+    })
+}
+
+/// An installer with the agent's archive for it.
+fn installer_start(
+    agent: &AgentFile,
+    key: &SitePublicKey,
+    place: &Place<'_>,
+    release: DebianRelease,
+    host: &BundledHost,
+    images: &Images,
+) -> Result<Started> {
+    let pin = place.context.lock().debian_installer.get(&release);
+    let pin = pin.with_context(|| {
+        format!(
+            "{}: the installer of {release} is not in ironstrap.lock; run `ironstrap lock` first",
+            host.order.host
+        )
     })?;
-    Ok(BootFiles { loaders, initramfs })
+    let installer = installers::read(&place.context.site, place.paths, release)?.verify(pin)?;
+    let preseed = answers::take_over(release.into(), place.context.host(&host.order.host)?)?.text;
+    let parts =
+        GuestParts { pin: installer.pin(), preseed: &preseed, image: &host.order.image.manifest, agent, key };
+    let path = place.paths.cache().join(format!("initramfs-{}", parts.digest()));
+    let initramfs = cached(&path, || {
+        let opened_installer = installer.open()?;
+        opened(place.store, images, host, |image| {
+            initramfs::build_guest(&opened_installer, &image.root()?, &parts)
+        })
+    })?;
+    let (kernel, own) = (installer.kernel().to_vec(), installer.initrd().to_vec());
+    Ok(Started { kernel, initrds: vec![own, initramfs] })
 }
 
 /// The agent, if a target can start it.

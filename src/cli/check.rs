@@ -15,6 +15,7 @@ use crate::handoff;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
 use crate::spec::image::{ImagePin, ImageSystem};
+use crate::spec::installer::AgentStart;
 use crate::trust::SitePublicKey;
 use crate::value::{Digest, ImageRef, OrderId};
 
@@ -61,14 +62,14 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
     let mut images = Images { store, known: BTreeMap::new() };
     let unpacked = unpacked(context, &mut images);
-    let mut refuse = |host: &Host| -> Result<()> {
+    let mut refuse = |host: &Host, start: AgentStart| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
             bail!("{}", misfits.join("\n"));
         }
         // any order would do
         let order = OrderId::from_random([0; 16]);
-        grub::pxe(&[BootHost::of(host, &order)])?;
+        grub::pxe(&[BootHost::of(host, &order, start)])?;
         let locked = context.locked(host).ok();
         match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
             Some((locked, image)) => {
@@ -78,9 +79,9 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
             None => handoff::seed(host, &context.site).map(drop),
         }
     };
-    let native = context.hosts.iter().filter(|host| host.installer == Installer::Native);
-    let native = native.filter_map(|host| refuse(host).err()).map(|error| format!("{error:#}"));
-    unpacked.into_iter().chain(native).collect()
+    let by_agent = context.hosts.iter().filter_map(|host| Some((host, host.agent_start()?)));
+    let by_agent = by_agent.filter_map(|(host, start)| refuse(host, start).err());
+    unpacked.into_iter().chain(by_agent.map(|error| format!("{error:#}"))).collect()
 }
 
 /// What is wrong with images that a distribution's installer unpacks, a text a host, where the image is locked and in the

@@ -32,7 +32,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         return Err(unknown(&tree, &args.host));
     };
     let templates = render::templates(paths)?;
-    let format = Format::of(explanation.installer);
+    let format = Format::of(explanation.installer).filter(|_| explanation.agent.is_none());
     let templates = format.map(|format| templates.of(format)).transpose()?.unwrap_or_default();
     let names = templates.into_iter().map(|template| template.name().to_owned()).collect();
 

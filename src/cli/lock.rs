@@ -7,15 +7,16 @@ use anyhow::{Context, Result, bail};
 use super::context::SiteContext;
 use super::image::export;
 use super::paths::SitePaths;
-use super::{keys, output};
+use super::{installers, keys, output};
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
+use crate::spec::installer::AgentStart;
 use crate::spec::lock::{Export, LockFile};
 use crate::sys::files;
 use crate::trust::SitePublicKey;
 use crate::value::{Digest, HostName, ImageRef};
 
-/// Pin the images that hosts use in ironstrap.lock.
+/// Pin the images that hosts use in ironstrap.lock, and the installers that start the agent.
 ///
 /// What is pinned stays pinned until --update: a bundle is built from the lock, not from what a name means today.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let key = keys::public(paths)?;
     let (mut lock, mut notes) = pin(context.lock(), &uses(&context.hosts), &store, &key, args.update)?;
     notes.push_str(&pin_exports(&mut lock, &unpacked(&context.hosts), &store, &key, args.update)?);
+    notes.push_str(&pin_installers(&mut lock, &context, paths, args.update)?);
     if lock != *context.lock() || !paths.lock_file().exists() {
         let text = serde_yaml::to_string(&lock).context("writing the lock file")?;
         files::write_whole(&paths.lock_file(), 0o644, text.as_bytes())?;
@@ -136,6 +138,39 @@ fn pin_exports(
             ));
         }
         lock.exports.insert((*image).clone(), Export { manifest, tar });
+    }
+    Ok(notes)
+}
+
+/// Pins the installers that start the agent on some host; tells what is new.
+fn pin_installers(
+    lock: &mut LockFile,
+    context: &SiteContext,
+    paths: &SitePaths,
+    update: bool,
+) -> Result<String> {
+    let starts = context.hosts.iter().filter_map(Host::agent_start);
+    let releases: BTreeSet<_> = starts.filter_map(AgentStart::installer).collect();
+    let mut notes = String::new();
+    if update {
+        lock.debian_installer.retain(|release, _| releases.contains(release));
+    }
+    for release in releases {
+        if lock.debian_installer.contains_key(&release) && !update {
+            continue;
+        }
+        let found = installers::read(&context.site, paths, release)
+            .with_context(|| format!("pinning the installer of {release}"))?;
+        let pin = found.pin();
+        // what can't be used is not pinned
+        let kernel = found.verify(&pin)?.open()?.release().to_owned();
+        if lock.debian_installer.get(&release) != Some(&pin) {
+            notes.push_str(&format!(
+                "the installer of {release} pinned: kernel {kernel}, {} udebs\n",
+                pin.udebs.len()
+            ));
+        }
+        lock.debian_installer.insert(release, pin);
     }
     Ok(notes)
 }

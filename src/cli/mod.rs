@@ -16,6 +16,7 @@ mod formats;
 mod image;
 mod import;
 mod init;
+mod installers;
 mod key;
 mod keys;
 mod lint;

@@ -86,7 +86,7 @@ fn release(args: &Args, host: &Host) -> Result<Os> {
 /// Templates of the site that can't be read.
 pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
     let templates = templates(paths)?;
-    let answered: Vec<_> = context.hosts.iter().filter(|host| host.installer != Installer::Native).collect();
+    let answered: Vec<_> = context.hosts.iter().filter(|host| host.agent_start().is_none()).collect();
     let check_share = |hosts: &[&Host]| -> Vec<Error> {
         hosts.iter().filter_map(|host| answers_of(host.os?, context, host, &templates).err()).collect()
     };

@@ -24,6 +24,7 @@ fn site(server: Option<&str>) -> Site {
         name: "test".to_owned(),
         server: server.map(|server| server.parse().unwrap()),
         exports: None,
+        debian_installer: Default::default(),
         order_validity: 3600,
     }
 }

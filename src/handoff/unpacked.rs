@@ -98,7 +98,13 @@ mod tests {
     use crate::value::ImageSource;
 
     fn site() -> Site {
-        Site { name: "test".to_owned(), server: None, exports: None, order_validity: 3600 }
+        Site {
+            name: "test".to_owned(),
+            server: None,
+            exports: None,
+            debian_installer: Default::default(),
+            order_validity: 3600,
+        }
     }
 
     fn system(network: NetworkStack, tools: &[&str]) -> ImageSystem {

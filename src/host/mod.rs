@@ -13,8 +13,8 @@ pub mod testing;
 pub use lock::{LockError, lock};
 pub use model::{
     Bond, BondMode, Boot, Bridge, Btrfs, Content, Disk, FileSystem, Finish, Fixed, Handoff, Host, Installer,
-    Interface, Ipv4, Ipv6, Layout, Link, Locale, LockedHost, LogicalVolume, Luks, Mount, Network, Os,
-    Partition, Raid, RaidLevel, Repository, Role, Route, Script, Scripted, Scripts, Site, Size, Subvolume,
-    TARGET, ThinPool, Unlock, Vlan, VolumeGroup,
+    InstallerFiles, Interface, Ipv4, Ipv6, Layout, Link, Locale, LockedHost, LogicalVolume, Luks, Mount,
+    Network, Os, Partition, Raid, RaidLevel, Repository, Role, Route, Script, Scripted, Scripts, Site, Size,
+    Subvolume, TARGET, ThinPool, Unlock, Vlan, VolumeGroup,
 };
 pub use resolve::{Class, Explanation, Resolved, explain, resolve};

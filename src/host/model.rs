@@ -4,7 +4,11 @@ mod install;
 mod network;
 mod storage;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use crate::spec::image::ImagePin;
+use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::{RootAccount, User};
 use crate::value::{DiskSelector, HostName, HttpUrl, ImageSource, KernelArg};
@@ -25,8 +29,21 @@ pub struct Site {
     pub server: Option<HttpUrl>,
     /// Where installers find exported golden images, each as `NAME@VERSION.tar`.
     pub exports: Option<HttpUrl>,
+    /// Where the files of each debian-installer are.
+    pub debian_installer: BTreeMap<DebianRelease, InstallerFiles>,
     /// How long an order is valid after it was armed, in seconds.
     pub order_validity: u64,
+}
+
+/// Where the files of a debian-installer are, from the site's directory on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallerFiles {
+    /// Its kernel.
+    pub kernel: PathBuf,
+    /// Its initrd.
+    pub initrd: PathBuf,
+    /// The directory with the module packages of its kernel.
+    pub udebs: PathBuf,
 }
 
 /// One machine, resolved.
@@ -80,6 +97,24 @@ pub struct Host {
     pub scripted: Scripted,
     /// Who takes over.
     pub handoff: Handoff,
+}
+
+impl Host {
+    /// What starts the agent there; nothing where another installer does it all.
+    pub fn agent_start(&self) -> Option<AgentStart> {
+        agent_start(self.installer, self.os, self.image.as_ref())
+    }
+}
+
+/// What starts the agent with these, if it has a part in it.
+pub fn agent_start(installer: Installer, os: Option<Os>, image: Option<&ImageSource>) -> Option<AgentStart> {
+    match (installer, os, image) {
+        (Installer::Native, ..) => Some(AgentStart::Kernel),
+        (Installer::DebianInstaller, Some(os), Some(ImageSource::Store(_))) => {
+            os.debian_release().map(AgentStart::Installer)
+        }
+        _ => None,
+    }
 }
 
 /// Who does the installing.

@@ -63,7 +63,13 @@ struct Complaint {
 fn attempt(reading: &Reading<'_>, name: &HostName) -> Result<(Answers, Vec<String>), Vec<Complaint>> {
     let draft = with_stand_ins(&reading.draft);
     let host = resolve(reading, &draft, name)?;
-    let site = host::Site { name: "none".to_owned(), server: None, exports: None, order_validity: 3600 };
+    let site = host::Site {
+        name: "none".to_owned(),
+        server: None,
+        exports: None,
+        debian_installer: Default::default(),
+        order_validity: 3600,
+    };
     let render = || {
         let (files, units) = handoff::seed(&host, &site)?;
         let templates = Templates::new(|_| Ok(None))?;

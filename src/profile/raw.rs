@@ -40,11 +40,37 @@ pub struct RawSite {
     pub server: Option<Spanned<HttpUrl>>,
     /// Where installers find exported golden images, each as NAME@VERSION.tar.
     pub exports: Option<Spanned<HttpUrl>>,
+    /// The files of debian-installer, for hosts that it hands over with a golden image.
+    pub debian_installer: Section<RawDebianInstaller>,
     /// Like `7d` or `36h`.
     #[schemars(extend("x-default" = "7d"))]
     pub order_validity: Option<Spanned<String>>,
     /// Variables of templates, under those of classes and hosts.
     pub vars: Vars,
+}
+
+/// `debian_installer:` in `site.yaml`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDebianInstaller {
+    /// bookworm's.
+    #[serde(rename = "debian-12")]
+    pub debian_12: Section<RawInstallerFiles>,
+    /// trixie's.
+    #[serde(rename = "debian-13")]
+    pub debian_13: Section<RawInstallerFiles>,
+}
+
+/// Where the files of one debian-installer are, from the site's directory on.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawInstallerFiles {
+    /// Its kernel, `linux` of the netboot images.
+    pub kernel: Option<Spanned<String>>,
+    /// Its initrd, `initrd.gz` beside that.
+    pub initrd: Option<Spanned<String>>,
+    /// A directory with the module packages of this very kernel, `*-modules-RELEASE-di_*.udeb`.
+    pub udebs: Option<Spanned<String>>,
 }
 
 /// Variables for templates.

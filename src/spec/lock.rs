@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::FormatVersion;
+use super::installer::{DebianRelease, InstallerPin};
 use crate::value::{Digest, ImageRef};
 
 /// The lock file, YAML in the site's root, under version control.
@@ -19,6 +20,9 @@ pub struct LockFile {
     /// The tar of every image that a distribution's installer unpacks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<ImageRef, Export>,
+    /// Every debian-installer that hands machines over to the agent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub debian_installer: BTreeMap<DebianRelease, InstallerPin>,
 }
 
 /// The tar that `image export` writes of an image: the same bytes each time.

@@ -11,6 +11,7 @@ pub mod depmod;
 pub mod event;
 pub mod facts;
 pub mod image;
+pub mod installer;
 pub mod lock;
 pub mod manifest;
 pub mod order;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ironstrap::answers::table::{Cell, Target, rows};
+use ironstrap::answers::table::{Cell, Target, by_agent, rows};
 use ironstrap::host::{self, Host, Os};
 use ironstrap::profile::load;
 
@@ -29,7 +29,9 @@ fn covered(os: Os) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         let host = hosts.iter().find(|host| host.name.as_str() == name).unwrap();
         for row in rows() {
             let used = (row.used)(host);
-            if used.is_empty() {
+            // with an image the agent installs, and this column says nothing but that
+            let other = by_agent(host, Target::Os(os)) && row.key != "image";
+            if used.is_empty() || other {
                 continue;
             }
             let told = |key: &String| text.contains(&format!("{name}: {key}: {release} "));

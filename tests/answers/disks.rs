@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::rendered;
+use super::{installing, rendered};
 
 const MIB: usize = 1 << 20;
 
@@ -50,7 +50,7 @@ fn scripts() -> Vec<(String, String)> {
     let mut scripts: Vec<(String, String)> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for (format, end) in [("kickstart", "cat > /tmp"), ("preseed", "debconf-set partman-auto/disk")] {
-        for (_, text) in rendered(format) {
+        for (_, text) in installing(format) {
             let script = script(&text, end).replace("\\\n", "");
             let wanted = script.split(" -F -e ").nth(1).and_then(|rest| rest.split(')').next());
             // one that goes on to the TPM has the same selection

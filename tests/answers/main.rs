@@ -21,6 +21,8 @@ mod sections;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ironstrap::spec::installer::TAKE_OVER;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -91,6 +93,12 @@ fn rendered(format: &str) -> Vec<(String, String)> {
     let texts = rendered_if(|path| path.extension().is_some_and(|have| have == format));
     assert!(!texts.is_empty());
     texts
+}
+
+/// Those of them whose installer installs, and doesn't only hand over to our agent.
+fn installing(format: &str) -> Vec<(String, String)> {
+    let texts = rendered(format).into_iter();
+    texts.filter(|(_, text)| !text.contains(TAKE_OVER)).collect()
 }
 
 fn rendered_if(wanted: impl Fn(&Path) -> bool) -> Vec<(String, String)> {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{judge, rendered, root};
+use ironstrap::spec::installer::TAKE_OVER;
+
+use super::{installing, judge, rendered, root};
 
 /// MB of a made-up disk, and of a made-up volume group.
 const DISK: u64 = 500_000;
@@ -150,7 +152,7 @@ fn every_key_and_value_is_one_of_d_i_s_questions() {
 
 #[test]
 fn commands_parse_as_shell_and_end_well() {
-    for (name, text) in rendered("preseed") {
+    for (name, text) in installing("preseed") {
         for key in ["partman/early_command", "preseed/late_command"] {
             let joined = text.replace("\\\n", "");
             let start = format!("d-i {key} string ");
@@ -159,6 +161,27 @@ fn commands_parse_as_shell_and_end_well() {
             let output = Command::new("dash").args(["-n", "-c", command]).output().unwrap();
             assert!(output.status.success(), "{name} {key}: {output:?}\n{command}");
         }
+    }
+}
+
+/// debian-installer would go on to partition a disk when this command returns.
+#[test]
+fn what_hands_over_to_the_agent_parses_as_shell_and_never_returns() {
+    let texts = rendered("preseed").into_iter().filter(|(_, text)| text.contains(TAKE_OVER));
+    let texts: Vec<_> = texts.collect();
+    assert!(texts.len() > 1, "the golden hosts with an image are gone");
+    for (name, text) in texts {
+        let joined = text.replace("\\\n", "");
+        let command =
+            joined.lines().find_map(|line| line.strip_prefix("d-i preseed/early_command string ")).unwrap();
+        let made_up = "udevadm() { return 1; }; sleep() { echo slept; exec sleep 1; }; ";
+        let agent = command.replace("/ironstrap/agent", "false").replace("/dev/console", "/dev/stdout");
+        let output =
+            Command::new("timeout").args(["10", "dash", "-c", &format!("{made_up}{agent}")]).output();
+        let output = output.unwrap();
+        assert!(Command::new("dash").args(["-n", "-c", command]).status().unwrap().success(), "{name}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("the agent has ended (status 1)") && said.contains("slept"), "{name}: {said}");
     }
 }
 
@@ -190,7 +213,7 @@ fn late(text: &str, in_target: &str) -> (String, String, bool) {
 
 #[test]
 fn what_fails_after_the_install_is_shown_and_never_asked_about() {
-    for (name, text) in rendered("preseed") {
+    for (name, text) in installing("preseed") {
         let outside = text.contains("scripts.post_outside");
         let (console, issue, kept) = late(&text, "exit 1");
         for log in ["debian", "setup"] {

@@ -16,7 +16,7 @@ use ironstrap::grammar::preseed::parse;
 use crate::support::{say, with_machines};
 
 /// Of the package `debian-installer-12-netboot-amd64`.
-const INSTALLER: &str = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
+pub const INSTALLER: &str = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
 /// Runs between the installer's own scripts for a preseed in its initrd (S30) and for its command line (S32).
 const STARTUP: &str = "lib/debian-installer-startup.d/S31ironstrap";
 const STORY: &str = r#"#!/bin/sh

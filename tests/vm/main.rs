@@ -8,6 +8,7 @@ mod debconf;
 mod decision;
 mod harness;
 mod hosts;
+mod installer;
 mod network;
 mod power;
 mod refusals;

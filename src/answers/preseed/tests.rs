@@ -75,7 +75,13 @@ fn host() -> Host {
 }
 
 fn try_rendered(host: &Host) -> Result<Answers, String> {
-    let site = Site { name: "lab".to_owned(), server: None, exports: None, order_validity: 3600 };
+    let site = Site {
+        name: "lab".to_owned(),
+        server: None,
+        exports: None,
+        debian_installer: Default::default(),
+        order_validity: 3600,
+    };
     let templates = Templates::new(|_| Ok(None)).unwrap();
     render(
         host.os.unwrap(),

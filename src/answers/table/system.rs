@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("image", matches!(host.image, Some(ImageSource::Store(_)))),
         cell: |target| match target {
             Agent => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
             On(_) => NO_IMAGE,
         },
     },

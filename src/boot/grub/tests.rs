@@ -10,6 +10,7 @@ fn host(name: &str, order: u8) -> BootHost {
         order: OrderId::from_random([order; 16]),
         matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
         interfaces: Vec::new(),
+        start: AgentStart::Kernel,
         kernel_args: vec!["net.ifnames=0".parse().unwrap(), "odd=[a]*#%~".parse().unwrap()],
     }
 }
@@ -30,7 +31,7 @@ fn parses(text: &str) -> bool {
 
 #[test]
 fn a_stick_looks_for_every_done_file_before_it_offers_to_install() {
-    let text = usb(&[host("web01", 1), host("db01", 2)]).unwrap();
+    let text = usb(AgentStart::Kernel, &[host("web01", 1), host("db01", 2)]).unwrap();
     assert!(parses(&text), "{text}");
     let menu = text.find("menuentry").unwrap();
     for order in ["01".repeat(16), "02".repeat(16)] {

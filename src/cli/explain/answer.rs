@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::answers::Format;
-use crate::host::{Explanation, Installer};
+use crate::host::Explanation;
 use crate::profile::diag::{Entry, Report};
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::trace::{Lost, Node, Path, Step};
+use crate::spec::installer::AgentStart;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -102,8 +103,8 @@ pub struct Key {
 pub struct Installs<'a> {
     /// Its name in profiles.
     pub name: String,
-    /// It is ours.
-    pub native: bool,
+    /// What starts ironstrap's agent, where that writes the disk: itself, or another installer.
+    pub agent: Option<&'static str>,
     /// The format of the answer file that it reads, if we write one.
     pub format: Option<&'a str>,
     /// What writes it: paths in the site, or built in.
@@ -171,7 +172,7 @@ impl<'a> Answer<'a> {
         report: &'a Report,
     ) -> Self {
         let places = Places { explanation, sources };
-        let Explanation { host, classes, story, defaults, site, site_defaults, installer, .. } = explanation;
+        let Explanation { host, classes, story, defaults, site, site_defaults, agent, .. } = explanation;
         let path_of = |source| sources.get(source).path.as_str();
         let class = |class: &'a crate::host::Class<'_>| Class {
             name: &class.layer.name,
@@ -200,7 +201,10 @@ impl<'a> Answer<'a> {
             disk: keys(&story.values, &Path::default().key("storage").key("target")),
             installer: Installs {
                 name,
-                native: *installer == Installer::Native,
+                agent: agent.map(|start| match start {
+                    AgentStart::Kernel => "the golden image's kernel",
+                    AgentStart::Installer(release) => release.name(),
+                }),
                 format: format.map(Format::name),
                 templates,
             },

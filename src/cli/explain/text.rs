@@ -95,8 +95,8 @@ fn keys(out: &mut String, title: &str, without: &str, keys: &[Key]) {
 
 fn installer(out: &mut String, answer: &Answer<'_>) {
     let installs = &answer.installer;
-    match installs.format {
-        Some(format) => {
+    match (installs.format, installs.agent) {
+        (Some(format), _) => {
             _ = writeln!(
                 out,
                 "\ninstaller: {}, told by a {format} file that these templates write",
@@ -104,13 +104,13 @@ fn installer(out: &mut String, answer: &Answer<'_>) {
             );
             installs.templates.iter().for_each(|name| _ = writeln!(out, "  {name}"));
         }
-        None if installs.native => {
+        (None, Some(start)) => {
             _ = writeln!(
                 out,
-                "\ninstaller: {}, ironstrap's own agent; it needs no answer file",
+                "\ninstaller: {}; ironstrap's own agent installs, started by {start}; it needs no answer file",
                 installs.name
             );
         }
-        None => _ = writeln!(out, "\ninstaller: {}; no answer file is written for it", installs.name),
+        (None, None) => _ = writeln!(out, "\ninstaller: {}; no answer file is written for it", installs.name),
     }
 }

@@ -1,5 +1,6 @@
 //! What is installed and done beside disks and network.
 
+use crate::spec::installer::DebianRelease;
 use crate::value::{GrubHash, HttpUrl, StorageId};
 
 /// A release of a distribution, as its own installer puts it on a machine.
@@ -54,6 +55,16 @@ impl Os {
         }
     }
 
+    /// As debian-installer's releases are called.
+    pub fn debian_release(self) -> Option<DebianRelease> {
+        match self {
+            Self::Debian12 => Some(DebianRelease::Debian12),
+            Self::Debian13 => Some(DebianRelease::Debian13),
+            Self::El8 | Self::El9 | Self::El10 | Self::Fedora43 | Self::Fedora44 => None,
+            Self::Ubuntu2204 | Self::Ubuntu2404 => None,
+        }
+    }
+
     /// Whose installer puts it on a machine.
     pub fn installer(self) -> super::Installer {
         match self {
@@ -62,6 +73,15 @@ impl Os {
             }
             Self::Debian12 | Self::Debian13 => super::Installer::DebianInstaller,
             Self::Ubuntu2204 | Self::Ubuntu2404 => super::Installer::Subiquity,
+        }
+    }
+}
+
+impl From<DebianRelease> for Os {
+    fn from(release: DebianRelease) -> Self {
+        match release {
+            DebianRelease::Debian12 => Self::Debian12,
+            DebianRelease::Debian13 => Self::Debian13,
         }
     }
 }

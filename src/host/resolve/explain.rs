@@ -6,11 +6,13 @@ use std::collections::HashSet;
 
 use super::{classes, install};
 use crate::host::Installer;
+use crate::host::model::agent_start;
 use crate::profile::load::{Layer, Tree};
 use crate::profile::raw::{RawProfile, RawSite, Vars};
 use crate::profile::schema::{self, Kind};
 use crate::profile::source::{SourceId, Span};
 use crate::profile::trace::{Node, Path, Story, story, trace};
+use crate::spec::installer::AgentStart;
 
 /// A class that a host stacks.
 #[derive(Debug, Clone)]
@@ -38,8 +40,16 @@ pub struct Explanation<'t> {
     pub site_defaults: Vec<(Path, String)>,
     /// Who does the installing.
     pub installer: Installer,
+    /// What starts ironstrap's agent, if it has a part in it.
+    pub agent: Option<AgentStart>,
     /// The texts that have a say: `site.yaml`, the layers, and the files that values name.
     pub sources: HashSet<SourceId>,
+}
+
+fn agent_of(raw: &RawProfile) -> Option<AgentStart> {
+    let os = raw.os.as_ref().map(|os| install::release(os.value));
+    let image = raw.image.as_ref().map(|image| &image.value);
+    agent_start(install::installer(raw), os, image)
 }
 
 /// Explains the host of this name (its own, or its file's); `None` if there is none.
@@ -68,6 +78,7 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
         defaults: schema::defaults(Kind::Host, &story.values),
         site_defaults: schema::defaults(Kind::Site, &site),
         installer: install::installer(&stack),
+        agent: agent_of(&stack),
         classes,
         story,
         site,

@@ -21,6 +21,21 @@ pub fn installer(raw: &RawProfile) -> Installer {
     }
 }
 
+/// A release as the model knows it.
+pub fn release(os: RawOs) -> Os {
+    match os {
+        RawOs::El8 => Os::El8,
+        RawOs::El9 => Os::El9,
+        RawOs::El10 => Os::El10,
+        RawOs::Fedora43 => Os::Fedora43,
+        RawOs::Fedora44 => Os::Fedora44,
+        RawOs::Debian12 => Os::Debian12,
+        RawOs::Debian13 => Os::Debian13,
+        RawOs::Ubuntu2204 => Os::Ubuntu2204,
+        RawOs::Ubuntu2404 => Os::Ubuntu2404,
+    }
+}
+
 /// What is installed; it must be said where a distribution's installer does it, and be that distribution's.
 pub fn os(
     context: &Context<'_>,
@@ -38,17 +53,7 @@ pub fn os(
         }
         return None;
     };
-    let release = match os.value {
-        RawOs::El8 => Os::El8,
-        RawOs::El9 => Os::El9,
-        RawOs::El10 => Os::El10,
-        RawOs::Fedora43 => Os::Fedora43,
-        RawOs::Fedora44 => Os::Fedora44,
-        RawOs::Debian12 => Os::Debian12,
-        RawOs::Debian13 => Os::Debian13,
-        RawOs::Ubuntu2204 => Os::Ubuntu2204,
-        RawOs::Ubuntu2404 => Os::Ubuntu2404,
-    };
+    let release = release(os.value);
     if let Some(by) =
         raw.installer.as_ref().filter(|_| installer != Installer::Native && release.installer() != installer)
     {

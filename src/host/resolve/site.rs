@@ -1,11 +1,16 @@
 //! `site.yaml` → [`Site`].
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::rules;
-use crate::host::Site;
+use crate::host::{InstallerFiles, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Tree;
+use crate::profile::raw::{RawDebianInstaller, RawInstallerFiles, RawSite};
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
+use crate::spec::installer::DebianRelease;
 use crate::value::HttpUrl;
 
 const DEFAULT_VALIDITY: u64 = 7 * 86_400;
@@ -42,7 +47,36 @@ pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
     };
     rules::variables(&raw.vars, diagnostics);
     let url = |raw: &Option<Spanned<HttpUrl>>| raw.as_ref().map(|url| url.value.clone());
-    Site { name, server: url(&raw.server), exports: url(&raw.exports), order_validity }
+    let debian_installer = debian_installers(raw, diagnostics);
+    Site { name, server: url(&raw.server), exports: url(&raw.exports), debian_installer, order_validity }
+}
+
+fn debian_installers(
+    raw: &RawSite,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<DebianRelease, InstallerFiles> {
+    let RawDebianInstaller { debian_12, debian_13 } = &raw.debian_installer.value;
+    let mut found = BTreeMap::new();
+    for (release, files) in [(DebianRelease::Debian12, debian_12), (DebianRelease::Debian13, debian_13)] {
+        let Some(span) = files.span else { continue };
+        let mut path = |key: &str, path: &Option<Spanned<String>>| match path {
+            Some(path) if !path.value.trim().is_empty() => Some(PathBuf::from(&path.value)),
+            path => {
+                let place = path.as_ref().map_or(span, |path| path.span);
+                let message = format!("{release}'s installer has no `{key}`");
+                let help = "add `kernel` and `initrd` of its netboot images, and `udebs`, a directory with the module \
+                            packages of that kernel";
+                diagnostics.push(Diagnostic::new(place, message).help(help));
+                None
+            }
+        };
+        let RawInstallerFiles { kernel, initrd, udebs } = &files.value;
+        let paths = (path("kernel", kernel), path("initrd", initrd), path("udebs", udebs));
+        if let (Some(kernel), Some(initrd), Some(udebs)) = paths {
+            found.insert(release, InstallerFiles { kernel, initrd, udebs });
+        }
+    }
+    found
 }
 
 fn duration(text: &str) -> Option<u64> {

@@ -1,0 +1,138 @@
+//! A udeb: an `ar` archive with `data.tar` in it, as deb(5) says; the members of `main/debian-installer` have no other form.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::value::stays_inside;
+
+/// Largest content of a package, unpacked: ten times the largest with modules.
+const LARGEST: u64 = 256 << 20;
+/// Longest path in it.
+const LONGEST_PATH: usize = 4096;
+
+/// The kernel modules of a package: path below `lib/modules`, and content.
+///
+/// # Errors
+/// No Debian package, a compression that isn't known, damage, or a path that leaves the package.
+pub fn modules(package: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut archive = ar::Archive::new(package);
+    while let Some(member) = archive.next_entry() {
+        let mut member = member.context("reading it as a Debian package (ar)")?;
+        let name = String::from_utf8_lossy(member.header().identifier()).trim_end_matches('/').to_owned();
+        let Some(packing) = name.strip_prefix("data.tar") else { continue };
+        let mut packed = Vec::new();
+        member.read_to_end(&mut packed).with_context(|| format!("reading {name}"))?;
+        let reader: Box<dyn Read> = match packing {
+            "" => Box::new(packed.as_slice()),
+            ".gz" => Box::new(flate2::read::GzDecoder::new(packed.as_slice())),
+            ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice())),
+            ".zst" => {
+                Box::new(zstd::Decoder::new(packed.as_slice()).with_context(|| format!("unpacking {name}"))?)
+            }
+            _ => bail!("{name}: packages are read with data.tar, .gz, .xz and .zst"),
+        };
+        return modules_in(reader).with_context(|| format!("unpacking {name}"));
+    }
+    bail!("it is no Debian package: it has no data.tar")
+}
+
+fn modules_in(reader: Box<dyn Read + '_>) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut modules = Vec::new();
+    let mut tar = tar::Archive::new(reader.take(LARGEST));
+    for entry in tar.entries()? {
+        let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = String::from_utf8(entry.path_bytes().into_owned()).context("a file's name isn't UTF-8")?;
+        ensure!(path.len() <= LONGEST_PATH, "a file's name has {} bytes", path.len());
+        let Some(inside) = below_modules(&path) else { continue };
+        ensure!(stays_inside(inside), "`{}` leaves the package", path.escape_debug());
+        if is_module(inside) {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).with_context(|| format!("reading {path}"))?;
+            modules.push((inside.to_owned(), content));
+        }
+    }
+    Ok(modules)
+}
+
+/// The part of a path below the modules' folder, wherever that stands.
+pub fn below_modules(path: &str) -> Option<&str> {
+    let path = path.trim_start_matches("./").trim_start_matches('/');
+    let path = path.strip_prefix("usr/").unwrap_or(path);
+    path.strip_prefix("lib/modules/")
+}
+
+/// Whether a file's name is one of a module.
+pub fn is_module(path: &str) -> bool {
+    [".ko", ".ko.xz", ".ko.zst"].iter().any(|ending| path.ends_with(ending))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A package of these files, packed so.
+    pub fn package(files: &[(&str, &[u8])], packing: &str) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            // by hand: the library refuses paths that leave the archive
+            header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_cksum();
+            tar.append(&header, *content).unwrap();
+        }
+        let plain = tar.into_inner().unwrap();
+        let packed = match packing {
+            "" => plain,
+            ".xz" => {
+                let mut packed = Vec::new();
+                liblzma::read::XzEncoder::new(plain.as_slice(), 1).read_to_end(&mut packed).unwrap();
+                packed
+            }
+            ".zst" => zstd::encode_all(plain.as_slice(), 1).unwrap(),
+            _ => plain,
+        };
+        let mut archive = ar::Builder::new(Vec::new());
+        let version = b"2.0\n";
+        archive
+            .append(&ar::Header::new(b"debian-binary".to_vec(), version.len() as u64), &version[..])
+            .unwrap();
+        let name = format!("data.tar{packing}").into_bytes();
+        archive.append(&ar::Header::new(name, packed.len() as u64), packed.as_slice()).unwrap();
+        archive.into_inner().unwrap()
+    }
+
+    #[test]
+    fn modules_come_out_of_packages_however_they_are_packed() {
+        let files: [(&str, &[u8]); 3] = [
+            ("./lib/modules/6.1/kernel/fs/ext4/ext4.ko", b"ext4"),
+            ("./usr/lib/modules/6.1/kernel/a.ko.xz", b"a"),
+            ("./lib/modules/6.1/modules.order", b"no module"),
+        ];
+        for packing in ["", ".xz", ".zst"] {
+            let found = modules(&package(&files, packing)).unwrap();
+            let found: Vec<_> =
+                found.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
+            let expected: [(&str, &[u8]); 2] =
+                [("6.1/kernel/fs/ext4/ext4.ko", b"ext4"), ("6.1/kernel/a.ko.xz", b"a")];
+            assert_eq!(found, expected, "{packing}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_refused() {
+        let refusal = |bytes: &[u8]| format!("{:#}", modules(bytes).unwrap_err());
+        assert!(refusal(b"").contains("package"), "{}", refusal(b""));
+        assert!(refusal(b"!<arch>\n").contains("no data.tar"));
+        assert!(refusal(&package(&[], ".lz4")).contains("data.tar.lz4"));
+        let whole = package(&[("./lib/modules/6.1/a.ko", &[7; 5000])], ".xz");
+        assert!(modules(&whole[..whole.len() - 40]).is_err(), "cut short");
+        let leaves = package(&[("./lib/modules/../../etc/passwd.ko", b"x")], "");
+        assert!(refusal(&leaves).contains("leaves the package"));
+    }
+}

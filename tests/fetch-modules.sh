@@ -1,0 +1,32 @@
+#!/bin/sh
+# Fetch the module packages of debian-installer's kernel, for the test in which it hands a machine over to the agent.
+# usage: fetch-modules.sh INITRD DIR   (DIR gets *.udeb; does nothing if they are there)
+# The system's apt isn't changed. A mirror may have dropped the packages: then the test that wants them says that it is skipped.
+set -eu
+initrd=$1 dir=$2
+[ ! -d "$dir" ] || exit 0
+if [ ! -e "$initrd" ]; then
+	echo "$initrd is not there (package debian-installer-12-netboot-amd64)" >&2
+	exit 0
+fi
+release=$(zcat "$initrd" | cpio -t 2>/dev/null | sed -n "s:.*lib/modules/\([^/]*\)\$:\1:p" | head -n 1)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/udebs"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${MIRROR:-http://deb.debian.org/debian} bookworm main/debian-installer" \
+	> "$work/sources.list"
+cat > "$work/apt.conf" <<A
+Dir::Etc::sourcelist "$work/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "$work/lists";
+Dir::Cache "$work/cache";
+A
+export APT_CONFIG="$work/apt.conf"
+# the names of all packages of this kernel, but not the kernel itself
+names() { apt-cache pkgnames | grep -- "-modules-$release-di\$"; }
+if apt-get update -qq && [ -n "$(names)" ] && (cd "$work/udebs" && apt-get download -qq $(names)); then
+	mkdir -p "$(dirname "$dir")"
+	mv "$work/udebs" "$dir"
+else
+	echo "the udebs of $release are on no mirror that this machine reaches; the test that wants them is skipped" >&2
+fi
