@@ -49,6 +49,7 @@ needs:
 # what is missing after `needs` is a failure, not a reason to skip
 test: export IRONSTRAP_STRICT = 1
 test: needs check deny release dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+	cargo run --quiet --release --example hostile
 	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) IRONSTRAP_DYNAMIC=$(DYNAMIC) \
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 

@@ -91,6 +91,12 @@ pub fn repositories(
                 diagnostics.push(Diagnostic::new(text.span, message));
             }
         }
+        let flat = suite.as_ref().filter(|suite| suite.value.ends_with('/'));
+        if let (Some(flat), false) = (flat, components.items.is_empty()) {
+            let message = "a suite that ends in `/` is a directory, which has no components";
+            diagnostics
+                .push(Diagnostic::new(flat.span, message).help("leave `components` out, or name a suite"));
+        }
         repositories.push(Repository {
             id: id.value,
             url: url.value,

@@ -141,7 +141,12 @@ pub fn selector(
         context.missing(diagnostics, span, &format!("nothing tells {what}"), help);
         return None;
     }
-    let texts = serial.as_ref().or(wwn.as_ref()).map(|text| text.span);
+    // a serial number that is good alone isn't what is wrong
+    let is_good = |serial: &&Spanned<String>| {
+        DiskSelector::new(Some(serial.value.clone()), None, None, None, None).is_ok()
+    };
+    let wrong = serial.as_ref().filter(|serial| wwn.is_none() || !is_good(serial));
+    let texts = wrong.or(wwn.as_ref()).map(|text| text.span);
     let place = texts.or(span).unwrap_or(Span::file(context.layer.source));
     let value = |text: Option<Spanned<String>>| text.map(|text| text.value);
     let selector = DiskSelector::new(

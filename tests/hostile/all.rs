@@ -1,0 +1,30 @@
+//! The test `hostile` as a program, which tries every string: see `main.rs` beside it. A test would be built without optimisation, and
+//! with all that it uses for a second time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says aloud what it skips"
+)]
+
+mod choice;
+mod fields;
+mod model;
+mod readers;
+mod reference;
+mod render;
+mod shell;
+mod strings;
+
+fn main() {
+    fields::whole_model();
+    for all in [
+        fields::in_kickstart,
+        fields::in_preseed,
+        fields::in_autoinstall,
+        fields::for_loaders_and_in_the_hand_off,
+    ] {
+        all();
+    }
+}
