@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::context::SiteContext;
 use super::paths::SitePaths;
-use super::{keys, output, render};
+use super::{installers, keys, output, render};
 use crate::answers::{self, table::Target};
 use crate::boot::grub::{self, BootHost};
 use crate::bundle::inside::Inside;
@@ -66,6 +66,9 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
             bail!("{}", misfits.join("\n"));
+        }
+        if let Some(release) = start.installer() {
+            installers::place(&context.site, release).with_context(|| host.name.to_string())?;
         }
         // any order would do
         let order = OrderId::from_random([0; 16]);
@@ -163,6 +166,21 @@ mod tests {
         let mut lock = LockFile::default();
         lock.images.insert(image, digest);
         std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn an_installer_that_hands_over_must_be_somewhere() {
+        let (dir, paths) = site("installer: debian-installer\nos: debian-12\n");
+        let refused = found(&paths);
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].starts_with("web01: site.yaml doesn't say where"), "{refused:?}");
+        let text = "name: test\ndebian_installer:\n  debian-12: { kernel: linux, initrd: initrd.gz, udebs: udebs }\n";
+        std::fs::write(dir.path().join("site.yaml"), text).unwrap();
+        assert_eq!(
+            found(&paths),
+            Vec::<String>::new(),
+            "whether the files are good is told when they are locked"
+        );
     }
 
     fn found(paths: &SitePaths) -> Vec<String> {

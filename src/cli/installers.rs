@@ -16,17 +16,25 @@ const LARGEST: u64 = 512 << 20;
 /// More packages of modules than a kernel has.
 const MOST: usize = 500;
 
+/// Where the installer of a release is.
+///
+/// # Errors
+/// A site that doesn't say it.
+pub fn place(site: &Site, release: DebianRelease) -> Result<&InstallerFiles> {
+    site.debian_installer.get(&release).with_context(|| {
+        format!(
+            "site.yaml doesn't say where the installer of {release} is; add `debian_installer: {{ {release}: {{ kernel: …/linux, \
+             initrd: …/initrd.gz, udebs: DIRECTORY }} }}`"
+        )
+    })
+}
+
 /// Reads the installer of a release.
 ///
 /// # Errors
 /// A site that doesn't say where it is, or files that can't be read.
 pub fn read(site: &Site, paths: &SitePaths, release: DebianRelease) -> Result<Unverified> {
-    let InstallerFiles { kernel, initrd, udebs } = site.debian_installer.get(&release).with_context(|| {
-        format!(
-            "site.yaml doesn't say where the installer of {release} is; add `debian_installer: {{ {release}: {{ kernel: …/linux, \
-             initrd: …/initrd.gz, udebs: DIRECTORY }} }}`"
-        )
-    })?;
+    let InstallerFiles { kernel, initrd, udebs } = place(site, release)?;
     let read_named = |path: &Path| read_file(&paths.root().join(path));
     let udebs = packages(&paths.root().join(udebs))?;
     Ok(Unverified { release, kernel: read_named(kernel)?, initrd: read_named(initrd)?, udebs })

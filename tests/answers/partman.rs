@@ -61,7 +61,7 @@ fn parts(recipe: &str) -> Vec<String> {
 fn partman_reads_every_recipe_as_it_is_written() {
     let (Some(partman), Some(check)) = (partman_auto(), shared("tools/check_recipe.sh")) else { return };
     let dir = tempfile::tempdir().unwrap();
-    for (name, text) in rendered("preseed") {
+    for (name, text) in installing("preseed") {
         let file = dir.path().join(&name);
         let recipe = recipe(&text);
         std::fs::write(&file, &recipe).unwrap();
@@ -95,7 +95,7 @@ fn asked(part: &str) -> (u64, Option<u64>) {
 #[test]
 fn every_part_gets_what_was_meant_when_partman_spreads_them() {
     let Some(partman) = partman_auto() else { return };
-    for (name, text) in rendered("preseed") {
+    for (name, text) in installing("preseed") {
         let (volumes, partitions): (Vec<_>, Vec<_>) =
             parts(&recipe(&text)).into_iter().partition(|part| part.contains("$lvmok{ }"));
         check_spread(&partman, &name, &partitions, DISK);
