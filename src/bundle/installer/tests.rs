@@ -7,10 +7,13 @@ use super::*;
 use crate::bundle::agent_file::tests::static_program;
 use crate::bundle::archive::Archive;
 use crate::bundle::archive::tests::files_in;
+use crate::bundle::bootfiles::{BootFiles, Started};
+use crate::bundle::contents::{self, BundledHost};
 use crate::bundle::firmware::tests::elf_module;
 use crate::bundle::initramfs::{GuestParts, build_guest};
+use crate::bundle::testing;
 use crate::spec::boot::PUBLIC_KEY;
-use crate::spec::installer::{AGENT, PRESEED};
+use crate::spec::installer::{AGENT, AgentStart, PRESEED};
 use crate::trust::SiteKey;
 
 const RELEASE: &str = "6.1.0-50-amd64";
@@ -197,4 +200,45 @@ fn a_library_that_is_a_link_in_the_installer_stays_one() {
     let files = guest("usr/lib");
     assert!(files.contains_key(&format!("usr/lib/modules/{RELEASE}/modules.dep")));
     assert!(files.keys().all(|path| path != "lib" && !path.starts_with("lib/")), "{:?}", files.keys());
+}
+
+/// One host that its image's kernel installs, and one that debian-installer hands over.
+fn two_ways() -> (Vec<BundledHost>, BootFiles) {
+    let start = AgentStart::Installer(DebianRelease::Debian12);
+    let (mut hosts, mut boot) = (testing::hosts(), testing::boot());
+    hosts[1].boot.start = start;
+    let started = Started { kernel: b"linux".to_vec(), initrds: vec![b"own".to_vec(), b"agent".to_vec()] };
+    boot.starts.insert(start, started);
+    (hosts, boot)
+}
+
+#[test]
+fn hosts_of_both_kinds_share_a_tree_each_with_its_own_kernel() {
+    let (hosts, boot) = two_ways();
+    let contents = contents::pxe(&hosts, &boot, Vec::new(), &testing::key()).unwrap();
+    let content = |path: &str| &contents.files.iter().find(|file| file.path == path).unwrap().content;
+    assert_eq!(content("debian-12/linux"), b"linux");
+    assert_eq!(content("debian-12/initrd.gz"), b"own");
+    assert_eq!(content("debian-12/initramfs"), b"agent");
+    assert_eq!(content("kernel").len(), 3_000_000);
+    let script = |host: usize| {
+        String::from_utf8(content(&format!("hosts/52-54-00-00-00-0{host}.cfg")).clone()).unwrap()
+    };
+    assert!(script(1).contains("linux '/kernel' 'ironstrap=pxe' 'console="), "{}", script(1));
+    assert!(script(2).contains("linux '/debian-12/linux' 'ironstrap=pxe' 'auto=true' "), "{}", script(2));
+    let initrds = "initrd '/debian-12/initrd.gz' '/debian-12/initramfs' '/orders/web01.cpio'\n";
+    assert!(script(2).contains(initrds), "{}", script(2));
+}
+
+#[test]
+fn a_stick_starts_one_kind() {
+    let (hosts, boot) = two_ways();
+    let error = contents::usb(&hosts, &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
+    assert!(error.contains("a stick starts one kernel") && error.contains("--host"), "{error}");
+    let contents = contents::usb(&hosts[1..], &boot, Vec::new(), &testing::key()).unwrap();
+    let config = contents.files.iter().find(|file| file.path == "EFI/BOOT/grub.cfg").unwrap();
+    let config = String::from_utf8(config.content.clone()).unwrap();
+    let initrds = "initrd '/ironstrap/initrd.gz' '/ironstrap/initramfs' '/ironstrap/orders.cpio'\n";
+    assert!(config.contains(initrds) && config.contains("'ironstrap=usb' 'auto=true'"), "{config}");
+    assert!(contents.files.iter().any(|file| file.path == "ironstrap/initrd.gz" && file.content == b"own"));
 }
