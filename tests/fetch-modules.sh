@@ -10,18 +10,7 @@ if [ ! -e "$initrd" ]; then
 	exit 0
 fi
 release=$(zcat "$initrd" | cpio -t 2>/dev/null | sed -n "s:.*lib/modules/\([^/]*\)\$:\1:p" | head -n 1)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/udebs"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${MIRROR:-http://deb.debian.org/debian} bookworm main/debian-installer" \
-	> "$work/sources.list"
-cat > "$work/apt.conf" <<A
-Dir::Etc::sourcelist "$work/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::State::lists "$work/lists";
-Dir::Cache "$work/cache";
-A
-export APT_CONFIG="$work/apt.conf"
+. "$(dirname "$0")/apt-udebs.sh"
 # the names of all packages of this kernel, but not the kernel itself
 names() { apt-cache pkgnames | grep -- "-modules-$release-di\$"; }
 if apt-get update -qq && [ -n "$(names)" ] && (cd "$work/udebs" && apt-get download -qq $(names)); then

@@ -37,16 +37,12 @@ pub(super) fn run() -> ExitCode {
         // what is missing shows in the facts
         let _ = mount::mount(source, Path::new(target), kind, "");
     }
-    work()
+    take_over()
 }
 
-/// Runs in debian-installer, which has mounted what is needed and waits for this process for ever. Returns only if the machine
-/// can't be restarted.
+/// Runs where the kernel's file systems are mounted: as PID 1, or in debian-installer, which waits for this process for ever.
+/// Returns only if the machine can't be restarted.
 pub(super) fn take_over() -> ExitCode {
-    work()
-}
-
-fn work() -> ExitCode {
     quieten_kernel();
     let end = run_child(&[WORKER]);
     match end {

@@ -1,8 +1,8 @@
 //! The agent: this binary as `/init` on the target, or in the place of debian-installer's further questions.
 //!
-//! [`main`] is PID 1 (or a process that debian-installer waits for), which does next to nothing and so can't fail: it mounts the kernel's file systems, starts
-//! `worker` as a child and reaps. The worker tells the story from modules and facts to the commit; `worker.rs` reads
-//! aloud. What is decided (plan, guard) is pure; what is done goes through `sys`.
+//! [`main`] is PID 1 (or a process that debian-installer waits for), which does next to nothing and so can't fail: it mounts
+//! the kernel's file systems, starts `worker` as a child and reaps. The worker tells the story from modules and facts to the
+//! commit; `worker.rs` reads aloud. What is decided (plan, guard) is pure; what is done goes through `sys`.
 //!
 //! Nothing here sees a profile: the order says everything.
 

@@ -236,8 +236,7 @@ fn check_kernel_args(os: Os, host: &Host, args: &[String]) -> Result<()> {
         Format::Kickstart | Format::Autoinstall => Reader::Anybody,
     };
     let found = grammar::cmdline::lint(&args.join(" "), reader);
-    let errors = found.iter().filter(|finding| finding.severity == grammar::Severity::Error);
-    let errors: Vec<_> = errors.map(|finding| finding.message.clone()).collect();
+    let errors: Vec<_> = grammar::errors(&found).map(|finding| finding.message.clone()).collect();
     ensure!(
         errors.is_empty(),
         "{}: kernel_args: the installer's command line: {}",

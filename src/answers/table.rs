@@ -9,8 +9,7 @@ mod network;
 mod storage;
 mod system;
 
-use crate::host::{Host, Os, Scripted};
-use crate::value::ImageSource;
+use crate::host::{Host, Os, Scripted, agent_start};
 
 /// Whoever installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +110,8 @@ pub fn judge(host: &Host, target: Target) -> Verdict {
 
 /// Whether a release's installer would only start the agent.
 pub fn by_agent(host: &Host, target: Target) -> bool {
-    let has_image = matches!(host.image, Some(ImageSource::Store(_)));
-    has_image && matches!(target, Target::Os(os) if os.debian_release().is_some())
+    let Target::Os(os) = target else { return false };
+    agent_start(os.installer(), Some(os), host.image.as_ref()).is_some()
 }
 
 /// Short names for the tables.

@@ -22,13 +22,7 @@ fn errors(text: &str) -> Vec<grammar::Finding> {
 }
 
 fn site() -> Site {
-    Site {
-        name: "lab".to_owned(),
-        server: None,
-        exports: None,
-        debian_installer: Default::default(),
-        order_validity: 3600,
-    }
+    testing::site()
 }
 
 fn host() -> Host {

@@ -3,7 +3,7 @@
 //! It comes from a template of the site, or from a value that our own templates don't know how to write: so the lines are kept,
 //! for whoever wants to say which values stand in them. A line may hold a password's hash: it is never printed.
 
-use crate::grammar::{Finding, Severity};
+use crate::grammar::{self, Finding};
 use crate::host::Host;
 use crate::value::HostName;
 
@@ -35,8 +35,8 @@ impl Unreadable {
         found: Vec<Finding>,
     ) -> Result<(), Self> {
         let line = |finding: &Finding| text.lines().nth(finding.line.saturating_sub(1)).unwrap_or_default();
-        let errors = found.into_iter().filter(|finding| finding.severity == Severity::Error);
-        let found: Vec<_> = errors.map(|finding| (finding.clone(), line(&finding).to_owned())).collect();
+        let errors = grammar::errors(&found);
+        let found: Vec<_> = errors.map(|finding| (finding.clone(), line(finding).to_owned())).collect();
         if found.is_empty() {
             return Ok(());
         }

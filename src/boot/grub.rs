@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cmdline;
 use super::template::render;
-use crate::grammar::{self, Severity};
+use crate::grammar;
 use crate::host::Host;
 use crate::spec::boot::{StartedFrom, done_file};
 use crate::spec::installer::AgentStart;
@@ -209,8 +209,7 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
 /// What GRUB's grammar, and the kernel's for its command line, find wrong in a script that was made here is never written.
 fn read_back(text: String) -> Result<String> {
     let found = grammar::grub::lint(&text);
-    let found: Vec<_> =
-        found.iter().filter(|finding| finding.severity == Severity::Error).map(ToString::to_string).collect();
+    let found: Vec<_> = grammar::errors(&found).map(ToString::to_string).collect();
     ensure!(found.is_empty(), "GRUB couldn't start the kernel as it is meant: {}", found.join("; "));
     Ok(text)
 }

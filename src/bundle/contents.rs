@@ -50,13 +50,6 @@ pub struct BundledHost {
     pub boot: BootHost,
 }
 
-/// The files of one way to start the agent, under these names.
-fn start_files(boot: &BootFiles, start: AgentStart, names: &StartFiles) -> Result<Vec<ContentFile>> {
-    let Started { kernel, initrds } = boot.starts.get(&start).context("taking a kernel").blame(Blame::Bug)?;
-    let initrds = names.initrds.iter().zip(initrds).map(|(name, initrd)| file(name, initrd.clone()));
-    Ok(std::iter::once(file(&names.kernel, kernel.clone())).chain(initrds).collect())
-}
-
 /// One file of a bundle that is made here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentFile {
@@ -273,6 +266,13 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         files.push(file(&grub::pxe_orders(&host.order.host), orders));
     }
     complete(hosts, files, blobs, key)
+}
+
+/// The files of one way to start the agent, under these names.
+fn start_files(boot: &BootFiles, start: AgentStart, names: &StartFiles) -> Result<Vec<ContentFile>> {
+    let Started { kernel, initrds } = boot.starts.get(&start).context("taking a kernel").blame(Blame::Bug)?;
+    let initrds = names.initrds.iter().zip(initrds).map(|(name, initrd)| file(name, initrd.clone()));
+    Ok(std::iter::once(file(&names.kernel, kernel.clone())).chain(initrds).collect())
 }
 
 fn boot_hosts(hosts: &[BundledHost]) -> Vec<BootHost> {

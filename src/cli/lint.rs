@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::{output, text_file};
 use crate::failure::{Blame, BlameExt};
 use crate::grammar::any::{self, Kind};
-use crate::grammar::{Finding, Severity};
+use crate::grammar::{self, Finding, Severity};
 
 /// Find what an installer or boot loader would stumble over in a file.
 ///
@@ -51,7 +51,7 @@ pub fn run(args: &Args, json: bool) -> Result<()> {
     } else {
         output::print(&found.iter().map(|finding| line(&name, finding)).collect::<String>())?;
     }
-    let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let errors = grammar::errors(&found).count();
     ensure!(errors == 0, "{errors} error{} in {name}", if errors == 1 { "" } else { "s" });
     Ok(())
 }

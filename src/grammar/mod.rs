@@ -35,6 +35,11 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
+/// Those that break the install.
+pub fn errors(found: &[Finding]) -> impl Iterator<Item = &Finding> {
+    found.iter().filter(|finding| finding.severity == Severity::Error)
+}
+
 impl Finding {
     /// Something that breaks the install.
     pub fn error(line: usize, message: impl Into<String>) -> Self {

@@ -20,13 +20,7 @@ fn host(handoff: Handoff) -> LockedHost {
 }
 
 fn site(server: Option<&str>) -> Site {
-    Site {
-        name: "test".to_owned(),
-        server: server.map(|server| server.parse().unwrap()),
-        exports: None,
-        debian_installer: Default::default(),
-        order_validity: 3600,
-    }
+    Site { server: server.map(|server| server.parse().unwrap()), ..testing::site() }
 }
 
 fn image(tools: &[&str]) -> ImageSystem {

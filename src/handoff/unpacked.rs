@@ -98,13 +98,7 @@ mod tests {
     use crate::value::ImageSource;
 
     fn site() -> Site {
-        Site {
-            name: "test".to_owned(),
-            server: None,
-            exports: None,
-            debian_installer: Default::default(),
-            order_validity: 3600,
-        }
+        testing::site()
     }
 
     fn system(network: NetworkStack, tools: &[&str]) -> ImageSystem {

@@ -15,6 +15,6 @@ pub use model::{
     Bond, BondMode, Boot, Bridge, Btrfs, Content, Disk, FileSystem, Finish, Fixed, Handoff, Host, Installer,
     InstallerFiles, Interface, Ipv4, Ipv6, Layout, Link, Locale, LockedHost, LogicalVolume, Luks, Mount,
     Network, Os, Partition, Raid, RaidLevel, Repository, Role, Route, Script, Scripted, Scripts, Site, Size,
-    Subvolume, TARGET, ThinPool, Unlock, Vlan, VolumeGroup,
+    Subvolume, TARGET, ThinPool, Unlock, Vlan, VolumeGroup, agent_start,
 };
 pub use resolve::{Class, Explanation, Resolved, explain, resolve};

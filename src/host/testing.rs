@@ -1,6 +1,8 @@
 //! The plainest host there is, for tests that change what they are about.
 
-use super::{Boot, Finish, Handoff, Host, Installer, Locale, Network, Scripted, Scripts};
+use std::collections::BTreeMap;
+
+use super::{Boot, Finish, Handoff, Host, Installer, Locale, Network, Scripted, Scripts, Site};
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::RootAccount;
 
@@ -36,5 +38,16 @@ pub fn host() -> Host {
         finish: Finish::Reboot,
         scripted: Scripted::Refused,
         handoff: Handoff::None,
+    }
+}
+
+/// A site without servers and installers.
+pub fn site() -> Site {
+    Site {
+        name: "test".to_owned(),
+        server: None,
+        exports: None,
+        debian_installer: BTreeMap::new(),
+        order_validity: 3600,
     }
 }

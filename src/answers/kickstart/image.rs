@@ -113,13 +113,7 @@ mod tests {
 
     fn command_of(exports: Option<&str>, lock: &LockFile) -> (Option<Line>, Vec<String>) {
         let exports = exports.map(|exports| exports.parse().unwrap());
-        let site = Site {
-            name: "lab".to_owned(),
-            server: None,
-            exports,
-            debian_installer: Default::default(),
-            order_validity: 3600,
-        };
+        let site = Site { exports, ..testing::site() };
         let host = Host { image: Some("el@1".parse().unwrap()), ..testing::host() };
         let mut misfits = Misfits::of(&host, "el-9");
         let line = command(&site, &host, lock, &mut misfits);

@@ -7,7 +7,7 @@ use super::super::template::{Escape, Template};
 use super::super::{Answers, check_kernel_args};
 use super::release;
 use crate::boot::cmdline;
-use crate::grammar::{self, Severity};
+use crate::grammar;
 use crate::host::{Host, Os};
 use crate::spec::boot::StartedFrom;
 use crate::spec::installer::{AGENT, AgentStart, TAKE_OVER};
@@ -22,8 +22,7 @@ pub fn take_over(os: Os, host: &Host) -> Result<Answers> {
         Template::new(name, include_str!("../../../netboot/take-over.cfg").to_owned(), Escape::RestOfLine);
     let text = template.render(context! { agent => format!("/{AGENT}"), route => TAKE_OVER })?;
     let found = grammar::preseed::lint(&text, release(os));
-    let errors: Vec<_> =
-        found.iter().filter(|finding| finding.severity == Severity::Error).map(ToString::to_string).collect();
+    let errors: Vec<_> = grammar::errors(&found).map(ToString::to_string).collect();
     ensure!(errors.is_empty(), "debian-installer couldn't read what hands it over: {}", errors.join("; "));
     let debian = os.debian_release().with_context(|| format!("{os} has no debian-installer"))?;
     let kernel_args =

@@ -8,7 +8,7 @@ use crate::grammar::preseed::parse;
 use crate::grammar::words::words;
 use crate::host::{
     Content, FileSystem, Fixed, Host, Installer, Interface, Ipv4, Ipv6, Layout, Link, LogicalVolume, Mount,
-    Network, Os, Partition, Repository, Role, Script, Scripted, Site, Size, VolumeGroup, testing,
+    Network, Os, Partition, Repository, Role, Script, Scripted, Size, VolumeGroup, testing,
 };
 use crate::value::ByteSize;
 
@@ -75,13 +75,7 @@ fn host() -> Host {
 }
 
 fn try_rendered(host: &Host) -> Result<Answers, String> {
-    let site = Site {
-        name: "lab".to_owned(),
-        server: None,
-        exports: None,
-        debian_installer: Default::default(),
-        order_validity: 3600,
-    };
+    let site = testing::site();
     let templates = Templates::new(|_| Ok(None)).unwrap();
     render(
         host.os.unwrap(),

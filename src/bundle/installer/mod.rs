@@ -214,11 +214,15 @@ impl std::fmt::Debug for ModuleTree {
     }
 }
 
+impl ModuleTree {
+    fn find(&self, path: &str) -> Option<&Vec<u8>> {
+        self.files.get(path.strip_prefix(&self.folder)?.strip_prefix('/')?)
+    }
+}
+
 impl ReadTree for ModuleTree {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let inside = path.strip_prefix(&self.folder).and_then(|path| path.strip_prefix('/'));
-        let found = inside.and_then(|path| self.files.get(path));
-        found.cloned().with_context(|| format!("reading {path} in the installer: not there"))
+        self.find(path).cloned().with_context(|| format!("reading {path} in the installer: not there"))
     }
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
@@ -227,7 +231,7 @@ impl ReadTree for ModuleTree {
 
     fn kind(&self, path: &str) -> Result<Option<Kind>> {
         let directory = (path == self.folder).then_some(Kind::Directory);
-        Ok(directory.or(self.read(path).is_ok().then_some(Kind::File)))
+        Ok(directory.or(self.find(path).map(|_| Kind::File)))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
