@@ -106,6 +106,10 @@ pub fn pxe_orders(host: &HostName) -> String {
     format!("/orders/{host}.cpio")
 }
 
+fn check_args(hosts: &[BootHost]) -> Result<()> {
+    hosts.iter().try_for_each(|host| cmdline::check(&host.host, host.start, &host.kernel_args))
+}
+
 /// The configuration of a stick for these hosts.
 ///
 /// The loader can't tell which host it runs on, so the agent starts with the arguments of all of them, each once.
@@ -117,6 +121,7 @@ pub fn usb(start: AgentStart, hosts: &[BootHost]) -> Result<String> {
     struct Order {
         done_file: String,
     }
+    check_args(hosts)?;
     let orders: Vec<_> = hosts.iter().map(|host| Order { done_file: done_file(&host.order) }).collect();
     let args: Vec<_> = hosts.iter().map(|host| &host.kernel_args[..]).collect();
     let files = StartFiles::on_stick(start);
@@ -135,6 +140,7 @@ pub fn usb(start: AgentStart, hosts: &[BootHost]) -> Result<String> {
 /// # Errors
 /// A host that only its serial number names, when GRUB can't compare that number; what [`pxe_host`] refuses.
 pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
+    check_args(hosts)?;
     #[derive(Serialize)]
     struct BySerial {
         pattern: String,

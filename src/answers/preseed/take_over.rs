@@ -25,8 +25,9 @@ pub fn take_over(os: Os, host: &Host) -> Result<Answers> {
     let errors: Vec<_> = grammar::errors(&found).map(ToString::to_string).collect();
     ensure!(errors.is_empty(), "debian-installer couldn't read what hands it over: {}", errors.join("; "));
     let debian = os.debian_release().with_context(|| format!("{os} has no debian-installer"))?;
-    let kernel_args =
-        cmdline::agent(StartedFrom::Network, AgentStart::Installer(debian), &[&host.kernel_args]);
+    let start = AgentStart::Installer(debian);
+    cmdline::check(&host.name, start, &host.kernel_args)?;
+    let kernel_args = cmdline::agent(StartedFrom::Network, start, &[&host.kernel_args]);
     check_kernel_args(os, host, &kernel_args)?;
     Ok(Answers { text, kernel_args, companions: Vec::new() })
 }

@@ -2,37 +2,49 @@
 //!
 //! Pure. A module's `.modinfo` section has `depends=` (made by modpost from the symbols that it uses), `alias=` and `softdep=`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::super::firmware::{module_info, unpack_module};
 use super::udeb::is_module;
 use crate::spec::depmod::{module_name, plain_name};
 
-/// `modules.dep`, `modules.alias` and `modules.softdep` of these files, by path in their folder. A dependency that isn't there is
-/// taken to be built in, as modprobe does: what loads without it says so on the target.
+/// `modules.dep`, `modules.alias` and `modules.softdep` of these files, by path in their folder. What
+/// a module depends on is there or in `modules.builtin`: on the target it would be too late to miss it.
 ///
 /// # Errors
-/// A module that is no ELF file or whose packing is damaged.
+/// A module that is no ELF file or whose packing is damaged; all dependencies that aren't there.
 pub fn tables(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>> {
     let modules: Vec<_> = files.iter().filter(|(path, _)| is_module(path)).collect();
     let by_name: BTreeMap<_, _> =
         modules.iter().map(|(path, _)| (module_name(path), path.as_str())).collect();
+    let builtin = files.get("modules.builtin").map(|list| String::from_utf8_lossy(list)).unwrap_or_default();
+    let builtin: BTreeSet<_> = builtin.lines().map(module_name).collect();
+    let mut open = BTreeSet::new();
     let (mut dep, mut alias, mut softdep) = (String::new(), String::new(), String::new());
     for (path, content) in &modules {
         let info = unpack_module(path, content).and_then(|plain| module_info(path, &plain))?;
         let name = module_name(path);
         let values = |key: &'static str| info.iter().filter_map(move |text| text.strip_prefix(key));
         let needs = values("depends=").flat_map(|names| names.split(',')).map(plain_name);
-        let needs: Vec<_> = needs.filter_map(|need| by_name.get(&need).copied()).collect();
-        dep.push_str(&format!(
-            "{path}:{}\n",
-            needs.iter().map(|need| format!(" {need}")).collect::<String>()
-        ));
+        dep.push_str(&format!("{path}:"));
+        for need in needs.filter(|need| !need.is_empty()) {
+            match by_name.get(&need) {
+                Some(file) => dep.push_str(&format!(" {file}")),
+                None if builtin.contains(&need) => {}
+                None => _ = open.insert(format!("{need}, for {name}")),
+            }
+        }
+        dep.push('\n');
         values("alias=").for_each(|pattern| alias.push_str(&format!("alias {pattern} {name}\n")));
         values("softdep=").for_each(|wishes| softdep.push_str(&format!("softdep {name} {wishes}\n")));
     }
+    ensure!(
+        open.is_empty(),
+        "modules that others depend on are neither there nor built in; name their packages as well:\n  {}",
+        open.into_iter().collect::<Vec<_>>().join("\n  ")
+    );
     let named = [("modules.dep", dep), ("modules.alias", alias), ("modules.softdep", softdep)];
     let mut tables: BTreeMap<_, _> =
         named.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect();

@@ -131,7 +131,7 @@ impl Pinned {
                 files.insert(inside.to_owned(), module);
             }
         }
-        let tables = depmod::tables(&files)?;
+        let tables = depmod::tables(&files).with_context(reading)?;
         let missing = missing(&tables, &files);
         ensure!(
             missing.is_empty(),

@@ -242,3 +242,11 @@ fn a_stick_starts_one_kind() {
     assert!(config.contains(initrds) && config.contains("'ironstrap=usb' 'auto=true'"), "{config}");
     assert!(contents.files.iter().any(|file| file.path == "ironstrap/initrd.gz" && file.content == b"own"));
 }
+
+#[test]
+fn a_dependency_that_is_nowhere_is_missed_before_anything_is_installed() {
+    let mut lacking = files();
+    lacking.udebs.retain(|name, _| !name.starts_with("ata-modules"));
+    let error = refusal(lacking);
+    assert!(error.contains("name their packages as well:\n  libata, for ahci"), "{error}");
+}

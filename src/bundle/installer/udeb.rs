@@ -16,25 +16,40 @@ const LONGEST_PATH: usize = 4096;
 /// # Errors
 /// No Debian package, a compression that isn't known, damage, or a path that leaves the package.
 pub fn modules(package: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut archive = ar::Archive::new(package);
-    while let Some(member) = archive.next_entry() {
-        let mut member = member.context("reading it as a Debian package (ar)")?;
-        let name = String::from_utf8_lossy(member.header().identifier()).trim_end_matches('/').to_owned();
-        let Some(packing) = name.strip_prefix("data.tar") else { continue };
-        let mut packed = Vec::new();
-        member.read_to_end(&mut packed).with_context(|| format!("reading {name}"))?;
-        let reader: Box<dyn Read> = match packing {
-            "" => Box::new(packed.as_slice()),
-            ".gz" => Box::new(flate2::read::GzDecoder::new(packed.as_slice())),
-            ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice())),
-            ".zst" => {
-                Box::new(zstd::Decoder::new(packed.as_slice()).with_context(|| format!("unpacking {name}"))?)
-            }
-            _ => bail!("{name}: packages are read with data.tar, .gz, .xz and .zst"),
-        };
-        return modules_in(reader).with_context(|| format!("unpacking {name}"));
+    let (packing, packed) = data(package).context("reading it as a Debian package (ar)")?;
+    let name = format!("data.tar{packing}");
+    let reader: Box<dyn Read> = match packing {
+        "" => Box::new(packed),
+        ".gz" => Box::new(flate2::read::GzDecoder::new(packed)),
+        ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed)),
+        ".zst" => Box::new(zstd::Decoder::new(packed).with_context(|| format!("unpacking {name}"))?),
+        _ => bail!("{}: packages are read with data.tar, .gz, .xz and .zst", name.escape_debug()),
+    };
+    modules_in(reader).with_context(|| format!("unpacking {name}"))
+}
+
+/// Length of a member's header (ar(5)): 16 bytes of name, 32 of what packages don't use, 10 of size, and two that end it.
+const HEADER: usize = 60;
+
+/// How `data.tar` is packed (the end of its name), and its content. Read by hand: no other member matters, so none of what `ar`
+/// knows beside them (tables of long names) can do harm.
+fn data(package: &[u8]) -> Result<(&str, &[u8])> {
+    let mut rest = package.strip_prefix(b"!<arch>\n").context("it is no Debian package")?;
+    while !rest.is_empty() {
+        let header = rest.get(..HEADER).filter(|header| header.ends_with(b"`\n"));
+        let header = header.context("a member's header is cut short or damaged")?;
+        let text = std::str::from_utf8(header).context("a member's header is damaged")?;
+        let (name, size) = text.get(..16).zip(text.get(48..58)).context("a member's header is damaged")?;
+        let size: usize = size.trim_end().parse().context("a member's size is no number")?;
+        let content = rest.get(HEADER..).and_then(|rest| rest.get(..size));
+        let content = content.with_context(|| format!("a member of {size} bytes is cut short"))?;
+        if let Some(packing) = name.trim_end().trim_end_matches('/').strip_prefix("data.tar") {
+            return Ok((packing, content));
+        }
+        // members begin at even places
+        rest = rest.get(HEADER + size + size % 2..).unwrap_or_default();
     }
-    bail!("it is no Debian package: it has no data.tar")
+    bail!("it has no data.tar")
 }
 
 fn modules_in(reader: Box<dyn Read + '_>) -> Result<Vec<(String, Vec<u8>)>> {
@@ -132,6 +147,11 @@ pub(super) mod tests {
         assert!(refusal(&package(&[], ".lz4")).contains("data.tar.lz4"));
         let whole = package(&[("./lib/modules/6.1/a.ko", &[7; 5000])], ".xz");
         assert!(modules(&whole[..whole.len() - 40]).is_err(), "cut short");
+        for (name, size) in [("/5", "4"), ("//", "9999999999"), ("#1/9999999999", "4"), ("data.tar", "x")] {
+            let mut odd = b"!<arch>\n".to_vec();
+            odd.extend(format!("{name:<16}{:<32}{size:<10}`\nabcd", "0").into_bytes());
+            assert!(refusal(&odd).contains("Debian package"), "{name}: {}", refusal(&odd));
+        }
         let leaves = package(&[("./lib/modules/../../etc/passwd.ko", b"x")], "");
         assert!(refusal(&leaves).contains("leaves the package"));
     }
