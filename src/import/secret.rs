@@ -1,99 +1,285 @@
 //! Lines without what could be a password: for reports, comments and notes.
 //!
-//! Errs on the side of hiding: whatever follows a word that sounds like a secret. Hashes are hidden as well; where they are
-//! taken over, they stand in the profile. A line that ends up in a script isn't touched: it is the operator's.
+//! Errs on the side of hiding: whatever follows a word that sounds like a secret, and all of a line that hands one to a
+//! program. Hashes are hidden as well; where they are taken over, they stand in the profile. A line that ends up in a script
+//! isn't touched: it is the operator's.
 
 /// What stands for a secret.
 const MASK: &str = "****";
-/// Longest line that is shown, in characters.
+/// Longest line that a report shows, in characters.
 const LONGEST: usize = 300;
-/// Words that announce a secret.
-const SOUNDS: [&str; 11] = [
+/// What names of secrets hold, without dashes.
+const SOUNDS: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
+    "passcode",
     "secret",
     "token",
     "wpakey",
     "wepkey",
+    "wirelesswpa",
+    "wirelesswep",
     "activationkey",
+    "privatekey",
+    "apikey",
     "bindpw",
     "authkey",
     "psk",
+    "wpapsk",
 ];
+/// Names of secrets where they stand alone: `key: …`, but not `authorized-keys: …` or `apt-setup/local0/key`.
+const ALONE: [&str; 4] = ["key", "pass", "pw", "pwd"];
 /// Commands whose words without a name are secrets.
 const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
 
-/// A line as it may be shown: one line, not endless, and without secrets.
+/// A line as a report may show it: one line, not endless, and without secrets.
 pub fn shown(text: &str) -> String {
+    cut(&masked(text))
+}
+
+/// Not endless, for a report.
+pub fn cut(masked: &str) -> String {
+    let mut chars = masked.chars();
+    let line: String = chars.by_ref().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if chars.next().is_some() { line + "…" } else { line }
+}
+
+/// A text without secrets; its lines stay lines.
+pub fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut hide = Hide::Nothing;
-    for (gap, word) in pieces(text) {
+    for line in logical_lines(text) {
+        if let Some(program) = handed_over(line) {
+            let (said, end) = line.strip_suffix('\n').map_or((line, ""), |said| (said, "\n"));
+            let parts = said.split('\n').map(|part| match part.contains(program) {
+                true => format!("{MASK} {program} {MASK}"),
+                false => MASK.to_owned(),
+            });
+            out.push_str(&(parts.collect::<Vec<_>>().join("\n") + end));
+            hide = Hide::Nothing;
+            continue;
+        }
+        hide = mask_line(line, hide, &mut out);
+        if hide == Hide::Rest {
+            hide = Hide::Nothing;
+        }
+    }
+    out
+}
+
+fn mask_line(line: &str, mut hide: Hide, out: &mut String) -> Hide {
+    // debconf's types stand between a question and its answer
+    let mut asked = false;
+    for (gap, word) in pieces(line) {
         out.push_str(gap);
-        let bare = word.trim_start_matches(['#', '-', '"', '\'']);
+        if word.is_empty() {
+            continue;
+        }
+        let bare = word.trim_start_matches(BEFORE);
         let lower = bare.to_ascii_lowercase();
-        if hide != Hide::Nothing && is_type(&lower) {
+        if asked && is_type(&lower) {
             out.push_str(word);
             continue;
         }
-        if hide == Hide::Next || hide == Hide::Rest && !word.starts_with("--") {
+        asked = false;
+        match hide {
+            // the text begins on the next line
+            Hide::Next if matches!(word.trim_end_matches(['-', '+']), "|" | ">") => {
+                out.push_str(word);
+                hide = Hide::All;
+                continue;
+            }
+            Hide::Next if word != "\\" => {
+                out.push_str(MASK);
+                hide = after(word, None, Hide::Nothing);
+                continue;
+            }
+            Hide::Rest if !word.starts_with("--") && word != "\\" => {
+                out.push_str(MASK);
+                hide = after(word, None, Hide::Rest);
+                continue;
+            }
+            Hide::Quote(quote) => {
+                out.push_str(MASK);
+                hide = after(word, Some(quote), Hide::Nothing);
+                continue;
+            }
+            Hide::All => {
+                out.push_str(MASK);
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(name) = named_value(word) {
+            out.push_str(&word[..name]);
             out.push_str(MASK);
-            hide = if hide == Hide::Next && !opens_quote(word) { Hide::Nothing } else { Hide::Rest };
+            hide = after(word, None, hide);
             continue;
         }
+        if is_hash(bare) {
+            out.push_str(MASK);
+            continue;
+        }
+        out.push_str(&without_userinfo(word));
         // of a question its last part counts: `passwd/username` is no secret
-        let last = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=']);
-        let option = word.trim_start_matches('#').starts_with('-')
-            || lower.contains('/')
-            || word.ends_with([':', '=']);
-        let sounds = SOUNDS.iter().any(|sound| last == *sound || option && last.contains(sound));
-        match word.split_once(['=', ':']).filter(|(name, value)| sounds_secret(name) && !value.is_empty()) {
-            Some((name, value)) => {
-                out.push_str(&word[..=name.len()]);
-                out.push_str(MASK);
-                if opens_quote(value) {
-                    hide = Hide::Rest;
-                }
-            }
-            None if bare.starts_with('$') && bare.matches('$').count() >= 3 => out.push_str(MASK),
-            None => {
-                out.push_str(word);
-                if COMMANDS.contains(&lower.as_str()) {
-                    hide = Hide::Rest;
-                } else if sounds {
-                    hide = if lower.contains('/') { Hide::Rest } else { Hide::Next };
-                }
-            }
+        let last = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=', '"', '\'']);
+        let last = plain(last);
+        let ends_name = word.ends_with([':', '=']);
+        let option = word.trim_start_matches('#').starts_with('-') || lower.contains('/') || ends_name;
+        let alone = ALONE.contains(&last.as_str())
+            && !lower.contains('/')
+            && (ends_name || word.starts_with('-') && bare.len() + 2 >= word.len() && word.len() > 3);
+        if COMMANDS.contains(&lower.as_str()) {
+            hide = Hide::Rest;
+        } else if alone || SOUNDS.iter().any(|sound| last == *sound || option && last.contains(sound)) {
+            asked = lower.contains('/');
+            hide = if asked { Hide::Rest } else { Hide::Next };
         }
     }
-    let line: String = out.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if out.chars().count() > LONGEST { line + "…" } else { line }
+    hide
 }
+
+/// What may stand before a name.
+const BEFORE: [char; 9] = ['#', '-', '"', '\'', '{', '[', '(', ',', '`'];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hide {
     Nothing,
     /// The next word.
     Next,
-    /// All words without a name of their own.
+    /// All words of the line without a name of their own.
     Rest,
+    /// All up to the end of a quotation.
+    Quote(char),
+    /// All that follows.
+    All,
 }
 
-fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SOUNDS.iter().any(|sound| name.contains(sound))
+/// What is hidden after a hidden word: the rest of its quotation, and the word that it is joined with by `\ `.
+fn after(word: &str, mut quote: Option<char>, otherwise: Hide) -> Hide {
+    let mut escaped = false;
+    for c in word.chars() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            _ => {}
+        }
+    }
+    match (quote, escaped) {
+        (Some(quote), _) => Hide::Quote(quote),
+        (None, true) if otherwise == Hide::Nothing => Hide::Next,
+        _ => otherwise,
+    }
 }
 
-fn opens_quote(word: &str) -> bool {
-    ['"', '\''].iter().any(|quote| word.starts_with(*quote) && !(word.len() > 1 && word.ends_with(*quote)))
+/// A name in one spelling.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_')).collect::<String>().to_ascii_lowercase()
 }
 
-/// debconf's types stand between a question and its answer.
+/// Where a value begins whose name sounds like a secret's: `--password=x`.
+fn named_value(word: &str) -> Option<usize> {
+    // nobody's secret is named further behind, and a word can be as long as the file
+    let ends = word.match_indices(['=', ':']).take(20).map(|(at, _)| at + 1);
+    let mut ends = ends.filter(|end| *end < word.len() && !word[*end..].starts_with("//"));
+    ends.find(|end| {
+        let name = &word[..end - 1];
+        let own =
+            name.rsplit(['=', ':', ',', ';', '&', '?', '{', '[', '(', '"', '\'']).find(|own| !own.is_empty());
+        let own = plain(own.unwrap_or_default());
+        let name = plain(name);
+        ALONE.contains(&own.as_str()) || SOUNDS.iter().any(|sound| name.contains(sound))
+    })
+}
+
+fn is_hash(bare: &str) -> bool {
+    let crypted = bare.find('$').is_some_and(|at| bare[at..].matches('$').count() >= 3);
+    crypted || bare.contains("grub.pbkdf2.")
+}
+
+/// A word without what stands before the host of an address.
+fn without_userinfo(word: &str) -> String {
+    let (mut out, mut rest) = (String::new(), word);
+    let Some(last) = word.rfind('@') else { return word.to_owned() };
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let authority = after.find(['/', '?', '#']).unwrap_or(after.len());
+        let port = after[..authority].rsplit(':').next().unwrap_or_default();
+        let end = match after[..authority].rfind('@') {
+            Some(end) => Some(end),
+            // a password with a slash in it
+            None if after[..authority].contains(':') && !port.chars().all(|c| c.is_ascii_digit()) => {
+                last.checked_sub(word.len() - after.len())
+            }
+            None => None,
+        };
+        rest = match end {
+            Some(end) => {
+                out.push_str(MASK);
+                &after[end..]
+            }
+            None => after,
+        };
+    }
+    out + rest
+}
+
+/// The program to which a line hands a secret, in its input or among words that nothing names.
+fn handed_over(line: &str) -> Option<&'static str> {
+    let words = || pieces(line).map(|(_, word)| word);
+    let is = |word: &str, program: &str| {
+        let word =
+            word.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.')));
+        let name = word.rsplit_once("bin/").map_or(word, |(_, name)| name);
+        // `a;passwd` and `$(passwd`
+        name.rsplit([';', '|', '&', '(', '`', '"', '\'']).next() == Some(program)
+    };
+    let runs = |program: &str| words().any(|word| is(word, program));
+    if let Some(program) = ["chpasswd", "passwd"].into_iter().find(|program| runs(program)) {
+        // a key of that name is hidden with its value
+        let is_key = words().next().is_some_and(|word| word.trim_start_matches('-') == "passwd:");
+        return (!is_key).then_some(program);
+    }
+    // the package of that name is no secret
+    let fed = || line.contains(['|', '<']) || line.contains("luks") || line.contains(" -");
+    if runs("cryptsetup") && fed() {
+        return Some("cryptsetup");
+    }
+    ["curl", "wget"].into_iter().filter(|program| runs(program)).find(|_| {
+        words().any(|word| {
+            let word = word.trim_start_matches(['"', '\'']);
+            let short = word.starts_with('-') && !word.starts_with("--") && word.contains(['u', 'U']);
+            let long = word.starts_with("--") && word.contains("user") && !word.starts_with("--user-agent");
+            short || long || word.to_ascii_lowercase().contains("authorization")
+        })
+    })
+}
+
+/// debconf's types.
 fn is_type(word: &str) -> bool {
     matches!(
         word,
         "string" | "password" | "boolean" | "select" | "multiselect" | "note" | "text" | "seen" | "is"
     )
+}
+
+/// Lines with those that a backslash joins to them.
+fn logical_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let ends = |(at, _): &(usize, &str)| !rest[..*at].trim_end_matches('\r').ends_with('\\');
+        let end = rest.match_indices('\n').find(ends).map_or(rest.len(), |(at, _)| at + 1);
+        let (line, left) = rest.split_at(end);
+        rest = left;
+        Some(line)
+    })
 }
 
 /// The words of a text, each with what stands before it.
@@ -125,6 +311,9 @@ mod tests {
             ("user --name=a --password=hunter2 --uid=5", "user --name=a --password=**** --uid=5"),
             ("user --name=a --password hunter2 --uid=5", "user --name=a --password **** --uid=5"),
             ("user --password \"two words\" --lock", "user --password **** **** --lock"),
+            ("user --password \"two --words\" --lock", "user --password **** **** --lock"),
+            ("user \"--password=two words\" --lock", "user \"--password=**** **** --lock"),
+            ("user --password=two\\ words --lock", "user --password=**** **** --lock"),
             ("part / --passphrase='a b' --encrypted", "part / --passphrase=**** **** --encrypted"),
             ("d-i passwd/user-password password hunter2 x", "d-i passwd/user-password password **** ****"),
             ("d-i passwd/username string ops", "d-i passwd/username string ops"),
@@ -132,10 +321,62 @@ mod tests {
             ("# the password hunter2", "# the password ****"),
             ("bootloader --password=grub.pbkdf2.x", "bootloader --password=****"),
             ("    password: hunter2", "    password: ****"),
+            ("password: |\n  hunter2\n  again", "password: |\n  ****\n  ****"),
             ("hash $6$abc$def", "hash ****"),
+            ("ops:$6$abc$def", "****"),
             ("lang en_US.UTF-8", "lang en_US.UTF-8"),
         ] {
-            assert_eq!(shown(line), wanted);
+            assert_eq!(masked(line), wanted);
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_told_in_any_spelling() {
+        for (line, wanted) in [
+            ("rhsm --activation-key=x --organization=1", "rhsm --activation-key=**** --organization=1"),
+            ("rhsm --activation-key x", "rhsm --activation-key ****"),
+            ("activation_key: x", "activation_key: ****"),
+            ("d-i netcfg/wireless_wpa string hunter2", "d-i netcfg/wireless_wpa string ****"),
+            ("d-i netcfg/wireless_wep string hunter2", "d-i netcfg/wireless_wep string ****"),
+            ("wpa-psk hunter2", "wpa-psk ****"),
+            ("  wpa_psk=hunter2", "  wpa_psk=****"),
+            ("- type: dm_crypt\n  key: hunter2\n  id: a", "- type: dm_crypt\n  key: ****\n  id: a"),
+            ("{type: dm_crypt, key: hunter2}", "{type: dm_crypt, key: ****"),
+            ("{\"id\":\"a\",\"key\":\"hunter2\"}", "{\"id\":\"a\",\"key\":****"),
+            ("key=hunter2", "key=****"),
+            ("  authorized-keys: [ssh-rsa]", "  authorized-keys: [ssh-rsa]"),
+            ("d-i apt-setup/local0/key string http://x/k", "d-i apt-setup/local0/key string http://x/k"),
+        ] {
+            assert_eq!(masked(line), wanted);
+        }
+    }
+
+    #[test]
+    fn addresses_are_shown_without_who_may_read_them() {
+        for (line, wanted) in [
+            ("url --url=http://a:hunter2@h/x", "url --url=http://****@h/x"),
+            ("proxy http://a:hun/ter2@h:1", "proxy http://****@h:1"),
+            ("http://a:b@h,https://c:d@i/", "http://****@h,https://****@i/"),
+            ("oci://h:5000/a@sha256:1", "oci://h:5000/a@sha256:1"),
+            ("http://h/a@b", "http://h/a@b"),
+        ] {
+            assert_eq!(masked(line), wanted);
+        }
+    }
+
+    #[test]
+    fn of_a_line_that_hands_a_secret_to_a_program_only_the_program_is_shown() {
+        for (line, wanted) in [
+            ("echo root:hunter2 | chpasswd", "**** chpasswd ****"),
+            ("echo root:hunter2 \\\n  | /usr/sbin/chpasswd -e\ntrue", "****\n**** chpasswd ****\ntrue"),
+            ("d-i preseed/late_command string echo x|passwd --stdin a", "**** passwd ****"),
+            ("echo -n hunter2 | cryptsetup luksOpen /dev/sda3 x", "**** cryptsetup ****"),
+            ("curl -u a:hunter2 http://h", "**** curl ****"),
+            ("curl -sSu a:hunter2 http://h", "**** curl ****"),
+            ("curl --user=a:hunter2 http://h", "**** curl ****"),
+            ("d-i pkgsel/include string cryptsetup curl", "d-i pkgsel/include string cryptsetup curl"),
+        ] {
+            assert_eq!(masked(line), wanted);
         }
     }
 
