@@ -100,6 +100,8 @@ pub struct Open {
     pub text: String,
     pub state: State,
     pub notes: Vec<String>,
+    /// How many notes were too many.
+    pub more: usize,
     /// What it says in its grammar's canonical form; each must come out again if it is to be kept.
     pub claims: Vec<String>,
     pub file: Option<String>,
@@ -121,6 +123,13 @@ pub enum State {
     Refused,
 }
 
+/// Most notes of an entry that are written down; nobody reads more, and a line can have 100,000 words.
+const MOST_NOTES: usize = 20;
+
+fn one_line(text: String) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// All entries.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -138,6 +147,7 @@ impl Ledger {
             text,
             state,
             notes: Vec::new(),
+            more: 0,
             claims: Vec::new(),
             file: None,
             remark: None,
@@ -153,10 +163,18 @@ impl Ledger {
 
     /// Says more about an entry; words of the file in it must have been masked.
     pub fn note(&mut self, id: Id, note: impl Into<String>) {
-        let note: String = note.into().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let note = one_line(note.into());
+        self.add(id, note, MOST_NOTES);
+    }
+
+    fn add(&mut self, id: Id, note: String, most: usize) {
         self.with(id, |open| {
-            if !open.notes.contains(&note) {
-                open.notes.push(note);
+            if open.notes.contains(&note) {
+                return;
+            }
+            match open.notes.len() < most {
+                true => open.notes.push(note),
+                false => open.more += 1,
             }
         });
     }
@@ -173,7 +191,8 @@ impl Ledger {
 
     /// Nothing of an entry is taken over.
     pub fn refuse(&mut self, id: Id, why: impl Into<String>) {
-        self.note(id, why);
+        // it counts more than what was noted before
+        self.add(id, one_line(why.into()), 2 * MOST_NOTES);
         self.with(id, |open| open.state = State::Refused);
     }
 
@@ -236,5 +255,21 @@ impl Ledger {
         if let Some(open) = self.entries.get_mut(id.0) {
             change(open);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_notes_are_counted_and_a_refusal_is_still_heard() {
+        let mut ledger = Ledger::default();
+        let id = ledger.enter(1, 1, "x");
+        (0..200_000).for_each(|number| ledger.lose(id, format!("option {number}")));
+        ledger.refuse(id, "no");
+        let open = &ledger.entries[0];
+        assert_eq!((open.notes.len(), open.more), (MOST_NOTES + 1, 200_000 - MOST_NOTES));
+        assert_eq!((open.state, open.notes.last().map(String::as_str)), (State::Refused, Some("no")));
     }
 }

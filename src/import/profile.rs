@@ -37,7 +37,7 @@ pub fn write(
 }
 
 fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
-    let Open { first, last, text, state, notes, claims, file, remark } = open;
+    let Open { first, last, text, state, mut notes, more, claims, file, remark } = open;
     let verdict = match state {
         State::Comment => Verdict::Comment,
         State::Refused | State::Keyless => Verdict::Refused,
@@ -46,6 +46,9 @@ fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
         State::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
         State::Taken => Verdict::Changed,
     };
+    if more > 0 {
+        notes.push(format!("and {more} more"));
+    }
     Entry { first, last, text, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
 }
 
