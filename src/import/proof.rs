@@ -213,5 +213,34 @@ fn similar<'s>(claim: &str, said: &'s Said) -> Option<&'s str> {
     // commands of one name stand together, since the map is sorted
     let same = said.range(name.to_owned()..).take_while(|(known, _)| known.starts_with(name));
     let same = same.filter(|(known, _)| known.split(' ').next() == Some(name));
+    let same = same.filter(|(known, _)| thing(known) == thing(claim));
     same.max_by_key(|(known, _)| alike(known)).map(|(_, line)| line.as_str())
+}
+
+/// What a command is about, where it names a thing: another of that name says nothing of this one.
+fn thing(command: &str) -> Option<&str> {
+    let mut words = command.split(' ');
+    match words.next()? {
+        "part" | "partition" | "raid" | "volgroup" | "logvol" | "btrfs" => {
+            words.find(|word| !word.starts_with("--"))
+        }
+        "user" | "group" | "repo" => words.find(|word| word.starts_with("--name")),
+        "sshkey" => words.find(|word| word.starts_with("--username")),
+        "network" => words.find(|word| word.starts_with("--device")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_about_another_thing_is_not_alike() {
+        let said = |line: &str| (line.to_owned(), line.to_owned());
+        let said = Said::from([said("part / --size=5"), said("part swap --size=9"), said("user --name=a")]);
+        assert_eq!(similar("part /var --size=5", &said), None);
+        assert_eq!(similar("part / --size=7", &said), Some("part / --size=5"));
+        assert_eq!(similar("user --name=b", &said), None);
+    }
 }
