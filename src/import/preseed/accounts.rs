@@ -7,8 +7,13 @@ use crate::value::{AccountName, PasswordHash};
 
 /// Reads what `user-setup` is told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let says = |key: &str, wanted: &str| given.get(key).is_some_and(|(_, value)| value == wanted);
+    let no_root = says("passwd/root-login", "false");
     if let Some((id, hash)) = given.get("passwd/root-password-crypted") {
         match hash.parse::<PasswordHash>() {
+            _ if no_root => {
+                reading.ledger.refuse(id, "passwd/root-login is false: d-i locks root's password");
+            }
             // root is locked unless a profile says otherwise
             _ if matches!(hash, "!" | "*") => reading.ledger.taken(id),
             Ok(_) => {
@@ -28,6 +33,18 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             let why = "a clear password isn't taken over: make a hash with `ironstrap passwd`, and set it in the profile";
             reading.ledger.refuse(id, why);
         }
+    }
+    if let Some((id, _)) = given.get("passwd/root-login").filter(|_| no_root) {
+        reading.ledger.taken(id);
+        reading.ledger.note(id, "root's password is locked");
+    }
+    if says("passwd/make-user", "false") {
+        for (id, answer) in given.all.values().filter(|(_, answer)| answer.key.starts_with("passwd/user")) {
+            if !answer.value.is_empty() {
+                reading.ledger.refuse(*id, "passwd/make-user is false: d-i makes no user");
+            }
+        }
+        return;
     }
     let Some((id, name)) = given.get("passwd/username") else { return };
     if let Err(error) = name.parse::<AccountName>() {
@@ -62,6 +79,6 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     // without a root that may log in, d-i lets the first user become root
     if let Some((id, _)) = given.get("passwd/root-login").filter(|(_, value)| *value == "false") {
         put("sudo", "password".into(), id, reading);
-        reading.ledger.note(id, "root's password is locked, and the user may use sudo");
+        reading.ledger.note(id, "the user may use sudo");
     }
 }
