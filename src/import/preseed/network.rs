@@ -1,5 +1,7 @@
 //! Names and addresses.
 
+use std::net::Ipv4Addr;
+
 use super::Given;
 use crate::import::{Reading, prefix};
 use crate::value::{HostName, Mac};
@@ -12,6 +14,11 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     let fixed = given.get("netcfg/get_ipaddress");
     let named = given.get("netcfg/choose_interface").filter(|(_, name)| *name != "auto");
     let Some((id, address)) = fixed else {
+        without_address(
+            "d-i asks for it only of a fixed address, and netcfg/get_ipaddress gives none",
+            given,
+            reading,
+        );
         if let Some((id, name)) = named {
             match mac(name, reading) {
                 Some(mac) => {
@@ -31,6 +38,15 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             Some((_, name)) => unknown(name),
             None => "a fixed address needs a card: answer netcfg/choose_interface with its kernel name, and import with --card NAME=MAC".to_owned(),
         };
+        without_address(LINK, given, reading);
+        return reading.ledger.refuse(id, why);
+    };
+    let prefix = given.get("netcfg/get_netmask").and_then(|(id, mask)| Some((id, prefix(mask)?)));
+    // before anything is put: half a link would ask DHCP
+    let (Some((mask, prefix)), Ok(_)) = (prefix, address.parse::<Ipv4Addr>()) else {
+        without_address(LINK, given, reading);
+        reading.ledger.refuse(of, LINK);
+        let why = "a fixed address needs an IPv4 address and its netmask (netcfg/get_netmask)";
         return reading.ledger.refuse(id, why);
     };
     let place = format!("network.interfaces[{mac}]");
@@ -38,10 +54,6 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     reading.macs.push((mac, of));
     reading.ledger.taken(of);
     reading.ledger.note(of, format!("the card is {mac}"));
-    let prefix = given.get("netcfg/get_netmask").and_then(|(id, mask)| Some((id, prefix(mask)?)));
-    let Some((mask, prefix)) = prefix else {
-        return reading.ledger.refuse(id, "a fixed address needs its netmask (netcfg/get_netmask)");
-    };
     reading.draft.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
     reading.ledger.taken(id);
     reading.ledger.taken(mask);
@@ -57,6 +69,18 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         if let Some((id, _)) = given.get(key).filter(|(_, value)| *value == "true") {
             reading.ledger.taken(id);
             reading.ledger.note(id, "the address is on the kernel's command line, where d-i needs it");
+        }
+    }
+}
+
+/// Said of what belongs to an address that isn't taken over.
+const LINK: &str = "the address that it belongs to (netcfg/get_ipaddress) isn't taken over";
+
+/// What means nothing without a fixed address.
+fn without_address(why: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+    for key in ["netcfg/get_netmask", "netcfg/get_gateway", "netcfg/get_nameservers"] {
+        if let Some((id, _)) = given.get(key) {
+            reading.ledger.refuse(id, why);
         }
     }
 }

@@ -11,11 +11,13 @@ const GROUP: &str = "system";
 
 /// Reads what partman and the boot loader's installer are told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let several =
+        given.get("partman-auto/disk").is_some_and(|(_, disks)| disks.split_whitespace().nth(1).is_some());
     for (key, note) in [
         ("partman-auto/disk", "the disk is the one that `storage.target` names"),
         ("grub-installer/bootdev", "the boot loader goes to the disk that `storage.target` names"),
     ] {
-        if let Some((id, _)) = given.get(key) {
+        if let Some((id, _)) = given.get(key).filter(|_| key != "partman-auto/disk" || !several) {
             reading.ledger.taken(id);
             reading.ledger.note(id, note);
         }
@@ -27,6 +29,20 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some((id, _)) = given.get("grub-installer/password") {
         let why = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
         reading.ledger.refuse(id, why);
+    }
+    if several {
+        let why = "it is for several disks: say the layout in `storage:`, with `disks` for all but the first";
+        for key in [
+            "partman-auto/disk",
+            "partman-auto/method",
+            "partman-auto/choose_recipe",
+            "partman-auto/expert_recipe",
+        ] {
+            if let Some((id, _)) = given.get(key) {
+                reading.ledger.refuse(id, why);
+            }
+        }
+        return;
     }
     let method = given.get("partman-auto/method");
     let recipe = given.all.get("partman-auto/expert_recipe");
