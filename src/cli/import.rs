@@ -155,8 +155,8 @@ fn print(file: &str, imported: &Imported, written: &[String]) -> Result<()> {
     let Imported { report, name, .. } = imported;
     let mut out: String = report.entries.iter().map(|entry| line(file, entry)).collect();
     let counts = Verdict::ALL.map(|verdict| format!("{} {}", report.lines(verdict), verdict.name()));
-    out.push_str(&format!("{file} → {name}: lines: {}\n", counts.join(", ")));
-    report.open.iter().for_each(|open| out.push_str(&format!("to do: {open}\n")));
+    out.push_str(&format!("{} → {name}: lines: {}\n", plain(file), counts.join(", ")));
+    report.open.iter().for_each(|open| out.push_str(&format!("to do: {}\n", plain(open))));
     written.iter().for_each(|path| out.push_str(&format!("written: {path}\n")));
     Ok(output::print(&out)?)
 }
@@ -170,8 +170,13 @@ fn line(file: &str, entry: &Entry) -> String {
         _ if place.is_empty() => text.trim().to_owned(),
         _ => format!("{} → {place}", text.trim()),
     };
-    let notes: String = notes.iter().map(|note| format!("    {note}\n")).collect();
-    format!("{file}:{lines}: {}: {what}\n{notes}", verdict.name())
+    let notes: String = notes.iter().map(|note| format!("    {}\n", plain(note))).collect();
+    format!("{}:{lines}: {}: {}\n{notes}", plain(file), verdict.name(), plain(&what))
+}
+
+/// On one line of a terminal, whatever a file says.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn print_json(file: &str, imported: &Imported, written: &[String]) -> Result<()> {

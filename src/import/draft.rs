@@ -4,6 +4,8 @@
 //! not written). The YAML that comes out is plain enough to be read back by any reader; every value stands on a line of its
 //! own, so that a diagnostic's line leads to the entry.
 
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -97,6 +99,21 @@ pub struct Draft {
     root: Children,
     /// Numbers items that have no name.
     items: usize,
+    /// Values that another entry's took the place of.
+    overwritten: Vec<Overwritten>,
+    /// Entries with names that no path can hold.
+    nameless: Vec<Id>,
+}
+
+/// A value that is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overwritten {
+    /// The entry that it came from.
+    pub earlier: Id,
+    /// The entry whose value stands there now.
+    pub later: Id,
+    /// Where.
+    pub path: String,
 }
 
 /// A step of a path.
@@ -122,16 +139,33 @@ fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
+/// Whether a path leads where whoever made it meant: names in it come from files.
+fn leads(path: &str, steps: &[Step<'_>]) -> bool {
+    let key = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let good = |step: &Step<'_>| match step {
+        Step::Key(name) => !name.is_empty() && name.chars().all(key),
+        Step::Item(name) => !name.is_empty() && !name.contains(|c: char| c.is_control() || c == '['),
+    };
+    path.matches('[').count() == path.matches(']').count() && steps.iter().all(good)
+}
+
 impl Draft {
-    /// Sets a value; what stood there is replaced, and the entry that it came from returned.
+    /// Sets a value; what stood there is replaced, and the entry that it came from returned. Both what is replaced and what
+    /// no path can hold are remembered, since somebody must hear of it.
     pub fn put(&mut self, path: &str, value: impl Into<Value>, from: Id) -> Option<Id> {
-        let mut children = &mut self.root;
         let steps = steps(path);
+        if !leads(path, &steps) {
+            self.nameless.push(from);
+            return None;
+        }
+        let value = value.into();
+        self.note_overwriting(&steps, path, &value, from);
+        let mut children = &mut self.root;
         let (Step::Key(last) | Step::Item(last), way) = steps.split_last()?;
         for (at, Step::Key(name) | Step::Item(name)) in way.iter().enumerate() {
             children = children.below(name, matches!(steps.get(at + 1), Some(Step::Item(_))));
         }
-        let leaf = Node::Leaf(value.into(), from);
+        let leaf = Node::Leaf(value, from);
         let Some(node) = children.get_mut(last) else {
             children.push(last, leaf);
             return None;
@@ -140,6 +174,38 @@ impl Draft {
             Node::Leaf(_, before) => Some(before).filter(|before| *before != from),
             Node::Map(_) | Node::List(_) => None,
         }
+    }
+
+    fn note_overwriting(&mut self, steps: &[Step<'_>], path: &str, value: &Value, later: Id) {
+        let (mut children, mut gone) = (&self.root, Vec::new());
+        for (at, Step::Key(name) | Step::Item(name)) in steps.iter().enumerate() {
+            let last = at + 1 == steps.len();
+            match children.get(name) {
+                None => break,
+                Some(Node::Leaf(before, _)) if last && before == value => break,
+                Some(Node::Leaf(_, earlier)) => {
+                    gone.push(*earlier);
+                    break;
+                }
+                Some(Node::Map(inside) | Node::List(inside)) if last => collect(inside, &mut gone),
+                Some(Node::Map(inside) | Node::List(inside)) => children = inside,
+            }
+        }
+        gone.sort_unstable();
+        gone.dedup();
+        let gone = gone.into_iter().filter(|earlier| *earlier != later && *earlier != Id::NOBODY);
+        let path = path.to_owned();
+        self.overwritten.extend(gone.map(|earlier| Overwritten { earlier, later, path: path.clone() }));
+    }
+
+    /// What was overwritten so far, once.
+    pub fn take_overwritten(&mut self) -> Vec<Overwritten> {
+        std::mem::take(&mut self.overwritten)
+    }
+
+    /// The entries whose names no path could hold, once.
+    pub fn take_nameless(&mut self) -> Vec<Id> {
+        std::mem::take(&mut self.nameless)
     }
 
     /// Adds an item to a list.
@@ -297,32 +363,5 @@ fn paths(children: &Children, above: &str, list: bool, tell: &mut dyn FnMut(&str
             Node::Map(inside) => paths(inside, &path, false, tell),
             Node::List(inside) => paths(inside, &path, true, tell),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_out_in_order_and_lead_to_their_entries() {
-        let mut draft = Draft::default();
-        draft.put("users[ops].name", "ops", Id(1));
-        draft.push("users[ops].ssh_keys", "ssh-ed25519 AAAA a@b", Id(2));
-        draft.put("network.interfaces[52:54:00:00:00:01].match.mac", "52:54:00:00:00:01", Id(3));
-        draft.put("network.interfaces[52:54:00:00:00:01].ipv4", "dhcp", Id(3));
-        draft.put("locale.lang", "C.UTF-8", Id(4));
-        assert_eq!(draft.put("locale.lang", "de_DE.UTF-8", Id(5)), Some(Id(4)));
-        draft.put("name", "no", Id(6));
-        let (yaml, lines) = draft.yaml();
-        let wanted = "name: \"no\"\nnetwork:\n  interfaces:\n    - match:\n        mac: \"52:54:00:00:00:01\"\n      ipv4: dhcp\nlocale:\n  lang: de_DE.UTF-8\nusers:\n  - name: ops\n    ssh_keys:\n      - \"ssh-ed25519 AAAA a@b\"\n";
-        assert_eq!(yaml, wanted);
-        assert_eq!(lines[4], Id(3));
-        assert_eq!(draft.keys_by_entry()[&Id(2)], ["users[ops]"]);
-        assert_eq!(draft.behind("users[ops]"), [Id(1), Id(2)]);
-        assert_eq!(draft.behind("users[ops].password"), [Id(1), Id(2)]);
-        assert_eq!(draft.behind("packages"), []);
-        draft.remove(Id(3));
-        assert!(!draft.has("network") && draft.has("users[ops].name"));
     }
 }

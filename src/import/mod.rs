@@ -115,6 +115,7 @@ pub fn import(request: &Request<'_>) -> Imported {
         request.name.clone().or_else(|| reading.name.clone()).unwrap_or_else(|| named_after(request.file));
     settle_settings(&mut reading);
     recognise(&mut reading);
+    settle_draft(&mut reading);
     let unproven = proof::prove(&mut reading, &name);
     profile::write(request, name, reading, unproven)
 }
@@ -131,6 +132,38 @@ fn recognise(reading: &mut Reading<'_>) {
     }
     if let Some(serial) = &reading.machine.target {
         reading.draft.put("storage.target.serial", serial.clone(), ledger::Id::NOBODY);
+    }
+}
+
+/// Of what didn't get into the draft, or didn't stay there, its line says so.
+fn settle_draft(reading: &mut Reading<'_>) {
+    for id in reading.draft.take_nameless() {
+        // half of what it says would be worse than nothing
+        reading.draft.remove(id);
+        reading
+            .ledger
+            .refuse(id, "a name in it holds brackets or line breaks, or is empty: name it otherwise");
+    }
+    let overwritten = reading.draft.take_overwritten();
+    if overwritten.is_empty() {
+        return;
+    }
+    let left = reading.draft.keys_by_entry();
+    for draft::Overwritten { earlier, later, path } in overwritten {
+        if !reading.ledger.is_taken(earlier) {
+            continue;
+        }
+        let why = match reading.ledger.entries.get(later.0) {
+            Some(open) if reading.ledger.is_taken(later) => {
+                format!("`{path}`: line {} says it again, and counts", open.first)
+            }
+            Some(open) => format!("`{path}`: line {} says it again", open.first),
+            None => format!("`{path}`: what the command line says counts"),
+        };
+        match left.contains_key(&earlier) {
+            true => reading.ledger.lose(earlier, why),
+            false => reading.ledger.refuse(earlier, why),
+        }
     }
 }
 

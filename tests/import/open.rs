@@ -104,3 +104,49 @@ fn thousands_of_lines_of_anything_are_accounted_for() {
     let imported = imported("input", &lines, newest(Format::Kickstart));
     accounts_for_each_line(&lines, &imported.report).unwrap();
 }
+
+fn entry(report: &ironstrap::import::Report, line: usize) -> &ironstrap::import::Entry {
+    report.entries.iter().find(|entry| entry.first == line).unwrap()
+}
+
+#[test]
+fn a_value_that_a_later_line_overwrites_is_told_as_lost() {
+    let text = "lang C.UTF-8\ntimezone UTC\nlang de_DE.UTF-8\n";
+    let imported = super::imported("a.ks", text, ironstrap::host::Os::El10);
+    let first = entry(&imported.report, 1);
+    assert_eq!(first.verdict, ironstrap::import::Verdict::Refused, "{first:?}");
+    assert!(first.notes[0].contains("line 3 says it again, and counts"), "{first:?}");
+}
+
+#[test]
+fn no_user_and_no_root_password_come_of_what_debian_installer_would_not_make() {
+    use ironstrap::import::Verdict;
+    let hash = format!("$6$saltsalt${}", "a".repeat(86));
+    let text = format!(
+        "d-i passwd/make-user boolean false\nd-i passwd/username string ops\nd-i passwd/user-fullname string Ops\nd-i passwd/root-login boolean false\nd-i passwd/root-password-crypted password {hash}\n"
+    );
+    let imported = super::imported("a.cfg", &text, ironstrap::host::Os::Debian12);
+    for line in [2, 3, 5] {
+        let entry = entry(&imported.report, line);
+        assert_eq!(entry.verdict, Verdict::Refused, "{entry:?}");
+    }
+    assert!(!imported.profile.contains("\nusers:") && !imported.profile.contains("\nroot:"));
+}
+
+#[test]
+fn no_half_of_a_link_is_left_and_no_layout_of_several_disks_is_taken_for_one() {
+    use ironstrap::import::Verdict;
+    let text = "d-i netcfg/choose_interface select 52:54:00:00:00:09\nd-i netcfg/get_ipaddress string 10.0.0.2\nd-i netcfg/get_netmask string 255.0.255.0\nd-i netcfg/get_gateway string 10.0.0.1\nd-i netcfg/get_nameservers string 10.0.0.1\nd-i partman-auto/disk string /dev/sda /dev/sdb\nd-i partman-auto/method string lvm\nd-i partman-auto/choose_recipe select atomic\n";
+    let imported = super::imported("a.cfg", text, ironstrap::host::Os::Debian12);
+    for line in 1..=8 {
+        let entry = entry(&imported.report, line);
+        assert_eq!(entry.verdict, Verdict::Refused, "{entry:?}");
+    }
+    assert!(!imported.profile.contains("\nnetwork:"), "{}", imported.profile);
+    let dhcp = "d-i netcfg/get_gateway string 10.0.0.1\nd-i netcfg/get_nameservers string 10.0.0.1\n";
+    let imported = super::imported("a.cfg", dhcp, ironstrap::host::Os::Debian12);
+    for line in 1..=2 {
+        let entry = entry(&imported.report, line);
+        assert!(entry.notes[0].contains("only of a fixed address"), "{entry:?}");
+    }
+}

@@ -23,14 +23,16 @@ impl Writer {
     pub fn entry(&mut self, depth: usize, lead: &str, name: &str, node: &Node) {
         let indent = "  ".repeat(depth);
         match node {
-            Node::Leaf(value, from) => self.line(&format!("{indent}{lead}{name}: {}", scalar(value)), *from),
+            Node::Leaf(value, from) => {
+                self.line(&format!("{indent}{lead}{}: {}", key(name), scalar(value)), *from)
+            }
             Node::Map(inside) => {
-                self.line(&format!("{indent}{lead}{name}:"), Id::NOBODY);
+                self.line(&format!("{indent}{lead}{}:", key(name)), Id::NOBODY);
                 let depth = depth + 1 + lead.len() / 2;
                 inside.nodes.iter().for_each(|(name, node)| self.entry(depth, "", name, node));
             }
             Node::List(items) => {
-                self.line(&format!("{indent}{lead}{name}:"), Id::NOBODY);
+                self.line(&format!("{indent}{lead}{}:", key(name)), Id::NOBODY);
                 let depth = depth + 1 + lead.len() / 2;
                 items.nodes.iter().for_each(|(_, node)| self.item(depth, node));
             }
@@ -51,6 +53,14 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+/// A key: those of a profile need no quotes.
+fn key(name: &str) -> String {
+    match name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !name.is_empty() {
+        true => name.to_owned(),
+        false => quoted(name),
     }
 }
 
