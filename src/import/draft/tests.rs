@@ -1,3 +1,5 @@
+//! Drafts by hand.
+
 use super::*;
 
 #[test]
