@@ -105,6 +105,7 @@ pub fn import(request: &Request<'_>) -> Imported {
         scripts: Vec::new(),
         kinds: BTreeMap::new(),
         settings: Vec::new(),
+        keeps_disk: false,
     };
     match Format::of_release(request.os) {
         Format::Kickstart => kickstart::read(request.text, &mut reading),
@@ -114,10 +115,30 @@ pub fn import(request: &Request<'_>) -> Imported {
     let name =
         request.name.clone().or_else(|| reading.name.clone()).unwrap_or_else(|| named_after(request.file));
     settle_settings(&mut reading);
+    settle_layout(&mut reading);
     recognise(&mut reading);
     settle_draft(&mut reading);
-    let unproven = proof::prove(&mut reading, &name);
+    let mut unproven = proof::prove(&mut reading, &name);
+    if reading.keeps_disk {
+        unproven.insert(0, KEEPS_DISK.to_owned());
+    }
     profile::write(request, name, reading, unproven)
+}
+
+/// Why a layout is not taken over; a disk that the operator named stays named.
+const KEEPS_DISK: &str = "the original keeps what is on a disk already, so that no layout of it is taken over: ironstrap's usual one, or what you say in `storage:`, overwrites the whole disk that `storage.target` names";
+
+/// Takes out a layout that isn't for an empty disk: what is left of it without the lines that keep something would stand for
+/// a disk of which nothing is kept.
+fn settle_layout(reading: &mut Reading<'_>) {
+    if !reading.keeps_disk {
+        return;
+    }
+    for id in reading.draft.behind("storage") {
+        reading.draft.remove(id);
+        reading.ledger.refuse(id, KEEPS_DISK);
+    }
+    reading.draft.remove_section("storage");
 }
 
 /// Which machine and disk the profile is for: what the operator says, or the cards that the file names.
@@ -216,6 +237,8 @@ struct Reading<'r> {
     kinds: BTreeMap<String, usize>,
     /// Commands for the installed system that stand for settings which no key of a profile is for.
     settings: Vec<(ledger::Id, String)>,
+    /// Whether the file keeps something that is on a disk already.
+    keeps_disk: bool,
 }
 
 impl Reading<'_> {

@@ -20,7 +20,11 @@ fn all(folder: &Path, format: impl Fn(&str) -> Option<Format>) -> (usize, Vec<(V
         let os = ironstrap::import::release(format, &text).unwrap_or(newest(format));
         let imported = imported(name, &text, os);
         accounts_for_each_line(&text, &imported.report).unwrap_or_else(|why| panic!("{name}: {why}"));
-        assert!(imported.report.open.is_empty(), "{name}: {:#?}", imported.report.open);
+        // many of them make their partitions in a script, and name these: no layout of theirs can be taken over
+        let open = &imported.report.open;
+        let keeps_disk =
+            open.len() == 1 && open[0].starts_with("the original keeps what is on a disk already");
+        assert!(open.is_empty() || keeps_disk, "{name}: {open:#?}");
         for (sum, (_, count)) in total.iter_mut().zip(counts(&imported.report)) {
             sum.1 += count;
         }

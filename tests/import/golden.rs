@@ -144,3 +144,53 @@ fn programs_get_the_report_as_json() {
     assert_eq!(answer["entries"][0]["keys"][0], "locale.lang");
     assert_eq!(answer["lines"]["refused"], 1);
 }
+
+#[test]
+fn a_layout_that_keeps_what_is_on_a_disk_is_not_taken_over_for_another() {
+    let site = site();
+    let ubuntu = "#cloud-config\nautoinstall:\n  version: 1\n  storage:\n    config:\n    - {id: d, type: disk, serial: S, ptable: gpt, preserve: KEEP}\n    - {id: p, type: partition, device: d, size: 9G}\n    - {id: f, type: format, volume: p, fstype: ext4}\n    - {id: m, type: mount, device: f, path: /}\n";
+    let root = "part / --size=9000 --fstype=ext4 --ondisk=sda\n";
+    for (os, keeps, text) in [
+        ("el-9", false, format!("clearpart --all --initlabel\n{root}")),
+        ("el-9", true, format!("clearpart --none --initlabel\n{root}")),
+        ("el-9", true, format!("clearpart --linux\n{root}")),
+        ("el-9", true, format!("clearpart --all\n{root}part /home --onpart=sda3\n")),
+        ("el-9", true, format!("clearpart --all\n{root}logvol /home --vgname=a --name=b --useexisting\n")),
+        ("ubuntu-24.04", false, ubuntu.replace("KEEP", "false")),
+        ("ubuntu-24.04", true, ubuntu.replace("KEEP", "true")),
+    ] {
+        std::fs::write(site.path().join("web01.txt"), &text).unwrap();
+        let input = site.path().join("web01.txt");
+        let args = ["import", input.to_str().unwrap(), "--os", os, "--name", "web01"];
+        let output = run(site.path(), &args);
+        let host = site.path().join("hosts/web01.yaml");
+        let profile = std::fs::read_to_string(&host).unwrap_or_else(|_| panic!("{}", self::text(&output)));
+        std::fs::remove_file(&host).unwrap();
+        let has_storage = profile.lines().any(|line| line == "storage:");
+        assert_eq!(
+            (has_storage, profile.contains("keeps what is on a disk")),
+            (!keeps, keeps),
+            "{text}\n{profile}"
+        );
+    }
+}
+
+#[test]
+fn what_a_later_line_locks_does_not_open() {
+    let site = site();
+    let input = site.path().join("web01.ks");
+    let hash = format!("rootpw --iscrypted $6$saltsaltsalt${}\n", "x".repeat(86));
+    let onerror = "%onerror\nwipefs -a /dev/sda\n%end\n";
+    for (text, opens) in
+        [(format!("{hash}{onerror}"), true), (format!("{hash}rootpw --lock\n{onerror}"), false)]
+    {
+        std::fs::write(&input, &text).unwrap();
+        let output = run(site.path(), &["import", input.to_str().unwrap(), "--os", "el-9"]);
+        let profile = std::fs::read_to_string(site.path().join("hosts/web01.yaml")).unwrap();
+        assert_eq!(profile.contains("\nroot:\n"), opens, "{}\n{profile}", self::text(&output));
+        assert!(self::text(&output).contains("`wipefs` in it may write to disks"), "{}", self::text(&output));
+        for dir in ["hosts", "scripts"] {
+            std::fs::remove_dir_all(site.path().join(dir)).unwrap();
+        }
+    }
+}

@@ -48,6 +48,7 @@ impl Layout {
     fn add(&mut self, action: &Node, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
         let text = |key: &str| action.get(key).and_then(Node::text);
         if action.get("preserve").is_some_and(Node::is_true) {
+            reading.keeps_disk = true;
             return Err("it uses what is on the disk already: ironstrap starts from empty disks".to_owned());
         }
         let id = text("id").ok_or("it has no id")?;

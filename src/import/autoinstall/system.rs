@@ -135,7 +135,7 @@ fn commands(section: &str, kind: &str, given: &Given<'_>, reading: &mut Reading<
             reading.ledger.refuse(id, "not a command");
             continue;
         };
-        if kind == "pre"
+        if matches!(kind, "pre" | "on_error")
             && let Some(tool) = shell::disk_tool(&command)
         {
             reading.keep_aside(kind, format!("{command}\n"), id, shell::why_aside(tool));

@@ -10,7 +10,13 @@ const CLEAR: &str = "a clear password isn't taken over: make a hash with `ironst
 pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
     let arguments = &given.arguments;
     if arguments.has("--lock") {
-        // the profile's default
+        // the profile's default; the last command counts
+        if reading.draft.has("root.password") {
+            for id in reading.draft.behind("root.password") {
+                reading.draft.remove(id);
+                reading.ledger.refuse(id, "a later line locks root's password, and counts");
+            }
+        }
         return given.rest(&["--lock"], reading);
     }
     match arguments.first() {

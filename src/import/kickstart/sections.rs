@@ -66,7 +66,7 @@ fn script(kind: &str, section: &Section<'_>, reading: &mut Reading<'_>) {
         let why = format!("it includes `{}`, which isn't here: its text is kept aside", file.escape_debug());
         return reading.keep_aside(kind, body(section), id, why);
     }
-    if kind == "pre"
+    if matches!(kind, "pre" | "on_error")
         && let Some(tool) = shell::disk_tool(&body(section))
     {
         return reading.keep_aside(kind, body(section), id, shell::why_aside(tool));

@@ -13,6 +13,9 @@ use crate::import::ledger::Id;
 use crate::import::{Reading, identifier};
 use content::{autopart, content, mount, size};
 
+const KEEPS: &str =
+    "it doesn't clear the whole disk (`--all`), and ironstrap does: no layout of this file is taken over";
+
 /// The storage commands of a file.
 #[derive(Default)]
 pub struct Storage<'f> {
@@ -41,14 +44,14 @@ impl<'f> Storage<'f> {
                 }
                 reading.ledger.note(given.id, "only the disks that the profile names are touched");
             }
+            // without --all nothing is removed, or only what is listed; --initlabel alone is for disks that have no table
+            "clearpart" if !arguments.has("--all") => {
+                reading.keeps_disk = true;
+                reading.ledger.refuse(given.id, KEEPS);
+            }
             "clearpart" => {
-                let how = if arguments.has("--none") {
-                    "the target disk is cleared"
-                } else {
-                    "the disks that get partitions are cleared, no others"
-                };
-                let wipe = "data that nobody claimed stops the install, unless the profile says `storage: { wipe: foreign }`";
-                reading.ledger.note(given.id, format!("{how}; {wipe}"));
+                let note = "the disks that get partitions are cleared, no others; data that nobody claimed stops the install, unless the profile says `storage: { wipe: foreign }`";
+                reading.ledger.note(given.id, note);
             }
             "zerombr" => {}
             "autopart" => autopart(&given, reading),
@@ -110,6 +113,10 @@ impl<'f> Storage<'f> {
         if parts.is_empty() {
             return;
         }
+        // also where such a line is refused, or its part is not understood
+        let flags = ["--onpart", "--usepart", "--useexisting", "--noformat"];
+        reading.keeps_disk |=
+            parts.iter().any(|(_, given)| flags.iter().any(|flag| given.arguments.has(flag)));
         let first_disk = parts.iter().find_map(|(_, given)| given.arguments.text("--ondisk"));
         self.target = self.target.take().or_else(|| first_disk.map(bare));
         if !parts.iter().any(|(_, given)| given.arguments.first() == Some("/boot/efi")) {
