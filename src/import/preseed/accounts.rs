@@ -23,17 +23,15 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             Err(error) => reading.ledger.refuse(id, error.to_string()),
         }
     }
-    for key in [
+    let clear = [
         "passwd/root-password",
         "passwd/root-password-again",
         "passwd/user-password",
         "passwd/user-password-again",
-    ] {
-        if let Some((id, _)) = given.get(key) {
-            let why = "a clear password isn't taken over: make a hash with `ironstrap passwd`, and set it in the profile";
-            reading.ledger.refuse(id, why);
-        }
-    }
+    ];
+    let why =
+        "a clear password isn't taken over: make a hash with `ironstrap passwd`, and set it in the profile";
+    given.refuse(&clear, why, reading);
     if let Some((id, _)) = given.get("passwd/root-login").filter(|_| no_root) {
         reading.ledger.taken(id);
         reading.ledger.note(id, "root's password is locked");
@@ -77,7 +75,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.ledger.note(id, "a script makes the users");
     }
     // without a root that may log in, d-i lets the first user become root
-    if let Some((id, _)) = given.get("passwd/root-login").filter(|(_, value)| *value == "false") {
+    if let Some((id, _)) = given.get("passwd/root-login").filter(|_| no_root) {
         put("sudo", "password".into(), id, reading);
         reading.ledger.note(id, "the user may use sudo");
     }

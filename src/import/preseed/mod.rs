@@ -30,6 +30,13 @@ impl<'d> Given<'d> {
         let (id, answer) = self.all.get(key)?;
         Some((*id, answer.value.as_str())).filter(|(_, value)| !value.is_empty())
     }
+
+    /// Refuses what is answered to any of these questions.
+    fn refuse(&self, keys: &[&str], why: &str, reading: &mut Reading<'_>) {
+        for (id, _) in keys.iter().filter_map(|key| self.get(key)) {
+            reading.ledger.refuse(id, why);
+        }
+    }
 }
 
 /// Reads a file.

@@ -78,11 +78,7 @@ const LINK: &str = "the address that it belongs to (netcfg/get_ipaddress) isn't 
 
 /// What means nothing without a fixed address.
 fn without_address(why: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
-    for key in ["netcfg/get_netmask", "netcfg/get_gateway", "netcfg/get_nameservers"] {
-        if let Some((id, _)) = given.get(key) {
-            reading.ledger.refuse(id, why);
-        }
-    }
+    given.refuse(&["netcfg/get_netmask", "netcfg/get_gateway", "netcfg/get_nameservers"], why, reading);
 }
 
 fn unknown(name: &str) -> String {

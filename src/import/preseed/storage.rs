@@ -26,22 +26,17 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.draft.put("boot.password", hash, id);
         reading.ledger.taken(id);
     }
-    if let Some((id, _)) = given.get("grub-installer/password") {
-        let why = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
-        reading.ledger.refuse(id, why);
-    }
+    let why = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
+    given.refuse(&["grub-installer/password"], why, reading);
     if several {
         let why = "it is for several disks: say the layout in `storage:`, with `disks` for all but the first";
-        for key in [
+        let layout = [
             "partman-auto/disk",
             "partman-auto/method",
             "partman-auto/choose_recipe",
             "partman-auto/expert_recipe",
-        ] {
-            if let Some((id, _)) = given.get(key) {
-                reading.ledger.refuse(id, why);
-            }
-        }
+        ];
+        given.refuse(&layout, why, reading);
         return;
     }
     let method = given.get("partman-auto/method");
