@@ -23,7 +23,7 @@ mod proof;
 mod secret;
 mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
 use crate::answers::Format;
@@ -134,10 +134,11 @@ fn settle_layout(reading: &mut Reading<'_>) {
     if !reading.keeps_disk {
         return;
     }
-    for id in reading.draft.behind("storage") {
-        reading.draft.remove(id);
-        reading.ledger.refuse(id, KEEPS_DISK);
-    }
+    // what comes from nobody stands outside of the layout too: classes, the installer
+    let lines: HashSet<_> =
+        reading.draft.behind("storage").into_iter().filter(|id| *id != ledger::Id::NOBODY).collect();
+    lines.iter().for_each(|id| reading.ledger.refuse(*id, KEEPS_DISK));
+    reading.draft.remove_all(&lines);
     reading.draft.remove_section("storage");
 }
 

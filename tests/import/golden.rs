@@ -166,6 +166,7 @@ fn a_layout_that_keeps_what_is_on_a_disk_is_not_taken_over_for_another() {
         let host = site.path().join("hosts/web01.yaml");
         let profile = std::fs::read_to_string(&host).unwrap_or_else(|_| panic!("{}", self::text(&output)));
         std::fs::remove_file(&host).unwrap();
+        assert!(profile.contains(&format!("\nclasses:\n  - {os}\n")), "{text}\n{profile}");
         let has_storage = profile.lines().any(|line| line == "storage:");
         assert_eq!(
             (has_storage, profile.contains("keeps what is on a disk")),
