@@ -111,10 +111,16 @@ fn release(asked: Option<Os>, format: Format, text: &str) -> Result<(Os, bool)> 
 fn machine(args: &Args) -> Result<Machine> {
     let mut machine = Machine { macs: args.mac.clone(), ..Machine::default() };
     for disk in &args.disk {
-        match disk.split_once('=') {
-            Some((name, serial)) => _ = machine.disks.insert(name.to_owned(), serial.to_owned()),
-            None => machine.target = Some(disk.clone()),
-        }
+        let before = match disk.split_once('=') {
+            Some((name, serial)) => {
+                let mut others = machine.disks.iter().filter(|(other, _)| *other != name);
+                let other = others.find(|(_, said)| *said == serial);
+                ensure!(other.is_none(), "--disk {disk}: another --disk says that serial number as well");
+                machine.disks.insert(name.to_owned(), serial.to_owned())
+            }
+            None => machine.target.replace(disk.clone()),
+        };
+        ensure!(before.is_none(), "--disk {disk}: another --disk says something else of that disk");
     }
     let cards: Result<BTreeMap<_, _>> = args
         .card

@@ -139,6 +139,11 @@ fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
+/// A name of the file's as an item's in a path: brackets in it begin and end nothing.
+pub fn item(name: &str) -> String {
+    name.replace(['[', ']'], "\u{fffd}")
+}
+
 /// Whether a path leads where whoever made it meant: names in it come from files.
 fn leads(path: &str, steps: &[Step<'_>]) -> bool {
     let key = |c: char| c.is_ascii_alphanumeric() || c == '_';

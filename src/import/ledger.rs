@@ -106,6 +106,8 @@ pub struct Open {
     pub claims: Vec<String>,
     pub file: Option<String>,
     pub remark: Option<String>,
+    /// It says several things on one line, of which some may be taken over.
+    pub several: bool,
 }
 
 /// How far reading an entry has come.
@@ -151,6 +153,7 @@ impl Ledger {
             claims: Vec::new(),
             file: None,
             remark: None,
+            several: false,
         });
         Id(self.entries.len() - 1)
     }
@@ -196,6 +199,19 @@ impl Ledger {
         self.with(id, |open| open.state = State::Refused);
     }
 
+    /// One of the things that an entry says is not taken over, which is all of it unless it says several.
+    pub fn refuse_part(&mut self, id: Id, why: impl Into<String>) {
+        match self.entries.get(id.0).is_some_and(|open| open.several) {
+            true => self.lose(id, why),
+            false => self.refuse(id, why),
+        }
+    }
+
+    /// An entry says several things.
+    pub fn several(&mut self, id: Id) {
+        self.with(id, |open| open.several = true);
+    }
+
     /// An entry that seemed to have no key has one.
     pub fn taken(&mut self, id: Id) {
         self.with(id, |open| {
@@ -205,10 +221,21 @@ impl Ledger {
         });
     }
 
+    /// The entry that a line is in.
+    pub fn of_line(&self, line: usize) -> Option<Id> {
+        let holds = |open: &Open| (open.first..=open.last).contains(&line);
+        self.entries.iter().position(holds).map(Id)
+    }
+
     /// Whether anything of an entry was taken over.
     pub fn is_taken(&self, id: Id) -> bool {
         let open = self.entries.get(id.0);
         open.is_some_and(|open| matches!(open.state, State::Taken | State::Partly | State::Script))
+    }
+
+    /// Whether nothing of an entry is taken over.
+    pub fn is_refused(&self, id: Id) -> bool {
+        self.entries.get(id.0).is_some_and(|open| open.state == State::Refused)
     }
 
     /// No key of a profile is for an entry.
@@ -242,7 +269,7 @@ impl Ledger {
 
     /// A comment that stands behind an entry.
     pub fn remark(&mut self, id: Id, comment: &str) {
-        let comment = secret::shown(comment);
+        let comment = one_line(secret::masked(comment));
         self.with(id, |open| open.remark = Some(comment));
     }
 

@@ -17,18 +17,20 @@ mod autoinstall;
 mod draft;
 mod kickstart;
 mod ledger;
+mod names;
 mod preseed;
 mod profile;
 mod proof;
 mod secret;
 mod shell;
+mod stack;
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
 use crate::answers::Format;
 use crate::host::Os;
-use crate::value::{HostName, Mac, StorageId};
+use crate::value::{HostName, Mac};
 
 pub use ledger::{Entry, Report, Verdict};
 
@@ -106,15 +108,18 @@ pub fn import(request: &Request<'_>) -> Imported {
         kinds: BTreeMap::new(),
         settings: Vec::new(),
         keeps_disk: false,
+        target: Disk::of(&request.machine),
     };
     match Format::of_release(request.os) {
         Format::Kickstart => kickstart::read(request.text, &mut reading),
         Format::Preseed => preseed::read(request.text, &mut reading),
         Format::Autoinstall => autoinstall::read(request.text, &mut reading),
     }
-    let name =
-        request.name.clone().or_else(|| reading.name.clone()).unwrap_or_else(|| named_after(request.file));
+    let said =
+        reading.name.take().filter(|(_, from)| !reading.ledger.is_refused(*from)).map(|(name, _)| name);
+    let name = request.name.clone().or(said).unwrap_or_else(|| named_after(request.file));
     settle_settings(&mut reading);
+    settle_refused(&mut reading);
     settle_layout(&mut reading);
     recognise(&mut reading);
     settle_draft(&mut reading);
@@ -122,11 +127,21 @@ pub fn import(request: &Request<'_>) -> Imported {
     if reading.keeps_disk {
         unproven.insert(0, KEEPS_DISK.to_owned());
     }
+    if let Disk::Contradicted(why) = &reading.target {
+        unproven.insert(0, why.clone());
+    }
     profile::write(request, name, reading, unproven)
 }
 
 /// Why a layout is not taken over; a disk that the operator named stays named.
 const KEEPS_DISK: &str = "the original keeps what is on a disk already, so that no layout of it is taken over: ironstrap's usual one, or what you say in `storage:`, overwrites the whole disk that `storage.target` names";
+
+/// A refused line leaves nothing behind, also where it was half read.
+fn settle_refused(reading: &mut Reading<'_>) {
+    let all = (0..reading.ledger.entries.len()).map(ledger::Id);
+    let refused: HashSet<_> = all.filter(|id| reading.ledger.is_refused(*id)).collect();
+    reading.draft.remove_all(&refused);
+}
 
 /// Takes out a layout that isn't for an empty disk: what is left of it without the lines that keep something would stand for
 /// a disk of which nothing is kept.
@@ -148,11 +163,12 @@ fn recognise(reading: &mut Reading<'_>) {
         reading.draft.push("match.mac", mac.to_string(), ledger::Id::NOBODY);
     }
     if reading.machine.macs.is_empty() {
-        for (mac, from) in std::mem::take(&mut reading.macs) {
+        let macs = std::mem::take(&mut reading.macs);
+        for (mac, from) in macs.into_iter().filter(|(_, from)| !reading.ledger.is_refused(*from)) {
             reading.draft.push("match.mac", mac.to_string(), from);
         }
     }
-    if let Some(serial) = &reading.machine.target {
+    if let Disk::Serial(serial) = &reading.target {
         reading.draft.put("storage.target.serial", serial.clone(), ledger::Id::NOBODY);
     }
 }
@@ -200,16 +216,6 @@ fn named_after(file: &str) -> HostName {
     name.unwrap_or_else(|_| fallback())
 }
 
-/// A name that a profile can carry.
-fn identifier(text: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let id: String = text.chars().take(32).map(plain).collect();
-    match id.parse::<StorageId>() {
-        Ok(_) => id,
-        Err(_) => format!("n_{id}").chars().take(32).collect(),
-    }
-}
-
 /// A netmask as the length of its prefix.
 fn prefix(netmask: &str) -> Option<u32> {
     let mask = u32::from(netmask.parse::<Ipv4Addr>().ok()?);
@@ -225,8 +231,8 @@ fn fallback() -> HostName {
 struct Reading<'r> {
     os: Os,
     machine: &'r Machine,
-    /// What the file calls the host.
-    name: Option<HostName>,
+    /// What the file calls the host, and where.
+    name: Option<(HostName, ledger::Id)>,
     /// Cards that it names, by which the machine can be told.
     macs: Vec<(Mac, ledger::Id)>,
     draft: Draft,
@@ -240,9 +246,57 @@ struct Reading<'r> {
     settings: Vec<(ledger::Id, String)>,
     /// Whether the file keeps something that is on a disk already.
     keeps_disk: bool,
+    /// The disk that the system goes to, as far as the operator says it.
+    target: Disk,
+}
+
+/// What the operator says of the disk that is installed on.
+enum Disk {
+    /// Nothing that is known to be about it.
+    Unsaid,
+    Serial(String),
+    /// Two things: none counts. The reason is for people.
+    Contradicted(String),
+}
+
+impl Disk {
+    fn of(machine: &Machine) -> Self {
+        machine.target.clone().map_or(Self::Unsaid, Self::Serial)
+    }
 }
 
 impl Reading<'_> {
+    /// The file installs on a disk that it calls so: what the operator says of that name is about the target.
+    fn name_target(&mut self, disk: &str) {
+        let Some(said) = self.machine.disks.get(disk) else { return };
+        match &self.target {
+            Disk::Unsaid => self.target = Disk::Serial(said.clone()),
+            Disk::Serial(serial) if serial != said => {
+                let why = format!(
+                    "the file installs on `{}`: --disk {serial} and --disk {}={said} name two disks for it, and none is taken",
+                    disk.escape_debug(),
+                    disk.escape_debug()
+                );
+                self.target = Disk::Contradicted(why);
+            }
+            Disk::Serial(_) | Disk::Contradicted(_) => {}
+        }
+    }
+
+    /// The serial number of a further disk.
+    fn serial_of(&self, disk: &str) -> Result<String, String> {
+        let shown = disk.escape_debug();
+        match (self.machine.disks.get(disk), &self.target) {
+            (Some(serial), Disk::Serial(target)) if serial == target => Err(format!(
+                "--disk {shown}={serial} is the disk that the system goes to, and the file means another one"
+            )),
+            (Some(serial), _) => Ok(serial.clone()),
+            (None, _) => Err(format!(
+                "`{shown}` is a kernel name, which may be another disk's tomorrow: import with --disk {shown}=SERIAL"
+            )),
+        }
+    }
+
     /// Adds a script of the host to one of the profile's kinds, such as `post`.
     fn script(&mut self, kind: &str, text: String, from: ledger::Id) {
         let path = self.script_path(kind);

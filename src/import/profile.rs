@@ -1,9 +1,10 @@
 //! The profile as a file, and the report that goes with it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::ledger::{Entry, Id, Open, Report, State, Verdict};
-use super::{Imported, Reading, Request};
+use super::{Imported, Reading, Request, secret};
 use crate::value::HostName;
 
 /// Closes the books.
@@ -32,12 +33,12 @@ pub fn write(
     let report = Report { entries, open };
     let used: HashSet<&str> = report.entries.iter().filter_map(|entry| entry.file.as_deref()).collect();
     reading.scripts.retain(|script| used.contains(script.path.as_str()));
-    let profile = text(request.file, &name, &reading, &report);
+    let profile = text(request, &name, &reading, &report);
     Imported { name, profile, scripts: reading.scripts, report }
 }
 
 fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
-    let Open { first, last, text, state, mut notes, more, claims, file, remark } = open;
+    let Open { first, last, text, state, mut notes, more, claims, file, remark, .. } = open;
     let verdict = match state {
         State::Comment => Verdict::Comment,
         State::Refused | State::Keyless => Verdict::Refused,
@@ -52,8 +53,9 @@ fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
     Entry { first, last, text, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
 }
 
-fn text(file: &str, name: &HostName, reading: &Reading<'_>, report: &Report) -> String {
-    let file: String = file.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+fn text(request: &Request<'_>, name: &HostName, reading: &Reading<'_>, report: &Report) -> String {
+    let file: String = request.file.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let lines: Vec<_> = request.text.split('\n').collect();
     let mut out = String::from("# yaml-language-server: $schema=../schema/host.json\n");
     out.push_str(&format!(
         "# {name}, imported from {file}. What that file says and this one doesn't stands below.\n"
@@ -63,15 +65,27 @@ fn text(file: &str, name: &HostName, reading: &Reading<'_>, report: &Report) -> 
     }
     out.push_str(&reading.draft.yaml().0);
     let lost = |entry: &&Entry| matches!(entry.verdict, Verdict::Refused | Verdict::Partly);
-    section(&mut out, "not taken over, or not all of it", report.entries.iter().filter(lost));
-    comments(&mut out, &report.entries);
+    section(&mut out, "not taken over, or not all of it", report.entries.iter().filter(lost), &lines);
+    comments(&mut out, &report.entries, &lines);
     out
 }
 
+/// All that an entry's lines say, without secrets: a report shows the first, and not all of an endless one.
+fn whole<'e>(entry: &'e Entry, lines: &[&str]) -> Cow<'e, str> {
+    let cut = entry.text.ends_with('…');
+    // where a script's file holds it, it needn't stand here as well
+    match lines.get(entry.first.saturating_sub(1)..entry.last) {
+        Some(lines) if cut || lines.len() > 1 && entry.file.is_none() => {
+            secret::masked(&lines.join("\n")).into()
+        }
+        _ => entry.text.as_str().into(),
+    }
+}
+
 /// What people wrote for each other.
-fn comments(out: &mut String, entries: &[Entry]) {
+fn comments(out: &mut String, entries: &[Entry], lines: &[&str]) {
     let said = |entry: &Entry| match (entry.verdict, &entry.remark) {
-        (Verdict::Comment, _) => Some((entry.first, entry.text.trim().to_owned())),
+        (Verdict::Comment, _) => Some((entry.first, whole(entry, lines).trim().to_owned())),
         (_, remark) => remark
             .as_ref()
             .map(|remark| (entry.first, format!("# {}", remark.trim_start_matches(['#', ' '])))),
@@ -85,16 +99,18 @@ fn comments(out: &mut String, entries: &[Entry]) {
     }
 }
 
-fn section<'e>(out: &mut String, title: &str, entries: impl Iterator<Item = &'e Entry>) {
+fn section<'e>(out: &mut String, title: &str, entries: impl Iterator<Item = &'e Entry>, lines: &[&str]) {
     let mut entries = entries.peekable();
     if entries.peek().is_none() {
         return;
     }
     out.push_str(&format!("\n# --- {title}\n"));
-    for Entry { first, text, file, notes, .. } in entries {
-        comment(out, &format!("# {first}: "), text);
-        let file = file.iter().map(|file| format!("it is in {file}"));
-        file.chain(notes.iter().cloned()).for_each(|note| comment(out, "#     ", &note));
+    for entry in entries {
+        for (line, text) in (entry.first..).zip(whole(entry, lines).split('\n')) {
+            comment(out, &format!("# {line}: "), text);
+        }
+        let file = entry.file.iter().map(|file| format!("it is in {file}"));
+        file.chain(entry.notes.iter().cloned()).for_each(|note| comment(out, "#     ", &note));
     }
 }
 

@@ -169,6 +169,10 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers) {
             keyless(reading, Id(number), &said);
             continue;
         }
+        if open.several && matches!(open.state, State::Taken | State::Partly) {
+            lose_parts(reading, Id(number), &said);
+            continue;
+        }
         if open.state != State::Taken || !open.notes.is_empty() {
             continue;
         }
@@ -184,6 +188,23 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers) {
             None => "said in another way".to_owned(),
         };
         reading.ledger.note(Id(number), note);
+    }
+}
+
+/// Of a line that says several things each must come out again, since nobody knows which of them was taken over.
+fn lose_parts(reading: &mut Reading<'_>, id: Id, said: &Said) {
+    let Some(open) = reading.ledger.entries.get(id.0) else { return };
+    let missing = open.claims.iter().filter(|claim| !said.contains_key(*claim));
+    // an empty text is as good as none
+    let (empty, lost): (Vec<_>, Vec<_>) = missing.partition(|claim| claim.ends_with(" \"\""));
+    let keys =
+        lost.iter().map(|claim| claim.split(' ').next().unwrap_or_default().escape_debug().to_string());
+    let (keys, empty) = (keys.collect::<Vec<_>>(), !empty.is_empty());
+    for key in keys {
+        reading.ledger.lose(id, format!("{key}: it doesn't come out again as it stands"));
+    }
+    if empty {
+        reading.ledger.note(id, "an empty text is left out");
     }
 }
 

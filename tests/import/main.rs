@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
 
 mod corpora;
+mod disks;
 mod golden;
 mod judge;
+mod keys;
 mod open;
+mod words;
 
 use std::path::{Path, PathBuf};
 

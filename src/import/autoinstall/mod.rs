@@ -10,11 +10,13 @@ mod system;
 mod units;
 
 use crate::grammar::autoinstall::yaml::{self, Node};
+use crate::grammar::{self, Finding};
 use crate::host::Os;
 
 use super::Reading;
 use super::ledger::Id;
 use super::proof::Said;
+use super::secret;
 use units::Units;
 
 /// The configuration, and the entries of its parts.
@@ -46,20 +48,31 @@ pub fn read(text: &str, reading: &mut Reading<'_>) {
     reading.draft.push("classes", reading.os.name(), Id::NOBODY);
     reading.draft.put("installer", "subiquity", Id::NOBODY);
     let mut found = Vec::new();
-    let root = match yaml::parse(text, &mut found) {
-        Ok(root) => root,
+    let document = match yaml::document(text, &mut found) {
+        Ok(document) => document,
         Err(finding) => return whole(text, &format!("line {}: {}", finding.line, finding.message), reading),
     };
-    let Some(config) = config(&root) else {
+    let Some(config) = config(&document.root) else {
         let why = "no autoinstall in it: cloud-init's user-data is named in `handoff: { cloud_init: { user_data: … } }`";
         return whole(text, why, reading);
     };
-    let units = Units::enter(text, config, reading);
+    let units = Units::enter(text, &document, config, reading);
+    tell(&found, &document, reading);
     let given = Given { config, units };
     system::read(text, &given, reading);
     network::read(&given, reading);
     storage::read(&given, reading);
     given.units.settle(reading);
+}
+
+/// What readers of YAML 1.1 take for something else; of a key that is said twice its lines tell already.
+fn tell(found: &[Finding], document: &yaml::Document, reading: &mut Reading<'_>) {
+    let again = |line| document.asides.iter().any(|aside| aside.why == yaml::Why::Again(line));
+    for finding in grammar::errors(found).filter(|finding| !again(finding.line)) {
+        if let Some(id) = reading.ledger.of_line(finding.line) {
+            reading.ledger.note(id, secret::shown(&finding.message));
+        }
+    }
 }
 
 /// Below `autoinstall:` in user-data; the whole file where it isn't cloud-config.

@@ -3,7 +3,8 @@
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::Reading;
-use crate::value::Mac;
+use crate::import::draft::item;
+use crate::value::{LinkName, Mac};
 
 /// Reads `network`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -17,6 +18,9 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         for (name, link) in network.get(kind).into_iter().flat_map(Node::entries) {
             let path = format!("{at}.{kind}.{}", name.text);
             let place = format!("network.{kind}[{}]", name.text);
+            if !is_name(&name.text, &path, given, reading) {
+                continue;
+            }
             put(&place, "id", name.text.as_str().into(), &path, given, reading);
             for member in link.get(list).into_iter().flat_map(Node::items).filter_map(Node::text) {
                 let id = given.id(&format!("{path}.{list}"));
@@ -30,11 +34,14 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     for (name, link) in network.get("vlans").into_iter().flat_map(Node::entries) {
         let path = format!("{at}.vlans.{}", name.text);
         let place = format!("network.vlans[{}]", name.text);
+        if !is_name(&name.text, &path, given, reading) {
+            continue;
+        }
         put(&place, "id", name.text.as_str().into(), &path, given, reading);
         if let Some(on) = link.get("link").and_then(Node::text) {
             put(&place, "link", on.into(), &format!("{path}.link"), given, reading);
         }
-        if let Some(tag) = link.get("id").and_then(Node::text).and_then(|tag| tag.parse::<u32>().ok()) {
+        if let Some(tag) = number(link, "id", &path, given, reading) {
             put(&place, "tag", tag.into(), &format!("{path}.id"), given, reading);
         }
         addresses(&place, &path, link, given, reading);
@@ -52,6 +59,26 @@ fn put(
     let id = given.id(path);
     reading.draft.put(&format!("{place}.{key}"), value, id);
     reading.ledger.taken(id);
+}
+
+/// Whether a link can be called so in a profile; if not, its line says why.
+fn is_name(name: &str, path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> bool {
+    let why = name.parse::<LinkName>().err();
+    if let Some(why) = &why {
+        reading.ledger.refuse(given.id(path), why.to_string());
+    }
+    why.is_none()
+}
+
+/// A number of a link; what is none is refused.
+fn number(link: &Node, key: &str, path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Option<u32> {
+    let text = link.get(key)?.text()?;
+    let number = text.parse().ok();
+    if number.is_none() {
+        let why = format!("`{}` is no number", text.escape_debug());
+        reading.ledger.refuse_part(given.id(&format!("{path}.{key}")), why);
+    }
+    number
 }
 
 fn taken_all(path: &str, node: Option<&Node>, given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -78,6 +105,12 @@ fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mu
         return reading.ledger.refuse(id, why);
     };
     let place = format!("network.interfaces[{mac}]");
+    if reading.draft.has(&place) {
+        return reading.ledger.refuse(id, format!("{mac} is another card's already"));
+    }
+    if !is_name(name, path, given, reading) {
+        return;
+    }
     put(&place, "match.mac", mac.to_string().into(), &format!("{path}.match.macaddress"), given, reading);
     put(&place, "id", name.into(), path, given, reading);
     reading.macs.push((mac, id));
@@ -152,7 +185,7 @@ fn addresses(place: &str, path: &str, link: &Node, given: &Given<'_>, reading: &
         }
     }
     routes(place, path, link, (v4 > 0, v6 > 0), given, reading);
-    if let Some(mtu) = link.get("mtu").and_then(Node::text).and_then(|mtu| mtu.parse::<u32>().ok()) {
+    if let Some(mtu) = number(link, "mtu", path, given, reading) {
         put(place, "mtu", mtu.into(), &format!("{path}.mtu"), given, reading);
     }
     for (key, list) in [("addresses", "network.dns"), ("search", "network.search")] {
@@ -186,11 +219,13 @@ fn routes(
             }
             "default" | "0.0.0.0/0" | "::/0" => continue,
             to => {
-                let place = format!("{place}.routes[{to}]");
+                let place = format!("{place}.routes[{}]", item(to));
                 reading.draft.put(&format!("{place}.to"), to, id);
                 reading.draft.put(&format!("{place}.via"), via, id);
-                if let Some(metric) = text("metric").and_then(|metric| metric.parse::<u32>().ok()) {
-                    reading.draft.put(&format!("{place}.metric"), metric, id);
+                match text("metric").map(str::parse::<u32>) {
+                    Some(Ok(metric)) => _ = reading.draft.put(&format!("{place}.metric"), metric, id),
+                    Some(Err(_)) => reading.ledger.lose(id, "its metric is no number"),
+                    None => {}
                 }
             }
         }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
+use crate::import::Reading;
 use crate::import::ledger::Id;
-use crate::import::{Reading, identifier};
+use crate::import::names::{Names, identifier};
+use crate::import::stack::Stack;
 
 /// Reads `storage`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -20,7 +22,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
     }
     let Some(config) = given.get("storage.config") else { return };
-    let mut layout = Layout::default();
+    let mut layout = Layout::of(config.items(), reading);
     for (number, action) in config.items().iter().enumerate() {
         let id = given.id(&format!("storage.config[{number}]"));
         reading.ledger.taken(id);
@@ -34,8 +36,12 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
 /// What is known of the actions so far, by their ids.
 #[derive(Default)]
 struct Layout {
-    /// The target's id, and those of further disks with the draft's.
+    /// The id of the disk under `/`.
+    target: Option<String>,
+    /// The disks' ids, with the draft's.
     disks: Vec<(String, String)>,
+    /// The draft's names.
+    ids: Names,
     /// Devices by the draft's names.
     devices: BTreeMap<String, String>,
     /// Formats by the device that they are on, with their kind and label.
@@ -45,6 +51,26 @@ struct Layout {
 }
 
 impl Layout {
+    /// With the disk under `/`, and the name that its draft has.
+    fn of(actions: &[Node], reading: &mut Reading<'_>) -> Self {
+        let mut layout = Self { target: target(actions), ..Self::default() };
+        layout.ids.fresh("target");
+        let is_target = |action: &&Node| action.get("id").and_then(Node::text) == layout.target.as_deref();
+        if let Some(path) = actions.iter().find(is_target).and_then(|disk| disk.get("path")?.text()) {
+            reading.name_target(bare(path));
+        }
+        layout
+    }
+
+    /// The draft's id for a thing with a name of its own, which says so where it is another one.
+    fn id_for(&mut self, name: &str, from: Id, reading: &mut Reading<'_>) -> String {
+        let id = self.ids.fresh(name);
+        if id != identifier(name) {
+            reading.ledger.note(from, format!("called `{id}` in the profile: another has its name"));
+        }
+        id
+    }
+
     fn add(&mut self, action: &Node, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
         let text = |key: &str| action.get(key).and_then(Node::text);
         if action.get("preserve").is_some_and(Node::is_true) {
@@ -52,11 +78,17 @@ impl Layout {
             return Err("it uses what is on the disk already: ironstrap starts from empty disks".to_owned());
         }
         let id = text("id").ok_or("it has no id")?;
+        if self.devices.contains_key(id)
+            || self.formats.contains_key(id)
+            || self.disks.iter().any(|(known, _)| known == id)
+        {
+            return Err("an action before it has its id".to_owned());
+        }
         match text("type").ok_or("it has no type")? {
             "disk" => self.disk(id, action, from, reading),
             "partition" => self.partition(id, action, from, reading),
             "lvm_volgroup" => {
-                let name = identifier(text("name").unwrap_or(id));
+                let name = self.id_for(text("name").unwrap_or(id), from, reading);
                 let path = format!("storage.volume_groups[{name}]");
                 reading.draft.put(&format!("{path}.id"), name.clone(), from);
                 self.members(&format!("{path}.members"), action.get("devices"), from, reading)?;
@@ -64,7 +96,7 @@ impl Layout {
                 Ok(())
             }
             "lvm_partition" => {
-                let name = identifier(text("name").unwrap_or(id));
+                let name = self.id_for(text("name").unwrap_or(id), from, reading);
                 let path = format!("storage.logical_volumes[{name}]");
                 reading.draft.put(&format!("{path}.id"), name.clone(), from);
                 let group = self.device(text("volgroup").ok_or("it has no volgroup")?)?;
@@ -74,7 +106,7 @@ impl Layout {
                 Ok(())
             }
             "raid" => {
-                let name = identifier(text("name").unwrap_or(id));
+                let name = self.id_for(text("name").unwrap_or(id), from, reading);
                 let path = format!("storage.raids[{name}]");
                 reading.draft.put(&format!("{path}.id"), name.clone(), from);
                 let level = text("raidlevel").ok_or("it has no raidlevel")?;
@@ -128,29 +160,30 @@ impl Layout {
         if action.get("ptable").and_then(Node::text).is_some_and(|table| table != "gpt") {
             return Err("ironstrap's disks have a GPT".to_owned());
         }
-        let target = self.disks.is_empty();
-        let name = if target { "target".to_owned() } else { identifier(id) };
+        let target = self.target.as_deref() == Some(id);
+        let name = if target { "target".to_owned() } else { self.ids.fresh(id) };
         let place =
             if target { "storage.target".to_owned() } else { format!("storage.disks[{name}].select") };
-        let known = target && reading.machine.target.is_some();
-        let path = text("path").map(|path| path.trim_start_matches("/dev/"));
-        let said = path.and_then(|path| reading.machine.disks.get(path).cloned());
+        for (key, value) in rule.into_iter().flat_map(Node::entries) {
+            let exact = value.text().is_some_and(|text| !text.contains(['*', '?']));
+            if !exact || !matches!(key.text.as_str(), "serial" | "wwn" | "path") {
+                let key = key.text.escape_debug();
+                reading.ledger.lose(from, format!("`match: {{ {key}: … }}` isn't taken over: a profile names a disk by what is written on it"));
+            }
+        }
         match (text("serial"), text("wwn")) {
-            _ if known => {}
             (Some(serial), _) => _ = reading.draft.put(&format!("{place}.serial"), serial, from),
             (None, Some(wwn)) => _ = reading.draft.put(&format!("{place}.wwn"), wwn, from),
-            (None, None) => match said {
-                Some(serial) => _ = reading.draft.put(&format!("{place}.serial"), serial, from),
-                None if target => {
-                    reading.ledger.note(from, "the disk is the one that `storage.target` names");
-                }
-                None => {
-                    return Err(format!(
-                        "nothing in it is written on the disk: import with --disk {}=SERIAL",
-                        path.unwrap_or("NAME").escape_debug()
-                    ));
-                }
-            },
+            (None, None) if target => {
+                reading.ledger.note(from, "the disk is the one that `storage.target` names");
+            }
+            (None, None) => {
+                let path = text("path").map(bare).ok_or(
+                    "nothing in it is written on the disk: give it the disk's `serial`, and import again",
+                )?;
+                let serial = reading.serial_of(path)?;
+                reading.draft.put(&format!("{place}.serial"), serial, from);
+            }
         }
         if !target {
             reading.draft.put(&format!("storage.disks[{name}].id"), name.clone(), from);
@@ -170,11 +203,12 @@ impl Layout {
         let device = text("device").ok_or("it has no device")?;
         let (_, disk) =
             self.disks.iter().find(|(known, _)| known == device).ok_or("its disk wasn't taken over")?;
-        let name = identifier(id);
+        let disk = disk.clone();
+        let name = self.id_for(id, from, reading);
         let path = format!("storage.partitions[{name}]");
         reading.draft.put(&format!("{path}.id"), name.clone(), from);
         if disk != "target" {
-            reading.draft.put(&format!("{path}.disk"), disk.clone(), from);
+            reading.draft.put(&format!("{path}.disk"), disk, from);
         }
         match text("flag") {
             Some("boot") => {
@@ -228,6 +262,43 @@ impl Layout {
             put("label", label);
         }
     }
+}
+
+/// The id of the disk under `/`, through formats, volumes, groups and arrays; of several the one with the boot loader.
+fn target(actions: &[Node]) -> Option<String> {
+    let mut stack = Stack::default();
+    let place = |path: &str| format!("path {path}");
+    let (mut disks, mut boot) = (Vec::new(), Vec::new());
+    for action in actions {
+        let text = |key: &str| action.get(key).and_then(Node::text);
+        let Some(id) = text("id") else { continue };
+        let list =
+            |key: &str| action.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
+        match text("type").unwrap_or_default() {
+            "disk" => {
+                stack.on_disk(id, id);
+                disks.push(id);
+                boot.extend(action.get("grub_device").filter(|node| node.is_true()).map(|_| id));
+            }
+            "mount" => text("device").into_iter().for_each(|device| {
+                text("path").into_iter().for_each(|path| stack.on_part(&place(path), device));
+            }),
+            _ => {
+                let one = ["device", "volume", "volgroup"].into_iter().filter_map(text);
+                let many = ["devices", "spare_devices"].into_iter().flat_map(list);
+                one.chain(many).for_each(|other| stack.on_part(id, other));
+            }
+        }
+    }
+    boot.extend(stack.disks_under(&place("/boot/efi")));
+    let root = stack.disk_under(&place("/"), &boot);
+    let only = if let [disk] = disks.as_slice() { Some(*disk) } else { None };
+    root.or(only).map(ToOwned::to_owned)
+}
+
+/// A disk's name without its directory.
+fn bare(path: &str) -> &str {
+    path.trim_start_matches("/dev/")
 }
 
 /// A size as curtin reads it: bytes, or a number with a unit, all of which are powers of 1024; -1 for all that is left.

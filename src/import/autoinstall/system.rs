@@ -41,14 +41,14 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
     if let Some((id, name)) = given.text("identity.hostname") {
         match name.parse::<HostName>() {
             Ok(name) => {
-                reading.name = Some(name);
+                reading.name = Some((name, id));
                 reading.ledger.taken(id);
             }
-            Err(error) => reading.ledger.refuse(id, error.to_string()),
+            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
         }
     }
     if let Some((id, _)) = given.text("identity.realname") {
-        reading.ledger.refuse(id, "a profile has no key for a user's full name");
+        reading.ledger.refuse_part(id, "a profile has no key for a user's full name");
     }
     let (id, name) = given.text("identity.username")?;
     if let Err(error) = name.parse::<AccountName>() {
@@ -65,7 +65,7 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
                 reading.draft.put(&format!("users[{name}].password"), hash, id);
                 reading.ledger.taken(id);
             }
-            Err(error) => reading.ledger.refuse(id, error.to_string()),
+            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
         }
     }
     Some(name)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::grammar::autoinstall::yaml::{Data, Kind, Node};
+use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Kind, Node, Why};
 use crate::import::Reading;
 use crate::import::ledger::Id;
 use crate::import::proof::Said;
@@ -13,9 +13,18 @@ const WHOLE: [&str; 1] = ["user-data"];
 struct Unit<'d> {
     path: String,
     line: usize,
-    node: &'d Node,
-    /// It is the line that begins a map or list.
-    begins: bool,
+    what: What<'d>,
+}
+
+enum What<'d> {
+    /// A value.
+    Leaf(&'d Node),
+    /// The line that begins a map or list.
+    Begins,
+    /// The line that begins the configuration itself.
+    Root,
+    /// Not of the configuration, or not in the tree; the reason.
+    Aside(String),
 }
 
 /// The entries by the paths of their units.
@@ -24,15 +33,19 @@ pub struct Units(BTreeMap<String, Id>);
 
 impl Units {
     /// Makes an entry for each unit, and for each comment between them.
-    pub fn enter(text: &str, config: &Node, reading: &mut Reading<'_>) -> Self {
+    pub fn enter(text: &str, document: &Document, config: &Node, reading: &mut Reading<'_>) -> Self {
         let mut units = Vec::new();
+        beside(&document.root, &mut units);
         walk("", config, config.line, &mut units);
+        units.extend(document.asides.iter().map(aside));
+        // what an alias stands for is where it was written
+        units.sort_by_key(|unit| unit.line);
         let lines = Lines(text.lines().collect());
         let first = units.first().map_or(lines.0.len() + 1, |unit: &Unit<'_>| unit.line);
         for number in (1..first).filter(|number| !lines.get(*number).trim().is_empty()) {
             match lines.is_comment(number) {
                 true => reading.ledger.comment(number, lines.get(number)),
-                // `autoinstall:`, and the document's mark
+                // the document's mark
                 false => {
                     let id = reading.ledger.enter(number, number, lines.get(number));
                     reading.ledger.claim(id, ROOT.to_owned());
@@ -54,25 +67,39 @@ impl Units {
     /// The entry of units that begin on one line, and the comments up to the next ones.
     fn unit(&mut self, units: &[Unit<'_>], next: usize, lines: &Lines<'_>, reading: &mut Reading<'_>) {
         let Some(first) = units.first().map(|unit| unit.line) else { return };
-        let block = units.iter().any(|unit| is_block(unit.node));
+        let leaves = || {
+            units.iter().filter_map(|unit| if let What::Leaf(node) = unit.what { Some(node) } else { None })
+        };
+        let block = leaves().any(is_block);
         let belongs = |number: &usize| {
             let said = !lines.get(*number).trim().is_empty();
             said && (!lines.is_comment(*number) || block && lines.indent(*number) > lines.indent(first))
         };
         let last = (first..next).rev().find(belongs).unwrap_or(first);
         let id = reading.ledger.enter(first, last, lines.get(first));
-        let inside = (first..=last).filter(|number| !block && lines.is_comment(*number));
-        let remarks =
-            trailing(lines.get(first)).into_iter().chain(inside.map(|number| lines.get(number).trim()));
-        let remarks: Vec<_> = remarks.collect();
+        // of a text of several lines only the first can have one
+        let behind = (first..=last).take(if block { 1 } else { usize::MAX });
+        let remarks: Vec<_> = behind.filter_map(|number| lines.remark(number)).collect();
         if !remarks.is_empty() {
             reading.ledger.remark(id, &remarks.join(" "));
         }
-        for unit in units {
-            reading.ledger.claim(id, claim(unit));
-            self.0.insert(unit.path.clone(), id);
-        }
         reading.ledger.keyless(id);
+        if leaves().count() > 1 {
+            reading.ledger.several(id);
+        }
+        let aside = |unit: &&Unit<'_>| matches!(unit.what, What::Aside(_));
+        let nothing_else = units.iter().filter(aside).count() == units.len();
+        for unit in units {
+            match &unit.what {
+                What::Aside(why) if nothing_else => reading.ledger.refuse(id, why.clone()),
+                What::Aside(why) => reading.ledger.lose(id, why.clone()),
+                What::Root => reading.ledger.claim(id, ROOT.to_owned()),
+                What::Begins | What::Leaf(_) => {
+                    reading.ledger.claim(id, claim(unit));
+                    self.0.insert(unit.path.clone(), id);
+                }
+            }
+        }
         for number in (last + 1..next).filter(|number| lines.is_comment(*number)) {
             reading.ledger.comment(number, lines.get(number));
         }
@@ -137,6 +164,12 @@ impl<'t> Lines<'t> {
         self.get(number).trim_start().starts_with('#')
     }
 
+    /// The comment that a line is, or that stands behind what it says.
+    fn remark(&self, number: usize) -> Option<&'t str> {
+        let line = self.get(number);
+        if self.is_comment(number) { Some(line.trim()) } else { trailing(line) }
+    }
+
     fn indent(&self, number: usize) -> usize {
         let line = self.get(number);
         line.len() - line.trim_start().len()
@@ -148,13 +181,38 @@ fn is_block(node: &Node) -> bool {
     node.text().is_some_and(|text| text.trim_end().contains('\n'))
 }
 
+/// The line that begins the configuration, and what cloud-init reads besides.
+fn beside<'d>(root: &'d Node, units: &mut Vec<Unit<'d>>) {
+    if root.get(ROOT).is_none() {
+        return;
+    }
+    for (key, _) in root.entries() {
+        let what = match key.text == ROOT {
+            true => What::Root,
+            false => What::Aside(BESIDE.to_owned()),
+        };
+        units.push(Unit { path: String::new(), line: key.line, what });
+    }
+}
+
+/// Said of what stands beside the configuration in user-data.
+const BESIDE: &str = "it is for the installer's own system, not for the installed one: leave it out, or say it in the user-data that `handoff: { cloud_init: … }` names";
+
+fn aside<'d>(aside: &Aside) -> Unit<'d> {
+    let why = match aside.why {
+        Why::Again(line) => format!("line {line} says it again, and counts"),
+        Why::Merge => "what it brings is told of where it is written".to_owned(),
+    };
+    Unit { path: String::new(), line: aside.line, what: What::Aside(why) }
+}
+
 fn walk<'d>(path: &str, node: &'d Node, line: usize, units: &mut Vec<Unit<'d>>) {
-    let leaf = |begins| Unit { path: path.to_owned(), line, node, begins };
+    let mut unit = |line, what| units.push(Unit { path: path.to_owned(), line, what });
     let whole = WHOLE.contains(&path);
     match &node.data {
         Data::Map(entries) if !whole && !entries.is_empty() => {
             if !path.is_empty() {
-                units.push(leaf(true));
+                unit(line, What::Begins);
             }
             for (key, value) in entries {
                 let path = if path.is_empty() { key.text.clone() } else { format!("{path}.{}", key.text) };
@@ -162,17 +220,13 @@ fn walk<'d>(path: &str, node: &'d Node, line: usize, units: &mut Vec<Unit<'d>>) 
             }
         }
         Data::List(items) if !whole && !items.is_empty() => {
-            units.push(leaf(true));
+            unit(line, What::Begins);
             for (number, item) in items.iter().enumerate() {
-                units.push(Unit {
-                    path: format!("{path}[{number}]"),
-                    line: item.line,
-                    node: item,
-                    begins: false,
-                });
+                let path = format!("{path}[{number}]");
+                units.push(Unit { path, line: item.line, what: What::Leaf(item) });
             }
         }
-        _ => units.push(leaf(false)),
+        _ => unit(line, What::Leaf(node)),
     }
 }
 
@@ -182,9 +236,9 @@ fn claim(unit: &Unit<'_>) -> String {
         Some((list, _)) => format!("{list}[]"),
         None => unit.path.clone(),
     };
-    match unit.begins {
-        true => path,
-        false => format!("{path} {}", spelling(unit.node)),
+    match unit.what {
+        What::Leaf(node) => format!("{path} {}", spelling(node)),
+        _ => path,
     }
 }
 

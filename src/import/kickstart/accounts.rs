@@ -49,10 +49,13 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some(uid) = arguments.number("--uid") {
         put("uid", uid.into());
     }
-    let groups: Vec<_> =
-        arguments.list("--groups").iter().filter_map(|group| group.split('(').next()).collect();
+    let given_groups = arguments.list("--groups");
+    let groups: Vec<_> = given_groups.iter().filter_map(|group| group.split('(').next()).collect();
     if !groups.is_empty() {
         put("groups", groups.into());
+    }
+    if given_groups.iter().any(|group| group.contains('(')) {
+        reading.ledger.lose(given.id, "a profile has no number for a group: the system gives one");
     }
     if let Some(shell) = arguments.text("--shell") {
         put("shell", shell.into());

@@ -47,12 +47,13 @@ impl<'f> Links<'f> {
         if let Some(name) = arguments.text("--hostname") {
             match name.parse::<HostName>() {
                 Ok(name) if !matches!(name.as_str(), "localhost" | "localhost.localdomain") => {
-                    reading.name = Some(name)
+                    reading.name = Some((name, given.id))
                 }
                 Ok(_) => reading.ledger.note(given.id, "the host is called otherwise"),
                 Err(error) => reading.ledger.lose(given.id, error.to_string()),
             }
         }
+        // gone again if the line is refused
         for server in arguments.list("--nameserver") {
             reading.draft.push("network.dns", server, given.id);
         }

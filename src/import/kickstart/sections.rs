@@ -128,12 +128,17 @@ fn packages(section: &Section<'_>, reading: &mut Reading<'_>) {
             continue;
         }
         reading.ledger.claim(id, package(text));
-        let words: Vec<_> = text.split_whitespace().collect();
-        if words.len() > 1 && text.starts_with('@') && words[1].starts_with("--") {
-            reading.ledger.lose(id, "options of a group have no key in a profile");
-        }
-        let many =
-            if text.starts_with('@') { vec![words.first().copied().unwrap_or_default()] } else { words };
+        let many: Vec<_> = match text.starts_with('@') {
+            // a group's name may have spaces; its options come behind it
+            true => {
+                let (name, options) = text.split_once(" --").unwrap_or((text, ""));
+                if !options.is_empty() {
+                    reading.ledger.lose(id, "options of a group have no key in a profile");
+                }
+                vec![name.trim()]
+            }
+            false => text.split_whitespace().collect(),
+        };
         for word in many {
             if word.starts_with("@^") {
                 // the environment is the release's smallest one

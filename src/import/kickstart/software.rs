@@ -1,7 +1,8 @@
 //! Where the system comes from.
 
 use super::Given;
-use crate::import::{Reading, identifier};
+use crate::import::Reading;
+use crate::import::names::identifier;
 use crate::value::HttpUrl;
 
 /// `url`
@@ -27,6 +28,10 @@ pub fn repository(given: &Given<'_>, reading: &mut Reading<'_>) {
         return reading.ledger.refuse(given.id, why);
     };
     let id = identifier(name);
+    if reading.draft.has(&format!("repositories[{id}]")) {
+        let why = format!("a profile would call it `{id}`, like one before it: give it another --name");
+        return reading.ledger.refuse(given.id, why);
+    }
     if let Err(error) = url.parse::<HttpUrl>() {
         return reading.ledger.refuse(given.id, error.to_string());
     }

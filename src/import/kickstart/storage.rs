@@ -1,17 +1,22 @@
 //! Disks, and what is made on them.
 //!
-//! A Kickstart names disks by kernel name or takes what is there; a profile names them by what is written on them. So what
-//! stands on the first disk goes to the target, and further disks need the operator's word (`--disk sdb=SERIAL`). A layout that uses
-//! what is on a disk already is refused: ironstrap starts from empty disks.
+//! A Kickstart names disks by kernel name or takes what is there; a profile names them by what is written on them. So the disk
+//! under `/` is the target, and further disks need the operator's word (`--disk sdb=SERIAL`). A layout that uses what is on a disk
+//! already is refused: ironstrap starts from empty disks.
 
+mod boot;
 mod content;
+mod target;
 
 use std::collections::HashMap;
 
 use super::Given;
+use crate::import::Reading;
+use crate::import::draft::item;
 use crate::import::ledger::Id;
-use crate::import::{Reading, identifier};
+use crate::import::names::{Names, identifier};
 use content::{autopart, content, mount, size};
+use target::{Hints, Target, bare};
 
 const KEEPS: &str =
     "it doesn't clear the whole disk (`--all`), and ironstrap does: no layout of this file is taken over";
@@ -20,12 +25,11 @@ const KEEPS: &str =
 #[derive(Default)]
 pub struct Storage<'f> {
     parts: Vec<(&'static str, Given<'f>)>,
-    /// The target's kernel name, as far as the file says it.
-    target: Option<String>,
-    /// Names that the file gives to parts, and the draft's ids for them.
+    hints: Hints,
+    /// What the file calls a part, and the draft's id for it; a group's name with `group ` before it.
     names: HashMap<String, String>,
-    /// How many parts would be called so.
-    counts: HashMap<String, usize>,
+    /// The draft's ids.
+    ids: Names,
 }
 
 impl<'f> Storage<'f> {
@@ -40,7 +44,7 @@ impl<'f> Storage<'f> {
             "btrfs" => self.parts.push(("btrfs", given)),
             "ignoredisk" => {
                 if let [disk] = arguments.list("--only-use").as_slice() {
-                    self.target.get_or_insert_with(|| bare(disk));
+                    self.hints.only.get_or_insert_with(|| bare(disk));
                 }
                 reading.ledger.note(given.id, "only the disks that the profile names are touched");
             }
@@ -55,79 +59,49 @@ impl<'f> Storage<'f> {
             }
             "zerombr" => {}
             "autopart" => autopart(&given, reading),
-            "reqpart" => reading.ledger.note(given.id, "an EFI system partition is made in any case"),
-            _ => self.boot_loader(&given, reading),
-        }
-    }
-
-    fn boot_loader(&mut self, given: &Given<'_>, reading: &mut Reading<'_>) {
-        let arguments = &given.arguments;
-        if let Some(drive) = arguments.text("--boot-drive") {
-            self.target.get_or_insert_with(|| bare(drive));
-        }
-        for argument in arguments.text("--append").unwrap_or_default().split_whitespace() {
-            match argument.strip_prefix("console=") {
-                Some(console) => reading.draft.push("boot.consoles", console, given.id),
-                None => reading.draft.push("kernel_args", argument, given.id),
+            "mount" => {
+                reading.keeps_disk = true;
+                reading
+                    .ledger
+                    .refuse(given.id, "it uses what is on a disk already: ironstrap starts from empty disks");
+            }
+            "reqpart" => {
+                reading.ledger.note(given.id, "an EFI system partition is made in any case");
+                if arguments.has("--add-boot") {
+                    reading.ledger.lose(given.id, "--add-boot: say a partition for /boot in `storage:`");
+                }
+            }
+            _ => {
+                if let Some(drive) = arguments.text("--boot-drive") {
+                    self.hints.boot.get_or_insert_with(|| bare(drive));
+                }
+                boot::loader(&given, reading);
             }
         }
-        match arguments.text("--password") {
-            Some(hash) if arguments.has("--iscrypted") => {
-                _ = reading.draft.put("boot.password", hash, given.id)
-            }
-            Some(_) => {
-                let note = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
-                reading.ledger.lose(given.id, note);
-            }
-            None => {}
-        }
-        if matches!(arguments.text("--location"), Some("none" | "partition")) || arguments.has("--disabled") {
-            reading.ledger.lose(given.id, "the boot loader goes to the target disk in any case");
-        }
-        let notes = [
-            ("--location", "the boot loader goes to the target disk"),
-            ("--boot-drive", "the target disk"),
-            ("--timeout", "the distribution's own"),
-        ];
-        if arguments.has("--timeout") {
-            reading.ledger.lose(given.id, "--timeout has no key in a profile");
-        }
-        given.explain(&notes[..2], reading);
-        given.rest(
-            &[
-                "--append",
-                "--password",
-                "--iscrypted",
-                "--location",
-                "--boot-drive",
-                "--timeout",
-                "--disabled",
-            ],
-            reading,
-        );
     }
 
     /// Makes a layout of all parts.
     pub fn finish(mut self, reading: &mut Reading<'_>) {
         let parts = std::mem::take(&mut self.parts);
-        if parts.is_empty() {
-            return;
+        let target = Target::of(&parts, &self.hints);
+        if let Target::Named(disk) = &target {
+            reading.name_target(disk);
         }
         // also where such a line is refused, or its part is not understood
         let flags = ["--onpart", "--usepart", "--useexisting", "--noformat"];
         reading.keeps_disk |=
             parts.iter().any(|(_, given)| flags.iter().any(|flag| given.arguments.has(flag)));
-        let first_disk = parts.iter().find_map(|(_, given)| given.arguments.text("--ondisk"));
-        self.target = self.target.take().or_else(|| first_disk.map(bare));
-        if !parts.iter().any(|(_, given)| given.arguments.first() == Some("/boot/efi")) {
-            // at the front of the disk, as everywhere
+        let place = |wanted: &str| parts.iter().find(|(_, given)| given.arguments.first() == Some(wanted));
+        if let (Some((_, root)), None) = (place("/"), place("/boot/efi")) {
+            // at the front of the disk, as everywhere; it goes when `/` does
+            let esp = self.ids.fresh("esp");
             for (key, value) in [("id", "esp"), ("role", "esp"), ("size", "512MiB")] {
-                reading.draft.put(&format!("storage.partitions[esp].{key}"), value, Id::NOBODY);
+                reading.draft.put(&format!("storage.partitions[{esp}].{key}"), value, root.id);
             }
         }
         for (kind, given) in &parts {
             let done = match *kind {
-                "part" => self.partition(given, reading),
+                "part" => self.partition(given, &target, reading),
                 "raid" => self.raid(given, reading),
                 "volgroup" => self.group(given, reading),
                 "logvol" => self.volume(given, reading),
@@ -138,12 +112,14 @@ impl<'f> Storage<'f> {
                 reading.ledger.refuse(given.id, why);
             }
         }
-        if !reading.draft.has("storage.mounts") && !reading.draft.has("storage.btrfs") {
-            reading.draft.remove_section("storage.partitions[esp]");
-        }
     }
 
-    fn partition(&mut self, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<(), String> {
+    fn partition(
+        &mut self,
+        given: &Given<'_>,
+        target: &Target,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
         let arguments = &given.arguments;
         let place = arguments.first().ok_or("it has no place")?;
         if arguments.has("--onpart") || arguments.has("--useexisting") || arguments.has("--noformat") {
@@ -157,14 +133,12 @@ impl<'f> Storage<'f> {
         }
         let efi = place == "/boot/efi" || arguments.text("--fstype") == Some("efi");
         let taken = || format!("`{}` is there already", place.escape_debug());
-        let id = if efi { "esp".to_owned() } else { self.id_of(place).ok_or_else(taken)? };
+        let wanted = if efi { "esp" } else { place };
+        let id = self.id_of(wanted).ok_or_else(taken)?;
         let path = format!("storage.partitions[{id}]");
-        if reading.draft.has(&path) {
-            return Err(taken());
-        }
         reading.draft.put(&format!("{path}.id"), id.clone(), given.id);
         if let Some(disk) = arguments.text("--ondisk") {
-            self.disk(&path, &bare(disk), given.id, reading)?;
+            self.disk(&path, &bare(disk), target, given.id, reading)?;
         }
         if efi || place == "biosboot" {
             reading.draft.put(&format!("{path}.role"), if efi { "esp" } else { "bios-boot" }, given.id);
@@ -190,17 +164,30 @@ impl<'f> Storage<'f> {
         Ok(())
     }
 
-    fn disk(&self, path: &str, disk: &str, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
-        if self.target.as_deref().is_none_or(|target| target == disk) {
-            return Ok(());
+    fn disk(
+        &mut self,
+        path: &str,
+        disk: &str,
+        target: &Target,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
+        match target {
+            Target::Named(target) if target == disk => return Ok(()),
+            Target::Named(_) => {}
+            Target::Unnamed => {
+                return Err(format!(
+                    "the file doesn't say which disk / is on, so that nobody can tell whether `{}` is the same: give / an --ondisk as well",
+                    disk.escape_debug()
+                ));
+            }
         }
-        let shown = disk.escape_debug();
-        let Some(serial) = reading.machine.disks.get(disk).cloned() else {
-            return Err(format!(
-                "`{shown}` is a kernel name, which may be another disk's tomorrow: import with --disk {shown}=SERIAL"
-            ));
+        let serial = reading.serial_of(disk)?;
+        let id = match self.names.get(&format!("disk {disk}")) {
+            Some(id) => id.clone(),
+            None => self.ids.fresh(disk),
         };
-        let id = identifier(disk);
+        self.names.insert(format!("disk {disk}"), id.clone());
         reading.draft.put(&format!("storage.disks[{id}].id"), id.clone(), from);
         reading.draft.put(&format!("storage.disks[{id}].select.serial"), serial, from);
         reading.draft.put(&format!("{path}.disk"), id, from);
@@ -209,17 +196,14 @@ impl<'f> Storage<'f> {
 
     /// The draft's name for `/var/log`, `pv.01` or `swap`; `None` where the place is taken already.
     fn id_of(&mut self, place: &str) -> Option<String> {
-        let wanted = match place {
-            "/" => "root".to_owned(),
-            "biosboot" => "bios".to_owned(),
-            place => identifier(place.trim_start_matches('/')),
-        };
         if place != "swap" && self.names.contains_key(place) {
             return None;
         }
-        let count = self.counts.entry(wanted.clone()).or_default();
-        *count += 1;
-        let id = if *count == 1 { wanted } else { identifier(&format!("{wanted}_{count}")) };
+        let id = self.ids.fresh(match place {
+            "/" => "root",
+            "biosboot" => "bios",
+            place => place.trim_start_matches('/'),
+        });
         self.names.insert(place.to_owned(), id.clone());
         Some(id)
     }
@@ -227,7 +211,17 @@ impl<'f> Storage<'f> {
     /// What the file calls `pv.01`, in the draft.
     fn known(&self, name: &str) -> Result<String, String> {
         let found = self.names.get(name).cloned();
-        found.ok_or_else(|| format!("nothing that was taken over is called `{}`", name.escape_debug()))
+        let shown = || name.trim_start_matches("group ").escape_debug().to_string();
+        found.ok_or_else(|| format!("nothing that was taken over is called `{}`", shown()))
+    }
+
+    /// The draft's id for a thing with a name of its own, which says so where it is another one.
+    fn id_for(&mut self, name: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> String {
+        let id = self.ids.fresh(name);
+        if id != identifier(name) {
+            reading.ledger.note(given.id, format!("called `{id}` in the profile: another has its name"));
+        }
+        id
     }
 
     fn members(&self, path: &str, words: &[&str], from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
@@ -248,7 +242,7 @@ impl<'f> Storage<'f> {
             );
         }
         let device = arguments.text("--device").ok_or("it has no --device")?;
-        let id = identifier(device.trim_start_matches("/dev/md/"));
+        let id = self.id_for(device.trim_start_matches("/dev/md/"), given, reading);
         let path = format!("storage.raids[{id}]");
         reading.draft.put(&format!("{path}.id"), id.clone(), given.id);
         let level = arguments.text("--level").unwrap_or_default().to_lowercase();
@@ -271,8 +265,8 @@ impl<'f> Storage<'f> {
         if arguments.has("--useexisting") || arguments.has("--noformat") || members.is_empty() {
             return Err("it is there already: ironstrap starts from empty disks".to_owned());
         }
-        let id = identifier(name);
-        self.names.insert((*name).to_owned(), id.clone());
+        let id = self.id_for(name, given, reading);
+        self.names.insert(format!("group {name}"), id.clone());
         reading.draft.put(&format!("storage.volume_groups[{id}].id"), id.clone(), given.id);
         self.members(&format!("storage.volume_groups[{id}].members"), members, given.id, reading)?;
         given.rest(&[], reading);
@@ -288,14 +282,18 @@ impl<'f> Storage<'f> {
                     .to_owned(),
             );
         }
-        let id = identifier(arguments.text("--name").ok_or("it has no --name")?);
-        let group = self.known(arguments.text("--vgname").ok_or("it has no --vgname")?)?;
+        let name = arguments.text("--name").ok_or("it has no --name")?;
+        let group_name = arguments.text("--vgname").ok_or("it has no --vgname")?;
+        let group = self.known(&format!("group {group_name}"))?;
+        let id = self.id_for(name, given, reading);
+        self.names.insert(format!("volume {group_name}/{name}"), id.clone());
         let pool = arguments.has("--thinpool");
         let path = format!("storage.{}[{id}]", if pool { "thin_pools" } else { "logical_volumes" });
         reading.draft.put(&format!("{path}.id"), id.clone(), given.id);
         reading.draft.put(&format!("{path}.group"), group, given.id);
         if let Some(name) = arguments.text("--poolname") {
-            reading.draft.put(&format!("{path}.pool"), identifier(name), given.id);
+            let pool = self.known(&format!("volume {group_name}/{name}"))?;
+            reading.draft.put(&format!("{path}.pool"), pool, given.id);
         }
         size(&path, given, reading)?;
         if !pool {
@@ -330,7 +328,7 @@ impl<'f> Storage<'f> {
                 .first()
                 .and_then(|word| word.strip_prefix("LABEL="))
                 .ok_or("name its volume as LABEL=…")?;
-            let path = format!("storage.btrfs[{}].subvolumes[{place}]", identifier(label));
+            let path = format!("storage.btrfs[{}].subvolumes[{}]", identifier(label), item(place));
             reading.draft.put(
                 &format!("{path}.name"),
                 identifier(arguments.text("--name").ok_or("it has no --name")?),
@@ -355,9 +353,4 @@ impl<'f> Storage<'f> {
         given.rest(&["--label"], reading);
         Ok(())
     }
-}
-
-/// A disk's name without its directory.
-fn bare(disk: &str) -> String {
-    disk.trim_start_matches("/dev/").to_owned()
 }

@@ -4,7 +4,7 @@ use super::Given;
 use crate::import::Reading;
 
 /// Commands that hold anyway, or that ironstrap's own files decide, and how.
-const ALWAYS: [(&str, &str); 10] = [
+const ALWAYS: [(&str, &str); 7] = [
     ("text", "the installer runs without questions (`cmdline`)"),
     ("cmdline", "the installer runs without questions"),
     ("graphical", "the installer runs without questions (`cmdline`)"),
@@ -12,9 +12,6 @@ const ALWAYS: [(&str, &str); 10] = [
     ("xconfig", "a graphical system starts if a package brings one"),
     ("firstboot", "nothing asks at the first boot (`firstboot --disable`)"),
     ("eula", "it is agreed to"),
-    ("auth", "what the release does anyway"),
-    ("authconfig", "what the release does anyway"),
-    ("logging", "the installer logs to its own files"),
 ];
 
 /// Any command that has no module of its own.
@@ -37,6 +34,11 @@ pub fn read(name: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
             given.rest(&["--ntp-server"], reading);
         }
         "reboot" | "poweroff" | "shutdown" | "halt" => finish(name, given, reading),
+        "auth" | "authconfig" => authentication(given, reading),
+        "logging" => {
+            reading.ledger.note(given.id, "the installer logs to its own files");
+            given.rest(&["--level"], reading);
+        }
         "services" => services(given, reading),
         "firewall" => firewall(given, reading),
         "selinux" => selinux(given, reading),
@@ -67,6 +69,23 @@ fn way_out(name: &str) -> String {
         name => format!(
             "a profile has no key for `{name}`: do it in a script under `scripts: {{ post: … }}`, or in a template of the site's own"
         ),
+    }
+}
+
+/// What every release does is all that needs no saying.
+fn authentication(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let words = given.arguments.words().map(ToOwned::to_owned);
+    let options = given.arguments.options.iter().map(|option| match given.arguments.text(option.name) {
+        Some(value) => format!("{}={value}", option.name),
+        None => option.name.to_owned(),
+    });
+    let usual = ["--enableshadow", "--useshadow", "--passalgo=sha512"];
+    match words.chain(options).all(|word| usual.contains(&word.as_str())) {
+        true => reading.ledger.note(given.id, "what the release does anyway"),
+        false => {
+            let why = "a profile has no key for it: call authselect in a script under `scripts: { post: … }`";
+            reading.ledger.refuse(given.id, why);
+        }
     }
 }
 

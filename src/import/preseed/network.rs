@@ -94,7 +94,7 @@ fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
     let domain = given
         .get("netcfg/get_domain")
         .filter(|(_, domain)| !matches!(*domain, "unassigned-domain" | "local"));
-    let Some((_, short)) = NAME.iter().find_map(|key| given.get(key)) else { return };
+    let Some((id, short)) = NAME.iter().find_map(|key| given.get(key)) else { return };
     if matches!(short, "unassigned-hostname" | "localhost") {
         return;
     }
@@ -103,7 +103,7 @@ fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
         _ => short.to_owned(),
     };
     match name.parse::<HostName>() {
-        Ok(name) => reading.name = Some(name),
+        Ok(name) => reading.name = Some((name, id)),
         Err(error) => {
             for (id, _) in NAME.iter().filter_map(|key| given.get(key)) {
                 reading.ledger.refuse(id, error.to_string());

@@ -70,7 +70,8 @@ fn repository(number: usize, given: &Given<'_>, reading: &mut Reading<'_>) {
             .refuse(id, "options in brackets have no key in a profile: name the key in `repositories:`");
     }
     let comment = given.get(&key("comment"));
-    let name = crate::import::identifier(comment.map_or(&format!("local{number}"), |(_, comment)| comment));
+    let name =
+        crate::import::names::identifier(comment.map_or(&format!("local{number}"), |(_, comment)| comment));
     let place = format!("repositories[{name}]");
     reading.draft.put(&format!("{place}.id"), name, id);
     reading.draft.put(&format!("{place}.url"), url.trim_end_matches('/'), id);

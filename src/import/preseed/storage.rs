@@ -3,8 +3,9 @@
 use super::Given;
 use crate::grammar::preseed::Answer;
 use crate::grammar::recipe::{ABSURD, Machine, Partition, decode};
+use crate::import::Reading;
 use crate::import::ledger::Id;
-use crate::import::{Reading, identifier};
+use crate::import::names::identifier;
 
 /// The volume group's name where the file gives none: the host's, as d-i does it, would change with the host.
 const GROUP: &str = "system";
@@ -21,6 +22,9 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             reading.ledger.taken(id);
             reading.ledger.note(id, note);
         }
+    }
+    if let Some((_, disk)) = given.get("partman-auto/disk").filter(|_| !several) {
+        reading.name_target(disk.trim().trim_start_matches("/dev/"));
     }
     if let Some((id, hash)) = given.get("grub-installer/password-crypted") {
         reading.draft.put("boot.password", hash, id);

@@ -1,0 +1,39 @@
+//! `bootloader`: kernel arguments, consoles, and the menu's password.
+
+use crate::import::Reading;
+use crate::import::kickstart::Given;
+
+/// Options that are taken over, or of which it is said what stands for them.
+const KNOWN: [&str; 7] =
+    ["--append", "--password", "--iscrypted", "--location", "--boot-drive", "--timeout", "--disabled"];
+
+/// Reads the command.
+pub fn loader(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let arguments = &given.arguments;
+    for argument in arguments.text("--append").unwrap_or_default().split_whitespace() {
+        match argument.strip_prefix("console=") {
+            Some(console) => reading.draft.push("boot.consoles", console, given.id),
+            None => reading.draft.push("kernel_args", argument, given.id),
+        }
+    }
+    match arguments.text("--password") {
+        Some(hash) if arguments.has("--iscrypted") => {
+            _ = reading.draft.put("boot.password", hash, given.id);
+        }
+        Some(_) => {
+            let note = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
+            reading.ledger.lose(given.id, note);
+        }
+        None => {}
+    }
+    if matches!(arguments.text("--location"), Some("none" | "partition")) || arguments.has("--disabled") {
+        reading.ledger.lose(given.id, "the boot loader goes to the target disk in any case");
+    }
+    if arguments.has("--timeout") {
+        reading.ledger.lose(given.id, "--timeout has no key in a profile");
+    }
+    let notes =
+        [("--location", "the boot loader goes to the target disk"), ("--boot-drive", "the target disk")];
+    given.explain(&notes, reading);
+    given.rest(&KNOWN, reading);
+}
