@@ -9,7 +9,7 @@ mod network;
 mod storage;
 mod system;
 
-use crate::host::{Host, Os, Scripted, agent_start};
+use crate::host::{Host, Installer, Os, Scripted, agent_start};
 
 /// Whoever installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +108,12 @@ pub fn judge(host: &Host, target: Target) -> Verdict {
     verdict
 }
 
-/// Whether a release's installer would only start the agent.
+/// Whether a release's installer would only start the agent: that is asked for by `installer: debian-installer`, not by
+/// looking at another host's answers for that release.
 pub fn by_agent(host: &Host, target: Target) -> bool {
     let Target::Os(os) = target else { return false };
-    agent_start(os.installer(), Some(os), host.image.as_ref()).is_some()
+    host.installer == Installer::DebianInstaller
+        && agent_start(os.installer(), Some(os), host.image.as_ref()).is_some()
 }
 
 /// Short names for the tables.

@@ -4,13 +4,14 @@
 //! name, all misfits are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
 //! and must neither stop the next bundle nor be renewed for its sake.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::bootfiles::{BootFiles, Started};
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
+use super::starts;
 use crate::answers::{self, table::Target};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost, StartFiles};
@@ -24,7 +25,7 @@ use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::trust::SiteKey;
-use crate::value::{Digest, HostName, Timestamp};
+use crate::value::{Digest, Timestamp};
 
 /// A host that is armed, with the image that its lock pins.
 #[derive(Debug, Clone, Copy)]
@@ -171,27 +172,6 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }
 
-/// Takes hosts with what their installs start: a kernel's release, or an installer. One stick starts one kernel with its modules:
-/// which host it is on is only known when that runs. So does a PXE tree for those that start a golden image's.
-///
-/// # Errors
-/// Hosts that need different ones, by their names.
-pub fn require_one_kernel<'a>(hosts: impl IntoIterator<Item = (&'a HostName, &'a str)>) -> Result<()> {
-    let mut kernels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (host, kernel) in hosts {
-        kernels.entry(kernel).or_default().push(host.as_str());
-    }
-    if kernels.len() > 1 {
-        let lines: Vec<_> =
-            kernels.iter().map(|(kernel, hosts)| format!("  {kernel}: {}", hosts.join(", "))).collect();
-        bail!(
-            "these hosts start different kernels, and a medium starts one; make one medium for each kernel, with --host:\n{}",
-            lines.join("\n")
-        );
-    }
-    Ok(())
-}
-
 /// The floor for clocks on targets: the newest time at which one of the orders began.
 pub fn time(hosts: &[BundledHost]) -> Timestamp {
     hosts.iter().map(|host| host.order.not_before).max().unwrap_or(Timestamp::from_unix(0))
@@ -220,6 +200,7 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         hosts.iter().all(|host| host.boot.start == start),
         "a stick starts one kernel: hosts that debian-installer hands over need a stick of their own, made with --host"
     );
+    starts::require_loaders_of_installers(hosts, boot)?;
     let config = grub::usb(start, &boot_hosts(hosts))?.into_bytes();
     let mut files = vec![
         file("EFI/BOOT/BOOTX64.EFI", boot.loaders.shim.clone()),
@@ -245,6 +226,7 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
             "image {image} has no {NET_GRUB}, which machines load by PXE; add the package grub-efi-amd64-signed to it, or make a stick with --usb"
         );
     };
+    starts::require_loaders_of_installers(hosts, boot)?;
     for host in hosts {
         ensure!(
             host.order.payload.is_some(),
@@ -357,16 +339,6 @@ mod tests {
         assert!(sort_out(armed[..1].to_vec(), Asked::ByName, now).is_ok());
         let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap_err().to_string();
         assert!(none.starts_with("no permit in this site can be used") && none.contains("web02"), "{none}");
-    }
-
-    #[test]
-    fn one_medium_starts_one_kernel() {
-        let names: Vec<HostName> = ["db01", "web01", "web02"].map(|name| name.parse().unwrap()).to_vec();
-        require_one_kernel(names.iter().map(|name| (name, "6.1.0-9-amd64"))).unwrap();
-        let kernels = ["6.1.0-9-amd64", "6.12.0-1-amd64", "6.1.0-9-amd64"];
-        let error = require_one_kernel(names.iter().zip(kernels)).unwrap_err().to_string();
-        assert!(error.contains("--host"), "{error}");
-        assert!(error.ends_with("  6.1.0-9-amd64: db01, web02\n  6.12.0-1-amd64: web01"), "{error}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod installer;
 pub mod manifest;
 mod modules;
 pub mod pxe;
+pub mod starts;
 #[cfg(test)]
 mod testing;
 pub mod usb;

@@ -16,7 +16,7 @@ use crate::bundle::bootfiles::{self, BootFiles, Started};
 use crate::bundle::contents::{self, ArmedHost, Asked, BundledHost, Contents, Sorted};
 use crate::bundle::initramfs::{self, GuestParts, InitramfsParts};
 use crate::bundle::inside::Inside;
-use crate::bundle::{pxe, usb};
+use crate::bundle::{pxe, starts, usb};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
@@ -72,7 +72,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     output::note(&tell_left_out(&left_out));
     let images = images(&store, &armed, &key.public())?;
     let own_kernels = armed.iter().filter(|(host, _)| host.host.agent_start() == Some(AgentStart::Kernel));
-    contents::require_one_kernel(
+    starts::require_one_kernel(
         own_kernels
             .map(|(host, _)| (&host.host.name, images[&host.image.manifest].manifest.system.kernel.as_str())),
     )?;

@@ -1,7 +1,7 @@
 //! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
 
 use super::short::*;
-use crate::host::{Finish, Handoff, Host, Script, Scripted};
+use crate::host::{Finish, Handoff, Host, Installer, Script, Scripted};
 use crate::value::ImageSource;
 
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
@@ -21,6 +21,19 @@ pub(super) const ROWS: &[Row] = &[
             Agent => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
             On(_) => NO_IMAGE,
+        },
+    },
+    Row {
+        key: "image with another installer than debian-installer",
+        used: |host| {
+            let own = host.installer == Installer::DebianInstaller;
+            once("image", !own && matches!(host.image, Some(ImageSource::Store(_))))
+        },
+        cell: |target| match target {
+            On(Debian12 | Debian13) => {
+                X("hands golden images over for hosts with `installer: debian-installer` only")
+            }
+            _ => U("the row of `image` holds"),
         },
     },
     Row {

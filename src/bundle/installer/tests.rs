@@ -244,6 +244,19 @@ fn a_stick_starts_one_kind() {
 }
 
 #[test]
+fn loaders_of_another_distribution_do_not_start_debian_installer() {
+    let (hosts, mut boot) = two_ways();
+    for vendors in [vec!["ubuntu".to_owned()], Vec::new()] {
+        boot.loaders.vendors = vendors;
+        let pxe = contents::pxe(&hosts, &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
+        assert!(pxe.starts_with("web01: ") && pxe.contains("signed by Debian"), "{pxe}");
+        assert!(contents::usb(&hosts[1..], &boot, Vec::new(), &testing::key()).is_err());
+        // the image's own kernel is its own distribution's
+        contents::usb(&hosts[..1], &boot, Vec::new(), &testing::key()).unwrap();
+    }
+}
+
+#[test]
 fn a_dependency_that_is_nowhere_is_missed_before_anything_is_installed() {
     let mut lacking = files();
     lacking.udebs.retain(|name, _| !name.starts_with("ata-modules"));
