@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each target that includes this uses another part of it")]
 
 pub mod disk;
+mod firmware;
 pub mod git;
 pub mod golden;
 pub mod judges;

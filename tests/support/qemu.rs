@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::running::Running;
+use super::running::{self, Running};
 use super::wire::{TAP, Wire};
 
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd";
@@ -243,7 +243,9 @@ impl Machine {
             "-serial",
             "chardev:serial",
         ]);
-        push(&["-qmp", &format!("unix:{},server=on,wait=off", sockets.join("qmp.sock").display())]);
+        for socket in [running::MONITOR, running::WATCH] {
+            push(&["-qmp", &format!("unix:{},server=on,wait=off", sockets.join(socket).display())]);
+        }
         push(&["-device", "virtio-rng-pci", "-device", "qemu-xhci"]);
         push(&["-smbios", &self.smbios()]);
         self.drives.iter().for_each(|drive| args.extend(drive.arguments()));

@@ -8,12 +8,17 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::firmware;
 use super::monitor::Monitor;
 use super::serial::Serial;
 
 /// Longest wait for anything, unless a test says otherwise. Emulated machines on a busy host are slow; a test that hangs
 /// ends all the same.
 pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Names of the sockets on which QEMU is told what to do, by a test and by who watches its firmware.
+pub(super) const MONITOR: &str = "qmp.sock";
+pub(super) const WATCH: &str = "watch.sock";
 
 /// A QEMU process with its console and monitor.
 #[derive(Debug)]
@@ -32,8 +37,12 @@ impl Running {
         let number = (1..).find(|n| !dir.join(format!("serial.{n}.log")).exists()).unwrap_or(1);
         serial.rotate(number)?;
         let mut child = command.spawn().context("starting qemu-system-x86_64")?;
-        let monitor = match Monitor::connect(&sockets.path().join("qmp.sock")) {
-            Ok(monitor) => monitor,
+        let connect = |socket: &str| Monitor::connect(&sockets.path().join(socket));
+        let monitor = match connect(MONITOR).and_then(|monitor| Ok((monitor, connect(WATCH)?))) {
+            Ok((monitor, watching)) => {
+                firmware::watch(name, watching, serial.path());
+                monitor
+            }
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();

@@ -24,10 +24,13 @@ fn debian_installer_hands_the_machine_over_to_the_agent() -> Result<()> {
     with_machines("installer", |dir| {
         let udebs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/udebs/modules");
         if !udebs.is_dir() || !Path::new(INSTALLER).is_dir() {
-            say(&format!(
-                "skipped: debian-installer or the udebs of its kernel are not here; tests/fetch-modules.sh {INSTALLER}/initrd.gz {} fetches them",
+            let missing = format!(
+                "debian-installer or the udebs of its kernel are not here; tests/fetch-modules.sh {INSTALLER}/initrd.gz {} fetches them",
                 udebs.display()
-            ));
+            );
+            let strict = std::env::var_os("IRONSTRAP_STRICT").is_some_and(|value| value == "1");
+            ensure!(!strict, "{missing}");
+            say(&format!("skipped: {missing}"));
             return Ok(());
         }
         let key = Key::make(dir)?;
