@@ -66,8 +66,8 @@ pub struct GuestParts<'a> {
     pub pin: &'a InstallerPin,
     /// What it reads in its initrd instead of asking: it starts the agent.
     pub preseed: &'a str,
-    /// Digest of the manifest of the image whose firmware is taken.
-    pub image: &'a Digest,
+    /// Digests of the manifests of the images whose firmware is taken.
+    pub images: &'a BTreeSet<Digest>,
     /// The agent: this program.
     pub agent: &'a AgentFile,
     /// The site's key.
@@ -78,13 +78,14 @@ impl GuestParts<'_> {
     /// Names the archive that would be built: the same parts, the same digest.
     pub fn digest(&self) -> Digest {
         let udebs = self.pin.udebs.iter().map(|(name, digest)| format!("{name} {digest}\n"));
+        let images = self.images.iter().map(|digest| format!("{digest}\n"));
         let text = format!(
-            "{RECIPE}, guest\n{}\n{}\n{}{}\n{}\n{}\n{}",
+            "{RECIPE}, guest\n{}\n{}\n{}{}\n{}{}\n{}",
             self.pin.kernel,
             self.pin.initrd,
             udebs.collect::<String>(),
             self.preseed,
-            self.image,
+            images.collect::<String>(),
             Digest::of(self.agent.bytes()),
             self.key.to_text()
         );
@@ -93,20 +94,21 @@ impl GuestParts<'_> {
 }
 
 /// Builds the first archive for debian-installer, compressed: it is unpacked over the installer's own, which brings the system
-/// calls' other ends (`/dev`, `/proc`) and goes on being the first process. Firmware comes out of the image.
+/// calls' other ends (`/dev`, `/proc`) and goes on being the first process. Firmware comes out of the images, each file out of the
+/// first that has it: a machine is given what its own image has of it, or what another has.
 ///
 /// # Errors
 /// A module that can't be read, an image that is damaged, or a result over 64 MiB.
 pub fn build_guest(
     installer: &DebianInstaller,
-    image: &dyn ReadTree,
+    images: &[&dyn ReadTree],
     parts: &GuestParts<'_>,
 ) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     archive.file(installer::AGENT, 0o755, parts.agent.bytes().to_vec());
     archive.file(installer::PRESEED, 0o644, parts.preseed.as_bytes().to_vec());
     archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
-    add_modules(&mut archive, installer.modules(), image, installer.release(), installer.library())?;
+    add_modules(&mut archive, installer.modules(), images, installer.release(), installer.library())?;
     finish(&archive)
 }
 
@@ -124,7 +126,7 @@ pub fn build(root: &dyn ReadTree, parts: &InitramfsParts<'_>) -> Result<Vec<u8>>
     archive.device("dev/null", 0o666, 1, 3);
     archive.file("init", 0o755, parts.agent.bytes().to_vec());
     archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
-    add_modules(&mut archive, root, root, parts.release, LIBRARY)?;
+    add_modules(&mut archive, root, &[root], parts.release, LIBRARY)?;
     finish(&archive)
 }
 
@@ -169,11 +171,11 @@ fn first_there(root: &dyn ReadTree, places: &[String]) -> Result<Option<String>>
     Ok(None)
 }
 
-/// Adds the modules of one tree, and their firmware out of another, below `library`.
+/// Adds the modules of one tree, and their firmware out of others, below `library`.
 fn add_modules(
     archive: &mut Archive,
     root: &dyn ReadTree,
-    firmware_root: &dyn ReadTree,
+    firmware_roots: &[&dyn ReadTree],
     release: &str,
     library: &str,
 ) -> Result<()> {
@@ -201,21 +203,24 @@ fn add_modules(
     archive.file(&format!("{target}/modules.alias"), 0o644, selection.alias.into_bytes());
     archive.file(&format!("{target}/modules.softdep"), 0o644, selection.softdep.into_bytes());
     archive.file(&format!("{target}/modules.builtin"), 0o644, table("modules.builtin")?.into_bytes());
-    add_firmware(archive, firmware_root, &firmware, &format!("{library}/firmware"))
+    add_firmware(archive, firmware_roots, &firmware, &format!("{library}/firmware"))
 }
 
-/// Adds what of these names the image has, packed or not. The same content under a second name becomes a link.
+/// Adds what of these names the images have, packed or not. The same content under a second name becomes a link.
 fn add_firmware(
     archive: &mut Archive,
-    root: &dyn ReadTree,
+    roots: &[&dyn ReadTree],
     names: &BTreeSet<String>,
     place: &str,
 ) -> Result<()> {
-    let folders: Vec<_> = FIRMWARE_ROOTS.map(str::to_owned).to_vec();
-    let Some(folder) = first_there(root, &folders)? else { return Ok(()) };
+    let mut folders = Vec::new();
+    for root in roots {
+        let found = first_there(*root, &FIRMWARE_ROOTS.map(str::to_owned))?;
+        folders.extend(found.map(|folder| (*root, folder)));
+    }
     let mut known: BTreeMap<Digest, String> = BTreeMap::new();
     for name in names {
-        for file in firmware_files(root, &folder, name)? {
+        for (root, folder, file) in firmware_places(&folders, name)? {
             let content = root.read(&format!("{folder}/{file}"))?;
             let target = format!("{place}/{file}");
             match known.get(&Digest::of(&content)) {
@@ -229,6 +234,20 @@ fn add_firmware(
         }
     }
     Ok(())
+}
+
+/// Where the files of this name are: in the first of the folders that has any.
+fn firmware_places<'a>(
+    folders: &'a [(&'a dyn ReadTree, String)],
+    name: &str,
+) -> Result<Vec<(&'a dyn ReadTree, &'a str, String)>> {
+    for (root, folder) in folders {
+        let files = firmware_files(*root, folder, name)?;
+        if !files.is_empty() {
+            return Ok(files.into_iter().map(|file| (*root, folder.as_str(), file)).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn firmware_files(root: &dyn ReadTree, folder: &str, name: &str) -> Result<Vec<String>> {

@@ -7,6 +7,7 @@
 pub mod agent_file;
 mod archive;
 pub mod bootfiles;
+mod capped;
 pub mod contents;
 mod copy;
 mod firmware;

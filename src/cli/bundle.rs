@@ -17,9 +17,11 @@ use crate::bundle::contents::{self, ArmedHost, Asked, BundledHost, Contents, Sor
 use crate::bundle::initramfs::{self, GuestParts, InitramfsParts};
 use crate::bundle::inside::Inside;
 use crate::bundle::{pxe, starts, usb};
+use crate::failure::{Blame, BlameExt};
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
+use crate::image::tree::ReadTree;
 use crate::order::BuildError;
 use crate::spec::image::{Blob, ImageManifest, ImagePin};
 use crate::spec::installer::{AgentStart, DebianRelease};
@@ -203,7 +205,7 @@ fn boot_files(
         if let Entry::Vacant(vacant) = starts.entry(host.boot.start) {
             vacant.insert(match host.boot.start {
                 AgentStart::Kernel => image_start(agent, key, place, host, images)?,
-                AgentStart::Installer(release) => installer_start(agent, key, place, release, host, images)?,
+                AgentStart::Installer(release) => installer_start(agent, key, place, release, hosts, images)?,
             });
         }
     }
@@ -250,15 +252,20 @@ fn image_start(
     })
 }
 
-/// An installer with the agent's archive for it.
+/// An installer with the agent's archive for it, which serves all of the hosts that start it.
 fn installer_start(
     agent: &AgentFile,
     key: &SitePublicKey,
     place: &Place<'_>,
     release: DebianRelease,
-    host: &BundledHost,
+    hosts: &[BundledHost],
     images: &Images,
 ) -> Result<Started> {
+    let mut its = BTreeMap::new();
+    for host in hosts.iter().filter(|host| host.boot.start == AgentStart::Installer(release)) {
+        its.entry(host.order.image.manifest).or_insert(host);
+    }
+    let host = its.values().next().context("no host starts this installer").blame(Blame::Bug)?;
     let pin = place.context.lock().debian_installer.get(&release);
     let pin = pin.with_context(|| {
         format!(
@@ -268,14 +275,15 @@ fn installer_start(
     })?;
     let installer = installers::read(&place.context.site, place.paths, release)?.verify(pin)?;
     let preseed = answers::take_over(release.into(), place.context.host(&host.order.host)?)?.text;
-    let parts =
-        GuestParts { pin: installer.pin(), preseed: &preseed, image: &host.order.image.manifest, agent, key };
+    let digests = its.keys().copied().collect();
+    let parts = GuestParts { pin: installer.pin(), preseed: &preseed, images: &digests, agent, key };
     let path = place.paths.cache().join(format!("initramfs-{}", parts.digest()));
     let initramfs = cached(&path, || {
         let opened_installer = installer.open()?;
-        opened(place.store, images, host, |image| {
-            initramfs::build_guest(&opened_installer, &image.root()?, &parts)
-        })
+        let roots = its.values().map(|host| opened(place.store, images, host, StoredImage::root));
+        let roots: Vec<_> = roots.collect::<Result<_>>()?;
+        let roots: Vec<&dyn ReadTree> = roots.iter().map(|root| root as &dyn ReadTree).collect();
+        initramfs::build_guest(&opened_installer, &roots, &parts)
     })?;
     let (kernel, own) = (installer.kernel().to_vec(), installer.initrd().to_vec());
     Ok(Started { kernel, initrds: vec![own, initramfs] })

@@ -15,9 +15,9 @@ use crate::handoff;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
 use crate::spec::image::{ImagePin, ImageSystem};
-use crate::spec::installer::AgentStart;
+use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::trust::SitePublicKey;
-use crate::value::{Digest, ImageRef, OrderId};
+use crate::value::{Digest, HostName, ImageRef, OrderId};
 
 /// Check every host of the site.
 #[derive(Debug, clap::Args)]
@@ -62,13 +62,15 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
     let mut images = Images { store, known: BTreeMap::new() };
     let unpacked = unpacked(context, &mut images);
-    let mut refuse = |host: &Host, start: AgentStart| -> Result<()> {
+    let mut pinned = Pinned { paths, context, known: BTreeMap::new() };
+    let mut refuse = |host, start: AgentStart| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
             bail!("{}", misfits.join("\n"));
         }
         if let Some(release) = start.installer() {
             installers::place(&context.site, release).with_context(|| host.name.to_string())?;
+            pinned.require(host, release)?;
         }
         // any order would do
         let order = OrderId::from_random([0; 16]);
@@ -85,6 +87,42 @@ fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
     let by_agent = context.hosts.iter().filter_map(|host| Some((host, host.agent_start()?)));
     let by_agent = by_agent.filter_map(|(host, start)| refuse(host, start).err());
     unpacked.into_iter().chain(by_agent.map(|error| format!("{error:#}"))).collect()
+}
+
+/// The installers that the lock file pins, where their files are on this machine, each looked at once.
+struct Pinned<'a> {
+    paths: &'a SitePaths,
+    context: &'a SiteContext,
+    /// The first host that starts one whose files are refused.
+    known: BTreeMap<DebianRelease, Option<&'a HostName>>,
+}
+
+impl<'a> Pinned<'a> {
+    /// # Errors
+    /// An installer that isn't the pinned one: how it differs for the first host, and that it does for others.
+    fn require(&mut self, host: &'a Host, release: DebianRelease) -> Result<()> {
+        match self.known.get(&release) {
+            Some(None) => Ok(()),
+            Some(Some(first)) => {
+                bail!("{}: the installer of {release} is refused, as for {first}", host.name)
+            }
+            None => {
+                let verified = self.verify(release);
+                self.known.insert(release, verified.is_err().then_some(&host.name));
+                verified.with_context(|| host.name.to_string())
+            }
+        }
+    }
+
+    fn verify(&self, release: DebianRelease) -> Result<()> {
+        let Self { paths, context, .. } = self;
+        match context.lock().debian_installer.get(&release) {
+            Some(pin) if installers::is_here(&context.site, paths, release) => {
+                installers::read(&context.site, paths, release)?.verify(pin).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is wrong with images that a distribution's installer unpacks, a text a host, where the image is locked and in the

@@ -92,7 +92,7 @@ fn as_text(columns: &[Target]) -> String {
     }
     text.push_str(
         "\nyes: the installer's own words; script: by a script of ours, with `policy.allow_scripted`; -: not used; no: refused\n\
-         With an `image`, debian-installer hands the machine over to the agent: then the column `native` holds.\n",
+         A host with `installer: debian-installer` and an `image` is handed over to the agent: for it the column `native` holds.\n",
     );
     text
 }

@@ -29,6 +29,13 @@ pub fn place(site: &Site, release: DebianRelease) -> Result<&InstallerFiles> {
     })
 }
 
+/// Whether a release's installer, or some of it, is on this machine: whoever checks a site needn't have it.
+pub fn is_here(site: &Site, paths: &SitePaths, release: DebianRelease) -> bool {
+    place(site, release).is_ok_and(|InstallerFiles { kernel, initrd, udebs }| {
+        [kernel, initrd, udebs].into_iter().any(|path| paths.root().join(path).exists())
+    })
+}
+
 /// Reads the installer of a release.
 ///
 /// # Errors

@@ -8,9 +8,10 @@ use super::context::SiteContext;
 use super::image::export;
 use super::paths::SitePaths;
 use super::{installers, keys, output};
+use crate::bundle::installer::Unverified;
 use crate::host::{Host, Installer};
 use crate::image::store::Store;
-use crate::spec::installer::AgentStart;
+use crate::spec::installer::{AgentStart, DebianRelease, InstallerPin};
 use crate::spec::lock::{Export, LockFile};
 use crate::sys::files;
 use crate::trust::SitePublicKey;
@@ -54,6 +55,9 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let (mut lock, mut notes) = pin(context.lock(), &uses(&context.hosts), &store, &key, args.update)?;
     notes.push_str(&pin_exports(&mut lock, &unpacked(&context.hosts), &store, &key, args.update)?);
     notes.push_str(&pin_installers(&mut lock, &context, paths, args.update)?);
+    if notes.is_empty() {
+        notes = format!("nothing to pin: {} images are in ironstrap.lock\n", lock.images.len());
+    }
     if lock != *context.lock() || !paths.lock_file().exists() {
         let text = serde_yaml::to_string(&lock).context("writing the lock file")?;
         files::write_whole(&paths.lock_file(), 0o644, text.as_bytes())?;
@@ -98,9 +102,6 @@ fn pin(
     }
     let dropped = old.images.keys().filter(|image| !lock.images.contains_key(image));
     dropped.for_each(|image| notes.push_str(&format!("{image} dropped: no host uses it\n")));
-    if notes.is_empty() {
-        notes = format!("nothing to pin: {} images are in ironstrap.lock\n", lock.images.len());
-    }
     Ok((lock, notes))
 }
 
@@ -120,7 +121,13 @@ fn pin_exports(
 ) -> Result<String> {
     let mut notes = String::new();
     if update {
-        lock.exports.retain(|image, _| images.contains(image));
+        lock.exports.retain(|image, _| {
+            let kept = images.contains(image);
+            if !kept {
+                notes.push_str(&format!("the tar of {image} dropped: no host unpacks it\n"));
+            }
+            kept
+        });
     }
     for image in images {
         let Some(manifest) = lock.images.get(*image).copied() else { continue };
@@ -153,14 +160,21 @@ fn pin_installers(
     let releases: BTreeSet<_> = starts.filter_map(AgentStart::installer).collect();
     let mut notes = String::new();
     if update {
-        lock.debian_installer.retain(|release, _| releases.contains(release));
+        lock.debian_installer.retain(|release, _| {
+            let kept = releases.contains(release);
+            if !kept {
+                notes.push_str(&format!("the installer of {release} dropped: no host starts it\n"));
+            }
+            kept
+        });
     }
     for release in releases {
-        if lock.debian_installer.contains_key(&release) && !update {
+        let found = installers::read(&context.site, paths, release);
+        if let Some(pinned) = lock.debian_installer.get(&release).filter(|_| !update) {
+            notes.push_str(&installer_stays(release, pinned, &found));
             continue;
         }
-        let found = installers::read(&context.site, paths, release)
-            .with_context(|| format!("pinning the installer of {release}"))?;
+        let found = found.with_context(|| format!("pinning the installer of {release}"))?;
         let pin = found.pin();
         // what can't be used is not pinned
         let kernel = found.verify(&pin)?.open()?.release().to_owned();
@@ -173,6 +187,18 @@ fn pin_installers(
         lock.debian_installer.insert(release, pin);
     }
     Ok(notes)
+}
+
+/// What to tell of an installer that is pinned already; nothing where its files are the pinned ones.
+fn installer_stays(release: DebianRelease, pinned: &InstallerPin, found: &Result<Unverified>) -> String {
+    let stays = format!("the installer of {release} stays pinned");
+    match found.as_ref().map(|found| found.misfits(pinned)) {
+        Ok(misfits) if misfits.is_empty() => String::new(),
+        Ok(misfits) => {
+            format!("{stays}; what is there now differs (--update pins that):\n  {}\n", misfits.join("\n  "))
+        }
+        Err(error) => format!("{stays}, but its files can't be read: {error:#}\n"),
+    }
 }
 
 fn stays(image: &ImageRef, pinned: &Digest, found: Option<Digest>) -> String {
@@ -232,6 +258,26 @@ mod tests {
         assert!(pruned.images.is_empty());
         let other = crate::trust::SiteKey::from_random([9; 40]).public();
         assert!(pin(&empty, &uses, &store, &other, false).is_err(), "another site's image isn't pinned");
+    }
+
+    #[test]
+    fn an_installer_that_changed_stays_pinned_and_is_told() {
+        let found = |initrd: &[u8]| Unverified {
+            release: DebianRelease::Debian12,
+            kernel: b"kernel".to_vec(),
+            initrd: initrd.to_vec(),
+            udebs: [("a.udeb".to_owned(), b"a".to_vec())].into(),
+        };
+        let pinned = found(b"initrd").pin();
+        let told = |found| installer_stays(DebianRelease::Debian12, &pinned, &found);
+        assert_eq!(told(Ok(found(b"initrd"))), "");
+        let other = told(Ok(found(b"another")));
+        assert!(
+            other.starts_with("the installer of debian-12 stays pinned; what is there now differs (--update"),
+            "{other}"
+        );
+        assert!(other.contains("\n  initrd: pinned is ") && !other.contains("a.udeb"), "{other}");
+        assert!(told(Err(anyhow::anyhow!("gone"))).ends_with("can't be read: gone\n"));
     }
 
     #[test]

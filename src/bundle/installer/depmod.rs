@@ -4,17 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::super::firmware::{module_info, unpack_module};
 use super::udeb::is_module;
 use crate::spec::depmod::{module_name, plain_name};
 
+/// What of a module's own words gets into the tables.
+const TOLD: [&str; 3] = [DEPENDS, ALIAS, SOFTDEP];
+const DEPENDS: &str = "depends=";
+const ALIAS: &str = "alias=";
+const SOFTDEP: &str = "softdep=";
+
 /// `modules.dep`, `modules.alias` and `modules.softdep` of these files, by path in their folder. What
 /// a module depends on is there or in `modules.builtin`: on the target it would be too late to miss it.
 ///
 /// # Errors
-/// A module that is no ELF file or whose packing is damaged; all dependencies that aren't there.
+/// A module that is no ELF file or whose packing is damaged; a name or a value that would end its line or its word in the tables;
+/// all dependencies that aren't there.
 pub fn tables(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>> {
     let modules: Vec<_> = files.iter().filter(|(path, _)| is_module(path)).collect();
     let by_name: BTreeMap<_, _> =
@@ -24,10 +31,20 @@ pub fn tables(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<
     let mut open = BTreeSet::new();
     let (mut dep, mut alias, mut softdep) = (String::new(), String::new(), String::new());
     for (path, content) in &modules {
+        ensure!(
+            path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':'),
+            "the module `{}` has a name that modules.dep can't hold",
+            path.escape_debug()
+        );
         let info = unpack_module(path, content).and_then(|plain| module_info(path, &plain))?;
+        let odd =
+            |text: &&String| text.contains(char::is_control) && TOLD.iter().any(|key| text.starts_with(key));
+        if let Some(text) = info.iter().find(odd) {
+            bail!("{path} says `{}` of itself, with a control character", text.escape_debug());
+        }
         let name = module_name(path);
         let values = |key: &'static str| info.iter().filter_map(move |text| text.strip_prefix(key));
-        let needs = values("depends=").flat_map(|names| names.split(',')).map(plain_name);
+        let needs = values(DEPENDS).flat_map(|names| names.split(',')).map(plain_name);
         dep.push_str(&format!("{path}:"));
         for need in needs.filter(|need| !need.is_empty()) {
             match by_name.get(&need) {
@@ -37,8 +54,8 @@ pub fn tables(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<
             }
         }
         dep.push('\n');
-        values("alias=").for_each(|pattern| alias.push_str(&format!("alias {pattern} {name}\n")));
-        values("softdep=").for_each(|wishes| softdep.push_str(&format!("softdep {name} {wishes}\n")));
+        values(ALIAS).for_each(|pattern| alias.push_str(&format!("alias {pattern} {name}\n")));
+        values(SOFTDEP).for_each(|wishes| softdep.push_str(&format!("softdep {name} {wishes}\n")));
     }
     ensure!(
         open.is_empty(),

@@ -54,6 +54,18 @@ impl Unverified {
     /// # Errors
     /// Every file that is another one, is missing or is too many.
     pub fn verify(self, pin: &InstallerPin) -> Result<Pinned> {
+        let misfits = self.misfits(pin);
+        ensure!(
+            misfits.is_empty(),
+            "the installer of {} isn't the one in ironstrap.lock; `ironstrap lock --update` pins what is there now:\n  {}",
+            self.release,
+            misfits.join("\n  ")
+        );
+        Ok(Pinned { files: self, pin: pin.clone() })
+    }
+
+    /// How the files differ from what is pinned, a line each.
+    pub fn misfits(&self, pin: &InstallerPin) -> Vec<String> {
         let found = self.pin();
         let mut misfits = Vec::new();
         for (name, pinned, found) in
@@ -72,13 +84,7 @@ impl Unverified {
         }
         let more = found.udebs.keys().filter(|name| !pin.udebs.contains_key(*name));
         misfits.extend(more.map(|name| format!("{name}: is there and not pinned")));
-        ensure!(
-            misfits.is_empty(),
-            "the installer of {} isn't the one in ironstrap.lock; `ironstrap lock --update` pins what is there now:\n  {}",
-            self.release,
-            misfits.join("\n  ")
-        );
-        Ok(Pinned { files: self, pin: found })
+        misfits
     }
 }
 
@@ -120,8 +126,9 @@ impl Pinned {
             own == release,
             "the `kernel` of {debian}'s installer is {own}, the modules in its `initrd` are for {release}; take both out of one directory"
         );
+        let mut left = udeb::MOST_UNPACKED;
         for (name, content) in udebs {
-            let modules = udeb::modules(content).with_context(|| format!("reading {name}"))?;
+            let modules = udeb::modules(content, &mut left).with_context(|| format!("reading {name}"))?;
             for (path, module) in modules {
                 let Some(inside) = path.strip_prefix(&format!("{release}/")) else {
                     bail!(

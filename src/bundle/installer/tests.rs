@@ -170,15 +170,18 @@ fn guest(library: &str) -> BTreeMap<String, Vec<u8>> {
     let parts = GuestParts {
         pin: pinned.pin(),
         preseed: "d-i preseed/early_command string true\n",
-        image: &Digest::of(b"image"),
+        images: &[Digest::of(b"image"), Digest::of(b"another")].into(),
         agent: &agent,
         key: &key,
     };
-    let firmware = ModuleTree {
-        folder: "/lib/firmware".to_owned(),
-        files: [("nvme.bin".to_owned(), b"firmware".to_vec())].into(),
+    let image = |folder: &str, name: &str| ModuleTree {
+        folder: folder.to_owned(),
+        files: [(name.to_owned(), folder.as_bytes().to_vec())].into(),
     };
-    let packed = build_guest(&pinned.open().unwrap(), &firmware, &parts).unwrap();
+    let (first, second) = (image("/lib/firmware", "ahci.bin"), image("/usr/lib/firmware", "nvme.bin"));
+    let packed =
+        build_guest(&pinned.open().unwrap(), &[&first, &second, &image("/lib/firmware", "nvme.bin")], &parts)
+            .unwrap();
     files_in(&zstd::decode_all(packed.as_slice()).unwrap())
 }
 
@@ -191,7 +194,7 @@ fn the_agent_comes_with_what_the_installer_lacks() {
         files.contains_key(PUBLIC_KEY) && !files.contains_key("init") && !files.contains_key("dev/console")
     );
     assert!(files.contains_key(&format!("lib/modules/{RELEASE}/kernel/fs/ext4/ext4.ko")));
-    assert_eq!(files["lib/firmware/nvme.bin"], b"firmware", "out of the golden image");
+    assert_eq!(files["lib/firmware/nvme.bin"], b"/usr/lib/firmware", "out of the first image that has it");
     assert!(!files.contains_key(&format!("lib/modules/{RELEASE}/kernel/sound/snd.ko")), "nobody needs it");
 }
 
@@ -262,4 +265,26 @@ fn a_dependency_that_is_nowhere_is_missed_before_anything_is_installed() {
     lacking.udebs.retain(|name, _| !name.starts_with("ata-modules"));
     let error = refusal(lacking);
     assert!(error.contains("name their packages as well:\n  libata, for ahci"), "{error}");
+}
+
+#[test]
+fn a_module_s_words_stay_within_their_line_of_the_tables() {
+    let with = |path: &str, info: &[&str]| {
+        let mut files = files();
+        let path = format!("./lib/modules/{RELEASE}/kernel/{path}");
+        files.udebs.insert("odd.udeb".to_owned(), package(&[(path.as_str(), &elf_module(info))], ".xz"));
+        files
+    };
+    for path in ["a b.ko", "a:.ko", "a\n.ko", "ä.ko"] {
+        let error = refusal(with(path, &[]));
+        assert!(error.contains("a name that modules.dep can't hold"), "{path:?}: {error}");
+    }
+    for info in ["alias=a\nalias x", "softdep=pre: a\r", "depends=a\tb"] {
+        let error = refusal(with("odd.ko", &[info]));
+        assert!(
+            error.contains("kernel/odd.ko says `") && error.contains("control character"),
+            "{info:?}: {error}"
+        );
+    }
+    assert!(open(with("odd.ko", &["description=two\nlines", "alias=a b"])).is_ok());
 }

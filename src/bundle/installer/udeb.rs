@@ -4,18 +4,19 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::super::capped::Capped;
 use crate::value::stays_inside;
 
-/// Largest content of a package, unpacked: ten times the largest with modules.
-const LARGEST: u64 = 256 << 20;
+/// Most that the packages of a kernel unpack to, all together: five times Debian's.
+pub const MOST_UNPACKED: u64 = 1 << 30;
 /// Longest path in it.
 const LONGEST_PATH: usize = 4096;
 
-/// The kernel modules of a package: path below `lib/modules`, and content.
+/// The kernel modules of a package: path below `lib/modules`, and content. What it unpacks to is taken off `left`.
 ///
 /// # Errors
-/// No Debian package, a compression that isn't known, damage, or a path that leaves the package.
-pub fn modules(package: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+/// No Debian package, a compression that isn't known, damage, more than is left, or a path that leaves the package.
+pub fn modules(package: &[u8], left: &mut u64) -> Result<Vec<(String, Vec<u8>)>> {
     let (packing, packed) = data(package).context("reading it as a Debian package (ar)")?;
     let name = format!("data.tar{packing}");
     let reader: Box<dyn Read> = match packing {
@@ -25,7 +26,11 @@ pub fn modules(package: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
         ".zst" => Box::new(zstd::Decoder::new(packed).with_context(|| format!("unpacking {name}"))?),
         _ => bail!("{}: packages are read with data.tar, .gz, .xz and .zst", name.escape_debug()),
     };
-    modules_in(reader).with_context(|| format!("unpacking {name}"))
+    let mut capped =
+        Capped::new(reader, *left, "the packages of modules unpack to more than 1 GiB, all together");
+    let modules = modules_in(&mut capped).with_context(|| format!("unpacking {name}"))?;
+    *left = capped.left();
+    Ok(modules)
 }
 
 /// Length of a member's header (ar(5)): 16 bytes of name, 32 of what packages don't use, 10 of size, and two that end it.
@@ -52,9 +57,9 @@ fn data(package: &[u8]) -> Result<(&str, &[u8])> {
     bail!("it has no data.tar")
 }
 
-fn modules_in(reader: Box<dyn Read + '_>) -> Result<Vec<(String, Vec<u8>)>> {
+fn modules_in(reader: &mut dyn Read) -> Result<Vec<(String, Vec<u8>)>> {
     let mut modules = Vec::new();
-    let mut tar = tar::Archive::new(reader.take(LARGEST));
+    let mut tar = tar::Archive::new(reader);
     for entry in tar.entries()? {
         let mut entry = entry?;
         if !entry.header().entry_type().is_file() {
@@ -130,7 +135,7 @@ pub(super) mod tests {
             ("./lib/modules/6.1/modules.order", b"no module"),
         ];
         for packing in ["", ".xz", ".zst"] {
-            let found = modules(&package(&files, packing)).unwrap();
+            let found = modules(&package(&files, packing), &mut MOST_UNPACKED.clone()).unwrap();
             let found: Vec<_> =
                 found.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
             let expected: [(&str, &[u8]); 2] =
@@ -141,12 +146,12 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_no_package_is_refused() {
-        let refusal = |bytes: &[u8]| format!("{:#}", modules(bytes).unwrap_err());
+        let refusal = |bytes: &[u8]| format!("{:#}", modules(bytes, &mut MOST_UNPACKED.clone()).unwrap_err());
         assert!(refusal(b"").contains("package"), "{}", refusal(b""));
         assert!(refusal(b"!<arch>\n").contains("no data.tar"));
         assert!(refusal(&package(&[], ".lz4")).contains("data.tar.lz4"));
         let whole = package(&[("./lib/modules/6.1/a.ko", &[7; 5000])], ".xz");
-        assert!(modules(&whole[..whole.len() - 40]).is_err(), "cut short");
+        assert!(refusal(&whole[..whole.len() - 40]).contains("cut short"));
         for (name, size) in [("/5", "4"), ("//", "9999999999"), ("#1/9999999999", "4"), ("data.tar", "x")] {
             let mut odd = b"!<arch>\n".to_vec();
             odd.extend(format!("{name:<16}{:<32}{size:<10}`\nabcd", "0").into_bytes());
@@ -154,5 +159,16 @@ pub(super) mod tests {
         }
         let leaves = package(&[("./lib/modules/../../etc/passwd.ko", b"x")], "");
         assert!(refusal(&leaves).contains("leaves the package"));
+    }
+
+    #[test]
+    fn packages_share_what_they_may_unpack_to() {
+        let one = package(&[("./lib/modules/6.1/a.ko", &[7; 20_000])], ".xz");
+        let mut left = 60_000;
+        modules(&one, &mut left).unwrap();
+        assert!((30_000..40_000).contains(&left), "{left}");
+        modules(&one, &mut left).unwrap();
+        let error = format!("{:#}", modules(&one, &mut left).unwrap_err());
+        assert!(error.contains("more than 1 GiB, all together"), "{error}");
     }
 }
