@@ -7,6 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ironstrap::host::{self, Resolved, Resolver};
+use ironstrap::profile::diag::Report;
+use ironstrap::profile::load::{self, Batch};
+
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/errors");
     let mut cases: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -70,4 +74,32 @@ fn json_tells_the_same_mistakes() {
             assert!(mistake["line"].as_u64().unwrap() >= 1 && mistake["column"].as_u64().unwrap() >= 1);
         }
     }
+}
+
+/// Large sites are read by and by; that must show in nothing but memory.
+#[test]
+fn hosts_read_one_by_one_are_told_the_same_as_all_at_once() {
+    let mut compared = 0;
+    for case in cases() {
+        let site = case.join("site");
+        let Ok(tree) = load::load(&site) else { continue };
+        let whole = host::resolve(&tree);
+
+        let (shared, mut files) = load::open(&site).unwrap();
+        let mut resolver = Resolver::new(&shared);
+        while !files.is_empty() {
+            let Batch { hosts, texts } = files.read(&shared, 1);
+            assert!(hosts.len() == 1);
+            resolver.add(hosts, &texts, files.sources());
+        }
+        let (sources, found) = files.finish();
+        let parts = resolver.finish(&found);
+
+        let shown = |sources, Resolved { site, hosts, diagnostics }| {
+            (site, hosts, Report::new(sources, diagnostics).render(false))
+        };
+        assert_eq!(shown(tree.sources, whole), shown(sources, parts), "{}", case.display());
+        compared += 1;
+    }
+    assert!(compared >= 15, "only {compared} sites");
 }

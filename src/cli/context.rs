@@ -12,6 +12,9 @@ use crate::profile::load;
 use crate::spec::lock::LockFile;
 use crate::value::HostName;
 
+/// So many hosts are in memory as they were written: enough for all processors, little beside what they become.
+const BATCH: usize = 1024;
+
 /// A site without mistakes.
 #[derive(Debug)]
 pub struct SiteContext {
@@ -41,9 +44,15 @@ impl SiteContext {
     /// # Errors
     /// No site, or files that can't be read.
     pub fn examine(paths: &SitePaths) -> Result<(Self, Report)> {
-        let tree = load::load(paths.root())?;
-        let host::Resolved { site, hosts, diagnostics } = host::resolve(&tree);
-        let report = Report::new(tree.sources, diagnostics);
+        let (shared, mut files) = load::open(paths.root())?;
+        let mut resolver = host::Resolver::new(&shared);
+        while !files.is_empty() {
+            let load::Batch { hosts, texts } = files.read(&shared, BATCH);
+            resolver.add(hosts, &texts, files.sources());
+        }
+        let (sources, found) = files.finish();
+        let host::Resolved { site, hosts, diagnostics } = resolver.finish(&found);
+        let report = Report::new(sources, diagnostics);
         let lock = lock::read(paths)?;
         Ok((Self { site, hosts, lock }, report))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ironstrap::host::{Host, Site, resolve};
 use ironstrap::profile::decode::decode;
-use ironstrap::profile::load::{Layer, Tree};
+use ironstrap::profile::load::{Layer, Shared, Tree};
 use ironstrap::profile::source::Sources;
 use ironstrap::profile::yaml;
 use serde_json::Value;
@@ -118,10 +118,7 @@ impl Choice<'_> {
         let layer = Layer { name: name.to_owned(), source: host_source, raw, damaged };
         let tree = Tree {
             sources,
-            site: raw_site,
-            site_source,
-            site_damaged: damaged,
-            classes: BTreeMap::new(),
+            shared: Shared { site: raw_site, site_source, site_damaged: damaged, classes: BTreeMap::new() },
             hosts: vec![layer],
             texts,
             diagnostics,

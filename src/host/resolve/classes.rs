@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::profile::diag::{Diagnostic, nearest};
-use crate::profile::load::{Layer, Tree};
+use crate::profile::load::{Layer, Shared};
 use crate::profile::spanned::{List, Spanned};
 
 /// The classes below a host, lowest first.
@@ -31,15 +31,15 @@ impl<'t> Chain<'t> {
 /// The chains of all classes.
 #[derive(Debug)]
 pub struct Chains<'t> {
-    tree: &'t Tree,
+    shared: &'t Shared,
     known: HashMap<&'t str, Chain<'t>>,
 }
 
 impl<'t> Chains<'t> {
     /// Follows every class, used or not; unknown ones and cycles are told where they are named.
-    pub fn new(tree: &'t Tree, diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let mut chains = Self { tree, known: HashMap::new() };
-        for layer in tree.classes.values() {
+    pub fn new(shared: &'t Shared, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut chains = Self { shared, known: HashMap::new() };
+        for layer in shared.classes.values() {
             if let Some(name) = &layer.raw.name {
                 let message = "a class has no name of its own";
                 diagnostics.push(Diagnostic::new(name.span, message).help("its file's name is its name"));
@@ -50,7 +50,7 @@ impl<'t> Chains<'t> {
     }
 
     /// The classes of a host.
-    pub fn of_host(&self, host: &'t Layer, diagnostics: &mut Vec<Diagnostic>) -> Chain<'t> {
+    pub fn of_host(&self, host: &Layer, diagnostics: &mut Vec<Diagnostic>) -> Chain<'t> {
         let mut chain = Chain::default();
         for name in &host.raw.classes.items {
             match self.known.get(name.value.as_str()) {
@@ -77,7 +77,7 @@ impl<'t> Chains<'t> {
         let mut chain = Chain { layers: Vec::new(), damaged: layer.damaged };
         let List { items, .. } = &layer.raw.classes;
         for name in items {
-            match self.tree.classes.get(&name.value) {
+            match self.shared.classes.get(&name.value) {
                 None => {
                     diagnostics.push(self.unknown(name));
                     chain.damaged = true;
@@ -103,7 +103,7 @@ impl<'t> Chains<'t> {
     }
 
     fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
-        let near = nearest(&name.value, self.tree.classes.keys().map(String::as_str));
+        let near = nearest(&name.value, self.shared.classes.keys().map(String::as_str));
         let shown = name.value.escape_debug();
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -57,7 +57,7 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
     let called = |layer: &&Layer| layer.raw.name.as_ref().is_some_and(|own| own.value.as_str() == name);
     let host = tree.hosts.iter().find(|layer| layer.name == name).or(tree.hosts.iter().find(called))?;
     // what is wrong with the classes is told by `resolve`
-    let chain = classes::Chains::new(tree, &mut Vec::new()).of_host(host, &mut Vec::new());
+    let chain = classes::Chains::new(&tree.shared, &mut Vec::new()).of_host(host, &mut Vec::new());
     let namings = namings(tree, host);
     let class = |layer: &&'t Layer| {
         let named = namings.iter().filter(|(name, _)| *name == layer.name).map(|(_, span)| *span).collect();
@@ -65,13 +65,13 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
     };
     let classes: Vec<_> = chain.layers.iter().map(class).collect();
 
-    let lowest = RawProfile { vars: tree.site.vars.clone(), ..RawProfile::default() };
-    let above = classes.iter().map(|class| &class.layer.raw).chain([&host.raw]);
+    let lowest = RawProfile { vars: tree.shared.site.vars.clone(), ..RawProfile::default() };
+    let above = classes.iter().map(|class| &*class.layer.raw).chain([&*host.raw]);
     let (stack, story) = story(&[&lowest].into_iter().chain(above).collect::<Vec<_>>());
-    let site = trace(&RawSite { vars: Vars::new(), ..tree.site.clone() });
+    let site = trace(&RawSite { vars: Vars::new(), ..tree.shared.site.clone() });
 
     let files = story.values.iter().filter_map(|node| tree.texts.get(node.text.as_deref()?));
-    let own = classes.iter().map(|class| class.layer.source).chain([tree.site_source, host.source]);
+    let own = classes.iter().map(|class| class.layer.source).chain([tree.shared.site_source, host.source]);
     let sources = own.chain(files.copied()).collect();
     Some(Explanation {
         host,
@@ -99,7 +99,7 @@ fn namings<'t>(tree: &'t Tree, host: &'t Layer) -> Vec<(&'t str, Span)> {
         }
         for name in &layer.raw.classes.items {
             found.push((&name.value, name.span));
-            if let Some(class) = tree.classes.get(&name.value) {
+            if let Some(class) = tree.shared.classes.get(&name.value) {
                 follow(tree, class, seen, found);
             }
         }

@@ -3,6 +3,8 @@
 //! Templates are files whose name ends in `.j2`, and texts that stand in the profile itself. Other files are taken as they
 //! are: cloud-init and shell scripts have braces of their own. An undefined variable is a mistake, never an empty text.
 
+use std::collections::BTreeMap;
+
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
@@ -10,26 +12,31 @@ use super::Context;
 use super::template::{Place, Templates as Engine, Values};
 use crate::host::{Handoff, handoff as rules};
 use crate::profile::diag::Diagnostic;
-use crate::profile::load::{Tree, named_file};
+use crate::profile::load::named_file;
 use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
-use crate::profile::source::{SourceId, Span};
+use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Section, Spanned};
 
 /// The texts that hand-offs are made from.
 #[derive(Debug)]
 pub struct Templates<'t> {
-    tree: &'t Tree,
+    texts: &'t BTreeMap<String, SourceId>,
+    sources: &'t Sources,
     engine: Engine<'t>,
 }
 
 impl<'t> Templates<'t> {
-    /// Compiles the template files; their mistakes are told once.
-    pub fn new(tree: &'t Tree, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    /// Compiles the template files among these; their mistakes are told once.
+    pub fn new(
+        texts: &'t BTreeMap<String, SourceId>,
+        sources: &'t Sources,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut engine = Engine::new();
-        for (path, source) in tree.texts.iter().filter(|(path, _)| path.ends_with(".j2")) {
-            engine.add(path, *source, &tree.sources.get(*source).text, diagnostics);
+        for (path, source) in texts.iter().filter(|(path, _)| path.ends_with(".j2")) {
+            engine.add(path, *source, &sources.get(*source).text, diagnostics);
         }
-        Self { tree, engine }
+        Self { texts, sources, engine }
     }
 
     /// The hand-off of a host; `None` if something is wrong with it.
@@ -139,9 +146,9 @@ impl Work<'_, '_> {
     /// The text of the file that is named, and its beginning for complaints.
     fn file(&mut self, path: &Spanned<String>) -> Option<(String, Span)> {
         // where there is no such file, that has been told already
-        let source: SourceId = *self.templates.tree.texts.get(&path.value)?;
+        let source: SourceId = *self.templates.texts.get(&path.value)?;
         if !path.value.ends_with(".j2") {
-            return Some((self.templates.tree.sources.get(source).text.clone(), Span::file(source)));
+            return Some((self.templates.sources.get(source).text.clone(), Span::file(source)));
         }
         let values = self.values();
         let text = self.templates.engine.render(&path.value, source, values, self.diagnostics)?;
@@ -154,7 +161,7 @@ impl Work<'_, '_> {
             return Some(text.value.clone());
         }
         let values = self.values();
-        let written = &self.templates.tree.sources.get(text.span.source).text;
+        let written = &self.templates.sources.get(text.span.source).text;
         let place = Place::Within { span: text.span, written };
         self.templates.engine.render_inline(&text.value, place, values, self.diagnostics)
     }

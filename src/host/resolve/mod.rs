@@ -15,15 +15,15 @@ mod rules;
 mod site;
 mod template;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use explain::{Class, Explanation, explain};
 
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
-use crate::profile::load::{Layer, Tree};
+use crate::profile::load::{Layer, Shared, Tree};
 use crate::profile::raw::{RawLocale, RawProfile};
-use crate::profile::source::{SourceId, Span};
+use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Merge, Section, Spanned};
 use crate::spec::order::HostMatch;
 
@@ -40,38 +40,80 @@ pub struct Resolved {
 
 /// Resolves a whole site.
 pub fn resolve(tree: &Tree) -> Resolved {
-    let mut diagnostics = tree.diagnostics.clone();
-    let site = site::resolve(tree, &mut diagnostics);
-    let chains = classes::Chains::new(tree, &mut diagnostics);
-    let templates = handoff::Templates::new(tree, &mut diagnostics);
-    let mut stacks: HashMap<Vec<SourceId>, RawProfile> = HashMap::new();
-    let mut claims = Vec::new();
-    let mut hosts = Vec::new();
-    if tree.hosts.is_empty() && diagnostics.is_empty() {
-        let message = "the site has no host";
-        let help = "add one as `hosts/NAME.yaml`";
-        diagnostics.push(Diagnostic::new(Span::file(tree.site_source), message).help(help));
+    let mut resolver = Resolver::new(&tree.shared);
+    resolver.add(tree.hosts.iter().cloned(), &tree.texts, &tree.sources);
+    resolver.finish(&tree.diagnostics)
+}
+
+/// Resolves a site whose hosts come by and by: each raw layer goes as its host comes.
+#[derive(Debug)]
+pub struct Resolver<'t> {
+    shared: &'t Shared,
+    site: Site,
+    chains: classes::Chains<'t>,
+    /// What hosts of the same classes have in common.
+    stacks: HashMap<Vec<SourceId>, RawProfile>,
+    claims: Vec<rivals::Claim>,
+    hosts: Vec<Host>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'t> Resolver<'t> {
+    /// A site without hosts.
+    pub fn new(shared: &'t Shared) -> Self {
+        let mut diagnostics = Vec::new();
+        let site = site::resolve(shared, &mut diagnostics);
+        let chains = classes::Chains::new(shared, &mut diagnostics);
+        let (stacks, claims, hosts) = Default::default();
+        Self { shared, site, chains, stacks, claims, hosts, diagnostics }
     }
-    for layer in &tree.hosts {
-        let chain = chains.of_host(layer, &mut diagnostics);
-        let below =
-            stacks.entry(chain.layers.iter().map(|class| class.source).collect()).or_insert_with(|| {
-                chain.layers.iter().fold(RawProfile::default(), |below, class| below.merge(class.raw.clone()))
-            });
-        let raw = below.clone().merge(layer.raw.clone());
+
+    /// Resolves some hosts. `texts` are the files that they and the classes name.
+    pub fn add(
+        &mut self,
+        layers: impl IntoIterator<Item = Layer>,
+        texts: &BTreeMap<String, SourceId>,
+        sources: &Sources,
+    ) {
+        let templates = handoff::Templates::new(texts, sources, &mut self.diagnostics);
+        for layer in layers {
+            self.add_host(layer, &templates);
+        }
+    }
+
+    fn add_host(&mut self, mut layer: Layer, templates: &handoff::Templates<'_>) {
+        let chain = self.chains.of_host(&layer, &mut self.diagnostics);
+        let key = chain.layers.iter().map(|class| class.source).collect();
+        let below = self.stacks.entry(key).or_insert_with(|| {
+            let classes = chain.layers.iter().map(|class| (*class.raw).clone());
+            classes.fold(RawProfile::default(), Merge::merge)
+        });
+        let raw = below.clone().merge(std::mem::take(&mut *layer.raw));
         let context = Context {
-            layer,
-            site: &site,
-            site_vars: &tree.site.vars,
-            templates: &templates,
+            layer: &layer,
+            site: &self.site,
+            site_vars: &self.shared.site.vars,
+            templates,
             damaged: layer.damaged || chain.damaged,
         };
-        claims.push(rivals::Claim::new(layer, &raw));
-        hosts.extend(resolve_host(&context, raw, &mut diagnostics));
+        self.claims.push(rivals::Claim::new(&layer, &raw));
+        self.hosts.extend(resolve_host(&context, raw, &mut self.diagnostics));
     }
-    rivals::check(&claims, &mut diagnostics);
-    hosts.sort_by(|a, b| a.name.cmp(&b.name));
-    Resolved { site, hosts, diagnostics }
+
+    /// The site, when all hosts are in. `found` is what was wrong with the files.
+    pub fn finish(self, found: &[Diagnostic]) -> Resolved {
+        let Self { shared, site, claims, mut hosts, mut diagnostics, .. } = self;
+        diagnostics.splice(..0, found.iter().cloned());
+        if claims.is_empty() && diagnostics.is_empty() {
+            let message = "the site has no host";
+            let help = "add one as `hosts/NAME.yaml`";
+            diagnostics.push(Diagnostic::new(Span::file(shared.site_source), message).help(help));
+        }
+        rivals::check(&claims, &mut diagnostics);
+        // no two have one name: it is their file's
+        hosts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Resolved { site, hosts, diagnostics }
+    }
 }
 
 /// What the parts of a host need to know beside their own section.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::rules;
 use crate::host::{InstallerFiles, Site};
 use crate::profile::diag::Diagnostic;
-use crate::profile::load::Tree;
+use crate::profile::load::Shared;
 use crate::profile::raw::{RawDebianInstaller, RawInstallerFiles, RawSite};
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
@@ -17,8 +17,8 @@ const DEFAULT_VALIDITY: u64 = 7 * 86_400;
 const LONGEST_VALIDITY: u64 = 366 * 86_400;
 
 /// Checks and completes the site's values.
-pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
-    let raw = &tree.site;
+pub fn resolve(shared: &Shared, diagnostics: &mut Vec<Diagnostic>) -> Site {
+    let raw = &shared.site;
     let name = match &raw.name {
         Some(name) => {
             if name.value.trim().is_empty() || name.value.chars().any(char::is_control) {
@@ -27,8 +27,8 @@ pub fn resolve(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Site {
             name.value.clone()
         }
         None => {
-            if !tree.site_damaged {
-                let diagnostic = Diagnostic::new(Span::file(tree.site_source), "the site has no name");
+            if !shared.site_damaged {
+                let diagnostic = Diagnostic::new(Span::file(shared.site_source), "the site has no name");
                 diagnostics.push(diagnostic.help("add `name: NAME`"));
             }
             String::new()

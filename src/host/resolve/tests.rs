@@ -12,10 +12,12 @@ fn tree(files: &[(&str, &str)]) -> Tree {
     let mut diagnostics = Vec::new();
     let site_source = sources.add("site.yaml", "name: test");
     let mut tree = Tree {
-        site: Default::default(),
-        site_source,
-        site_damaged: true,
-        classes: Default::default(),
+        shared: Shared {
+            site: Default::default(),
+            site_source,
+            site_damaged: true,
+            classes: Default::default(),
+        },
         hosts: Vec::new(),
         texts: Default::default(),
         sources: Sources::default(),
@@ -33,7 +35,7 @@ fn tree(files: &[(&str, &str)]) -> Tree {
         let damaged = diagnostics.len() > before;
         let layer = Layer { name: name.to_owned(), source, raw: raw.unwrap_or_default(), damaged };
         match folder {
-            "profiles" => drop(tree.classes.insert(name.to_owned(), layer)),
+            "profiles" => drop(tree.shared.classes.insert(name.to_owned(), layer)),
             _ => tree.hosts.push(layer),
         }
     }
