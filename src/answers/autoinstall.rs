@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::scripts::Script;
 use super::view::{Misfits, View};
-use super::{Companion, Prepared, yaml};
+use super::{Companion, Prepared, dpkg, yaml};
 use crate::grammar::autoinstall::Release;
 use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted, TARGET};
 
@@ -41,6 +41,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
         misfits.add("users.groups", format_args!("would make a new group `{group}`: Ubuntu's is `sudo`"));
     }
+    dpkg::check(host, misfits);
     let storage = storage::actions(host, misfits);
     // subiquity fills the disk up whatever is left; our own script sees to it that enough is
     let least = |disk: &str| host.layout.as_ref().map_or(0, |layout| storage::least(layout, disk));

@@ -7,6 +7,7 @@
 mod image;
 mod line;
 mod network;
+mod packages;
 mod storage;
 
 use anyhow::Result;
@@ -45,7 +46,7 @@ pub fn prepare(
     // what the golden image has isn't installed
     let has_packages = host.image.is_none();
     if has_packages {
-        check_packages(host, misfits);
+        packages::check(host, misfits);
     }
     let repositories = host.repositories.iter().filter(|_| has_packages);
     let values = context! {
@@ -60,10 +61,9 @@ pub fn prepare(
         cards => Value::from(Serde(&network.cards)),
         additions => Value::from(Serde(&network.additions)),
         storage_lines => line::in_script(&storage)?,
-        environment => environment(os),
+        package_lines => packages::lines(os, host, &view.packages),
         encrypted => host.layout.as_ref().map_or(0, |layout| layout.luks.len()),
         run => Value::from_safe_string(RUN.trim_end().to_owned()),
-        remove_packages => host.remove_packages.clone(),
         repositories => repositories.map(repository).collect::<Vec<_>>(),
         proxy => host.proxy.as_ref().filter(|_| has_packages).map(ToString::to_string),
         finish => match host.finish {
@@ -82,14 +82,6 @@ pub fn release(os: Os) -> Release {
         Os::Fedora43 => Release::Fedora43,
         Os::Fedora44 => Release::Fedora44,
         _ => Release::Rhel9,
-    }
-}
-
-/// The group that everything else is added to. Fedora's trees have no small environment.
-fn environment(os: Os) -> &'static str {
-    match os {
-        Os::Fedora43 | Os::Fedora44 => "@core",
-        _ => "@^minimal-environment",
     }
 }
 
@@ -127,13 +119,6 @@ fn repository(repository: &Repository) -> Value {
     ];
     lines.extend(key.as_ref().map(|key| format!("gpgkey={key}")));
     context! { path => format!("/etc/yum.repos.d/{id}.repo"), lines => lines }
-}
-
-/// Anaconda would leave the package out, whichever line comes first.
-fn check_packages(host: &Host, misfits: &mut Misfits) {
-    for package in host.remove_packages.iter().filter(|package| host.packages.contains(package)) {
-        misfits.add("remove_packages", format_args!("is told to install `{package}` as well: name it once"));
-    }
 }
 
 /// What brings the installer to its file. With a proxy the tree isn't named: dracut would fetch the file by the proxy as well

@@ -11,6 +11,7 @@
 //! keeps a second boot of the installer from installing again.
 
 mod autoinstall;
+mod dpkg;
 mod kickstart;
 mod preseed;
 mod scripts;

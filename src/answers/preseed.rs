@@ -47,7 +47,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
         more_dns => host.network.dns.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>(),
         cards => Value::from(Serde(ifupdown::cards(host))),
         ntp => host.locale.ntp.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        remove_packages => host.remove_packages.clone(),
+        remove_packages => host.remove_packages.iter().map(ToString::to_string).collect::<Vec<_>>(),
         repositories => host.repositories.iter().map(|have| repository(os, have)).map(Serde).map(Value::from).collect::<Vec<_>>(),
         proxy => host.proxy.as_ref().map(ToString::to_string),
         grub_password => host.boot.password.as_ref().map(|hash| hash.expose().to_owned()),

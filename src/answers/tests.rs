@@ -53,7 +53,7 @@ fn host() -> Host {
         },
         root: RootAccount { password: None, ssh_keys: vec![KEY.parse().unwrap()] },
         users: vec![user],
-        packages: vec!["vim-minimal".to_owned()],
+        packages: vec!["vim-minimal".parse().unwrap()],
         mirror: Some("http://mirror.example:8080/dist".parse().unwrap()),
         kernel_args: vec!["console=ttyS0,115200n8".parse().unwrap(), "quiet".parse().unwrap()],
         ..testing::host()

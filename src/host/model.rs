@@ -11,7 +11,7 @@ use crate::spec::image::ImagePin;
 use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::{RootAccount, User};
-use crate::value::{DiskSelector, HostName, HttpUrl, ImageSource, KernelArg};
+use crate::value::{DiskSelector, HostName, HttpUrl, ImageSource, KernelArg, PackageName};
 
 pub use install::{Boot, Finish, Os, Repository, Script, Scripted, Scripts};
 pub use network::{Bond, BondMode, Bridge, Fixed, Interface, Ipv4, Ipv6, Link, Network, Route, Vlan};
@@ -76,9 +76,9 @@ pub struct Host {
     /// Its accounts.
     pub users: Vec<User>,
     /// Packages for installers that install packages.
-    pub packages: Vec<String>,
+    pub packages: Vec<PackageName>,
     /// Packages that must not be there.
-    pub remove_packages: Vec<String>,
+    pub remove_packages: Vec<PackageName>,
     /// Where such installers find the distribution.
     pub mirror: Option<HttpUrl>,
     /// Where they find more packages.

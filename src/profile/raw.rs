@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
 use crate::value::{
-    AccountName, HostName, HttpUrl, ImageSource, KernelArg, Mac, PasswordHash, Pattern, SerialNumber,
-    SshPublicKey, SystemUuid,
+    AccountName, HostName, HttpUrl, ImageSource, KernelArg, Mac, PackageName, PasswordHash, Pattern,
+    SerialNumber, SshPublicKey, SystemUuid,
 };
 
 pub use install::{RawBoot, RawFinish, RawOs, RawPolicy, RawRepository, RawScripts};
@@ -107,9 +107,9 @@ pub struct RawProfile {
     /// Other accounts.
     pub users: List<RawUser>,
     /// Packages for installers that install packages.
-    pub packages: List<String>,
+    pub packages: List<PackageName>,
     /// Packages that must not be there.
-    pub remove_packages: List<String>,
+    pub remove_packages: List<PackageName>,
     /// Where such installers find the distribution.
     pub mirror: Option<Spanned<HttpUrl>>,
     /// Where they find more packages.

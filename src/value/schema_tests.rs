@@ -41,6 +41,7 @@ fn examples_parse_and_patterns_refuse_something() {
     examples_parse::<ImageRef>("debian-12-base");
     examples_parse::<KernelArg>("a b");
     examples_parse::<Mac>("52:54:00:12:34");
+    examples_parse::<PackageName>("a b");
     examples_parse::<PasswordHash>("hunter2");
     examples_parse::<Pattern>("");
     examples_parse::<SerialNumber>("");
@@ -82,6 +83,7 @@ fn what_was_found_is_shown_without_its_control_characters() {
     shows_what_it_found::<MountPath>();
     shows_what_it_found::<Mtu>();
     shows_what_it_found::<OrderId>();
+    shows_what_it_found::<PackageName>();
     shows_what_it_found::<PasswordHash>();
     shows_what_it_found::<Pattern>();
     shows_what_it_found::<SerialNumber>();

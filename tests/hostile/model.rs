@@ -87,6 +87,7 @@ pub fn judge(kind: &str) -> Option<Judge> {
         "MountOption" => printed!(value::MountOption),
         "MountPath" => printed!(value::MountPath),
         "Mtu" => printed!(value::Mtu),
+        "PackageName" => printed!(value::PackageName),
         "PasswordHash" => {
             |text| text.parse::<value::PasswordHash>().ok().map(|value| value.expose().to_owned())
         }

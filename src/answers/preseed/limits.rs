@@ -1,5 +1,6 @@
 //! What d-i can't do with values that fit by themselves: its kernel's command line, its shell, its keymaps.
 
+use crate::answers::dpkg;
 use crate::answers::view::Misfits;
 use crate::host::{Host, Ipv4, Script};
 
@@ -34,12 +35,7 @@ pub fn check(host: &Host, misfits: &mut Misfits) {
     for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
         misfits.add("users.groups", format_args!("would make a new group `{group}`: Debian's is `sudo`"));
     }
-    for (key, names) in [("packages", &host.packages), ("remove_packages", &host.remove_packages)] {
-        for name in names.iter().filter(|name| !is_package(name)) {
-            let shown = name.escape_debug();
-            misfits.add(key, format_args!("has no package that could be called `{shown}`"));
-        }
-    }
+    dpkg::check(host, misfits);
     for service in host
         .packages
         .iter()
@@ -99,14 +95,6 @@ fn check_scripts(kind: &str, scripts: &[Script], misfits: &mut Misfits) {
             format_args!("takes {most} bytes of scripts at most: fetch the rest from a short one"),
         );
     }
-}
-
-/// Debian policy, section 5.6.1; an architecture or a release may follow.
-fn is_package(name: &str) -> bool {
-    let name = name.split(':').next().unwrap_or(name);
-    name.len() >= 2
-        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))
 }
 
 /// The installer's kernel takes so many arguments and characters.

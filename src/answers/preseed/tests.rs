@@ -324,7 +324,7 @@ fn a_fixed_address_needs_a_name_server_and_a_known_keymap() {
     let mut host = host();
     host.network.dns.clear();
     host.locale.keyboard = "de-latin1".to_owned();
-    host.packages = vec!["@core".to_owned()];
+    host.packages = vec!["@core".parse().unwrap()];
     let said = try_rendered(&host).unwrap_err();
     for part in [
         "network.dns: debian-13 asks for a name server",

@@ -20,7 +20,10 @@ pub(super) const ROWS: &[Row] = &[
         cell: |target| match target {
             Agent => N,
             On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
-            On(_) => NO_IMAGE,
+            On(Ubuntu2204 | Ubuntu2404) => X(
+                "installs what its medium holds: use `installer: native`; or make a medium that holds the image, leave `image` out, \
+                 and name the medium's `source` in the site's own autoinstall.j2",
+            ),
         },
     },
     Row {

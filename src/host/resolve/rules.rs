@@ -4,7 +4,7 @@ use super::Context;
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawProfile, RawTarget, Vars};
 use crate::profile::source::Span;
-use crate::profile::spanned::{List, Section, Spanned};
+use crate::profile::spanned::{Section, Spanned};
 use crate::value::DiskSelector;
 
 /// Judges a text.
@@ -89,22 +89,6 @@ pub fn variables(vars: &Vars, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics.push(Diagnostic::new(value.span, message));
         }
     }
-}
-
-/// Package and group names that no installer reads as anything else.
-pub fn packages(raw: List<String>, diagnostics: &mut Vec<Diagnostic>) -> Vec<String> {
-    let checked = raw.items.into_iter().map(|Spanned { value, span }| {
-        let name = value.strip_prefix('@').unwrap_or(&value);
-        if name.len() > 128
-            || !words(&name.chars().take(64).collect::<String>(), '\n', ".+_:-")
-            || !name.chars().all(|c| c.is_ascii_alphanumeric() || ".+_:-".contains(c))
-        {
-            let message = format!("`{}` is not a package's name", value.escape_debug());
-            diagnostics.push(Diagnostic::new(span, message));
-        }
-        value
-    });
-    checked.collect()
 }
 
 /// Seconds of the countdown.

@@ -65,7 +65,7 @@ fn classes_stack_in_order_and_below_those_that_name_them() {
         ("profiles/mid.yaml", "classes: [low]\npackages: [mid]\nlocale: { lang: mid, keyboard: mid }\n"),
         ("hosts/a.yaml", &whole("a", "classes: [mid, low]\npackages: [top]\nlocale: { lang: top }\n")),
     ]);
-    assert_eq!(host.packages, ["low", "mid", "top"]);
+    assert_eq!(host.packages, ["low", "mid", "top"].map(|name| name.parse().unwrap()));
     let Locale { lang, keyboard, timezone, .. } = &host.locale;
     assert_eq!([lang, keyboard, timezone], ["top", "mid", "low"]);
 }
@@ -80,7 +80,7 @@ fn replace_forgets_what_classes_gave() {
              storage: !replace { target: { serial: D1 } }\n",
         ),
     ]);
-    assert_eq!(host.packages, ["top"]);
+    assert_eq!(host.packages, ["top".parse().unwrap()]);
     assert_eq!(host.wipe, crate::spec::order::WipePolicy::Ours);
 }
 

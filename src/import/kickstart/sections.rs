@@ -140,11 +140,6 @@ fn packages(section: &Section<'_>, reading: &mut Reading<'_>) {
             false => text.split_whitespace().collect(),
         };
         for word in many {
-            if word.starts_with("@^") {
-                // the environment is the release's smallest one
-                reading.ledger.keyless(id);
-                continue;
-            }
             match word.strip_prefix('-') {
                 Some(name) => reading.draft.push("remove_packages", name, id),
                 None => reading.draft.push("packages", word, id),
