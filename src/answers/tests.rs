@@ -28,6 +28,7 @@ fn site() -> Site {
 fn host() -> Host {
     let user = User {
         name: "ops".parse().unwrap(),
+        full_name: None,
         uid: Some(1001),
         password: Some(HASH.parse().unwrap()),
         groups: vec!["adm".parse().unwrap()],

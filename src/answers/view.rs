@@ -121,6 +121,7 @@ pub struct Disk {
 #[derive(Serialize)]
 pub struct Account {
     pub name: String,
+    pub full_name: Option<String>,
     pub uid: Option<u32>,
     pub password: Option<String>,
     pub groups: Vec<String>,
@@ -302,6 +303,7 @@ fn keys(keys: &[SshPublicKey]) -> Vec<String> {
 fn root(root: &RootAccount) -> Account {
     Account {
         name: "root".to_owned(),
+        full_name: None,
         uid: Some(0),
         password: root.password.as_ref().map(|hash| hash.expose().to_owned()),
         groups: Vec::new(),
@@ -315,6 +317,7 @@ fn root(root: &RootAccount) -> Account {
 fn user(user: &User) -> Account {
     Account {
         name: user.name.to_string(),
+        full_name: user.full_name.as_ref().map(ToString::to_string),
         uid: user.uid,
         password: user.password.as_ref().map(|hash| hash.expose().to_owned()),
         groups: user.groups.iter().map(ToString::to_string).collect(),

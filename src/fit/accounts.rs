@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Fit, Look, Misfits};
 use crate::spec::system::{RootAccount, User};
-use crate::value::AccountName;
+use crate::value::{AccountName, FullName};
 
 /// First id for people, as in login.defs(5).
 const FIRST_ID: u32 = 1000;
@@ -200,6 +200,11 @@ impl Tables {
             );
             entry[1] = "x".to_owned();
             entry[6].clone_from(&user.shell);
+            if let Some(full_name) = &user.full_name {
+                // room, telephone and the like stand behind it
+                let rest = entry[4].find(',').map(|at| entry[4].split_off(at));
+                entry[4] = format!("{full_name}{}", rest.unwrap_or_default());
+            }
         } else {
             self.create(user)?;
         }
@@ -225,7 +230,16 @@ impl Tables {
             self.add_group(name, gid);
         }
         let home = format!("/home/{name}");
-        self.passwd.add(line(&[name, "x", &uid.to_string(), &gid.to_string(), "", &home, &user.shell]));
+        let full_name = user.full_name.as_ref().map(FullName::as_str).unwrap_or_default();
+        self.passwd.add(line(&[
+            name,
+            "x",
+            &uid.to_string(),
+            &gid.to_string(),
+            full_name,
+            &home,
+            &user.shell,
+        ]));
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::spec::system::{RootAccount, Sudo, SystemFile, User};
 fn user(name: &str, uid: Option<u32>, shell: &str) -> User {
     User {
         name: name.parse().unwrap(),
+        full_name: None,
         uid,
         password: None,
         groups: Vec::new(),

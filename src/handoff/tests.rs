@@ -71,6 +71,7 @@ fn the_profile_s_accounts_and_zone_are_carried_over() {
     let mut host = host(Handoff::None);
     host.host.users.push(User {
         name: "ops".parse().unwrap(),
+        full_name: None,
         uid: Some(1500),
         password: None,
         groups: Vec::new(),

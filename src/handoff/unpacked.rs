@@ -115,6 +115,7 @@ mod tests {
     fn user(name: &str, uid: Option<u32>) -> User {
         User {
             name: name.parse().unwrap(),
+            full_name: None,
             uid,
             password: None,
             groups: Vec::new(),

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
 use crate::value::{
-    AccountName, HostName, HttpUrl, ImageSource, KernelArg, Mac, PackageName, PasswordHash, Pattern,
-    SerialNumber, SshPublicKey, SystemUuid,
+    AccountName, FullName, HostName, HttpUrl, ImageSource, KernelArg, Mac, PackageName, PasswordHash,
+    Pattern, SerialNumber, SshPublicKey, SystemUuid,
 };
 
 pub use install::{RawBoot, RawFinish, RawOs, RawPolicy, RawRepository, RawScripts};
@@ -195,6 +195,8 @@ pub struct RawRoot {
 pub struct RawUser {
     /// Login name.
     pub name: Option<Spanned<AccountName>>,
+    /// The person's name.
+    pub full_name: Option<Spanned<FullName>>,
     /// User id.
     pub uid: Option<Spanned<u32>>,
     /// Password hash.

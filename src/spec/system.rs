@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{AccountName, HostName, Mac, PasswordHash, SshPublicKey};
+use crate::value::{AccountName, FullName, HostName, Mac, PasswordHash, SshPublicKey};
 
 /// How the host reaches the network, in the agent and after the install.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub struct RootAccount {
 pub struct User {
     /// Login name.
     pub name: AccountName,
+    /// The person's name; what the image has, or nothing, where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<FullName>,
     /// User and primary group id; the next free one from 1000 where absent.
     pub uid: Option<u32>,
     /// Password hash; without one the password is locked.

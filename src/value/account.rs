@@ -45,6 +45,46 @@ serde_through_text!(AccountName, {
     "examples": ["ops"],
 });
 
+/// The name of a person, the first part of the fifth field of passwd(5): none of what would end it, at most 100 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FullName(String);
+
+impl FullName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FullName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for FullName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        // `chfn` refuses the same
+        let is_bad = |c: char| ":,=\"".contains(c) || c.is_control();
+        let is_plain = !text.contains(is_bad) && text.trim() == text;
+        if text.is_empty() || text.len() > 100 || !is_plain {
+            return Err(ValueError::new(format!(
+                "`{}` is not a person's name (no `:`, `,`, `=`, `\"`; at most 100 bytes)",
+                text.escape_debug()
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+serde_through_text!(FullName, {
+    "description": "The name of a person, without `:`, `,`, `=` and quotes.",
+    "pattern": "^[^:,=\"]+$",
+    "examples": ["Jane Doe"],
+});
+
 /// A crypt(5) hash for `/etc/shadow`. Never printed by `Debug`; clear-text passwords do not parse.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);

@@ -21,7 +21,7 @@ mod storage;
 mod time;
 mod url;
 
-pub use account::{AccountName, GrubHash, PasswordHash, SshPublicKey};
+pub use account::{AccountName, FullName, GrubHash, PasswordHash, SshPublicKey};
 pub use digest::{Digest, DigestWriter};
 pub use disk_selector::{DiskIdentity, DiskSelector};
 pub use image_ref::{ImageName, ImageRef, ImageVersion};

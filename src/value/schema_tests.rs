@@ -36,6 +36,7 @@ fn examples_parse<T: JsonSchema + FromStr<Err = ValueError>>(bad: &str) {
 fn examples_parse_and_patterns_refuse_something() {
     examples_parse::<AccountName>("Ops");
     examples_parse::<ByteSize>("8 GiBi");
+    examples_parse::<FullName>("a:b");
     examples_parse::<HostName>("-web01");
     examples_parse::<HttpUrl>("ftp://example.com");
     examples_parse::<ImageRef>("debian-12-base");
@@ -72,6 +73,7 @@ fn what_was_found_is_shown_without_its_control_characters() {
     shows_what_it_found::<ByteSize>();
     shows_what_it_found::<Digest>();
     shows_what_it_found::<FsLabel>();
+    shows_what_it_found::<FullName>();
     shows_what_it_found::<GrubHash>();
     shows_what_it_found::<HostName>();
     shows_what_it_found::<HttpUrl>();

@@ -76,6 +76,7 @@ pub fn judge(kind: &str) -> Option<Judge> {
         "AccountName" => printed!(value::AccountName),
         "ByteSize" => printed!(value::ByteSize),
         "FsLabel" => printed!(value::FsLabel),
+        "FullName" => printed!(value::FullName),
         "GrubHash" => |text| text.parse::<value::GrubHash>().ok().map(|value| value.expose().to_owned()),
         "HostName" => printed!(value::HostName),
         "HttpUrl" => printed!(value::HttpUrl),

@@ -48,9 +48,9 @@ fn of_a_key_that_is_said_twice_the_earlier_line_says_which_one_counts() {
 
 #[test]
 fn of_several_keys_on_one_line_none_is_lost_without_a_word() {
-    let text = "autoinstall:\n  version: 1\n  keyboard: {layout: de, variant: nodeadkeys, toggle: alt}\n  identity: {hostname: a, realname: X, username: ops, password: '!'}\n";
+    let text = "autoinstall:\n  version: 1\n  keyboard: {layout: de, variant: nodeadkeys, toggle: alt}\n  identity: {hostname: a, realname: \"A, room 5\", username: ops, password: '!'}\n";
     let imported = read(text);
-    for (line, words) in [(3, ["variant", "toggle"]), (4, ["full name", "password"])] {
+    for (line, words) in [(3, ["variant", "toggle"]), (4, ["not a person's name", "password"])] {
         let entry = entry(&imported, line);
         assert_eq!(entry.verdict, Verdict::Partly, "{entry:?}");
         let notes = entry.notes.join("\n");

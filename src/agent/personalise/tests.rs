@@ -149,6 +149,7 @@ fn spec() -> SystemSpec {
         root: RootAccount::default(),
         users: vec![User {
             name: "ops".parse().unwrap(),
+            full_name: None,
             uid: None,
             password: None,
             groups: Vec::new(),

@@ -16,6 +16,7 @@ fn files() -> AccountFiles {
 fn user(name: &str, uid: Option<u32>, groups: &[&str]) -> User {
     User {
         name: name.parse().unwrap(),
+        full_name: None,
         uid,
         password: None,
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
@@ -70,6 +71,17 @@ fn an_existing_account_keeps_its_ids_and_home() {
     assert!(after.shadow.contains("debian:$y$j9T$abc$def::0:99999:7:::\n"));
     assert_eq!(after.group, files().group);
     assert_eq!(homes[1].path, "/home/debian");
+}
+
+#[test]
+fn a_person_s_name_leaves_what_stands_behind_it_and_an_absent_one_leaves_all() {
+    let before = AccountFiles { passwd: files().passwd.replace(":Debian:", ":Debian,Room 5:"), ..files() };
+    let named = |name| User { full_name: Some("Jane Doe".parse().unwrap()), ..user(name, None, &[]) };
+    let (after, _) = edit(&before, &RootAccount::default(), &[named("debian"), named("ops")]).unwrap();
+    assert!(after.passwd.contains(":Jane Doe,Room 5:/home/debian:"), "{}", after.passwd);
+    assert!(after.passwd.contains(":Jane Doe:/home/ops:"), "{}", after.passwd);
+    let (after, _) = edit(&before, &RootAccount::default(), &[user("debian", None, &[])]).unwrap();
+    assert!(after.passwd.contains(":Debian,Room 5:"), "{}", after.passwd);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn users(context: &Context<'_>, raw: List<RawUser>, diagnostics: &mut Vec<Di
     let mut uids: Vec<(u32, Span)> = Vec::new();
     let mut users = Vec::new();
     for Spanned { value: user, span } in raw.items {
-        let RawUser { name, uid, password, groups, ssh_keys, sudo, shell } = user;
+        let RawUser { name, full_name, uid, password, groups, ssh_keys, sudo, shell } = user;
         let Some(name) = name else {
             context.missing(diagnostics, Some(span), "a user without a name", "add `name: NAME`");
             continue;
@@ -48,6 +48,7 @@ pub fn users(context: &Context<'_>, raw: List<RawUser>, diagnostics: &mut Vec<Di
         }
         users.push(User {
             name: name.value,
+            full_name: full_name.map(|name| name.value),
             uid: uid.map(|uid| uid.value),
             password: password.map(|hash| hash.value),
             groups: values(groups),

@@ -4,7 +4,7 @@ use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::ledger::Id;
 use crate::import::{Reading, ScriptFile, shell};
-use crate::value::{AccountName, HostName, PasswordHash};
+use crate::value::{AccountName, FullName, HostName, PasswordHash};
 
 /// Reads it.
 pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -47,9 +47,6 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
             Err(error) => reading.ledger.refuse_part(id, error.to_string()),
         }
     }
-    if let Some((id, _)) = given.text("identity.realname") {
-        reading.ledger.refuse_part(id, "a profile has no key for a user's full name");
-    }
     let (id, name) = given.text("identity.username")?;
     if let Err(error) = name.parse::<AccountName>() {
         reading.ledger.refuse(id, error.to_string());
@@ -59,6 +56,20 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
     // subiquity's first user may do everything, with its password
     reading.draft.put(&format!("users[{name}].sudo"), "password", id);
     reading.ledger.taken(id);
+    if given.get("identity.realname").and_then(Node::text) == Some("") {
+        let id = given.id("identity.realname");
+        reading.ledger.taken(id);
+        reading.ledger.note(id, "an empty name is none");
+    }
+    if let Some((id, text)) = given.text("identity.realname") {
+        match text.parse::<FullName>() {
+            Ok(_) => {
+                reading.draft.put(&format!("users[{name}].full_name"), text, id);
+                reading.ledger.taken(id);
+            }
+            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
+        }
+    }
     if let Some((id, hash)) = given.text("identity.password") {
         match hash.parse::<PasswordHash>() {
             Ok(_) => {

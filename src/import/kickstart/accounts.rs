@@ -2,7 +2,7 @@
 
 use super::Given;
 use crate::import::Reading;
-use crate::value::{AccountName, PasswordHash};
+use crate::value::{AccountName, FullName, PasswordHash};
 
 const CLEAR: &str = "a clear password isn't taken over: make a hash with `ironstrap passwd`";
 
@@ -46,6 +46,10 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.draft.put(&format!("users[{name}].{key}"), value, given.id);
     };
     put("name", name.into());
+    let full_name = arguments.text("--gecos").map(str::parse::<FullName>);
+    if let Some(Ok(full_name)) = &full_name {
+        put("full_name", full_name.as_str().into());
+    }
     if let Some(uid) = arguments.number("--uid") {
         put("uid", uid.into());
     }
@@ -60,6 +64,9 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some(shell) = arguments.text("--shell") {
         put("shell", shell.into());
     }
+    if let Some(Err(error)) = full_name {
+        reading.ledger.lose(given.id, format!("--gecos: {error}"));
+    }
     match arguments.text("--password").filter(|_| !arguments.has("--lock")) {
         Some(hash) if arguments.has("--iscrypted") && hash.parse::<PasswordHash>().is_ok() => {
             put("password", hash.into());
@@ -70,8 +77,17 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
         Some(_) => reading.ledger.lose(given.id, format!("{CLEAR}, and set `users[{name}].password`")),
         None => {}
     }
-    let known =
-        ["--name", "--uid", "--groups", "--shell", "--password", "--iscrypted", "--plaintext", "--lock"];
+    let known = [
+        "--name",
+        "--gecos",
+        "--uid",
+        "--groups",
+        "--shell",
+        "--password",
+        "--iscrypted",
+        "--plaintext",
+        "--lock",
+    ];
     given.rest(&known, reading);
 }
 

@@ -3,7 +3,7 @@
 use super::Given;
 use crate::import::Reading;
 use crate::import::ledger::Id;
-use crate::value::{AccountName, PasswordHash};
+use crate::value::{AccountName, FullName, PasswordHash};
 
 /// Reads what `user-setup` is told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -54,6 +54,12 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.ledger.taken(id);
     };
     put("name", name.into(), id, reading);
+    if let Some((id, text)) = given.get("passwd/user-fullname") {
+        match text.parse::<FullName>() {
+            Ok(_) => put("full_name", text.into(), id, reading),
+            Err(error) => reading.ledger.refuse(id, error.to_string()),
+        }
+    }
     if let Some((id, text)) = given.get("passwd/user-uid") {
         match text.parse::<u32>() {
             Ok(uid) => put("uid", uid.into(), id, reading),
