@@ -22,8 +22,8 @@ pub struct Args {
     /// What it is: kickstart, preseed, autoinstall, grub, cmdline or recipe; told from name and content where absent.
     #[arg(long = "as", value_name = "KIND")]
     kind: Option<Kind>,
-    /// The installer's release, such as 12, 13, 22.04 or 24.04; the newest known where absent.
-    #[arg(long, value_name = "RELEASE")]
+    /// The installer's release, such as el-9, debian-12 or 24.04; the newest known where absent.
+    #[arg(long, visible_alias = "os", value_name = "RELEASE")]
     release: Option<String>,
 }
 

@@ -7,6 +7,7 @@
 //! No password is in a finding.
 
 mod content;
+mod disks;
 mod schema;
 mod storage;
 pub(crate) mod yaml;

@@ -108,6 +108,8 @@ pub struct Open {
     pub remark: Option<String>,
     /// It says several things on one line, of which some may be taken over.
     pub several: bool,
+    /// Without a key and not said by the rendered file either, it is no loss: this is why.
+    pub moot: Option<&'static str>,
 }
 
 /// How far reading an entry has come.
@@ -154,6 +156,7 @@ impl Ledger {
             file: None,
             remark: None,
             several: false,
+            moot: None,
         });
         Id(self.entries.len() - 1)
     }
@@ -241,6 +244,11 @@ impl Ledger {
     /// No key of a profile is for an entry.
     pub fn keyless(&mut self, id: Id) {
         self.with(id, |open| open.state = State::Keyless);
+    }
+
+    /// An entry that has no key needs none.
+    pub fn moot(&mut self, id: Id, why: &'static str) {
+        self.with(id, |open| open.moot = Some(why));
     }
 
     /// An entry is a script that goes on to run.

@@ -214,6 +214,10 @@ fn keyless(reading: &mut Reading<'_>, id: Id, said: &Said) {
     let missing = open.claims.iter().find(|claim| !said.contains_key(*claim));
     match missing.map(|claim| similar(claim, said)) {
         None => open.state = State::Taken,
+        Some(_) if open.moot.is_some() => {
+            open.state = State::Taken;
+            open.notes.extend(open.moot.map(str::to_owned));
+        }
         Some(Some(line)) => {
             let line = secret::shown(line);
             reading.ledger.refuse(id, format!("no key of a profile says it; ironstrap writes `{line}`"));

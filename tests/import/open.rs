@@ -138,7 +138,13 @@ fn no_half_of_a_link_is_left_and_no_layout_of_several_disks_is_taken_for_one() {
     use ironstrap::import::Verdict;
     let text = "d-i netcfg/choose_interface select 52:54:00:00:00:09\nd-i netcfg/get_ipaddress string 10.0.0.2\nd-i netcfg/get_netmask string 255.0.255.0\nd-i netcfg/get_gateway string 10.0.0.1\nd-i netcfg/get_nameservers string 10.0.0.1\nd-i partman-auto/disk string /dev/sda /dev/sdb\nd-i partman-auto/method string lvm\nd-i partman-auto/choose_recipe select atomic\n";
     let imported = super::imported("a.cfg", text, ironstrap::host::Os::Debian12);
-    for line in 1..=8 {
+    assert_eq!(
+        entry(&imported.report, 1).verdict,
+        Verdict::Partly,
+        "which machine it is, is true all the same"
+    );
+    assert!(imported.profile.contains("52:54:00:00:00:09"), "{}", imported.profile);
+    for line in 2..=8 {
         let entry = entry(&imported.report, line);
         assert_eq!(entry.verdict, Verdict::Refused, "{entry:?}");
     }

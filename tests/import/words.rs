@@ -55,3 +55,34 @@ fn what_a_refused_line_says_in_passing_is_not_taken_over() {
     );
     assert!(!half.profile.contains("\nmatch:"), "{}", half.profile);
 }
+
+#[test]
+fn what_has_a_successor_is_taken_over_as_that_and_a_lock_counts_more_than_a_password() {
+    let text = "rootpw --iscrypted --lock $6$abcdefgh$0123456789abcdef\nzerombr\nclearpart --all\n\
+                part / --fstype=ext3 --size=9000\n";
+    let imported = imported("a.ks", text, Os::El9);
+    let entries = &imported.report.entries;
+    assert_eq!((entries[0].verdict, entries[3].verdict), (Verdict::Changed, Verdict::Changed), "{entries:?}");
+    assert!(
+        entries[0].notes[0].contains("opens nothing") && !imported.profile.contains("$6$"),
+        "{entries:?}"
+    );
+    assert!(imported.profile.contains("fs: ext4"), "{}", imported.profile);
+}
+
+#[test]
+fn what_asks_nothing_or_stands_for_no_name_is_no_loss() {
+    let text = "d-i partman-md/confirm boolean true\nd-i netcfg/get_hostname string unassigned-hostname\n\
+                d-i partman-lvm/confirm boolean false\n";
+    let imported = imported("a.cfg", text, Os::Debian12);
+    let verdicts: Vec<_> = imported.report.entries.iter().map(|entry| entry.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Changed, Verdict::Changed, Verdict::Refused]);
+}
+
+#[test]
+fn a_pattern_for_any_card_is_what_a_profile_without_cards_says() {
+    let text = "#cloud-config\nautoinstall:\n  version: 1\n  network:\n    version: 2\n    ethernets:\n      any:\n        match:\n          name: en*\n        dhcp4: true\n";
+    let imported = imported("user-data", text, Os::Ubuntu2404);
+    let refused = imported.report.lines(Verdict::Refused);
+    assert_eq!(refused, 0, "{:?}", imported.report.entries);
+}

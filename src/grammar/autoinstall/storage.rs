@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Release;
 use super::yaml::{Data, Kind, Node};
+use super::{Release, disks};
 use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
 
 /// A type of action: its name, the first release that knows it, and its references (key, whether needed, types it may name).
@@ -65,10 +65,6 @@ const TYPES: [Type; 13] = [
     Type { name: "zfs", since: Ubuntu2404, references: &[Reference("pool", Must, &["zpool"])] },
 ];
 
-const LAYOUTS: [&str; 5] = ["direct", "lvm", "zfs", "hybrid", "dd"];
-const MATCHES: [&str; 9] =
-    ["model", "vendor", "path", "id_path", "devpath", "serial", "ssd", "size", "install-media"];
-
 /// Judges the section.
 pub fn check(storage: &Node, release: Release, found: &mut Vec<Finding>) {
     if let (Some(_), Some(config)) = (storage.get("layout"), storage.get("config")) {
@@ -88,7 +84,7 @@ pub fn check(storage: &Node, release: Release, found: &mut Vec<Finding>) {
         }
     }
     if let Some(layout) = storage.get("layout") {
-        self::layout(layout, release, found);
+        disks::layout(layout, release, found);
     } else if let Some(config) = storage.get("config") {
         match &config.data {
             Data::List(actions) => self::actions(config.line, actions, release, found),
@@ -98,84 +94,6 @@ pub fn check(storage: &Node, release: Release, found: &mut Vec<Finding>) {
             )),
         }
     }
-}
-
-fn layout(layout: &Node, release: Release, found: &mut Vec<Finding>) {
-    let Some(name) = layout.get("name") else {
-        found.push(Finding::error(layout.line, "`name` is missing in `storage/layout`"));
-        return;
-    };
-    let text = name.text().unwrap_or_default();
-    let too_new = release == Ubuntu2204 && matches!(text, "zfs" | "hybrid" | "dd");
-    if !LAYOUTS.contains(&text) || too_new {
-        let message = format!("{release} has no layout `{}`", shown(text));
-        let finding = Finding::error(name.line, message);
-        found.push(match nearest(text, LAYOUTS).filter(|_| !too_new) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
-            None => finding.help("subiquity may take it for `direct`"),
-        });
-    }
-    if let Some(mode) =
-        layout.get("mode").filter(|mode| !matches!(mode.text(), Some("reformat_disk" | "use_gap")))
-    {
-        found.push(Finding::error(mode.line, "`mode` must be reformat_disk or use_gap"));
-    }
-    if let Some(password) = layout.get("password") {
-        found.push(Finding::warning(password.line, "storage/layout/password is a passphrase in clear text"));
-    }
-    let uses_gap = layout.get("mode").and_then(Node::text) == Some("use_gap");
-    match layout.get("match") {
-        Some(matched) => self::matched(matched, found),
-        None if uses_gap => {}
-        None => {
-            let message = "no `match`: the largest disk is taken, whichever that is";
-            found.push(Finding::warning(layout.line, message).help("match: {serial: …}"));
-        }
-    }
-}
-
-/// A disk that isn't told from others is an arbitrary one.
-fn matched(node: &Node, found: &mut Vec<Finding>) {
-    let specs = match &node.data {
-        Data::Map(_) => std::slice::from_ref(node),
-        Data::List(items) => items,
-        Data::Scalar { .. } => {
-            found.push(Finding::error(node.line, format!("`match` must be a map, found {}", node.kind())));
-            return;
-        }
-    };
-    if specs.iter().any(|spec| spec.entries().next().is_none()) || specs.is_empty() {
-        found.push(arbitrary(node.line, "an empty `match`"));
-    }
-    for (key, value) in specs.iter().flat_map(Node::entries) {
-        let name = key.text.as_str();
-        if !MATCHES.contains(&name) {
-            let message = format!(
-                "`{}` is no key of `match`: subiquity ignores it and may take another disk",
-                shown(name)
-            );
-            let finding = Finding::error(key.line, message);
-            found.push(match nearest(name, MATCHES) {
-                Some(near) => finding.help(format!("did you mean `{near}`?")),
-                None => finding.help(format!("one of {}", MATCHES.join(", "))),
-            });
-        }
-        let wrong = match name {
-            "ssd" | "install-media" => (value.kind() != Kind::Boolean).then_some("true or false"),
-            "size" => {
-                (!matches!(value.text(), Some("largest" | "smallest"))).then_some("largest or smallest")
-            }
-            _ => (value.kind() != Kind::Text).then_some("a text; quote it"),
-        };
-        if let Some(wanted) = wrong {
-            found.push(Finding::error(value.line, format!("`match/{}` must be {wanted}", shown(name))));
-        }
-    }
-}
-
-fn arbitrary(line: usize, what: &str) -> Finding {
-    Finding::warning(line, format!("{what} takes an arbitrary disk"))
-        .help("name its serial, its path, or a match")
 }
 
 fn actions(line: usize, actions: &[Node], release: Release, found: &mut Vec<Finding>) {
@@ -286,9 +204,9 @@ fn action(kind: &str, action: &Node, found: &mut Vec<Finding>) {
     match kind {
         "disk" => {
             match action.get("match") {
-                Some(node) => matched(node, found),
+                Some(node) => disks::matched(node, found),
                 None if action.get("serial").is_none() && action.get("path").is_none() => {
-                    found.push(arbitrary(action.line, "a disk without `serial`, `path` and `match`"));
+                    found.push(disks::arbitrary(action.line, "a disk without `serial`, `path` and `match`"));
                 }
                 None => {}
             }

@@ -45,6 +45,28 @@ fn a_good_file_is_left_alone() {
 }
 
 #[test]
+fn a_disk_that_is_only_described_may_be_another() {
+    let disk = |rule: &str| {
+        storage(&format!("{{type: disk, id: d0, match: {rule}, ptable: gpt, grub_device: true}}\n"))
+    };
+    let warns = |rule: &str| {
+        judged(&disk(rule)).iter().any(|found| found.contains("subiquity takes an arbitrary one of them"))
+    };
+    for rule in [
+        "{ssd: true}",
+        "{size: largest}",
+        "{serial: 'D*'}",
+        "{model: A, vendor: B}",
+        "[{ssd: true}, {size: largest}]",
+    ] {
+        assert!(warns(rule), "{rule}");
+    }
+    for rule in ["{serial: D1}", "{path: /dev/vda}", "[{serial: D1}, {ssd: true}]", "{}"] {
+        assert!(!warns(rule), "{rule}");
+    }
+}
+
+#[test]
 fn the_header_is_compulsory() {
     says("autoinstall:\n  version: 1\n", "line 1: the first line isn't `#cloud-config`");
     says("\n#cloud-config\nautoinstall:\n  version: 1\n", "the first line isn't");

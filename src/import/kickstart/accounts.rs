@@ -17,7 +17,10 @@ pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
                 reading.ledger.refuse(id, "a later line locks root's password, and counts");
             }
         }
-        return given.rest(&["--lock"], reading);
+        if arguments.first().is_some() {
+            reading.ledger.note(given.id, "root is locked: the password beside `--lock` opens nothing");
+        }
+        return given.rest(&["--lock", "--iscrypted", "--plaintext"], reading);
     }
     match arguments.first() {
         Some(hash) if arguments.has("--iscrypted") => {

@@ -101,6 +101,16 @@ fn enter<'d>(document: &'d Document<'_>, reading: &mut Reading<'_>) -> Given<'d>
     given
 }
 
+/// Questions whether partman may go on; which of them it asks depends on the layout.
+const CONFIRMATIONS: [&str; 6] = [
+    "partman-lvm/confirm",
+    "partman-lvm/confirm_nooverwrite",
+    "partman-lvm/device_remove_lvm",
+    "partman-md/confirm",
+    "partman-md/confirm_nooverwrite",
+    "partman-md/device_remove_md",
+];
+
 /// Language, clock, commands, and how it ends.
 fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>) {
     let value = answer.value.as_str();
@@ -144,6 +154,11 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
         }
         "preseed/include" | "preseed/include_command" | "preseed/run" => {
             reading.ledger.refuse(id, "what it includes isn't here: import that file as well");
+        }
+        key if CONFIRMATIONS.contains(&key) && value == "true" => {
+            reading
+                .ledger
+                .moot(id, "ironstrap's file agrees to all that the installer asks about its layout");
         }
         "keymap" | "console-setup/ask_detect" if given.get("keyboard-configuration/xkb-keymap").is_some() => {
             reading.ledger.taken(id);

@@ -8,6 +8,13 @@ use crate::value::{HostName, Mac};
 
 const NAME: [&str; 2] = ["netcfg/hostname", "netcfg/get_hostname"];
 
+/// What d-i's example file answers where DHCP is to give the name.
+const PLACEHOLDERS: [(&str, &str); 3] = [
+    ("netcfg/hostname", "unassigned-hostname"),
+    ("netcfg/get_hostname", "unassigned-hostname"),
+    ("netcfg/get_domain", "unassigned-domain"),
+];
+
 /// Reads what `netcfg` is told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     name(given, reading);
@@ -42,10 +49,12 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         return reading.ledger.refuse(id, why);
     };
     let prefix = given.get("netcfg/get_netmask").and_then(|(id, mask)| Some((id, prefix(mask)?)));
-    // before anything is put: half a link would ask DHCP
+    // before anything is put: half a link would ask DHCP. Which machine it is, is true all the same
     let (Some((mask, prefix)), Ok(_)) = (prefix, address.parse::<Ipv4Addr>()) else {
         without_address(LINK, given, reading);
-        reading.ledger.refuse(of, LINK);
+        reading.macs.push((mac, of));
+        reading.ledger.taken(of);
+        reading.ledger.lose(of, format!("the card {mac} tells the machine; {LINK}"));
         let why = "a fixed address needs an IPv4 address and its netmask (netcfg/get_netmask)";
         return reading.ledger.refuse(id, why);
     };
@@ -94,6 +103,11 @@ fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
     let domain = given
         .get("netcfg/get_domain")
         .filter(|(_, domain)| !matches!(*domain, "unassigned-domain" | "local"));
+    for (id, _) in
+        PLACEHOLDERS.iter().filter_map(|(key, value)| given.get(key).filter(|(_, said)| said == value))
+    {
+        reading.ledger.moot(id, "it stands for no name: the profile's counts");
+    }
     let Some((id, short)) = NAME.iter().find_map(|key| given.get(key)) else { return };
     if matches!(short, "unassigned-hostname" | "localhost") {
         return;

@@ -62,6 +62,10 @@ pub fn content(place: &str, id: &str, given: &Given<'_>, reading: &mut Reading<'
             "xfs"
         }
         (_, Some(known @ ("ext4" | "xfs" | "vfat" | "swap"))) => known,
+        (_, Some(old @ ("ext2" | "ext3"))) => {
+            reading.ledger.note(given.id, format!("ext4 instead of {old}"));
+            "ext4"
+        }
         (_, Some(other)) => return Err(format!("a profile knows no file system `{}`", other.escape_debug())),
     };
     mount(place, fs, id, given, reading);
