@@ -81,6 +81,7 @@ pub fn release(os: Os) -> Release {
         Os::El10 => Release::Rhel10,
         Os::Fedora43 => Release::Fedora43,
         Os::Fedora44 => Release::Fedora44,
+        Os::Fedora45 => Release::Fedora45,
         _ => Release::Rhel9,
     }
 }

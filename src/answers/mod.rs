@@ -77,7 +77,7 @@ impl Format {
     /// The one in which a release's installer is told.
     pub fn of_release(os: Os) -> Self {
         match os {
-            Os::El8 | Os::El9 | Os::El10 | Os::Fedora43 | Os::Fedora44 => Self::Kickstart,
+            Os::El8 | Os::El9 | Os::El10 | Os::Fedora43 | Os::Fedora44 | Os::Fedora45 => Self::Kickstart,
             Os::Debian12 | Os::Debian13 => Self::Preseed,
             Os::Ubuntu2204 | Os::Ubuntu2404 => Self::Autoinstall,
         }

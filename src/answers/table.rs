@@ -122,7 +122,7 @@ mod short {
     pub use super::Row;
     pub use super::Target::{Native as Agent, Os as On};
     pub use crate::host::Os::{
-        Debian12, Debian13, El8, El9, El10, Fedora43, Fedora44, Ubuntu2204, Ubuntu2404,
+        Debian12, Debian13, El8, El9, El10, Fedora43, Fedora44, Fedora45, Ubuntu2204, Ubuntu2404,
     };
 
     /// One key if it is used.

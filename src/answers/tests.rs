@@ -200,7 +200,7 @@ fn misfits_of_kickstart_are_told_beside_a_value_that_no_line_can_carry() {
     let mut host = host();
     host.locale.timezone = "Europe/Berlin\nreboot".to_owned();
     host.mirror = None;
-    let told = try_render(Os::Fedora44, &host, &Seed::default()).unwrap_err().to_string();
+    let told = try_render(Os::Fedora45, &host, &Seed::default()).unwrap_err().to_string();
     assert_eq!(told.lines().count(), 2, "{told}");
 }
 
@@ -214,7 +214,7 @@ fn dialects_differ_where_the_releases_do() {
         old.starts_with("#version=RHEL8\n") && old.contains("--utc --ntpservers=ntp.example.com\n"),
         "{old}"
     );
-    for os in [Os::El9, Os::El10, Os::Fedora43, Os::Fedora44] {
+    for os in [Os::El9, Os::El10, Os::Fedora43, Os::Fedora45] {
         let new = rendered(os, &host);
         assert!(
             new.contains("\ntimesource --ntp-server=ntp.example.com\n") && !new.contains("ntpservers"),
@@ -293,12 +293,12 @@ proptest! {
             },
             ..host()
         };
-        let text_of = try_render(Os::Fedora44, &host, &Seed::default()).unwrap();
+        let text_of = try_render(Os::Fedora45, &host, &Seed::default()).unwrap();
         let sections = |text: &str| text.lines().filter(|line| line.starts_with('%')).map(str::to_owned).collect::<Vec<_>>();
         let tame = Host { scripts: Scripts {
             pre: tame(), post: tame(), post_outside: tame(), first_boot: tame(), on_error: tame(),
         }, ..host.clone() };
-        prop_assert_eq!(sections(&text_of), sections(&rendered(Os::Fedora44, &tame)));
+        prop_assert_eq!(sections(&text_of), sections(&rendered(Os::Fedora45, &tame)));
         for line in text_of.lines().filter(|line| line.starts_with("run ") && !line.starts_with("run()")) {
             let words = words(line.strip_suffix(" <<'IRONSTRAP'").unwrap()).unwrap();
             prop_assert_eq!(&words[1], &format!("scripts/{text}"));

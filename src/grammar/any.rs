@@ -125,9 +125,9 @@ pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding
 fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
     Ok(match kind {
         Kind::Kickstart => {
-            use kickstart::Release::{Fedora43, Fedora44, Rhel8, Rhel9, Rhel10};
+            use kickstart::Release::{Fedora43, Fedora44, Fedora45, Rhel8, Rhel9, Rhel10};
             let el = [("10", Rhel10), ("9", Rhel9), ("8", Rhel8)];
-            let fedora = [("44", Fedora44), ("43", Fedora43)];
+            let fedora = [("45", Fedora45), ("44", Fedora44), ("43", Fedora43)];
             let named = match release {
                 None => kickstart::Release::detect(text),
                 Some(_) => None,

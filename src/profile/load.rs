@@ -30,6 +30,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("el-10", include_str!("../../profiles/classes/el-10.yaml")),
     ("fedora-43", include_str!("../../profiles/classes/fedora-43.yaml")),
     ("fedora-44", include_str!("../../profiles/classes/fedora-44.yaml")),
+    ("fedora-45", include_str!("../../profiles/classes/fedora-45.yaml")),
     ("ubuntu-22.04", include_str!("../../profiles/classes/ubuntu-22.04.yaml")),
     ("ubuntu-24.04", include_str!("../../profiles/classes/ubuntu-24.04.yaml")),
 ];

@@ -15,7 +15,7 @@ from pykickstart.options import commaSplit, ksboolean
 from pykickstart.parser import KickstartParser
 from pykickstart.version import makeVersion
 
-RELEASES = {"rhel8": "RHEL8", "rhel9": "RHEL9", "rhel10": "RHEL10", "fedora43": "F43", "fedora44": "F44"}
+RELEASES = {"rhel8": "RHEL8", "rhel9": "RHEL9", "rhel10": "RHEL10", "fedora43": "F43", "fedora44": "F44", "fedora45": "F45"}
 
 # Converters that accept the keys of a table of their command, in any case.
 MAPS = {"_type_cb": "typeMap", "_level_cb": "levelMap", "level_cb": "levelMap", "_when_cb": "whenMap"}

@@ -27,7 +27,7 @@ pub fn lines(os: Os, host: &Host, all: &[String]) -> Vec<Value> {
 fn environment(os: Os, host: &Host) -> &str {
     match (environments(&host.packages).next(), os) {
         (Some(name), _) => name.as_str(),
-        (None, Os::Fedora43 | Os::Fedora44) => "@core",
+        (None, Os::Fedora43 | Os::Fedora44 | Os::Fedora45) => "@core",
         (None, _) => "@^minimal-environment",
     }
 }

@@ -162,7 +162,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         cell: |target| match target {
             Agent => X(IMAGE_HAS_LAYOUT),
-            On(Fedora43 | Fedora44) => N,
+            On(Fedora43 | Fedora44 | Fedora45) => N,
             On(Debian12 | Debian13) => {
                 X("has no btrfs subvolumes (partman makes none): use `mounts` with `fs: btrfs`")
             }

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         used: |host| once("image", matches!(host.image, Some(ImageSource::Store(_)))),
         cell: |target| match target {
             Agent => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44 | Debian12 | Debian13) => N,
+            On(El8 | El9 | El10 | Fedora43 | Fedora44 | Fedora45 | Debian12 | Debian13) => N,
             On(Ubuntu2204 | Ubuntu2404) => X(
                 "installs what its medium holds: use `installer: native`; or make a medium that holds the image, leave `image` out, \
                  and name the medium's `source` in the site's own autoinstall.j2",
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
                 "writes images of the store: name one as NAME@VERSION, or use `installer: anaconda` for this one",
             ),
             On(El8) => X("knows no container images: use el-9 or newer, or an image of the store"),
-            On(El9 | El10 | Fedora43 | Fedora44) => N,
+            On(El9 | El10 | Fedora43 | Fedora44 | Fedora45) => N,
             On(_) => NO_IMAGE,
         },
     },
@@ -157,7 +157,7 @@ pub(super) const ROWS: &[Row] = &[
         key: "boot.password with image: oci:…",
         used: |host| once("boot.password", is_container(host) && host.boot.password.is_some()),
         cell: |target| match target {
-            On(El9 | El10 | Fedora43 | Fedora44) => X(
+            On(El9 | El10 | Fedora43 | Fedora44 | Fedora45) => X(
                 "leaves the boot loader to the image's own bootupd, which sets no password: leave it to the hand-off",
             ),
             Agent | On(_) => U("the image itself is refused"),

@@ -53,7 +53,9 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
 
 fn root(reading: &Reading, line: usize, found: &mut Vec<Finding>) {
     let broken = |read: &&super::Read| !read.arguments.problems.is_empty();
-    let storage = |read: &&super::Read| matches!(read.name, "part" | "logvol" | "raid" | "btrfs" | "mount");
+    let storage = |read: &&super::Read| {
+        matches!(read.name, "part" | "logvol" | "raid" | "btrfs" | "stratisfs" | "mount")
+    };
     // a command that couldn't be read may be the one
     if reading.first("autopart").is_some() || reading.working().any(|read| storage(&read) && broken(&read)) {
         return;

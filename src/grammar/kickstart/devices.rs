@@ -11,8 +11,12 @@ use super::{Read, Reading, closest, quoted};
 use crate::grammar::Finding;
 
 /// Beginnings of names that only a file can define.
-const PREFIXES: [(&str, &str); 3] =
-    [("pv.", "physical volume"), ("raid.", "RAID member"), ("btrfs.", "btrfs member")];
+const PREFIXES: [(&str, &str); 4] = [
+    ("pv.", "physical volume"),
+    ("raid.", "RAID member"),
+    ("btrfs.", "btrfs member"),
+    ("stratis.", "member of a Stratis pool"),
+];
 
 pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     let mut devices = Devices::define(reading, found);
@@ -43,12 +47,33 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     }
     snapshots(reading, &groups, found);
     btrfs(reading, &mut devices, found);
+    stratis(reading, &mut devices, found);
     if reading.complete {
         devices.unused(found);
         for (name, group) in groups.iter().filter(|(_, group)| group.volumes.is_empty()) {
             let what = format!("volgroup {}: no logvol lies in it", quoted(name));
             found.push(Finding::warning(group.line, what));
         }
+    }
+}
+
+fn stratis<'a>(reading: &Reading<'a>, devices: &mut Devices<'a>, found: &mut Vec<Finding>) {
+    let mut pools = BTreeSet::new();
+    for pool in reading.all("stratispool") {
+        let mut words = pool.arguments.words();
+        pools.extend(words.next());
+        devices.take(pool, "stratis.", &words.collect::<Vec<_>>(), found);
+    }
+    for read in reading.all("stratisfs").filter(|_| reading.complete) {
+        let Some(pool) = read.arguments.text("--poolname").filter(|pool| !pools.contains(pool)) else {
+            continue;
+        };
+        let finding =
+            Finding::error(read.line, format!("stratisfs: the pool {} is defined nowhere", quoted(pool)));
+        found.push(match closest(pool, pools.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean {near}?")),
+            None => finding,
+        });
     }
 }
 

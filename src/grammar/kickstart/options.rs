@@ -79,6 +79,14 @@ fn of_command(release: Release, read: &Read) -> Vec<String> {
     let first = given.first().unwrap_or_default();
     match read.name {
         "part" | "logvol" | "raid" | "btrfs" | "volgroup" | "autopart" => storage(release, read, &mut wrong),
+        "stratispool" => {
+            let members = given.words().count().saturating_sub(1);
+            wrong.when(first.is_empty(), "it needs a name");
+            wrong.when(!given.has("--useexisting") && members == 0, "it needs its partitions");
+            wrong.when(given.has("--useexisting") && members > 0, "an existing pool takes no members");
+            wrong.needs("--passphrase", "--encrypted");
+        }
+        "stratisfs" => wrong.needs("--maxsize", "--grow"),
         "bootloader" => {
             wrong.when(given.list("--boot-drive").len() > 1, "--boot-drive takes one disk");
             wrong.at_most_one(&["--sdboot", "--extlinux"]);

@@ -13,11 +13,14 @@ pub enum Release {
     Fedora43,
     /// Fedora 44.
     Fedora44,
+    /// Fedora 45.
+    Fedora45,
 }
 
 impl Release {
     /// All of them, in the order of their places in the tables.
-    pub const ALL: [Self; 5] = [Self::Rhel8, Self::Rhel9, Self::Rhel10, Self::Fedora43, Self::Fedora44];
+    pub const ALL: [Self; 6] =
+        [Self::Rhel8, Self::Rhel9, Self::Rhel10, Self::Fedora43, Self::Fedora44, Self::Fedora45];
 
     /// Its name: `rhel9`, `fedora43`.
     pub fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Release {
             Self::Rhel10 => "rhel10",
             Self::Fedora43 => "fedora43",
             Self::Fedora44 => "fedora44",
+            Self::Fedora45 => "fedora45",
         }
     }
 
@@ -38,6 +42,7 @@ impl Release {
             Self::Rhel10 => "RHEL10",
             Self::Fedora43 => "F43",
             Self::Fedora44 => "F44",
+            Self::Fedora45 => "F45",
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
 /// Where a command's file system goes.
 pub(super) fn point<'a>(read: &Read<'a>) -> Option<&'a str> {
     match read.name {
-        "part" | "logvol" | "raid" | "btrfs" => read.arguments.first(),
+        "part" | "logvol" | "raid" | "btrfs" | "stratisfs" => read.arguments.first(),
         "mount" => read.arguments.words().nth(1),
         _ => None,
     }
@@ -80,7 +80,7 @@ fn normal(place: &str) -> String {
 
 fn shape(read: &Read, place: &str, found: &mut Vec<Finding>) {
     let (name, line, given) = (read.name, read.line, &read.arguments);
-    let member = ["pv.", "raid.", "btrfs."].iter().any(|prefix| place.starts_with(prefix));
+    let member = ["pv.", "raid.", "btrfs.", "stratis."].iter().any(|prefix| place.starts_with(prefix));
     if !place.starts_with('/') && !member && !PLACES.contains(&place) {
         let what = format!("{name}: {} is no mount point: it doesn't begin with /", quoted(place));
         found.push(Finding::warning(line, what));
@@ -122,7 +122,7 @@ fn sizes(read: &Read, found: &mut Vec<Finding>) {
     let Some(most) = given.number("--maxsize") else { return };
     if given.number("--size").is_some_and(|size| size > most) {
         found.push(Finding::error(line, format!("{name}: --maxsize is less than --size")));
-    } else if !given.has("--grow") {
+    } else if !given.has("--grow") && name != "stratisfs" {
         found.push(Finding::warning(line, format!("{name}: --maxsize has no effect without --grow")));
     }
 }

@@ -150,7 +150,7 @@ fn unknown(reading: &Reading, command: &Command) -> Finding {
 
 /// Words that nothing takes. `volgroup`, `raid` and `btrfs` have their own way with them, see [`super::devices`].
 fn surplus(read: &Read, found: &mut Vec<Finding>) {
-    let free = matches!(read.name, "volgroup" | "raid" | "btrfs");
+    let free = matches!(read.name, "volgroup" | "raid" | "btrfs" | "stratispool");
     let reads_words = read.shape.is_some_and(|shape| shape.positionals.is_some());
     if reads_words && !free && !read.arguments.left_over.is_empty() {
         // the words themselves aren't shown: of rootpw they would be a password

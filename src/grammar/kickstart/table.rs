@@ -97,7 +97,8 @@ pub struct Table(HashMap<&'static str, Shape>);
 impl Table {
     /// The table of a release.
     pub fn of(release: Release) -> &'static Self {
-        static TABLES: LazyLock<[Table; 5]> = LazyLock::new(|| Release::ALL.map(Table::read));
+        static TABLES: LazyLock<[Table; Release::ALL.len()]> =
+            LazyLock::new(|| Release::ALL.map(Table::read));
         let place = Release::ALL.iter().position(|known| *known == release);
         &TABLES[place.unwrap_or_default()]
     }

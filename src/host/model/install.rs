@@ -16,6 +16,8 @@ pub enum Os {
     Fedora43,
     /// Fedora 44.
     Fedora44,
+    /// Fedora 45.
+    Fedora45,
     /// Debian 12.
     Debian12,
     /// Debian 13.
@@ -28,12 +30,13 @@ pub enum Os {
 
 impl Os {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::El8,
         Self::El9,
         Self::El10,
         Self::Fedora43,
         Self::Fedora44,
+        Self::Fedora45,
         Self::Debian12,
         Self::Debian13,
         Self::Ubuntu2204,
@@ -48,6 +51,7 @@ impl Os {
             Self::El10 => "el-10",
             Self::Fedora43 => "fedora-43",
             Self::Fedora44 => "fedora-44",
+            Self::Fedora45 => "fedora-45",
             Self::Debian12 => "debian-12",
             Self::Debian13 => "debian-13",
             Self::Ubuntu2204 => "ubuntu-22.04",
@@ -60,7 +64,7 @@ impl Os {
         match self {
             Self::Debian12 => Some(DebianRelease::Debian12),
             Self::Debian13 => Some(DebianRelease::Debian13),
-            Self::El8 | Self::El9 | Self::El10 | Self::Fedora43 | Self::Fedora44 => None,
+            Self::El8 | Self::El9 | Self::El10 | Self::Fedora43 | Self::Fedora44 | Self::Fedora45 => None,
             Self::Ubuntu2204 | Self::Ubuntu2404 => None,
         }
     }
@@ -68,7 +72,7 @@ impl Os {
     /// Whose installer puts it on a machine.
     pub fn installer(self) -> super::Installer {
         match self {
-            Self::El8 | Self::El9 | Self::El10 | Self::Fedora43 | Self::Fedora44 => {
+            Self::El8 | Self::El9 | Self::El10 | Self::Fedora43 | Self::Fedora44 | Self::Fedora45 => {
                 super::Installer::Anaconda
             }
             Self::Debian12 | Self::Debian13 => super::Installer::DebianInstaller,

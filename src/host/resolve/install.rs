@@ -29,6 +29,7 @@ pub fn release(os: RawOs) -> Os {
         RawOs::El10 => Os::El10,
         RawOs::Fedora43 => Os::Fedora43,
         RawOs::Fedora44 => Os::Fedora44,
+        RawOs::Fedora45 => Os::Fedora45,
         RawOs::Debian12 => Os::Debian12,
         RawOs::Debian13 => Os::Debian13,
         RawOs::Ubuntu2204 => Os::Ubuntu2204,

@@ -167,12 +167,13 @@ pub fn release(text: &str) -> Option<Os> {
         text.lines().map(str::trim).filter(|line| line.starts_with("url ") || line.starts_with("repo "));
     let parts =
         trees.flat_map(|line| line.split(['/', '=', ' ', '"'])).map(|part| part.split(['.', '-']).next());
-    let number = parts.flatten().find(|part| matches!(*part, "8" | "9" | "10" | "43" | "44"))?;
+    let number = parts.flatten().find(|part| matches!(*part, "8" | "9" | "10" | "43" | "44" | "45"))?;
     match number {
         "8" => Some(Os::El8),
         "9" => Some(Os::El9),
         "10" => Some(Os::El10),
         "43" => Some(Os::Fedora43),
-        _ => Some(Os::Fedora44),
+        "44" => Some(Os::Fedora44),
+        _ => Some(Os::Fedora45),
     }
 }

@@ -24,6 +24,9 @@ pub enum RawOs {
     /// Fedora 44.
     #[serde(rename = "fedora-44")]
     Fedora44,
+    /// Fedora 45.
+    #[serde(rename = "fedora-45")]
+    Fedora45,
     /// Debian 12.
     #[serde(rename = "debian-12")]
     Debian12,

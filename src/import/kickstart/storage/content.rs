@@ -51,7 +51,7 @@ pub fn size(path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<
 
 /// What is on a device, unless something else is made of it.
 pub fn content(place: &str, id: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<(), String> {
-    if ["pv.", "raid.", "btrfs."].iter().any(|start| place.starts_with(start)) {
+    if ["pv.", "raid.", "btrfs.", "stratis."].iter().any(|start| place.starts_with(start)) {
         return Ok(());
     }
     let fs = given.arguments.text("--fstype");
