@@ -64,6 +64,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         "reading {file}: more than {MAX_LINES} lines that say something; no answer file has so many"
     );
     let format = args.kind.map_or_else(|| kind(&file, &text), Ok)?;
+    import::readable(format, &text).map_err(|why| anyhow!("reading {file}: {why}"))?;
     let (os, guessed) = release(args.os, format, &text)?;
     let machine = machine(args)?;
     let request = Request { file: &file, text: &text, os, name: args.name.clone(), machine };

@@ -340,6 +340,18 @@ fn settle_settings(reading: &mut Reading<'_>) {
     reading.scripts.push(ScriptFile { path, text });
 }
 
+/// Why no line of a file can be taken over, where that is so: the installer could read nothing of it either.
+///
+/// # Errors
+/// The reason.
+pub fn readable(format: Format, text: &str) -> Result<(), String> {
+    match format {
+        // whatever a line holds, the next one may hold more
+        Format::Kickstart | Format::Preseed => Ok(()),
+        Format::Autoinstall => autoinstall::readable(text),
+    }
+}
+
 /// The release that a file was written for, as far as it says so.
 pub fn release(format: Format, text: &str) -> Option<Os> {
     match format {

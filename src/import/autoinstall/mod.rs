@@ -43,6 +43,17 @@ impl<'d> Given<'d> {
     }
 }
 
+const NO_AUTOINSTALL: &str =
+    "no autoinstall in it: cloud-init's user-data is named in `handoff: { cloud_init: { user_data: … } }`";
+
+/// Whether there is anything in a file that could be taken over.
+pub fn readable(text: &str) -> Result<(), String> {
+    match yaml::document(text, &mut Vec::new()) {
+        Ok(document) => config(&document.root).map(drop).ok_or_else(|| NO_AUTOINSTALL.to_owned()),
+        Err(finding) => Err(format!("line {}: {}", finding.line, finding.message)),
+    }
+}
+
 /// Reads a file.
 pub fn read(text: &str, reading: &mut Reading<'_>) {
     reading.draft.push("classes", reading.os.name(), Id::NOBODY);
@@ -52,10 +63,7 @@ pub fn read(text: &str, reading: &mut Reading<'_>) {
         Ok(document) => document,
         Err(finding) => return whole(text, &format!("line {}: {}", finding.line, finding.message), reading),
     };
-    let Some(config) = config(&document.root) else {
-        let why = "no autoinstall in it: cloud-init's user-data is named in `handoff: { cloud_init: { user_data: … } }`";
-        return whole(text, why, reading);
-    };
+    let Some(config) = config(&document.root) else { return whole(text, NO_AUTOINSTALL, reading) };
     let units = Units::enter(text, &document, config, reading);
     tell(&found, &document, reading);
     let given = Given { config, units };
