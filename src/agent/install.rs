@@ -23,7 +23,6 @@ use uuid::Uuid;
 use crate::image::read::{Index, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
-use crate::spec::event::Step;
 use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::Plan;
@@ -32,6 +31,7 @@ use crate::trust::Verified;
 
 use super::commit::Gate;
 use super::fetch::Fetcher;
+use super::progress::Progress;
 use super::source::BlobSource;
 use super::table::{DiskLayout, FinalTable, final_table};
 use super::{Failure, plan, readback, write};
@@ -76,27 +76,6 @@ pub trait Personaliser {
 pub struct Personalised {
     /// SHA-256 fingerprint of the SSH host key.
     pub ssh_host_key: Option<String>,
-}
-
-/// How far the install is. Comes often; the receiver decides what to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// The claim is about to be written, the first write of all: a failure before this touched nothing, one after it may have.
-    Claimed {
-        /// `Disk::stable_name`.
-        disk: String,
-        /// Runs that have begun under this order, from 1.
-        attempt: u32,
-    },
-    /// Bytes were written or read back.
-    Bytes {
-        /// Which phase.
-        step: Step,
-        /// Bytes done.
-        done: u64,
-        /// Bytes in all.
-        total: u64,
-    },
 }
 
 /// A disk that boots.

@@ -35,12 +35,14 @@ pub mod orders;
 pub mod payload;
 pub mod personalise;
 pub mod plan;
+pub mod progress;
 mod readback;
 pub mod real;
 pub mod report;
 pub mod source;
 pub mod stick;
 pub mod table;
+mod trail;
 pub mod worker;
 mod write;
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::agent::console::Consoles;
 use crate::agent::stick::Medium;
 use crate::spec::event::{Event, Step};
+use crate::value::{HttpUrl, OrderId};
 
 const HOW: &str = "signal 9 ended the agent's worker";
 

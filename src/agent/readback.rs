@@ -17,7 +17,7 @@ use super::extents::{Piece, Withheld, pieces, total};
 use super::fetch::Fetcher;
 use super::source::BlobSource;
 use super::write::BlockWriter;
-use super::{Failure, install::Progress};
+use super::{Failure, progress::Progress};
 
 const AHEAD: usize = 4;
 

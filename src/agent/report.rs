@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::{Duration, Instant};
 
 use super::console::Consoles;
-use super::obituary::{self, Trail};
 use super::stick::Recorder;
+use super::trail::{self, Trail};
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
 use crate::sys::clock::Clock;
@@ -122,7 +122,7 @@ impl Reporter {
         if let Some(server) = &self.server {
             server.offer(&event);
         }
-        if obituary::is_end(&event.what)
+        if trail::is_end(&event.what)
             && let Some(path) = self.kept_in.take()
         {
             Trail::end(&path);

@@ -15,14 +15,15 @@ use super::devices;
 use super::efi::BootEntries;
 use super::facts::{gather, trust_sentence};
 use super::init::{DONE, SAID_WHY};
-use super::install::{self, Install, Installed, Progress};
+use super::install::{self, Install, Installed};
 use super::modules::Loader;
 use super::orders::{self, Orders};
 use super::payload::Payload;
+use super::progress::Progress;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::{Failure, memory, net, obituary, plan, real, started_from};
+use super::{Failure, memory, net, plan, real, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine, Nic};
@@ -67,7 +68,7 @@ pub(super) fn main() -> ExitCode {
     let consoles = Arc::new(Consoles::open());
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
-    reporter.leave_trail(Path::new(obituary::TRAIL));
+    reporter.leave_trail(Path::new(trail::TRAIL));
     let mut listener = None;
     let code = match story(&mut reporter, &mut listener) {
         Ok(()) => DONE,

@@ -16,7 +16,7 @@ use crate::trust::Verified;
 use super::extents::{Piece, Withheld, pieces, total};
 use super::fetch::Fetcher;
 use super::source::BlobSource;
-use super::{Failure, install::Progress};
+use super::{Failure, progress::Progress};
 
 /// Chunks that wait to be written.
 const AHEAD: usize = 4;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::bootfiles::{BootFiles, Started};
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
+use super::parts::{BundledHost, ContentFile, time};
 use super::starts;
 use crate::answers::{self, table::Target};
 use crate::boot::dnsmasq::{self, DhcpHost};
@@ -20,7 +21,7 @@ use crate::fit::Look;
 use crate::handoff;
 use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
-use crate::order::{self, BuildError, Meant, OrderParts, SignedOrder};
+use crate::order::{self, BuildError, Meant, OrderParts};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
@@ -38,26 +39,6 @@ pub struct ArmedHost<'a> {
     pub image: &'a ImageManifest,
     /// The root file system inside it.
     pub tree: &'a dyn Look,
-}
-
-/// One host of a bundle.
-#[derive(Debug, Clone)]
-pub struct BundledHost {
-    /// Its order.
-    pub order: InstallOrder,
-    /// The order as it travels.
-    pub signed: SignedOrder,
-    /// What its loader needs to know.
-    pub boot: BootHost,
-}
-
-/// One file of a bundle that is made here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContentFile {
-    /// Path in the tree or in the ESP.
-    pub path: String,
-    /// Content.
-    pub content: Vec<u8>,
 }
 
 /// All of a bundle.
@@ -170,11 +151,6 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     let order = order::build(armed.permit, parts, now)?;
     let boot = BootHost::of(host, &order.id, start);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
-}
-
-/// The floor for clocks on targets: the newest time at which one of the orders began.
-pub fn time(hosts: &[BundledHost]) -> Timestamp {
-    hosts.iter().map(|host| host.order.not_before).max().unwrap_or(Timestamp::from_unix(0))
 }
 
 /// The blobs that installs from these images read, in that order, each once: the manifest, the index, the packs.

@@ -16,6 +16,7 @@ pub mod inside;
 pub mod installer;
 pub mod manifest;
 mod modules;
+pub mod parts;
 pub mod pxe;
 pub mod starts;
 #[cfg(test)]

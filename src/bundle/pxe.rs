@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::contents::{ContentFile, Contents};
+use super::contents::Contents;
 use super::copy::{Watch, copy_verified};
 use super::manifest;
+use super::parts::ContentFile;
 use crate::spec::image::Blob;
 use crate::sys::files;
 use crate::value::Digest;

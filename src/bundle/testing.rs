@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::bootfiles::{BootFiles, Loaders, Started};
-use super::contents::{self, BundledHost, Contents};
+use super::contents::{self, Contents};
+use super::parts::BundledHost;
 use crate::boot::grub::BootHost;
 use crate::host::{Host, LockedHost, testing};
 use crate::order::{self, fixtures};

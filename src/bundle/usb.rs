@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use uuid::Uuid;
 
-use super::contents::{ContentFile, Contents};
+use super::contents::Contents;
 use super::copy::{Watch, copy_verified};
+use super::parts::ContentFile;
 use crate::spec::FormatVersion;
 use crate::spec::image::Blob;
 use crate::spec::{payload, recorder};

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::{Result, bail};
 
 use super::paths::SitePaths;
-use super::{lock, output};
+use super::{lock_file, output};
 use crate::host::{self, Host, LockedHost, Site};
 use crate::profile::diag::{Report, nearest};
 use crate::profile::load;
@@ -53,7 +53,7 @@ impl SiteContext {
         let (sources, found) = files.finish();
         let host::Resolved { site, hosts, diagnostics } = resolver.finish(&found);
         let report = Report::new(sources, diagnostics);
-        let lock = lock::read(paths)?;
+        let lock = lock_file::read(paths)?;
         Ok((Self { site, hosts, lock }, report))
     }
 

@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::paths::SitePaths;
 use super::progress::{Bytes, Spinner};
-use super::{keys, lock, output};
+use super::{keys, lock_file, output};
 use crate::image::assemble::write_sparse;
 use crate::image::build::{self, Built};
 use crate::image::import::{self, Imported, Step};
@@ -112,7 +112,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         }
         Command::Export(args) => {
             interrupt::watch()?;
-            export::run(args, json, &store, &find(&store, &args.image, paths)?, &lock::read(paths)?)
+            export::run(args, json, &store, &find(&store, &args.image, paths)?, &lock_file::read(paths)?)
         }
         Command::List => list(&store, json),
         Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),

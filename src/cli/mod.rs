@@ -21,6 +21,7 @@ mod key;
 mod keys;
 mod lint;
 mod lock;
+mod lock_file;
 mod origin;
 mod output;
 mod passwd;

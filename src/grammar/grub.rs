@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use super::{Finding, MAX_FINDINGS, cmdline, nearest, shown};
 
-pub use parser::{Command, End, Statement, Word, parse};
+pub use lexer::Word;
+pub use parser::{Command, End, Statement, parse};
 
 /// GRUB's commands, `tests/generate/grub_commands.sh`.
 const COMMANDS: &str = include_str!("grub/commands.txt");

@@ -21,6 +21,7 @@ mod names;
 mod preseed;
 mod profile;
 mod proof;
+mod said;
 mod secret;
 mod shell;
 mod stack;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::draft::Draft;
 use super::ledger::{Id, State};
+use super::said::Said;
 use super::{Reading, autoinstall, kickstart, preseed, secret};
 use crate::answers::table::{self, Target};
 use crate::answers::{self, Answers, Format, Seed, Templates};
@@ -20,9 +21,6 @@ use crate::value::HostName;
 const ROUNDS: usize = 12;
 const STAND_IN_MAC: &str = "02:00:00:00:00:01";
 const STAND_IN_DISK: &str = "STAND-IN";
-
-/// What a rendered file says: each canonical form, with the line that says it.
-pub type Said = BTreeMap<String, String>;
 
 /// Takes out of the draft what doesn't stand, and says of each entry whether it comes out again. Returns why nothing could be
 /// rendered, if so.

@@ -7,6 +7,7 @@ use crate::agent::fixture::{self, Marker, World};
 use crate::agent::source::{Fault, MemorySource};
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END};
 use crate::spec::claim::{self, Claim};
+use crate::spec::event::Step;
 use crate::sys::block::{MemoryDevice, Operation};
 use crate::sys::gpt;
 

@@ -2,8 +2,20 @@
 //!
 //! Variables aren't expanded; a word knows whether it has one.
 
-use super::parser::Word;
 use crate::grammar::{Finding, shown};
+
+/// A word, quotes removed, variables as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Where it begins.
+    pub line: usize,
+    /// What it is.
+    pub text: String,
+    /// Written without quotes, escapes and variables.
+    pub bare: bool,
+    /// Has a variable.
+    pub variable: bool,
+}
 
 /// What the parser sees.
 #[derive(Debug, Clone, PartialEq, Eq)]

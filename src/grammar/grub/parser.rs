@@ -1,6 +1,6 @@
 //! GRUB's grammar: `grub-core/script/parser.y`, by recursive descent with a bound on depth.
 
-use super::lexer::{Placed, Token, is_name, tokens};
+use super::lexer::{Placed, Token, Word, is_name, tokens};
 use crate::grammar::{Finding, shown};
 
 /// Deepest nesting that is read; a menu of anybody's has five.
@@ -10,19 +10,6 @@ const RESERVED: [&str; 14] = [
     "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "select", "then",
     "until",
 ];
-
-/// A word, quotes removed, variables as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
-    /// Where it begins.
-    pub line: usize,
-    /// What it is.
-    pub text: String,
-    /// Written without quotes, escapes and variables.
-    pub bare: bool,
-    /// Has a variable.
-    pub variable: bool,
-}
 
 /// What ended a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::host::Os;
 
 use super::Reading;
 use super::ledger::Id;
-use super::proof::Said;
+use super::said::Said;
 use super::secret;
 use units::Units;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Kind, Node, Why};
 use crate::import::Reading;
 use crate::import::ledger::Id;
-use crate::import::proof::Said;
+use crate::import::said::Said;
 
 /// Sections that stay whole.
 const WHOLE: [&str; 1] = ["user-data"];

@@ -17,7 +17,7 @@ use crate::host::Os;
 
 use super::Reading;
 use super::ledger::Id;
-use super::proof::Said;
+use super::said::Said;
 
 /// A command that is taken over.
 struct Given<'c> {

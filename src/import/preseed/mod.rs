@@ -15,7 +15,7 @@ use crate::grammar::preseed::{Answer, Content, Document, parse};
 use crate::host::Os;
 
 use super::ledger::Id;
-use super::proof::Said;
+use super::said::Said;
 use super::{Reading, shell};
 
 /// The answers that are taken over, each with its entry.
