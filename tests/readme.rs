@@ -5,11 +5,12 @@
 use std::process::Command;
 
 const README: &str = include_str!("../README.md");
+const IMPORT: &str = include_str!("../docs/import.md");
 
-/// The lines of all blocks that are fenced with this word.
-fn blocks(kind: &str) -> Vec<Vec<&'static str>> {
+/// The lines of all blocks of a text that are fenced with this word.
+fn blocks(text: &'static str, kind: &str) -> Vec<Vec<&'static str>> {
     let mut found = Vec::new();
-    let mut lines = README.lines();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.strip_prefix("```") == Some(kind) {
             found.push(lines.by_ref().take_while(|line| *line != "```").collect());
@@ -20,7 +21,7 @@ fn blocks(kind: &str) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn the_host_shown_is_the_example_s() {
-    let shown = blocks("yaml");
+    let shown = blocks(README, "yaml");
     let example: Vec<_> = include_str!("../profiles/example/hosts/web01.yaml").lines().collect();
     assert_eq!(shown, [example]);
 }
@@ -28,7 +29,7 @@ fn the_host_shown_is_the_example_s() {
 #[test]
 fn every_command_shown_is_one_that_ironstrap_has() {
     let mut seen = 0;
-    for line in blocks("console").concat() {
+    for line in [blocks(README, "console"), blocks(IMPORT, "console")].concat().concat() {
         let Some(command) = line.split("&&").next().unwrap().trim().strip_prefix("$ ironstrap ") else {
             continue;
         };
@@ -47,7 +48,16 @@ fn every_command_shown_is_one_that_ironstrap_has() {
         }
         seen += 1;
     }
-    assert!(seen > 5, "only {seen} commands were found in the README");
+    assert!(seen > 20, "only {seen} commands were found");
+}
+
+#[test]
+fn the_import_shown_is_a_golden_one() {
+    let case = [
+        include_str!("import/cases/kickstart-bare/input.ks"),
+        include_str!("import/cases/kickstart-bare/expected/report"),
+    ];
+    assert_eq!(blocks(IMPORT, "text"), case.map(|text| text.lines().collect::<Vec<_>>()));
 }
 
 #[test]

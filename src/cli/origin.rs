@@ -4,7 +4,7 @@
 //! looks the other way: of all values of the host, those that stand in the line as whole words. Values that the site hides
 //! (hashes, texts of several lines) aren't looked for.
 
-use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use anyhow::{Error, anyhow};
 
@@ -19,35 +19,45 @@ const MOST: usize = 3;
 /// Shorter values stand everywhere.
 const SHORTEST: usize = 2;
 
-/// Looks up values in a site, which is only read when there is something to look up.
-pub struct Origins<'p> {
-    paths: &'p SitePaths,
-    tree: OnceCell<Option<Tree>>,
+/// Adds to an error about an unreadable file where the values in its lines come from; leaves any other as it is.
+pub fn explain(error: Error, paths: &SitePaths) -> Error {
+    match hosts_of(std::slice::from_ref(&error), paths) {
+        Some(tree) => told(error, &tree),
+        None => error,
+    }
 }
 
-impl<'p> Origins<'p> {
-    /// For the site in this place.
-    pub fn of(paths: &'p SitePaths) -> Self {
-        Self { paths, tree: OnceCell::new() }
+/// The same for many, with one look at the site.
+pub fn explain_all(errors: Vec<Error>, paths: &SitePaths) -> Vec<Error> {
+    match hosts_of(&errors, paths) {
+        Some(tree) => errors.into_iter().map(|error| told(error, &tree)).collect(),
+        None => errors,
     }
+}
 
-    /// Adds to an error about an unreadable file where the values in its lines come from; leaves any other as it is.
-    pub fn explain(&self, error: Error) -> Error {
-        let Some(unreadable) = error.downcast_ref::<Unreadable>() else { return error };
-        // the site was read before, so it can be again; if not, the error itself is what counts
-        let tree = self.tree.get_or_init(|| load::load(self.paths.root()).ok());
-        let Some(tree) = tree else { return error };
-        let Some(explanation) = host::explain(tree, unreadable.host.as_str()) else { return error };
-        let mut told = format!("{error:#}");
-        for (finding, line) in &unreadable.found {
-            let nodes = within(line, &explanation);
-            let places: Vec<_> = nodes.into_iter().filter_map(|node| place(tree, node)).collect();
-            if !places.is_empty() {
-                told.push_str(&format!("\nin line {}: {}", finding.line, places.join(", ")));
-            }
-        }
-        anyhow!("{told}")
+/// The hosts whose files are unreadable, as they were written. Of a large site the others needn't be in memory.
+fn hosts_of(errors: &[Error], paths: &SitePaths) -> Option<Tree> {
+    let unreadable = errors.iter().filter_map(|error| error.downcast_ref::<Unreadable>());
+    let names: HashSet<_> = unreadable.map(|error| error.host.as_str()).collect();
+    if names.is_empty() {
+        return None;
     }
+    // the site was read before, so it can be again; if not, the errors themselves are what counts
+    load::load_hosts(paths.root(), |name| names.contains(name)).ok()
+}
+
+fn told(error: Error, tree: &Tree) -> Error {
+    let Some(unreadable) = error.downcast_ref::<Unreadable>() else { return error };
+    let Some(explanation) = host::explain(tree, unreadable.host.as_str()) else { return error };
+    let mut told = format!("{error:#}");
+    for (finding, line) in &unreadable.found {
+        let nodes = within(line, &explanation);
+        let places: Vec<_> = nodes.into_iter().filter_map(|node| place(tree, node)).collect();
+        if !places.is_empty() {
+            told.push_str(&format!("\nin line {}: {}", finding.line, places.join(", ")));
+        }
+    }
+    anyhow!("{told}")
 }
 
 /// The values that stand in a line, longest first.

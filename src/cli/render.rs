@@ -3,9 +3,8 @@
 use anyhow::{Context, Error, Result, bail};
 
 use super::context::SiteContext;
-use super::origin::Origins;
-use super::output;
 use super::paths::SitePaths;
+use super::{origin, output};
 use crate::answers::{self, Answers, Format, Seed, Templates};
 use crate::handoff;
 use crate::host::{Host, Installer, Os};
@@ -42,8 +41,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let host = context.host(&args.host)?;
     let os = release(args, host)?;
-    let answers = answers_of(os, &context, host, &templates(paths)?)
-        .map_err(|error| Origins::of(paths).explain(error))?;
+    let answers =
+        answers_of(os, &context, host, &templates(paths)?).map_err(|error| origin::explain(error, paths))?;
     let text = match &args.companion {
         Some(name) => companion(&answers, name)?,
         None if args.kernel_args => answers.kernel_args.join(" ") + "\n",
@@ -101,8 +100,7 @@ pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
         };
         threads.into_iter().flat_map(join).collect()
     });
-    let origins = Origins::of(paths);
-    Ok(errors.into_iter().map(|error| format!("{:#}", origins.explain(error))).collect())
+    Ok(origin::explain_all(errors, paths).into_iter().map(|error| format!("{error:#}")).collect())
 }
 
 /// The templates in use: the site's where it has them.

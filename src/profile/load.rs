@@ -99,7 +99,16 @@ pub struct Batch {
 /// # Errors
 /// When there is no `site.yaml`, or a directory can't be listed.
 pub fn load(root: &Path) -> Result<Tree> {
+    load_hosts(root, |_| true)
+}
+
+/// Reads a site's directory, and of its hosts those whose files are called so (`web01` of `web01.yaml`).
+///
+/// # Errors
+/// When there is no `site.yaml`, or a directory can't be listed.
+pub fn load_hosts(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Tree> {
     let (shared, mut hosts) = open(root)?;
+    hosts.jobs = hosts.jobs.filter(|job| wanted(&job.name)).collect::<Vec<_>>().into_iter();
     let Batch { hosts: layers, texts } = hosts.read(&shared, usize::MAX);
     let Hosts { sources, diagnostics, .. } = hosts;
     Ok(Tree { sources, shared, hosts: layers, texts, diagnostics })
