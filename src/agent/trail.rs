@@ -13,6 +13,7 @@ use crate::value::{HostName, HttpUrl, OrderId};
 
 /// Where the worker keeps its trail.
 pub(super) const TRAIL: &str = "/run/ironstrap-trail.json";
+
 /// Who tells the story, how far it is, and who listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trail {

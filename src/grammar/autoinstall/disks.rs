@@ -56,7 +56,8 @@ pub fn matched(node: &Node, found: &mut Vec<Finding>) {
     };
     if specs.iter().any(|spec| spec.entries().next().is_none()) || specs.is_empty() {
         found.push(arbitrary(node.line, "an empty `match`"));
-    } else if !specs.iter().any(|spec| spec.entries().any(|(key, value)| is_certain(&key.text, value))) {
+    } else if !specs.iter().all(|spec| spec.entries().any(|(key, value)| is_certain(&key.text, value))) {
+        // a list is tried in order, and the last resort is as arbitrary
         let message = "several disks can fit this `match`: subiquity takes an arbitrary one of them";
         found.push(Finding::warning(node.line, message).help("name a serial or a path, without wildcards"));
     }

@@ -57,11 +57,11 @@ fn a_disk_that_is_only_described_may_be_another() {
         "{size: largest}",
         "{serial: 'D*'}",
         "{model: A, vendor: B}",
-        "[{ssd: true}, {size: largest}]",
+        "[{serial: D1}, {size: largest}]",
     ] {
         assert!(warns(rule), "{rule}");
     }
-    for rule in ["{serial: D1}", "{path: /dev/vda}", "[{serial: D1}, {ssd: true}]", "{}"] {
+    for rule in ["{serial: D1}", "{path: /dev/vda}", "[{serial: D1}, {serial: D2, ssd: true}]", "{}"] {
         assert!(!warns(rule), "{rule}");
     }
 }

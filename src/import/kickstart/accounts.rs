@@ -49,7 +49,7 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.draft.put(&format!("users[{name}].{key}"), value, given.id);
     };
     put("name", name.into());
-    let full_name = arguments.text("--gecos").map(str::parse::<FullName>);
+    let full_name = arguments.text("--gecos").filter(|text| !text.is_empty()).map(str::parse::<FullName>);
     if let Some(Ok(full_name)) = &full_name {
         put("full_name", full_name.as_str().into());
     }
