@@ -25,10 +25,10 @@ pub fn lines(os: Os, host: &Host, all: &[String]) -> Vec<Value> {
 
 /// The group that everything else is added to: the host's, or the smallest there is. Fedora's trees have no small environment.
 fn environment(os: Os, host: &Host) -> &str {
-    match (environments(&host.packages).next(), os) {
-        (Some(name), _) => name.as_str(),
-        (None, Os::Fedora43 | Os::Fedora44 | Os::Fedora45) => "@core",
-        (None, _) => "@^minimal-environment",
+    match environments(&host.packages).next() {
+        Some(name) => name.as_str(),
+        None if os.is_fedora() => "@core",
+        None => "@^minimal-environment",
     }
 }
 

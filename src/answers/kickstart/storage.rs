@@ -319,7 +319,7 @@ fn boot(os: Os, layout: &Layout, misfits: &mut Misfits) {
         misfits.add(&key, reason);
     }
     let raid = layout.raids.iter().find(|raid| raid.id == **id);
-    let mirror_only = matches!(os, Os::Fedora43 | Os::Fedora44 | Os::Fedora45);
+    let mirror_only = os.is_fedora();
     if raid.is_some_and(|raid| mirror_only && raid.level != RaidLevel::Raid1) {
         let reason =
             format_args!("boots from RAID 1 only, and {path} is on another level: mount a RAID 1 at `/boot`");

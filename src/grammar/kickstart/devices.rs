@@ -18,6 +18,11 @@ const PREFIXES: [(&str, &str); 4] = [
     ("stratis.", "member of a Stratis pool"),
 ];
 
+/// Whether a name is that of a part of an array, a group, a pool or a volume: nothing is mounted from it by itself.
+pub fn is_member(name: &str) -> bool {
+    PREFIXES.iter().any(|(prefix, _)| name.starts_with(prefix))
+}
+
 pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     let mut devices = Devices::define(reading, found);
     for raid in reading.all("raid") {
@@ -103,7 +108,7 @@ impl<'a> Devices<'a> {
         let mut by_name = BTreeMap::new();
         for read in reading.working().filter(|read| matches!(read.name, "part" | "raid")) {
             let Some(name) = read.arguments.first() else { continue };
-            if !PREFIXES.iter().any(|(prefix, _)| name.starts_with(prefix)) {
+            if !is_member(name) {
                 continue;
             }
             if let Some((line, _)) = by_name.insert(name, (read.line, None)) {
@@ -117,7 +122,7 @@ impl<'a> Devices<'a> {
     fn take(&mut self, user: &Read, prefix: &str, members: &[&'a str], found: &mut Vec<Finding>) {
         for member in members {
             let what = format!("{}: {}", user.name, quoted(member));
-            let ours = PREFIXES.iter().any(|(prefix, _)| member.starts_with(prefix));
+            let ours = is_member(member);
             match self.by_name.get_mut(member) {
                 Some(_) if !member.starts_with(prefix) => {
                     let kind = PREFIXES

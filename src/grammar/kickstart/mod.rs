@@ -33,6 +33,7 @@ mod table;
 
 pub use arguments::{Arguments, Given};
 pub use canonical::canonical;
+pub use devices::is_member;
 pub use file::{Command, File, Item, Line, Section, parse};
 pub use release::Release;
 pub use table::{Arity, Kind, Opt, Positional, Shape, State, Table};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Read, Reading, closest, quoted};
+use super::{Read, Reading, closest, is_member, quoted};
 use crate::grammar::Finding;
 
 /// Formats that Anaconda's storage library makes or puts on a partition.
@@ -80,8 +80,7 @@ fn normal(place: &str) -> String {
 
 fn shape(read: &Read, place: &str, found: &mut Vec<Finding>) {
     let (name, line, given) = (read.name, read.line, &read.arguments);
-    let member = ["pv.", "raid.", "btrfs.", "stratis."].iter().any(|prefix| place.starts_with(prefix));
-    if !place.starts_with('/') && !member && !PLACES.contains(&place) {
+    if !place.starts_with('/') && !is_member(place) && !PLACES.contains(&place) {
         let what = format!("{name}: {} is no mount point: it doesn't begin with /", quoted(place));
         found.push(Finding::warning(line, what));
     }

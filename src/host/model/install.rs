@@ -59,6 +59,11 @@ impl Os {
         }
     }
 
+    /// Whether it is one of Fedora.
+    pub fn is_fedora(self) -> bool {
+        matches!(self, Self::Fedora43 | Self::Fedora44 | Self::Fedora45)
+    }
+
     /// As debian-installer's releases are called.
     pub fn debian_release(self) -> Option<DebianRelease> {
         match self {

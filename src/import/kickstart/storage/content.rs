@@ -1,5 +1,6 @@
 //! What a part of the layout is: its size, its file system, its place.
 
+use crate::grammar::kickstart::is_member;
 use crate::import::Reading;
 use crate::import::kickstart::Given;
 
@@ -51,7 +52,7 @@ pub fn size(path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<
 
 /// What is on a device, unless something else is made of it.
 pub fn content(place: &str, id: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<(), String> {
-    if ["pv.", "raid.", "btrfs.", "stratis."].iter().any(|start| place.starts_with(start)) {
+    if is_member(place) {
         return Ok(());
     }
     let fs = given.arguments.text("--fstype");
