@@ -93,7 +93,7 @@ fn hosts_read_one_by_one_are_told_the_same_as_all_at_once() {
             resolver.add(hosts, &texts, files.sources());
         }
         let (sources, found) = files.finish();
-        let parts = resolver.finish(&found);
+        let parts = resolver.finish(found);
 
         let shown = |sources, Resolved { site, hosts, diagnostics }| {
             (site, hosts, Report::new(sources, diagnostics).render(false))

@@ -51,7 +51,7 @@ impl SiteContext {
             resolver.add(hosts, &texts, files.sources());
         }
         let (sources, found) = files.finish();
-        let host::Resolved { site, hosts, diagnostics } = resolver.finish(&found);
+        let host::Resolved { site, hosts, diagnostics } = resolver.finish(found);
         let report = Report::new(sources, diagnostics);
         let lock = lock_file::read(paths)?;
         Ok((Self { site, hosts, lock }, report))

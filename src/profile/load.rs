@@ -43,7 +43,7 @@ pub struct Layer {
     /// Its text.
     pub source: SourceId,
     /// What it says.
-    pub raw: Box<RawProfile>,
+    pub raw: RawProfile,
     /// Some of it couldn't be read: what is missing there may not be missing at all.
     pub damaged: bool,
 }
@@ -138,7 +138,7 @@ pub fn open(root: &Path) -> Result<(Shared, Hosts)> {
 
     let site_job = Job { name: "site".to_owned(), path: site_path, source: site_source };
     let Read { value: site, text, diagnostics: mut found, .. } = files::read(&site_job);
-    let (site, site_damaged) = (*site, !found.is_empty());
+    let site_damaged = !found.is_empty();
     sources.set_text(site_source, text);
     diagnostics.append(&mut found);
 

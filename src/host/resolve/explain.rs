@@ -66,7 +66,7 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
     let classes: Vec<_> = chain.layers.iter().map(class).collect();
 
     let lowest = RawProfile { vars: tree.shared.site.vars.clone(), ..RawProfile::default() };
-    let above = classes.iter().map(|class| &*class.layer.raw).chain([&*host.raw]);
+    let above = classes.iter().map(|class| &class.layer.raw).chain([&host.raw]);
     let (stack, story) = story(&[&lowest].into_iter().chain(above).collect::<Vec<_>>());
     let site = trace(&RawSite { vars: Vars::new(), ..tree.shared.site.clone() });
 

@@ -42,7 +42,7 @@ pub struct Resolved {
 pub fn resolve(tree: &Tree) -> Resolved {
     let mut resolver = Resolver::new(&tree.shared);
     resolver.add(tree.hosts.iter().cloned(), &tree.texts, &tree.sources);
-    resolver.finish(&tree.diagnostics)
+    resolver.finish(tree.diagnostics.clone())
 }
 
 /// Resolves a site whose hosts come by and by: each raw layer goes as its host comes.
@@ -85,10 +85,10 @@ impl<'t> Resolver<'t> {
         let chain = self.chains.of_host(&layer, &mut self.diagnostics);
         let key = chain.layers.iter().map(|class| class.source).collect();
         let below = self.stacks.entry(key).or_insert_with(|| {
-            let classes = chain.layers.iter().map(|class| (*class.raw).clone());
+            let classes = chain.layers.iter().map(|class| class.raw.clone());
             classes.fold(RawProfile::default(), Merge::merge)
         });
-        let raw = below.clone().merge(std::mem::take(&mut *layer.raw));
+        let raw = below.clone().merge(std::mem::take(&mut layer.raw));
         let context = Context {
             layer: &layer,
             site: &self.site,
@@ -101,9 +101,10 @@ impl<'t> Resolver<'t> {
     }
 
     /// The site, when all hosts are in. `found` is what was wrong with the files.
-    pub fn finish(self, found: &[Diagnostic]) -> Resolved {
-        let Self { shared, site, claims, mut hosts, mut diagnostics, .. } = self;
-        diagnostics.splice(..0, found.iter().cloned());
+    pub fn finish(self, found: Vec<Diagnostic>) -> Resolved {
+        let Self { shared, site, claims, mut hosts, diagnostics: own, .. } = self;
+        let mut diagnostics = found;
+        diagnostics.extend(own);
         if claims.is_empty() && diagnostics.is_empty() {
             let message = "the site has no host";
             let help = "add one as `hosts/NAME.yaml`";

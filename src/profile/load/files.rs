@@ -25,7 +25,7 @@ pub(super) struct Job {
 
 /// A file that was read.
 pub(super) struct Read<T> {
-    pub(super) value: Box<T>,
+    pub(super) value: T,
     pub(super) text: String,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -91,7 +91,7 @@ pub(super) fn read<T: Default + for<'de> Deserialize<'de>>(job: &Job) -> Read<T>
     let text = read_text(&job.path, job.source, &mut diagnostics);
     let value = match diagnostics.is_empty() {
         true => parse(job.source, &text, &mut diagnostics),
-        false => Box::default(),
+        false => T::default(),
     };
     Read { value, text, diagnostics }
 }
@@ -101,10 +101,10 @@ pub(super) fn parse<T: Default + for<'de> Deserialize<'de>>(
     source: SourceId,
     text: &str,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Box<T> {
+) -> T {
     match yaml::parse(source, text, diagnostics) {
-        Some(root) => Box::new(decode(root, diagnostics)),
-        None => Box::default(),
+        Some(root) => decode(root, diagnostics),
+        None => T::default(),
     }
 }
 
