@@ -14,6 +14,7 @@
 //! Pure. A new format is one reader and one line in [`Format`]'s match below.
 
 mod autoinstall;
+mod cards;
 mod draft;
 mod kickstart;
 mod ledger;
@@ -28,10 +29,11 @@ mod stack;
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 
 use crate::answers::Format;
 use crate::host::Os;
-use crate::value::{HostName, Mac};
+use crate::value::{HostName, Mac, ValueError};
 
 pub use ledger::{Entry, Report, Verdict};
 
@@ -295,6 +297,17 @@ impl Reading<'_> {
             (None, _) => Err(format!(
                 "`{shown}` is a kernel name, which may be another disk's tomorrow: import with --disk {shown}=SERIAL"
             )),
+        }
+    }
+
+    /// Takes a text over that its type accepts; what it doesn't accept is refused in its own words.
+    fn take<T: FromStr<Err = ValueError>>(&mut self, path: &str, text: &str, from: ledger::Id) {
+        match text.parse::<T>() {
+            Ok(_) => {
+                self.draft.put(path, text, from);
+                self.ledger.taken(from);
+            }
+            Err(error) => self.ledger.refuse_part(from, error.to_string()),
         }
     }
 

@@ -48,8 +48,16 @@ const NO_AUTOINSTALL: &str =
 
 /// Whether there is anything in a file that could be taken over.
 pub fn readable(text: &str) -> Result<(), String> {
-    match yaml::document(text, &mut Vec::new()) {
-        Ok(document) => config(&document.root).map(drop).ok_or_else(|| NO_AUTOINSTALL.to_owned()),
+    parts(&yaml::document(text, &mut Vec::new())).map(drop)
+}
+
+/// A document and the configuration in it.
+fn parts(opened: &Result<yaml::Document, Finding>) -> Result<(&yaml::Document, &Node), String> {
+    match opened {
+        Ok(document) => match config(&document.root) {
+            Some(config) => Ok((document, config)),
+            None => Err(NO_AUTOINSTALL.to_owned()),
+        },
         Err(finding) => Err(format!("line {}: {}", finding.line, finding.message)),
     }
 }
@@ -59,13 +67,13 @@ pub fn read(text: &str, reading: &mut Reading<'_>) {
     reading.draft.push("classes", reading.os.name(), Id::NOBODY);
     reading.draft.put("installer", "subiquity", Id::NOBODY);
     let mut found = Vec::new();
-    let document = match yaml::document(text, &mut found) {
-        Ok(document) => document,
-        Err(finding) => return whole(text, &format!("line {}: {}", finding.line, finding.message), reading),
+    let opened = yaml::document(text, &mut found);
+    let (document, config) = match parts(&opened) {
+        Ok(parts) => parts,
+        Err(why) => return whole(text, &why, reading),
     };
-    let Some(config) = config(&document.root) else { return whole(text, NO_AUTOINSTALL, reading) };
-    let units = Units::enter(text, &document, config, reading);
-    tell(&found, &document, reading);
+    let units = Units::enter(text, document, config, reading);
+    tell(&found, document, reading);
     let given = Given { config, units };
     system::read(text, &given, reading);
     network::read(&given, reading);

@@ -2,8 +2,8 @@
 
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
-use crate::import::Reading;
 use crate::import::draft::item;
+use crate::import::{Reading, cards};
 use crate::value::{LinkName, Mac};
 
 /// Reads `network`.
@@ -87,9 +87,6 @@ fn taken_all(path: &str, node: Option<&Node>, given: &Given<'_>, reading: &mut R
     }
 }
 
-/// What a profile without cards says.
-const ANY_CARD: &str = "DHCP on every card with a link";
-
 fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mut Reading<'_>) {
     let id = given.id(path);
     let written = card.get("match").and_then(|rule| rule.get("macaddress")).and_then(Node::text);
@@ -97,20 +94,20 @@ fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mu
     let Some(mac) = written.and_then(|text| text.parse::<Mac>().ok()).or(named) else {
         // DHCP on every card is what a profile without cards says
         if card.get("dhcp4").is_some_and(Node::is_true) && card.get("addresses").is_none() {
-            reading.ledger.note(id, ANY_CARD);
+            reading.ledger.note(id, cards::ANY);
             reading.ledger.taken(given.id(&format!("{path}.dhcp4")));
             for key in ["match", "match.name"].map(|key| given.id(&format!("{path}.{key}"))) {
                 reading.ledger.taken(key);
-                reading.ledger.note(key, ANY_CARD);
+                reading.ledger.note(key, cards::ANY);
             }
             return;
         }
-        let name = name.escape_debug();
         let why = match card.get("match") {
-            Some(_) => format!("more than one card may be meant by `{name}`: import with --card {name}=MAC"),
-            None => format!(
-                "`{name}` is a kernel name, which may be another card's tomorrow: import with --card {name}=MAC"
-            ),
+            Some(_) => {
+                let name = name.escape_debug();
+                format!("more than one card may be meant by `{name}`: import with --card {name}=MAC")
+            }
+            None => cards::unknown(name),
         };
         return reading.ledger.refuse(id, why);
     };

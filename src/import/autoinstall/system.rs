@@ -56,28 +56,16 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
     // subiquity's first user may do everything, with its password
     reading.draft.put(&format!("users[{name}].sudo"), "password", id);
     reading.ledger.taken(id);
-    if given.get("identity.realname").and_then(Node::text) == Some("") {
-        let id = given.id("identity.realname");
-        reading.ledger.taken(id);
-        reading.ledger.note(id, "an empty name is none");
-    }
-    if let Some((id, text)) = given.text("identity.realname") {
-        match text.parse::<FullName>() {
-            Ok(_) => {
-                reading.draft.put(&format!("users[{name}].full_name"), text, id);
-                reading.ledger.taken(id);
-            }
-            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
+    match given.get("identity.realname").and_then(Node::text) {
+        Some("") => reading.ledger.moot(given.id("identity.realname"), "an empty name is none"),
+        Some(text) => {
+            let id = given.id("identity.realname");
+            reading.take::<FullName>(&format!("users[{name}].full_name"), text, id);
         }
+        None => {}
     }
     if let Some((id, hash)) = given.text("identity.password") {
-        match hash.parse::<PasswordHash>() {
-            Ok(_) => {
-                reading.draft.put(&format!("users[{name}].password"), hash, id);
-                reading.ledger.taken(id);
-            }
-            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
-        }
+        reading.take::<PasswordHash>(&format!("users[{name}].password"), hash, id);
     }
     Some(name)
 }

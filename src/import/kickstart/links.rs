@@ -5,7 +5,7 @@
 
 use super::Given;
 use crate::import::ledger::Id;
-use crate::import::{Reading, prefix};
+use crate::import::{Reading, cards, prefix};
 use crate::value::{HostName, LinkName, Mac};
 
 /// Options that are taken over, or say what holds anyway.
@@ -113,7 +113,7 @@ fn any_card(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
     }
     if !only_name {
-        reading.ledger.note(given.id, "DHCP on every card with a link");
+        reading.ledger.note(given.id, cards::ANY);
     }
 }
 
@@ -121,10 +121,7 @@ fn any_card(given: &Given<'_>, reading: &mut Reading<'_>) {
 fn card(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String, String> {
     let named = reading.machine.cards.get(device).copied();
     let Some(mac) = named.or_else(|| device.parse::<Mac>().ok()) else {
-        let shown = device.escape_debug();
-        return Err(format!(
-            "`{shown}` is a kernel name, which may be another card's tomorrow: import with --card {shown}=MAC"
-        ));
+        return Err(cards::unknown(device));
     };
     let place = format!("network.interfaces[{mac}]");
     if !reading.draft.has(&place) {

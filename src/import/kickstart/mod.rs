@@ -13,7 +13,7 @@ mod system;
 
 use crate::answers;
 use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, Table, canonical, parse};
-use crate::host::Os;
+use crate::host::{Installer, Os};
 
 use super::Reading;
 use super::ledger::Id;
@@ -156,24 +156,16 @@ pub fn said(text: &str, os: Os) -> Said {
 
 /// The release that a file was written for, as far as it says so.
 pub fn release(text: &str) -> Option<Os> {
+    let find = |fits: &dyn Fn(Os) -> bool| {
+        Os::ALL.into_iter().find(|os| os.installer() == Installer::Anaconda && fits(*os))
+    };
     if let Some(release) = Release::detect(text) {
-        return Os::ALL
-            .into_iter()
-            .filter(|os| os.name().starts_with(['e', 'f']))
-            .find(|os| answers::kickstart_release(*os) == release);
+        return find(&|os| answers::kickstart_release(os) == release);
     }
     // addresses of trees: …/almalinux/9/BaseOS/…, …/fedora/linux/releases/43/…
     let trees =
         text.lines().map(str::trim).filter(|line| line.starts_with("url ") || line.starts_with("repo "));
     let parts =
         trees.flat_map(|line| line.split(['/', '=', ' ', '"'])).map(|part| part.split(['.', '-']).next());
-    let number = parts.flatten().find(|part| matches!(*part, "8" | "9" | "10" | "43" | "44" | "45"))?;
-    match number {
-        "8" => Some(Os::El8),
-        "9" => Some(Os::El9),
-        "10" => Some(Os::El10),
-        "43" => Some(Os::Fedora43),
-        "44" => Some(Os::Fedora44),
-        _ => Some(Os::Fedora45),
-    }
+    parts.flatten().find_map(|number| find(&|os| os.name().rsplit('-').next() == Some(number)))
 }

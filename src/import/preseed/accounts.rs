@@ -55,10 +55,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     };
     put("name", name.into(), id, reading);
     if let Some((id, text)) = given.get("passwd/user-fullname") {
-        match text.parse::<FullName>() {
-            Ok(_) => put("full_name", text.into(), id, reading),
-            Err(error) => reading.ledger.refuse(id, error.to_string()),
-        }
+        reading.take::<FullName>(&format!("{place}.full_name"), text, id);
     }
     if let Some((id, text)) = given.get("passwd/user-uid") {
         match text.parse::<u32>() {
@@ -67,10 +64,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
     }
     if let Some((id, hash)) = given.get("passwd/user-password-crypted") {
-        match hash.parse::<PasswordHash>() {
-            Ok(_) => put("password", hash.into(), id, reading),
-            Err(error) => reading.ledger.refuse(id, error.to_string()),
-        }
+        reading.take::<PasswordHash>(&format!("{place}.password"), hash, id);
     }
     if let Some((id, groups)) = given.get("passwd/user-default-groups") {
         let groups: Vec<_> = groups.split_whitespace().collect();

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::Given;
+use crate::import::cards::unknown;
 use crate::import::{Reading, prefix};
 use crate::value::{HostName, Mac};
 
@@ -88,11 +89,6 @@ const LINK: &str = "the address that it belongs to (netcfg/get_ipaddress) isn't 
 /// What means nothing without a fixed address.
 fn without_address(why: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     given.refuse(&["netcfg/get_netmask", "netcfg/get_gateway", "netcfg/get_nameservers"], why, reading);
-}
-
-fn unknown(name: &str) -> String {
-    let name = name.escape_debug();
-    format!("`{name}` is a kernel name, which may be another card's tomorrow: import with --card {name}=MAC")
 }
 
 fn mac(name: &str, reading: &Reading<'_>) -> Option<Mac> {
