@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "order/",
     "bundle/contents.rs",
     "agent/plan.rs",
+    "agent/plan/",
     "agent/guard.rs",
     "agent/table.rs",
 ];

@@ -3,6 +3,7 @@
 //! The only code that writes to the withheld regions. LBA 0 is the gate: with it zeroed, firmware boots nothing, not even
 //! from an intact backup table. Each function ends with a flush, so that its caller can rely on the order.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
@@ -19,11 +20,12 @@ const BLOCK: usize = 512;
 /// One disk, seen from its withheld regions.
 pub(super) struct Gate<'a> {
     device: &'a dyn BlockDevice,
+    claimed: RefCell<Option<Claim>>,
 }
 
 impl<'a> Gate<'a> {
     pub(super) fn new(device: &'a dyn BlockDevice) -> Self {
-        Self { device }
+        Self { device, claimed: RefCell::new(None) }
     }
 
     /// Writes the claim record.
@@ -32,7 +34,26 @@ impl<'a> Gate<'a> {
             .to_record()
             .map_err(|error| Failure::new(Code::Internal, format!("making the claim record: {error}")))?;
         self.write("the claim record", claim::OFFSET, &record)?;
-        self.flush()
+        self.flush()?;
+        self.claimed.replace(Some(claim.clone()));
+        Ok(())
+    }
+
+    /// Goes on under a claim that an earlier run wrote.
+    pub(super) fn resume(&self, claim: Claim) {
+        self.claimed.replace(Some(claim));
+    }
+
+    /// Writes the last claim once more, with one failure more: an order that fails again and again must end.
+    ///
+    /// # Errors
+    /// The device's; and then nobody counts.
+    pub(super) fn count_failure(&self) -> Result<(), Failure> {
+        let claimed = self.claimed.borrow().clone();
+        match claimed {
+            Some(claim) => self.claim(&Claim { failures: claim.failures.saturating_add(1), ..claim }),
+            None => Ok(()),
+        }
     }
 
     /// Zeroes LBA 0; then the primary table, the last blocks of the image's range, and the end of the disk behind the image,

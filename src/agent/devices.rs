@@ -16,6 +16,7 @@ use crate::spec::boot::StartedFrom;
 use crate::spec::facts::Disk;
 use crate::spec::order::InstallOrder;
 use crate::sys::linux::disk;
+use crate::trust::SitePublicKey;
 
 /// Nothing new for this long means that all is there, if what the order needs is there.
 const QUIET: Duration = Duration::from_secs(3);
@@ -26,7 +27,13 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Returns when what an install needs is there and no device has appeared for a while, when none appears any more, or when
 /// devices have come and gone for too long.
-pub fn wait(loader: &mut Loader, orders: &Orders, started: Option<StartedFrom>, consoles: &Consoles) {
+pub fn wait(
+    loader: &mut Loader,
+    orders: &Orders,
+    key: &SitePublicKey,
+    started: Option<StartedFrom>,
+    consoles: &Consoles,
+) {
     let mut seen = Vec::new();
     let mut quiet = Quiet::since(Instant::now());
     loop {
@@ -36,7 +43,7 @@ pub fn wait(loader: &mut Loader, orders: &Orders, started: Option<StartedFrom>, 
             seen = vec![now];
             quiet.broken(Instant::now());
         }
-        match quiet.judge(Instant::now(), || is_enough(orders, started)) {
+        match quiet.judge(Instant::now(), || is_enough(orders, key, started)) {
             Wait::Over => return,
             Wait::GivenUp => {
                 let seconds = DEADLINE.as_secs();
@@ -86,14 +93,14 @@ impl Quiet {
 }
 
 /// Whether there is an order for this machine, its disk, and the medium if its payload may only be there.
-fn is_enough(orders: &Orders, started: Option<StartedFrom>) -> bool {
+fn is_enough(orders: &Orders, key: &SitePublicKey, started: Option<StartedFrom>) -> bool {
     let Some(order) = orders.first_match(&facts::machine(Path::new("/"))) else { return false };
     let wanted = &order.image.manifest;
     let has_medium =
         || StickSource::find(Path::new("/sys"), Some(wanted)).is_some_and(|stick| stick.has(wanted));
     // the stick has the recorder too, and no network may be where it is used
     let remote = order.payload.is_some() && started != Some(StartedFrom::Stick);
-    is_the_disk(order, &live_disks()) && (remote || has_medium())
+    is_the_disk(order, &live_disks(key)) && (remote || has_medium())
 }
 
 /// Whether the one disk that can be meant is among these.
@@ -103,10 +110,10 @@ fn is_the_disk(order: &InstallOrder, disks: &[Disk]) -> bool {
 }
 
 /// All disks of this machine as they are now.
-pub fn live_disks() -> Vec<Disk> {
-    disks::look(Path::new("/sys"), &|name| {
-        disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _)
-    })
+pub fn live_disks(key: &SitePublicKey) -> Vec<Disk> {
+    let open =
+        |name: &str| disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _);
+    disks::look(Path::new("/sys"), &open, key)
 }
 
 #[cfg(test)]

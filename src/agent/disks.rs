@@ -14,6 +14,7 @@ use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
+use crate::trust::SitePublicKey;
 use crate::value::{ByteSize, OrderId};
 
 /// Opens the disk with this kernel name for reading.
@@ -27,9 +28,11 @@ const NOT_DISKS: [&str; 11] =
 const MOST_ENTRIES: usize = 1024;
 
 /// Every whole disk, sorted by name.
-pub fn look(sys: &Path, open: Opener<'_>) -> Vec<Disk> {
+///
+/// A claim counts if this key sealed it.
+pub fn look(sys: &Path, open: Opener<'_>, key: &SitePublicKey) -> Vec<Disk> {
     let mut disks: Vec<_> =
-        names(sys).iter().map(|name| disk(&sys.join("block").join(name), name, open)).collect();
+        names(sys).iter().map(|name| disk(&sys.join("block").join(name), name, open, key)).collect();
     disks.retain(|disk| disk.size.as_bytes() > 0);
     disks
 }
@@ -47,7 +50,7 @@ pub fn names(sys: &Path) -> Vec<String> {
     names
 }
 
-fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
+fn disk(directory: &Path, name: &str, open: Opener<'_>, key: &SitePublicKey) -> Disk {
     let size = number(&directory.join("size")).unwrap_or(0).saturating_mul(512);
     let place = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let on_usb = place.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"usb"));
@@ -65,18 +68,19 @@ fn disk(directory: &Path, name: &str, open: Opener<'_>) -> Disk {
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),
+        claimed_root_in_place: false,
     };
     if size > 0 {
         match open(name) {
-            Ok(device) => look_inside(&mut disk, directory, &*device),
+            Ok(device) => look_inside(&mut disk, directory, &*device, key),
             Err(error) => disk.content = DiskContent::Unreadable { error: error.to_string() },
         }
     }
     disk
 }
 
-fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice) {
-    disk.content = content(device);
+fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, key: &SitePublicKey) {
+    disk.content = content(device, key);
     let partitions: Vec<_> =
         table(device).map(|table| table.entries.into_values().collect()).unwrap_or_default();
     let ours = [payload::PARTITION_TYPE, recorder::PARTITION_TYPE];
@@ -91,15 +95,19 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice) {
     starts.push(0);
     starts.sort_unstable();
     starts.dedup();
+    if let DiskContent::Ours { claim, .. } = &disk.content {
+        let (root, start) = claim.root;
+        disk.claimed_root_in_place = filesystem_uuid(device, start.as_bytes()) == Some(root);
+    }
     disk.filesystems = starts.into_iter().filter_map(|start| filesystem_uuid(device, start)).collect();
 }
 
-fn content(device: &dyn BlockDevice) -> DiskContent {
+fn content(device: &dyn BlockDevice, key: &SitePublicKey) -> DiskContent {
     let length = guard::LOOK.min(device.size());
     let (mut first, mut last) = (vec![0; length as usize], vec![0; length as usize]);
     let read = device.read_at(0, &mut first).and_then(|()| device.read_at(device.size() - length, &mut last));
     match read {
-        Ok(()) => guard::classify(&first, &last, device.size()),
+        Ok(()) => guard::classify(&first, &last, device.size(), key),
         Err(error) => DiskContent::Unreadable { error: error.to_string() },
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use super::*;
+use crate::agent::fixture;
 use crate::sys::block::MemoryDevice;
 
 fn write(root: &Path, path: &str, content: &[u8]) {
@@ -17,10 +18,11 @@ fn machine(files: &[(&str, &[u8])], contents: BTreeMap<&str, Vec<u8>>) -> Vec<Di
     for (path, content) in files {
         write(dir.path(), path, content);
     }
-    look(dir.path(), &|name| match contents.get(name) {
+    let open = |name: &str| match contents.get(name) {
         Some(bytes) => Ok(Box::new(MemoryDevice::new(bytes.clone())) as Box<dyn BlockDevice>),
         None => Err(io::Error::other("no medium")),
-    })
+    };
+    look(dir.path(), &open, &fixture::key().public())
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn a_disk_on_usb_is_removable_whatever_it_says() {
     write(dir.path(), &format!("{real}/removable"), b"0\n");
     write(dir.path(), "block/sdb/size", b"8192\n");
     std::os::unix::fs::symlink(format!("../{real}"), dir.path().join("block/sda")).unwrap();
-    let disks = look(dir.path(), &|_| Err(io::Error::other("no medium")));
+    let disks = look(dir.path(), &|_| Err(io::Error::other("no medium")), &fixture::key().public());
     assert_eq!(disks.iter().map(|disk| disk.removable).collect::<Vec<_>>(), [true, false]);
 }
 

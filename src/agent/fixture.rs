@@ -12,6 +12,8 @@ use super::plan;
 use super::source::MemorySource;
 use super::table::DiskLayout;
 use crate::image::read::{COMMIT_END, Index, PRIMARY_END, index_bytes};
+use crate::order;
+use crate::spec::claim::Claim;
 use crate::spec::facts::{Disk, DiskContent, Facts, Machine, Nic, SecureBoot};
 use crate::spec::image::{
     Blob, Extent, FilesystemKind, ImageManifest, ImagePartition, ImagePin, ImageSystem, IndexEntry,
@@ -23,8 +25,8 @@ use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
 use crate::spec::{Code, FormatVersion};
 use crate::sys::block::{BlockDevice, MemoryDevice};
 use crate::sys::gpt::{Entry, Table, TableBytes};
-use crate::trust::Verified;
-use crate::value::{ByteSize, Digest, OrderId, Timestamp};
+use crate::trust::{SiteKey, Verified};
+use crate::value::{ByteSize, Digest, OrderId, Seal, Timestamp};
 
 /// Size of the image.
 pub const SIZE: u64 = 2 << 20;
@@ -134,13 +136,30 @@ pub fn world() -> World {
     let bytes = index_bytes(entries);
     manifest.index = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
     manifest.raw = Digest::of(&image);
-    let verified = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
-    let index = Index::parse(verified, &manifest).unwrap();
+    let bytes = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
+    let index = Index::parse(bytes, &manifest).unwrap();
     let order = InstallOrder { wipe: WipePolicy::Foreign, ..order(&manifest) };
-    World { image, manifest: sealed(&manifest), order: sealed(&order), index, source }
+    World { image, manifest: verified(&manifest), order: verified(&granted(order)), index, source }
 }
 
-fn sealed<T: serde::Serialize + serde::de::DeserializeOwned>(document: &T) -> Verified<T> {
+/// The key that all orders of these worlds are sealed with.
+pub fn key() -> SiteKey {
+    SiteKey::from_random([3; 40])
+}
+
+/// With the seal that its claims need to be believed.
+pub fn granted(order: InstallOrder) -> InstallOrder {
+    let seal = order::seal(&order.grant(), &key());
+    InstallOrder { seal, ..order }
+}
+
+/// A claim with its seal.
+pub fn granted_claim(claim: Claim) -> Claim {
+    let seal = order::seal(&claim.grant, &key());
+    Claim { seal, ..claim }
+}
+
+fn verified<T: serde::Serialize + serde::de::DeserializeOwned>(document: &T) -> Verified<T> {
     let bytes = serde_json::to_vec(document).unwrap();
     let digest = Digest::of(&bytes);
     Verified::by_digest(bytes, &digest).unwrap().parse_json().unwrap()
@@ -177,7 +196,8 @@ pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
     let mut facts = facts(disk.len() as u64);
     let look = LOOK as usize;
     let seen = &mut facts.disks[0];
-    seen.content = guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64);
+    seen.content =
+        guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64, &key().public());
     if let DiskContent::Ours { closed: false, .. } = seen.content {
         // what its file systems would tell, if this world had any: the done file, and the root that it names
         seen.filesystems = vec![world.manifest.root.uuid];
@@ -195,7 +215,7 @@ impl World {
             wipe: WipePolicy::Ours,
             ..(*self.order).clone()
         };
-        Self { order: sealed(&order), ..self }
+        Self { order: verified(&granted(order)), ..self }
     }
 }
 
@@ -258,6 +278,9 @@ pub fn order(manifest: &ImageManifest) -> InstallOrder {
         target: serde_json::from_str(r#"{"serial":"S1"}"#).unwrap(),
         wipe: WipePolicy::Ours,
         confirm_seconds: 0,
+        refusal_pause_seconds: 600,
+        allow_dead_clock: false,
+        seal: Seal::from_bytes([0; 64]),
         network: NetworkSpec::default(),
         payload: None,
         server: None,
@@ -288,6 +311,7 @@ pub fn facts(disk_size: u64) -> Facts {
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),
+        claimed_root_in_place: false,
     };
     Facts {
         version: FormatVersion,

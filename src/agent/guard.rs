@@ -6,9 +6,11 @@
 //! those that the claim says were made, came later or were never wiped, and are told beside the claim. The words are for
 //! people; no decision depends on them.
 
+use crate::order;
 use crate::spec::claim::{self, Claim, Stage};
 use crate::spec::facts::DiskContent;
 use crate::sys::gpt;
+use crate::trust::SitePublicKey;
 
 /// How much of each end is looked at, in bytes; of a smaller disk, all of it.
 pub const LOOK: u64 = 1 << 20;
@@ -17,17 +19,25 @@ const SECTOR: usize = 512;
 const UNKNOWN: &str = "unknown data";
 
 /// Judges the first and the last [`LOOK`] bytes of a disk of this size.
-pub fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
-    let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE);
-    if let Some(claim) = record.and_then(Claim::from_record) {
+///
+/// A claim counts if the site's key sealed its grant; one that anybody may have written is somebody's data.
+pub fn classify(first: &[u8], last: &[u8], disk_size: u64, key: &SitePublicKey) -> DiskContent {
+    let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE).unwrap_or_default();
+    let found_claim = Claim::from_record(record);
+    if let Some(claim) = found_claim.clone().filter(|claim| order::is_granted(claim, key)) {
         let closed = first.iter().take(SECTOR).all(|byte| *byte == 0);
         let beside = beside_claim(first, last, disk_size).or_else(|| other_partitions(&claim, closed, first));
-        return DiskContent::Ours { claim, closed, beside };
+        return DiskContent::Ours { claim: claim.into(), closed, beside };
     }
     if first.iter().chain(last).all(|byte| *byte == 0) {
         return DiskContent::Blank;
     }
     let mut found = signatures(first, last, disk_size);
+    if let Some(Claim { grant, .. }) = &found_claim {
+        found.push(format!("a claim of order {} that this site's key didn't seal", grant.order));
+    } else if record.starts_with(claim::UNSEALED_MAGIC) {
+        found.push("a claim by an ironstrap that didn't seal them".to_owned());
+    }
     found.extend(partition_table(first, last));
     if found.is_empty() && first.get(510..512) == Some(&[0x55, 0xaa]) {
         found.push(mbr(first));
@@ -195,8 +205,8 @@ fn mbr(first: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::FormatVersion;
-    use crate::value::OrderId;
+    use crate::agent::fixture;
+    use crate::spec::order::Grant;
 
     const SIZE: u64 = (8 << 20) + 512;
 
@@ -222,17 +232,23 @@ mod tests {
         looks_like
     }
 
+    fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
+        super::classify(first, last, disk_size, &fixture::key().public())
+    }
+
     fn claim() -> Claim {
-        Claim {
-            version: FormatVersion,
-            order: OrderId::from_random([7; 16]),
-            generation: 3,
-            host: "web01".parse().unwrap(),
-            disk: "serial:S1".to_owned(),
-            attempts: 1,
-            stage: Stage::Begun,
-            superseded: Vec::new(),
-        }
+        fixture::granted_claim(crate::spec::claim::tests::claim())
+    }
+
+    #[test]
+    fn a_claim_that_nobody_sealed_is_somebodys_data() {
+        let (mut first, last) = claimed();
+        let forged = Claim { grant: Grant { generation: u64::MAX, ..claim().grant }, ..claim() };
+        first[claim::OFFSET as usize..][..claim::SIZE].copy_from_slice(&forged.to_record().unwrap());
+        assert!(words(classify(&first, &last, SIZE)).contains("that this site's key didn't seal"));
+        let (mut first, last) = ends();
+        first[claim::OFFSET as usize..][..16].copy_from_slice(claim::UNSEALED_MAGIC);
+        assert_eq!(words(classify(&first, &last, SIZE)), "a claim by an ironstrap that didn't seal them");
     }
 
     #[test]
@@ -254,7 +270,7 @@ mod tests {
     }
 
     fn ours(closed: bool, beside: Option<&str>) -> DiskContent {
-        DiskContent::Ours { claim: claim(), closed, beside: beside.map(str::to_owned) }
+        DiskContent::Ours { claim: claim().into(), closed, beside: beside.map(str::to_owned) }
     }
 
     #[test]
@@ -290,7 +306,8 @@ mod tests {
             let claim = Claim { stage: Stage::Ready { entries }, ..claim() };
             let record = claim.to_record().unwrap();
             first[claim::OFFSET as usize..][..claim::SIZE].copy_from_slice(&record);
-            assert_eq!(classify(&first, &last, SIZE), DiskContent::Ours { claim, closed: false, beside });
+            let expected = DiskContent::Ours { claim: claim.into(), closed: false, beside };
+            assert_eq!(classify(&first, &last, SIZE), expected);
         }
         // without its header the table is somebody else's, or broken
         first[512] = 0;

@@ -8,11 +8,15 @@
 //!    here on the order belongs to this disk. Where foreign data is overwritten, the record's place may be in a file system of
 //!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
-//! 4. Every block but the withheld ones; flush; every block is read back and compared.
+//! 4. Every block but the withheld ones; flush; every block is read back and compared. The claim record says that the image
+//!    is placed; flush: until then, all beyond the image but the disk's last MiB is as it was.
 //! 5. The caller personalises the mounted file systems and writes the done files, this order's last; flush. The claim record
 //!    says that all is written but the tables; flush.
 //! 6. The backup table and all of the primary one but LBA 0; flush; they are read back.
 //! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush; it is read back. Nothing is written afterwards.
+//!
+//! Where the plan is for the tables alone, because an earlier run came to step 6 or because somebody zeroed LBA 0 since, steps 6
+//! and 7 are all that is done, after a look whether the tables are the same ones.
 //!
 //! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record, or, of a
 //! foreign disk, LBA 0.
@@ -25,7 +29,7 @@ use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
 use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Plan, Work};
 use crate::sys::block::BlockDevice;
 use crate::trust::Verified;
 
@@ -136,6 +140,13 @@ fn run(
     check_disk(install)?;
     let table = make_table(install)?;
     let gate = Gate::new(install.device);
+    if let Work::Tables { entries } = install.plan.work {
+        require_same(&table, entries)?;
+        gate.resume(Claim { stage: Stage::Ready { entries }, ..plan::claim(install.order, install.plan) });
+        progress(Progress::Tables);
+        commit(&gate, &table).map_err(|failure| close_after(failure, &gate))?;
+        return Ok(Installed { layout: table.layout, personalised: Personalised::default() });
+    }
     progress(Progress::Claimed { disk: install.plan.disk.stable_name(), attempt: install.plan.attempt });
     if install.plan.overwrites_foreign {
         gate.close_again()?;
@@ -144,6 +155,19 @@ fn run(
     let personalised = after_claim(install, &gate, &table, personaliser, progress, sequence)
         .map_err(|failure| close_after(failure, &gate))?;
     Ok(Installed { layout: table.layout, personalised })
+}
+
+/// Whether these are the tables that the claim says were made.
+fn require_same(table: &FinalTable, entries: u32) -> Result<(), Failure> {
+    if table.entries_checksum == entries {
+        return Ok(());
+    }
+    let message = format!(
+        "the partition entries made for this disk have checksum {:#010x}, those of its claim {entries:#010x}: it isn't as large \
+         as it was, or the image isn't the same",
+        table.entries_checksum
+    );
+    Err(Failure::new(Code::DiskChanged, message))
 }
 
 /// The plan was made from facts, and the device was opened later by name: it must still be that disk.
@@ -188,10 +212,12 @@ fn after_claim(
     write::blocks(device, manifest, index, source, progress)?;
     gate.flush()?;
     readback::verify(device, manifest, index, source, progress)?;
+    let claim = plan::claim(install.order, install.plan);
+    gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
     let personalised = personaliser.personalise(&table.layout)?;
     gate.flush()?;
     let stage = Stage::Ready { entries: table.entries_checksum };
-    gate.claim(&Claim { stage, ..plan::claim(install.order, install.plan) })?;
+    gate.claim(&Claim { stage, ..claim })?;
     if sequence == Sequence::CommitLast {
         commit(gate, table)?;
     }
@@ -203,11 +229,14 @@ fn commit(gate: &Gate<'_>, table: &FinalTable) -> Result<(), Failure> {
     gate.open(table)
 }
 
-/// After a failure, even one of the commit itself, the disk must not boot.
+/// After a failure, even one of the commit itself, the disk must not boot; and failures are counted.
 fn close_after(mut failure: Failure, gate: &Gate<'_>) -> Failure {
     if let Err(second) = gate.close_again() {
         failure.message +=
             &format!("; and LBA 0 could not be zeroed ({}), so the disk may boot", second.message);
+    }
+    if let Err(second) = gate.count_failure() {
+        failure.message += &format!("; and the failure could not be counted ({})", second.message);
     }
     failure
 }

@@ -29,7 +29,7 @@ fn medium(orders: &[(&str, &SiteKey)], change: impl Fn(String) -> String) -> tem
     let place = dir.path().join(boot::ORDERS);
     std::fs::create_dir_all(&place).unwrap();
     for (name, key) in orders {
-        let order = order::build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
+        let order = order::build(&fixtures::permit(), fixtures::parts(), key, fixtures::now()).unwrap();
         let json = change(String::from_utf8(order::sign(&order, key).unwrap().json).unwrap());
         let signature = key.sign(Purpose::Order, json.as_bytes());
         std::fs::write(place.join(format!("{name}.json")), json).unwrap();
@@ -69,7 +69,7 @@ fn two_orders_for_one_machine_are_refused() {
 fn another_key_an_unknown_version_and_a_changed_byte_are_told_apart() {
     let other = medium(&[("web01", &SiteKey::from_random([4; 40]))], |json| json);
     assert_eq!(chosen(&other, MAC).unwrap_err().code, Code::OrderSignature);
-    let newer = medium(&[("web01", &site())], |json| json.replacen("\"version\": 1", "\"version\": 2", 1));
+    let newer = medium(&[("web01", &site())], |json| json.replacen("\"version\": 2", "\"version\": 9", 1));
     let refusal = chosen(&newer, MAC).unwrap_err();
     assert_eq!(refusal.code, Code::OrderVersion, "{refusal}");
     let changed = medium(&[("web01", &site())], |json| json);

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn without_medium_and_server_there_is_no_payload() {
-        let order = build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
+        let order = build(&fixtures::permit(), fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
         let failure = Payload::choose(&order, None, &Arc::new(Consoles::none())).unwrap_err();
         assert_eq!(failure.code, Code::PayloadUnreachable);
         assert!(failure.message.contains("names no server"), "{failure}");

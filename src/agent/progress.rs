@@ -12,6 +12,8 @@ pub enum Progress {
         /// Runs that have begun under this order, from 1.
         attempt: u32,
     },
+    /// The partition tables are about to be made anew, and nothing else.
+    Tables,
     /// Bytes were written or read back.
     Bytes {
         /// Which phase.

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn done_files_are_where_loaders_look_and_all_tell_of_the_new_system() {
         let dir = tempfile::tempdir().unwrap();
-        let order = build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
+        let order = build(&fixtures::permit(), fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
         let older = [[1; 16], [2; 16]].map(OrderId::from_random);
         write_done_files(dir.path(), &order, &older, Uuid::from_u128(7)).unwrap();
         for id in older.iter().chain([&order.id]) {

@@ -169,6 +169,7 @@ fn line(what: &What, host: Option<&HostName>) -> Option<String> {
         }
         What::Rebooting { boot_next } => format!("rebooting boot-next={boot_next}"),
         What::AlreadyDone => "already done, nothing was touched".to_owned(),
+        What::TablesMade => "installed already; the partition tables were made anew".to_owned(),
         What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
         What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
         What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => return None,

@@ -63,6 +63,7 @@ pub(super) fn is_end(what: &What) -> bool {
         What::Committed { .. }
         | What::Rebooting { .. }
         | What::AlreadyDone
+        | What::TablesMade
         | What::Refused { .. }
         | What::Failed { .. } => true,
         What::Started { .. }

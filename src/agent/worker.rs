@@ -28,11 +28,12 @@ use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Facts, Machine, Nic};
 use crate::spec::order::InstallOrder;
-use crate::spec::plan::{Plan, Refusal};
+use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
+use crate::trust::SitePublicKey;
 use crate::value::{HttpUrl, Timestamp};
 
 const ROOT: &str = "/";
@@ -118,7 +119,7 @@ fn tell(reporter: &mut Reporter, trouble: Trouble) {
 fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
     let key = orders::site_key(Path::new(ROOT))?;
     let all = orders::read(Path::new(ROOT), &key);
-    wake_devices(reporter, &all);
+    wake_devices(reporter, &all, &key);
     let machine = super::facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &all, &machine);
 
@@ -133,7 +134,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let manifest = payload.manifest(&order)?;
     let index = payload.index(&manifest)?;
 
-    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks());
+    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key));
     let floor: Timestamp = orders::floor(Path::new(ROOT));
     let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     let disk = plan::describe(&plan.disk);
@@ -152,7 +153,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;
     // the target is held by now, so what is seen stays
-    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks());
+    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key));
     plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     // only now: the second look finds old file systems by the kernel's partitions too
     real::forget_partitions(&target, &plan.disk.name)
@@ -165,12 +166,12 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         manifest: &manifest,
     };
     let installed = run(reporter, &install, &mut personaliser)?;
-    hand_over(reporter, &installed);
+    hand_over(reporter, plan.work, &installed);
     Ok(())
 }
 
 /// Drivers, the firmware's variables, and patience until the devices are there.
-fn wake_devices(reporter: &Reporter, all: &Orders) {
+fn wake_devices(reporter: &Reporter, all: &Orders, key: &SitePublicKey) {
     let mut loader = match Loader::new(Path::new(ROOT)) {
         Ok(loader) => loader,
         Err(error) => return reporter.note(&format!("no modules: {error:#}")),
@@ -180,7 +181,7 @@ fn wake_devices(reporter: &Reporter, all: &Orders) {
         let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
     }
     loader.load_for_devices(Path::new("/sys"));
-    devices::wait(&mut loader, all, started_from(), reporter.consoles());
+    devices::wait(&mut loader, all, key, started_from(), reporter.consoles());
     reporter.note(&format!("loaded {} modules", loader.loaded));
     for problem in &loader.problems {
         reporter.note(&format!("module {problem}"));
@@ -267,6 +268,10 @@ fn run(
             claimed = true;
             reporter.event(What::Claimed { disk, attempt });
         }
+        Progress::Tables => {
+            claimed = true;
+            reporter.note("this order is done; its partition tables are made anew, nothing else is written");
+        }
         Progress::Bytes { step, done, total } => {
             if tenths.is_new(step, done, total) {
                 reporter.event(What::Progress { step, done, total });
@@ -276,9 +281,12 @@ fn run(
     result.map_err(|failure| if claimed { Trouble::Failed(failure) } else { failure.into() })
 }
 
-fn hand_over(reporter: &mut Reporter, installed: &Installed) {
+fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
     let ssh_host_key = installed.personalised.ssh_host_key.clone();
-    reporter.event(What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() });
+    reporter.event(match work {
+        Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() },
+        Work::Tables { .. } => What::TablesMade,
+    });
     let told = BootEntries::new(Path::new(EFIVARS)).boot_next(&installed.layout.esp);
     if let Err(error) = &told {
         reporter.note(&format!("boot order unchanged: {error:#}"));

@@ -143,12 +143,14 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         target: host.target.clone(),
         wipe: host.wipe,
         confirm_seconds: host.confirm_seconds,
+        refusal_pause_seconds: host.refusal_pause_seconds,
+        allow_dead_clock: host.allow_dead_clock,
         network: host.network.for_agent(),
         payload: site.server.clone(),
         server: site.server.clone(),
         system,
     };
-    let order = order::build(armed.permit, parts, now)?;
+    let order = order::build(armed.permit, parts, key, now)?;
     let boot = BootHost::of(host, &order.id, start);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
 }

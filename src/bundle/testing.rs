@@ -27,7 +27,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
         parts.matching.macs = vec![format!("52:54:00:00:00:{seed:02x}").parse().unwrap()];
         permit.matching = parts.matching.clone();
         parts.payload = Some("http://10.0.0.1:8080".parse().unwrap());
-        let order = order::build(&permit, parts, fixtures::now()).unwrap();
+        let order = order::build(&permit, parts, &key(), fixtures::now()).unwrap();
         let boot = BootHost {
             host: order.host.clone(),
             order: order.id.clone(),
@@ -51,6 +51,8 @@ pub(crate) fn locked(name: &str) -> (LockedHost, Permit) {
         target: parts.target,
         wipe: parts.wipe,
         confirm_seconds: parts.confirm_seconds,
+        refusal_pause_seconds: parts.refusal_pause_seconds,
+        allow_dead_clock: parts.allow_dead_clock,
         root: parts.system.root,
         ..testing::host()
     };

@@ -65,6 +65,10 @@ pub struct Host {
     pub wipe: WipePolicy,
     /// Countdown before the first write, in seconds.
     pub confirm_seconds: u32,
+    /// How long a machine that refused to install waits for a hand before it goes on by itself, in seconds.
+    pub refusal_pause_seconds: u32,
+    /// Whether the agent may install where nothing vouches for the clock.
+    pub allow_dead_clock: bool,
     /// What is made on the disks; the installer's own layout, or the golden image's, where absent.
     pub layout: Option<Layout>,
     /// Its network.

@@ -17,6 +17,8 @@ pub fn host() -> Host {
         target: serde_json::from_str(r#"{"serial":"S1"}"#).unwrap(),
         wipe: WipePolicy::Ours,
         confirm_seconds: 10,
+        refusal_pause_seconds: 600,
+        allow_dead_clock: false,
         layout: None,
         network: Network::default(),
         locale: Locale {

@@ -6,7 +6,10 @@ use crate::spec::FormatVersion;
 use crate::spec::image::ImagePin;
 use crate::spec::order::{HostMatch, InstallOrder, Permit, WipePolicy};
 use crate::spec::system::{NetworkSpec, SystemSpec};
+use crate::trust::SiteKey;
 use crate::value::{DiskSelector, HostName, HttpUrl, Timestamp};
+
+use super::seal;
 
 /// All of an order that doesn't come from the permit.
 #[derive(Debug, Clone)]
@@ -23,6 +26,10 @@ pub struct OrderParts {
     pub wipe: WipePolicy,
     /// Countdown in seconds.
     pub confirm_seconds: u32,
+    /// How long a machine that refused waits for a hand, in seconds.
+    pub refusal_pause_seconds: u32,
+    /// Whether a clock that nothing vouches for will do.
+    pub allow_dead_clock: bool,
     /// Its network.
     pub network: NetworkSpec,
     /// Where blobs are when they aren't on the boot medium.
@@ -66,6 +73,8 @@ pub enum BuildError {
     OtherWipe {
         /// The host.
         host: HostName,
+        /// Armed with.
+        armed: WipePolicy,
         /// Now.
         now: WipePolicy,
     },
@@ -96,11 +105,8 @@ impl BuildError {
             Self::OtherMachine { host } => {
                 format!("{host}: armed for other `match` rules than the profile has now")
             }
-            Self::OtherWipe { host, now: WipePolicy::Foreign } => {
-                format!("{host}: armed without `wipe: foreign`, which the profile has now")
-            }
-            Self::OtherWipe { host, now: WipePolicy::Ours } => {
-                format!("{host}: armed with `wipe: foreign`, which the profile doesn't have any more")
+            Self::OtherWipe { host, armed, now } => {
+                format!("{host}: armed with `wipe: {armed}`, the profile has `wipe: {now}` now")
             }
             Self::Expired { host, not_after } => format!("{host}: its order expired at {not_after}"),
         }
@@ -171,7 +177,7 @@ pub fn check(permit: &Permit, meant: &Meant<'_>, now: Timestamp) -> Result<(), B
         return Err(BuildError::OtherMachine { host });
     }
     if permit.wipe != meant.wipe {
-        return Err(BuildError::OtherWipe { host, now: meant.wipe });
+        return Err(BuildError::OtherWipe { host, armed: permit.wipe, now: meant.wipe });
     }
     if permit.not_after < now {
         return Err(BuildError::Expired { host, not_after: permit.not_after });
@@ -179,11 +185,16 @@ pub fn check(permit: &Permit, meant: &Meant<'_>, now: Timestamp) -> Result<(), B
     Ok(())
 }
 
-/// Joins a permit with what the profile and the lock say now.
+/// Joins a permit with what the profile and the lock say now, and seals what its claims will say.
 ///
 /// # Errors
 /// What [`check`] finds.
-pub fn build(permit: &Permit, parts: OrderParts, now: Timestamp) -> Result<InstallOrder, BuildError> {
+pub fn build(
+    permit: &Permit,
+    parts: OrderParts,
+    key: &SiteKey,
+    now: Timestamp,
+) -> Result<InstallOrder, BuildError> {
     let OrderParts { host, image, target, matching, wipe, .. } = &parts;
     check(permit, &Meant { host, image, target, matching, wipe: *wipe }, now)?;
     Ok(InstallOrder {
@@ -198,6 +209,9 @@ pub fn build(permit: &Permit, parts: OrderParts, now: Timestamp) -> Result<Insta
         target: parts.target,
         wipe: parts.wipe,
         confirm_seconds: parts.confirm_seconds,
+        refusal_pause_seconds: parts.refusal_pause_seconds,
+        allow_dead_clock: parts.allow_dead_clock,
+        seal: seal(&permit.grant(), key),
         network: parts.network,
         payload: parts.payload,
         server: parts.server,
@@ -213,13 +227,13 @@ mod tests {
     fn refusal(change: impl FnOnce(&mut OrderParts)) -> BuildError {
         let mut parts = fixtures::parts();
         change(&mut parts);
-        build(&fixtures::permit(), parts, fixtures::now()).unwrap_err()
+        build(&fixtures::permit(), parts, &fixtures::key(), fixtures::now()).unwrap_err()
     }
 
     #[test]
     fn an_order_takes_id_times_and_generation_from_the_permit() {
         let permit = fixtures::permit();
-        let order = build(&permit, fixtures::parts(), fixtures::now()).unwrap();
+        let order = build(&permit, fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
         assert_eq!(
             (order.id, order.generation, order.not_before, order.not_after),
             (permit.id, permit.generation, permit.not_before, permit.not_after)
@@ -239,7 +253,10 @@ mod tests {
         let other_machine = refusal(|parts| parts.matching.serial = Some("CZ1".parse().unwrap()));
         assert!(other_machine.to_string().contains("armed for other `match` rules"), "{other_machine}");
         let foreign = refusal(|parts| parts.wipe = WipePolicy::Foreign);
-        assert!(foreign.to_string().contains("armed without `wipe: foreign`"), "{foreign}");
+        assert!(
+            foreign.to_string().contains("armed with `wipe: ours`, the profile has `wipe: foreign` now"),
+            "{foreign}"
+        );
         for error in [other_image, rebuilt, other_disk, other_host, other_machine, foreign] {
             let text = error.to_string();
             // whoever follows the first advice wipes nothing
@@ -252,8 +269,11 @@ mod tests {
     #[test]
     fn an_expired_permit_is_refused_and_its_last_second_is_not() {
         let permit = fixtures::permit();
-        assert!(build(&permit, fixtures::parts(), permit.not_after).is_ok());
+        assert!(build(&permit, fixtures::parts(), &fixtures::key(), permit.not_after).is_ok());
         let late = permit.not_after.plus_seconds(1);
-        assert!(matches!(build(&permit, fixtures::parts(), late), Err(BuildError::Expired { .. })));
+        assert!(matches!(
+            build(&permit, fixtures::parts(), &fixtures::key(), late),
+            Err(BuildError::Expired { .. })
+        ));
     }
 }

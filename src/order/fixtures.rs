@@ -4,10 +4,15 @@ use super::{MintRequest, OrderParts, mint};
 use crate::spec::image::ImagePin;
 use crate::spec::order::{HostMatch, Permit, WipePolicy};
 use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
+use crate::trust::SiteKey;
 use crate::value::{Digest, Timestamp};
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix(1_795_417_200)
+}
+
+pub(crate) fn key() -> SiteKey {
+    SiteKey::from_random([3; 40])
 }
 
 pub(crate) fn pin() -> ImagePin {
@@ -36,6 +41,8 @@ pub(crate) fn parts() -> OrderParts {
         target: serde_json::from_str(r#"{"serial":"DISK-A"}"#).unwrap(),
         wipe: WipePolicy::Ours,
         confirm_seconds: 10,
+        refusal_pause_seconds: 600,
+        allow_dead_clock: false,
         network: NetworkSpec::default(),
         payload: None,
         server: None,

@@ -10,7 +10,7 @@ mod sign;
 
 pub use build::{BuildError, Meant, OrderParts, build, check};
 pub use mint::{MintRequest, mint};
-pub use sign::{SignedOrder, sign, verify};
+pub use sign::{SignedOrder, is_granted, seal, sign, verify};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

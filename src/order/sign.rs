@@ -1,9 +1,11 @@
 //! The order's bytes and their signature.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::spec::order::InstallOrder;
+use crate::spec::claim::Claim;
+use crate::spec::order::{Grant, InstallOrder};
 use crate::trust::{Purpose, SiteKey, SitePublicKey, Verified};
+use crate::value::Seal;
 
 /// An order as it travels. Not `Verified`: whoever receives one calls [`verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +28,30 @@ pub fn sign(order: &InstallOrder, key: &SiteKey) -> Result<SignedOrder> {
     Ok(SignedOrder { json, signature })
 }
 
+/// The seal that an order's claims carry.
+pub fn seal(grant: &Grant, key: &SiteKey) -> Seal {
+    key.seal(&grant.to_signed_bytes())
+}
+
+/// Whether a claim is of an order that the site's key allowed. What it says beside its grant is the target's word.
+pub fn is_granted(claim: &Claim, key: &SitePublicKey) -> bool {
+    key.has_sealed(&claim.grant.to_signed_bytes(), &claim.seal)
+}
+
 /// Accepts an order that the site's key signed.
 ///
 /// # Errors
 /// Another key, changed bytes, a signature of another kind of document, or an order of an unknown version.
 pub fn verify(json: &[u8], signature: &str, key: &SitePublicKey) -> Result<Verified<InstallOrder>> {
     let bytes = key.verify(Purpose::Order, json, signature).context("checking the order's signature")?;
-    bytes.parse_json().context("reading the order")
+    let order = bytes.parse_json::<InstallOrder>().context("reading the order")?;
+    // its claims would be taken for somebody's data, and its retries refused
+    ensure!(
+        key.has_sealed(&order.grant().to_signed_bytes(), &order.seal),
+        "the order of {} isn't sealed by this site's key",
+        order.host
+    );
+    Ok(order)
 }
 
 #[cfg(test)]
@@ -42,7 +61,7 @@ mod tests {
 
     fn signed() -> (SiteKey, SignedOrder, InstallOrder) {
         let key = SiteKey::from_random([3; 40]);
-        let order = build(&fixtures::permit(), fixtures::parts(), fixtures::now()).unwrap();
+        let order = build(&fixtures::permit(), fixtures::parts(), &key, fixtures::now()).unwrap();
         let signed = sign(&order, &key).unwrap();
         (key, signed, order)
     }
@@ -65,7 +84,7 @@ mod tests {
             changed[at] ^= 1;
             assert!(verify(&changed, &travelling.signature, &key.public()).is_err(), "byte {at}");
         }
-        let newer = String::from_utf8(travelling.json).unwrap().replace("\"version\": 1", "\"version\": 9");
+        let newer = String::from_utf8(travelling.json).unwrap().replace("\"version\": 2", "\"version\": 9");
         let signature = key.sign(Purpose::Order, newer.as_bytes());
         let error = verify(newer.as_bytes(), &signature, &key.public()).unwrap_err();
         assert!(format!("{error:#}").contains("version 9"), "{error:#}");

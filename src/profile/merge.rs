@@ -27,7 +27,7 @@ merge_fields! {
     RawLocale { lang, keyboard, timezone, ntp }
     RawBoot { consoles, password }
     RawScripts { pre, post, post_outside, first_boot, on_error }
-    RawPolicy { allow_scripted }
+    RawPolicy { allow_scripted, allow_dead_clock, refusal_pause }
     RawRoot { password, ssh_keys }
     RawCloudInit { user_data }
     RawAnsible { pull }

@@ -90,7 +90,7 @@ impl Phase {
             What::Progress { step: Step::ReadBack, done, total } => {
                 Self::ReadingBack { percent: percent(*done, *total) }
             }
-            What::Committed { .. } | What::AlreadyDone => Self::Committed,
+            What::Committed { .. } | What::AlreadyDone | What::TablesMade => Self::Committed,
             What::Rebooting { .. } => Self::Rebooting,
             What::Refused { code, message } => Self::Refused { code: *code, message: shortened(message) },
             What::Failed { code, message } => Self::Failed { code: *code, message: shortened(message) },
@@ -114,7 +114,7 @@ impl Phase {
 
 /// Whether this event makes its order a done one.
 pub fn says_done(what: &What) -> bool {
-    matches!(what, What::Committed { .. } | What::Converged { .. } | What::AlreadyDone)
+    matches!(what, What::Committed { .. } | What::Converged { .. } | What::AlreadyDone | What::TablesMade)
 }
 
 /// What a sender wrote, up to a length that is worth showing.

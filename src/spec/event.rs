@@ -79,6 +79,9 @@ pub enum What {
     },
     /// The machine is installed under this order already; nothing was touched.
     AlreadyDone,
+    /// The machine was installed under this order already, but its disk had lost its partition tables: they were made anew, and
+    /// nothing else was written.
+    TablesMade,
     /// Nothing was touched, and this is why.
     Refused {
         /// Stable code.

@@ -95,6 +95,9 @@ pub struct Disk {
     /// is the installed system still there.
     #[serde(default)]
     pub done_roots: Vec<Uuid>,
+    /// Whether the root file system that the claim on this disk names is where the claim says.
+    #[serde(default)]
+    pub claimed_root_in_place: bool,
 }
 
 impl Disk {
@@ -140,7 +143,7 @@ pub enum DiskContent {
     /// Our claim record is there and intact.
     Ours {
         /// The newest claim on this disk.
-        claim: Claim,
+        claim: Box<Claim>,
         /// LBA 0 is zero, as our installs keep it until they are complete: firmware boots nothing from this disk.
         closed: bool,
         /// What stands there that our installs don't leave, in words like `looks_like`: it came later, or was never wiped. It

@@ -10,7 +10,7 @@ use super::FormatVersion;
 use super::image::ImagePin;
 use super::system::{NetworkSpec, SystemSpec};
 use crate::value::{
-    Digest, DiskSelector, HostName, HttpUrl, ImageRef, Mac, OrderId, Pattern, SerialNumber, SystemUuid,
+    Digest, DiskSelector, HostName, HttpUrl, ImageRef, Mac, OrderId, Pattern, Seal, SerialNumber, SystemUuid,
     Timestamp,
 };
 
@@ -42,12 +42,51 @@ pub struct Permit {
     pub wipe: WipePolicy,
 }
 
+impl Permit {
+    /// What stands on a disk of it.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            host: self.host.clone(),
+            order: self.id.clone(),
+            generation: self.generation,
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
+    }
+}
+
+/// What a permit says of itself, in few enough bytes to stand on a disk. The site signs it, so that a claim shows by itself
+/// that somebody who may arm this host did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Whose disk.
+    pub host: HostName,
+    /// The order.
+    pub order: OrderId,
+    /// Counts the host's orders, from 1.
+    pub generation: u64,
+    /// Not valid earlier: whoever sees it knows that it is later.
+    pub not_before: Timestamp,
+    /// Not valid later.
+    pub not_after: Timestamp,
+}
+
+impl Grant {
+    /// What is signed: one line a field. None of them can hold a line break.
+    pub fn to_signed_bytes(&self) -> Vec<u8> {
+        let Self { host, order, generation, not_before, not_after } = self;
+        let (from, until) = (not_before.as_unix(), not_after.as_unix());
+        format!("{host}\n{order}\n{generation}\n{from}\n{until}\n").into_bytes()
+    }
+}
+
 /// All that a target needs to know to install one host. Signed as bytes; see `trust`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstallOrder {
     /// Format of this document.
-    pub version: FormatVersion<1>,
+    pub version: FormatVersion<2>,
     /// Name of this order; the done file is called after it.
     pub id: OrderId,
     /// The host's name in the site.
@@ -58,6 +97,8 @@ pub struct InstallOrder {
     pub not_before: Timestamp,
     /// Not valid later.
     pub not_after: Timestamp,
+    /// The site's signature over [`InstallOrder::grant`]: it goes into the claim.
+    pub seal: Seal,
     /// Which machine this is for; every key given must match, any one of the MACs.
     pub matching: HostMatch,
     /// What is written.
@@ -68,6 +109,10 @@ pub struct InstallOrder {
     pub wipe: WipePolicy,
     /// Length of the countdown before the first write; 0 turns it off.
     pub confirm_seconds: u32,
+    /// How long a machine that refused waits for a hand before it goes on by itself.
+    pub refusal_pause_seconds: u32,
+    /// Whether a clock that nothing vouches for is taken for the bundle's time: machines without a battery, far from a network.
+    pub allow_dead_clock: bool,
     /// How the agent and the installed system reach the network.
     pub network: NetworkSpec,
     /// Where blobs are when they aren't on the boot medium: `<base>/blobs/<sha256>`.
@@ -76,6 +121,19 @@ pub struct InstallOrder {
     pub server: Option<HttpUrl>,
     /// What makes the installed system this host's.
     pub system: SystemSpec,
+}
+
+impl InstallOrder {
+    /// What its claim says of it.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            host: self.host.clone(),
+            order: self.id.clone(),
+            generation: self.generation,
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
+    }
 }
 
 /// How a machine is recognised. At least one of MACs, UUID and serial is given.
@@ -127,6 +185,29 @@ pub enum WipePolicy {
     /// Blank disks, and disks with our own claim or done mark.
     #[default]
     Ours,
-    /// Any disk that the selector names, whatever it holds.
+    /// The disk that the selector names by serial number or world-wide name, whatever it holds.
     Foreign,
+    /// Any disk that the selector fits, whatever it holds: also one that only its model or size describe. When the disk that
+    /// was meant is gone, that may be another one.
+    AnyMatch,
+}
+
+impl WipePolicy {
+    /// Whether data that isn't ours may be lost.
+    pub fn allows_foreign(self) -> bool {
+        match self {
+            Self::Ours => false,
+            Self::Foreign | Self::AnyMatch => true,
+        }
+    }
+}
+
+impl std::fmt::Display for WipePolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "ours",
+            Self::Foreign => "foreign",
+            Self::AnyMatch => "any-match",
+        })
+    }
 }

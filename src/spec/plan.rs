@@ -1,10 +1,11 @@
 //! What the agent will do, as data: printed before it runs.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Code;
 use super::facts::Disk;
-use crate::value::{HostName, OrderId};
+use crate::value::{ByteSize, Digest, HostName, OrderId, Timestamp};
 
 /// An install that nothing speaks against.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +16,39 @@ pub struct Plan {
     pub order: OrderId,
     /// The one disk that matches.
     pub disk: Disk,
+    /// How much of it is to be done.
+    pub work: Work,
     /// First run of this order on this disk, or a further one.
     pub attempt: u32,
+    /// How many runs of it failed so far.
+    pub failures: u32,
+    /// What was believed to be the time when the first of them began.
+    pub time: Timestamp,
+    /// Size of the image.
+    pub covers: ByteSize,
+    /// Its root file system, and the first byte of that.
+    pub root: (Uuid, ByteSize),
+    /// Digest of the samples beyond the image as they were judged before the first run.
+    pub outside: Digest,
     /// The disk held something that isn't ours and the order allows its loss.
     pub overwrites_foreign: bool,
     /// Older orders of this host that were done or claimed on this disk, the newest first. They are marked done together with
     /// this one: a medium that still carries one of them then boots the disk, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<OrderId>,
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// The whole install.
+    Install,
+    /// The tables: all else was written under this order, and is in use perhaps.
+    Tables {
+        /// CRC-32 of the partition entries that were made, as the claim has it.
+        entries: u32,
+    },
 }
 
 /// Why there is no plan. Nothing was touched.

@@ -2,10 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use blake2::{Blake2b512, Digest as _, digest::consts::U32};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::Verified;
-use crate::value::Digest;
+use crate::value::{Digest, Seal};
 
 /// What kind of document a signature is for. Its text is the signature's trusted comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub enum Purpose {
     /// The manifest of a golden image.
     Image,
 }
+
+/// What is signed before the bytes themselves where a signature must be short: it can't be taken for one of another kind.
+const SEAL_CONTEXT: &[u8] = b"ironstrap grant v1\n";
 
 impl Purpose {
     fn trusted_comment(self) -> &'static str {
@@ -160,6 +163,11 @@ impl SiteKey {
             BASE64.encode(global)
         )
     }
+
+    /// A signature of 64 bytes over a grant, for a place that has no room for a signature file.
+    pub fn seal(&self, grant: &[u8]) -> Seal {
+        Seal::from_bytes(self.key.sign(&[SEAL_CONTEXT, grant].concat()).to_bytes())
+    }
 }
 
 /// The public half: in every initramfs, and given to whoever verifies.
@@ -190,6 +198,13 @@ impl SitePublicKey {
             return Err(TrustError::Key("it isn't a minisign public key".to_owned()));
         }
         Ok(Self { id: std::array::from_fn(|i| bytes[2 + i]), key: std::array::from_fn(|i| bytes[10 + i]) })
+    }
+
+    /// Whether this key sealed these bytes.
+    pub fn has_sealed(&self, grant: &[u8], seal: &Seal) -> bool {
+        let signature = Signature::from_bytes(seal.as_bytes());
+        let key = VerifyingKey::from_bytes(&self.key);
+        key.is_ok_and(|key| key.verify_strict(&[SEAL_CONTEXT, grant].concat(), &signature).is_ok())
     }
 
     /// The id that minisign prints, 16 hexadecimal digits.
@@ -236,6 +251,19 @@ mod tests {
         let public = key().public();
         assert_eq!(SitePublicKey::from_text(&public.to_text()).unwrap(), public);
         assert!(SiteKey::from_text(&text.replace('A', "B")).is_err());
+    }
+
+    #[test]
+    fn a_seal_holds_for_its_bytes_and_its_key_only() {
+        let seal = key().seal(b"grant");
+        assert!(key().public().has_sealed(b"grant", &seal));
+        assert!(!key().public().has_sealed(b"granT", &seal));
+        assert!(!SiteKey::from_random([7; 40]).public().has_sealed(b"grant", &seal));
+        // no part of a signature file is a seal
+        let signed = key().sign(Purpose::Order, b"grant");
+        let bytes = base64_line(&signed).unwrap();
+        let part = Seal::from_bytes(std::array::from_fn(|i| bytes[10 + i]));
+        assert!(!key().public().has_sealed(b"grant", &part));
     }
 
     #[test]

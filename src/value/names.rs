@@ -119,6 +119,14 @@ impl OrderId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The bytes, for a binary record.
+    pub fn to_bytes(&self) -> [u8; 16] {
+        let digit = |at: usize| {
+            self.0.as_bytes().get(at).map_or(0, |digit| (*digit as char).to_digit(16).unwrap_or(0))
+        };
+        std::array::from_fn(|i| (digit(2 * i) << 4 | digit(2 * i + 1)) as u8)
+    }
 }
 
 impl fmt::Display for OrderId {

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::agent::fixture;
-use crate::value::{ByteSize, OrderId};
+use crate::spec::claim;
+use crate::spec::order::{Grant, WipePolicy};
+use crate::value::{ByteSize, Digest, OrderId};
 
 mod after_countdown;
+mod with_claims;
 
 type Case<'a> = (&'a str, Code, &'a dyn Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts));
 
@@ -22,16 +25,20 @@ fn world() -> (InstallOrder, ImageManifest, Facts) {
 }
 
 fn own_claim(order: &InstallOrder, disk: &Disk) -> Claim {
-    Claim {
-        version: FormatVersion,
-        order: order.id.clone(),
-        generation: order.generation,
-        host: order.host.clone(),
-        disk: disk.stable_name(),
-        attempts: 2,
-        stage: Stage::Begun,
-        superseded: Vec::new(),
-    }
+    let claim = claim::tests::claim();
+    let outside = outside(disk, claim.covers);
+    Claim { grant: order.grant(), disk: disk.stable_name(), attempts: 2, outside, ..claim }
+}
+
+/// The same by an order of this number.
+fn by(seed: u8, generation: u64, claim: Claim) -> Claim {
+    let grant = Grant { order: OrderId::from_random([seed; 16]), generation, ..claim.grant };
+    Claim { grant, ..claim }
+}
+
+/// The same for another host.
+fn of_db01(claim: Claim) -> Claim {
+    Claim { grant: Grant { host: "db01".parse().unwrap(), ..claim.grant }, ..claim }
 }
 
 fn outcome(change: impl Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts)) -> Result<Plan, Refusal> {
@@ -41,7 +48,7 @@ fn outcome(change: impl Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts)) -
 }
 
 fn ours(claim: Claim) -> DiskContent {
-    DiskContent::Ours { claim, closed: true, beside: None }
+    DiskContent::Ours { claim: claim.into(), closed: true, beside: None }
 }
 
 /// A second disk that nothing speaks against.
@@ -74,7 +81,7 @@ fn every_refusal_has_its_code_and_says_what_was_seen() {
             let stage = Stage::Ready { entries: 7 };
             let claim = Claim { stage, ..own_claim(o, &f.disks[0]) };
             let beside = Some("other partitions".to_owned());
-            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside };
+            f.disks[0].content = DiskContent::Ours { claim: claim.into(), closed: false, beside };
         }),
         ("no disk has serial S1", Code::NoDisk, &|_, _, f| f.disks[0].serial = Some("S9".to_owned())),
         ("serial S9", Code::NoDisk, &|_, _, f| f.disks[0].serial = Some("S9".to_owned())),
@@ -114,188 +121,6 @@ fn every_refusal_has_its_code_and_says_what_was_seen() {
         assert_eq!(refusal.code, *code, "{refusal}");
         assert!(refusal.message.contains(message), "expected `{message}` in: {refusal}");
     }
-}
-
-#[test]
-fn an_order_goes_on_only_where_it_was_claimed() {
-    let cases: &[Case<'_>] = &[
-        ("was claimed on sdb", Code::OrderClaimed, &|o, _, f| {
-            let mut disk = second(f);
-            disk.content = ours(own_claim(o, &disk));
-            f.disks.push(disk);
-        }),
-        ("a copy of it", Code::OrderClaimed, &|o, _, f| {
-            let claim = Claim { disk: "serial:S0".to_owned(), ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = ours(claim);
-        }),
-        ("was claimed for host db01", Code::OrderClaimed, &|o, _, f| {
-            let claim = Claim { host: "db01".parse().unwrap(), ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = ours(claim);
-        }),
-        ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
-            let order = OrderId::from_random([9; 16]);
-            f.disks[0].content = ours(Claim { order, generation: 8, ..own_claim(o, &f.disks[0]) });
-            o.wipe = WipePolicy::Foreign;
-        }),
-        ("claimed by generation 7", Code::OrderStale, &|o, _, f| {
-            let order = OrderId::from_random([9; 16]);
-            f.disks[0].content = ours(Claim { order, ..own_claim(o, &f.disks[0]) });
-        }),
-        ("sdb was claimed by generation 8", Code::OrderStale, &|o, _, f| {
-            let mut disk = second(f);
-            let order = OrderId::from_random([9; 16]);
-            disk.content = ours(Claim { order, generation: 8, ..own_claim(o, &disk) });
-            f.disks.push(disk);
-        }),
-        ("installed for host db01", Code::ForeignData, &|o, _, f| {
-            let (order, host) = (OrderId::from_random([9; 16]), "db01".parse().unwrap());
-            f.disks[0].content = ours(Claim { order, host, ..own_claim(o, &f.disks[0]) });
-        }),
-        ("another system was installed over ours", Code::ForeignData, &|o, m, f| {
-            let order = OrderId::from_random([9; 16]);
-            f.disks[0].content = ours(Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) });
-            f.disks[0].filesystems = vec![m.root.uuid];
-        }),
-        ("another system was installed over ours", Code::ForeignData, &|o, _, f| {
-            let order = OrderId::from_random([9; 16]);
-            let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside: None };
-        }),
-        ("another system was installed over ours", Code::ForeignData, &|o, m, f| {
-            // its installer kept our ESP with the done file, and made a root of its own
-            let order = OrderId::from_random([9; 16]);
-            f.disks[0].done = vec![order.clone()];
-            let claim = Claim { order, generation: 1, ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside: None };
-            f.disks[0].done_roots = vec![m.root.uuid];
-            f.disks[0].filesystems = vec![uuid::Uuid::from_u128(0x07e5)];
-        }),
-        ("holds LVM physical volume over a claim of ours", Code::ForeignData, &|o, _, f| {
-            let beside = Some("LVM physical volume".to_owned());
-            let claim = own_claim(o, &f.disks[0]);
-            f.disks[0].content = DiskContent::Ours { claim, closed: true, beside };
-        }),
-        ("holds other partitions over a claim of ours", Code::ForeignData, &|o, m, f| {
-            // our root is still there, and somebody has put a partition beside it
-            let (order, stage) = (OrderId::from_random([9; 16]), Stage::Ready { entries: 7 });
-            let claim = Claim { order, generation: 1, stage, ..own_claim(o, &f.disks[0]) };
-            let beside = Some("other partitions".to_owned());
-            f.disks[0].content = DiskContent::Ours { claim, closed: false, beside };
-            (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
-        }),
-        ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
-            let (order, beside) = (OrderId::from_random([9; 16]), Some("swap".to_owned()));
-            let claim = Claim { order, generation: 8, ..own_claim(o, &f.disks[0]) };
-            f.disks[0].content = DiskContent::Ours { claim, closed: true, beside };
-            o.wipe = WipePolicy::Foreign;
-        }),
-        ("a copy of disk serial:S0", Code::ForeignData, &|o, _, f| {
-            let (order, disk) = (OrderId::from_random([9; 16]), "serial:S0".to_owned());
-            f.disks[0].content = ours(Claim { order, disk, generation: 1, ..own_claim(o, &f.disks[0]) });
-        }),
-    ];
-    for (message, code, change) in cases {
-        let refusal = outcome(change).unwrap_err();
-        assert_eq!(refusal.code, *code, "{refusal}");
-        assert!(refusal.message.contains(message), "expected `{message}` in: {refusal}");
-    }
-}
-
-#[test]
-fn a_retry_and_a_newer_order_are_planned() {
-    let retry = outcome(|o, _, f| f.disks[0].content = ours(own_claim(o, &f.disks[0]))).unwrap();
-    assert_eq!((retry.attempt, retry.overwrites_foreign), (3, false));
-    // all but the commit was there when the power failed
-    let stage = Stage::Ready { entries: 7 };
-    let late = outcome(|o, _, f| f.disks[0].content = ours(Claim { stage, ..own_claim(o, &f.disks[0]) }));
-    assert_eq!(late.unwrap().attempt, 3);
-    let newer = outcome(|o, m, f| {
-        let order = OrderId::from_random([9; 16]);
-        f.disks[0].content = ours(Claim { order, generation: 6, ..own_claim(o, &f.disks[0]) });
-        f.disks[0].done = vec![OrderId::from_random([9; 16])];
-        (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
-    });
-    assert_eq!(newer.unwrap().attempt, 1);
-}
-
-fn ids(seeds: &[u8]) -> Vec<OrderId> {
-    seeds.iter().map(|seed| OrderId::from_random([*seed; 16])).collect()
-}
-
-#[test]
-fn a_newer_order_ends_all_that_were_done_or_claimed_on_the_disk_for_this_host() {
-    let older = |o: &InstallOrder, f: &Facts| Claim {
-        order: OrderId::from_random([9; 16]),
-        generation: 6,
-        superseded: ids(&[8, 7]),
-        ..own_claim(o, &f.disks[0])
-    };
-    let reinstall = outcome(|o, m, f| {
-        f.disks[0].content = ours(older(o, f));
-        f.disks[0].done = ids(&[5, 9, 8]);
-        (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
-    });
-    assert_eq!(reinstall.unwrap().superseded, ids(&[9, 8, 7, 5]));
-    // it breaks off: the ESP is gone, and the claim still knows
-    let retry = outcome(|o, _, f| {
-        let claim = Claim { superseded: ids(&[9, 8]), ..own_claim(o, &f.disks[0]) };
-        f.disks[0].content = ours(claim);
-    });
-    assert_eq!(retry.unwrap().superseded, ids(&[9, 8]));
-    let other_host = outcome(|o, _, f| {
-        o.wipe = WipePolicy::Foreign;
-        f.disks[0].content = ours(Claim { host: "db01".parse().unwrap(), ..older(o, f) });
-        f.disks[0].done = ids(&[9]);
-    });
-    assert_eq!(other_host.unwrap().superseded, []);
-    let many = outcome(|o, _, f| {
-        f.disks[0].content = ours(older(o, f));
-        f.disks[0].done = ids(&(10..=200).collect::<Vec<_>>());
-    });
-    assert_eq!(many.unwrap().superseded.len(), MOST_SUPERSEDED);
-}
-
-#[test]
-fn older_orders_that_do_not_fit_the_claim_are_no_reason_to_refuse() {
-    let (order, manifest, mut facts) = world();
-    facts.disks[0].content = ours(Claim {
-        order: OrderId::from_random([99; 16]),
-        generation: 1,
-        superseded: ids(&(1..=5).collect::<Vec<_>>()),
-        ..own_claim(&order, &facts.disks[0])
-    });
-    facts.disks[0].done = ids(&(10..40).collect::<Vec<_>>());
-    let plan = plan(&order, &manifest, floor(), &facts).unwrap();
-    assert_eq!(plan.superseded.len(), MOST_SUPERSEDED);
-    let claim = claim(&order, &plan);
-    assert!(claim.superseded.len() >= 4, "{claim:?}");
-    assert_eq!(claim.superseded, plan.superseded[..claim.superseded.len()]);
-    assert_eq!(Claim::from_record(&claim.to_record().unwrap()), Some(claim));
-}
-
-/// Of disks of one make without WWN and serial, each may carry the copy of another one's claim.
-#[test]
-fn a_claim_on_a_disk_without_wwn_and_serial_serves_its_own_order_only() {
-    let judge = |claimed_by: [u8; 16], generation: u64, wipe: WipePolicy| {
-        outcome(|o, m, f| {
-            o.target = serde_json::from_str(r#"{"model":"QEMU HARDDISK"}"#).unwrap();
-            o.wipe = wipe;
-            f.disks[0].serial = None;
-            let order = OrderId::from_random(claimed_by);
-            f.disks[0].content = ours(Claim { order, generation, ..own_claim(o, &f.disks[0]) });
-            if claimed_by != [1; 16] {
-                f.disks[0].done = vec![OrderId::from_random(claimed_by)];
-                f.disks[0].filesystems = vec![m.root.uuid];
-            }
-        })
-    };
-    let retry = judge([1; 16], 7, WipePolicy::Ours).unwrap();
-    assert_eq!((retry.attempt, retry.overwrites_foreign), (3, false));
-    let refusal = judge([9; 16], 6, WipePolicy::Ours).unwrap_err();
-    assert_eq!(refusal.code, Code::ForeignData);
-    assert!(refusal.message.contains("without WWN and serial number"), "{refusal}");
-    assert!(judge([9; 16], 6, WipePolicy::Foreign).unwrap().overwrites_foreign);
-    assert_eq!(judge([9; 16], 8, WipePolicy::Foreign).unwrap_err().code, Code::OrderStale);
 }
 
 #[test]

@@ -215,7 +215,27 @@ pub(super) const ROWS: &[Row] = &[
             On(_) => N,
         },
     },
-    Row { key: "policy", used: |host| once("policy", host.scripted == Scripted::Allowed), cell: |_| N },
+    Row {
+        key: "policy.allow_scripted",
+        used: |host| once("policy.allow_scripted", host.scripted == Scripted::Allowed),
+        cell: |_| N,
+    },
+    Row {
+        key: "policy.allow_dead_clock",
+        used: |host| once("policy.allow_dead_clock", host.allow_dead_clock),
+        cell: |target| match target {
+            Agent => N,
+            On(_) => U("its orders don't expire: it has none"),
+        },
+    },
+    Row {
+        key: "policy.refusal_pause",
+        used: |_| once("policy.refusal_pause", true),
+        cell: |target| match target {
+            Agent => N,
+            On(_) => U("the distribution's installer ends as it likes"),
+        },
+    },
 ];
 
 fn is_container(host: &Host) -> bool {

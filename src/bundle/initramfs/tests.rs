@@ -145,8 +145,8 @@ fn an_image_without_modules_or_with_a_missing_one_says_where_it_looked() {
 #[test]
 fn orders_travel_with_their_signatures_and_the_time() {
     let key = SiteKey::from_random([1; 40]);
-    let order =
-        order::build(&order::fixtures::permit(), order::fixtures::parts(), order::fixtures::now()).unwrap();
+    let (permit, parts) = (order::fixtures::permit(), order::fixtures::parts());
+    let order = order::build(&permit, parts, &key, order::fixtures::now()).unwrap();
     let signed = order::sign(&order, &key).unwrap();
     let archive = orders(&[(&order.host, &signed)], order.not_before).unwrap();
     let files = files_in(&archive);

@@ -171,6 +171,8 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         layout: layout::resolve(context, &raw.storage.value, target.as_ref(), diagnostics),
         network: network::resolve(context, raw.network, diagnostics),
         confirm_seconds: rules::confirm(raw.storage.value.confirm, diagnostics),
+        refusal_pause_seconds: rules::refusal_pause(raw.policy.value.refusal_pause.as_ref(), diagnostics),
+        allow_dead_clock: raw.policy.value.allow_dead_clock.as_ref().is_some_and(|allowed| allowed.value),
         wipe: raw.storage.value.wipe.map(|wipe| wipe.value).unwrap_or_default(),
         locale: resolve_locale(raw.locale, diagnostics),
         root: accounts::root(raw.root),

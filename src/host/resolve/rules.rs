@@ -10,6 +10,9 @@ use crate::value::DiskSelector;
 /// Judges a text.
 pub type TextRule = fn(&str) -> Result<(), String>;
 
+const DEFAULT_REFUSAL_PAUSE: u32 = 600;
+/// Long enough to read what went wrong, short enough that somebody waits for it.
+const REFUSAL_PAUSES: std::ops::RangeInclusive<u32> = 10..=86_400;
 const DEFAULT_CONFIRM: u32 = 10;
 const LONGEST_CONFIRM: u32 = 3600;
 
@@ -96,6 +99,17 @@ pub fn confirm(raw: Option<Spanned<u32>>, diagnostics: &mut Vec<Diagnostic>) -> 
     let Some(Spanned { value, span }) = raw else { return DEFAULT_CONFIRM };
     if value > LONGEST_CONFIRM {
         let message = format!("a countdown of {value} seconds; at most {LONGEST_CONFIRM} are possible");
+        diagnostics.push(Diagnostic::new(span, message));
+    }
+    value
+}
+
+/// Seconds that a machine waits after a refusal.
+pub fn refusal_pause(raw: Option<&Spanned<u32>>, diagnostics: &mut Vec<Diagnostic>) -> u32 {
+    let Some(&Spanned { value, span }) = raw else { return DEFAULT_REFUSAL_PAUSE };
+    if !REFUSAL_PAUSES.contains(&value) {
+        let (least, most) = (REFUSAL_PAUSES.start(), REFUSAL_PAUSES.end());
+        let message = format!("a pause of {value} seconds; {least} to {most} are possible");
         diagnostics.push(Diagnostic::new(span, message));
     }
     value

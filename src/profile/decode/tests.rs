@@ -51,7 +51,7 @@ fn keys_and_words_that_are_nearly_right_are_suggested() {
     let help = |text| read(text).1.remove(0).help.unwrap();
     assert_eq!(help("hanoff: none\n"), "did you mean `handoff`?");
     assert_eq!(help("installer: anacnda\n"), "did you mean `anaconda`?");
-    assert_eq!(help("storage: { wipe: everything }\n"), "possible are: ours, foreign");
+    assert_eq!(help("storage: { wipe: everything }\n"), "possible are: ours, foreign, any-match");
     assert!(help("<<: x\n").contains("class"));
 }
 

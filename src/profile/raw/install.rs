@@ -100,4 +100,12 @@ pub struct RawPolicy {
     /// Whether scripts that ironstrap makes may do what an installer can't say itself.
     #[schemars(extend("x-default" = false))]
     pub allow_scripted: Option<Spanned<bool>>,
+    /// Whether ironstrap's agent takes the bundle's time where the machine's clock is dead and nothing vouches for another one.
+    /// Only for machines without a battery, far from the site's server: an order that has expired may then install.
+    #[schemars(extend("x-default" = false))]
+    pub allow_dead_clock: Option<Spanned<bool>>,
+    /// Seconds that a machine waits for a hand after ironstrap's agent refused to install, before it boots its own disk or
+    /// tries again.
+    #[schemars(extend("x-default" = 600))]
+    pub refusal_pause: Option<Spanned<u32>>,
 }

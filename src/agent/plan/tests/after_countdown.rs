@@ -44,8 +44,7 @@ fn a_plan_ends_when_the_disk_is_another_one_or_holds_something_else() {
         ("ended at", Code::OrderExpired, &|o, f| f.clock = Timestamp::from_unix(o.not_after.as_unix() + 1)),
         ("was claimed by generation 8", Code::OrderStale, &|o, f| {
             let mut disk = second(f);
-            let order = OrderId::from_random([9; 16]);
-            disk.content = ours(Claim { order, generation: 8, ..own_claim(o, &disk) });
+            disk.content = ours(by(9, 8, own_claim(o, &disk)));
             f.disks.push(disk);
         }),
     ];

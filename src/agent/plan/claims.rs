@@ -1,0 +1,114 @@
+//! What the claims on a machine's disks say of an order. Each is one whose grant the site's key sealed; `guard` takes all others
+//! for somebody's data.
+
+use super::words::with_disks;
+use crate::spec::claim::{Claim, Stage};
+use crate::spec::facts::{Disk, DiskContent, Facts};
+use crate::spec::order::{Grant, InstallOrder};
+use crate::spec::plan::{Plan, Refusal};
+use crate::spec::{Code, FormatVersion};
+use crate::value::OrderId;
+
+/// Older orders that get a done file of their own; each takes a cluster of the ESP.
+pub(super) const MOST_SUPERSEDED: usize = 32;
+
+/// The claim that this plan writes first of all. Of the older orders it names as many as fit; none of them is worth a refusal.
+pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
+    let mut claim = Claim {
+        version: FormatVersion,
+        grant: order.grant(),
+        seal: order.seal,
+        disk: plan.disk.stable_name(),
+        attempts: plan.attempt,
+        failures: plan.failures,
+        time: plan.time,
+        covers: plan.covers,
+        root: plan.root,
+        outside: plan.outside,
+        stage: Stage::Begun,
+        superseded: plan.superseded.clone(),
+    };
+    while claim.require_room().is_err() && claim.superseded.pop().is_some() {}
+    claim
+}
+
+/// The claim of this very order on this disk.
+pub(super) fn own_claim<'a>(order: &InstallOrder, disk: &'a Disk) -> Option<&'a Claim> {
+    match &disk.content {
+        DiskContent::Ours { claim, .. } if claim.grant.order == order.id => Some(claim),
+        _ => None,
+    }
+}
+
+/// The disk on which all of this order is done but the tables: the power failed just before the commit, or LBA 0 was zeroed
+/// since, over a system that is in use. A copy of that disk is not it.
+pub(super) fn without_tables<'a>(order: &InstallOrder, facts: &'a Facts) -> Option<(&'a Disk, &'a Claim)> {
+    facts.disks.iter().find_map(|disk| match &disk.content {
+        DiskContent::Ours { claim, closed: true, .. }
+            if claim.grant.order == order.id
+                && matches!(claim.stage, Stage::Ready { .. })
+                && claim.disk == disk.stable_name() =>
+        {
+            Some((disk, &**claim))
+        }
+        _ => None,
+    })
+}
+
+/// Judges the claims on all disks. Each is one that the site's key sealed: a newer one ends this order wherever it stands.
+pub(super) fn check_claims(order: &InstallOrder, target: &Disk, facts: &Facts) -> Result<(), Refusal> {
+    for disk in &facts.disks {
+        let DiskContent::Ours { claim, .. } = &disk.content else { continue };
+        let Grant { host, order: id, generation, .. } = &claim.grant;
+        if *id == order.id {
+            check_own_claim(order, claim, disk, target, facts)?;
+        } else if *host == order.host && *generation >= order.generation {
+            let message = format!(
+                "the order is generation {} of {}, but {} was claimed by generation {generation} (order {id})",
+                order.generation, order.host, disk.name
+            );
+            return Err(with_disks(Code::OrderStale, &message, facts));
+        }
+    }
+    Ok(())
+}
+
+/// A claimed order goes on only on the disk that it was claimed for. A copy of the target's own claim on another disk says
+/// nothing about that one: the order goes on.
+pub(super) fn check_own_claim(
+    order: &InstallOrder,
+    claim: &Claim,
+    disk: &Disk,
+    target: &Disk,
+    facts: &Facts,
+) -> Result<(), Refusal> {
+    let problem = if disk.name == target.name {
+        if claim.disk == disk.stable_name() {
+            return Ok(());
+        }
+        format!("was claimed on disk {}; {} is {}, a copy of it", claim.disk, disk.name, disk.stable_name())
+    } else if claim.disk == target.stable_name() {
+        return Ok(());
+    } else {
+        format!("was claimed on {}, but the disk to be written is {}", disk.name, target.name)
+    };
+    Err(with_disks(Code::OrderClaimed, &format!("order {} {problem}", order.id), facts))
+}
+
+/// Orders that end with this one, though no medium that carries them knows it. Only a disk that this very host claimed last
+/// tells: its done files were written for this host then. Marks of another host are never carried on, or that host, if it
+/// saw this disk, would boot a system that isn't its own.
+pub(super) fn superseded(order: &InstallOrder, disk: &Disk) -> Vec<OrderId> {
+    let DiskContent::Ours { claim, .. } = &disk.content else { return Vec::new() };
+    if claim.grant.host != order.host {
+        return Vec::new();
+    }
+    let mut older: Vec<OrderId> = Vec::new();
+    for id in std::iter::once(&claim.grant.order).chain(&claim.superseded).chain(&disk.done) {
+        if *id != order.id && !older.contains(id) {
+            older.push(id.clone());
+        }
+    }
+    older.truncate(MOST_SUPERSEDED);
+    older
+}
