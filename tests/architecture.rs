@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("handoff", &["value", "spec", "fit", "host", "failure"]),
     ("import", &["value", "spec", "profile", "host", "grammar", "answers", "handoff"]),
     ("boot", &["value", "spec", "host", "grammar", "failure"]),
-    ("image", &["value", "spec", "trust", "sys", "failure"]),
+    ("image", &["value", "spec", "fit", "trust", "sys", "failure"]),
     ("order", &["value", "spec", "trust", "sys", "failure"]),
     (
         "bundle",

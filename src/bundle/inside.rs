@@ -6,12 +6,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::fit::{Look, Name};
+use crate::image::look::Looked;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
-use crate::image::tree::{Ext4Tree, Kind, ReadTree};
+use crate::image::tree::{Ext4Tree, ReadTree as _};
 use crate::spec::image::ImageManifest;
 use crate::trust::Verified;
 
@@ -50,13 +51,7 @@ fn kept<T: Clone>(answers: &Answers<T>, path: &str, ask: impl FnOnce() -> Result
 
 impl Look for Inside {
     fn text(&self, path: &str) -> Result<Option<String>> {
-        kept(&self.texts, path, || {
-            if !self.tree.exists(path)? {
-                return Ok(None);
-            }
-            let text = String::from_utf8(self.tree.read(path)?);
-            text.map(Some).with_context(|| format!("reading {path} in the image: not UTF-8"))
-        })
+        kept(&self.texts, path, || Looked(&self.tree).text(path))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
@@ -64,12 +59,10 @@ impl Look for Inside {
     }
 
     fn name(&self, path: &str) -> Result<Option<Name>> {
-        kept(&self.names, path, || {
-            Ok(match self.tree.kind(path)? {
-                Some(Kind::File) => Some(Name::File),
-                Some(Kind::Symlink) => Some(Name::Link(self.tree.read_link(path)?)),
-                _ => None,
-            })
-        })
+        kept(&self.names, path, || Looked(&self.tree).name(path))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>> {
+        Looked(&self.tree).list(path)
     }
 }

@@ -11,13 +11,14 @@ use clap::Subcommand;
 use super::paths::SitePaths;
 use super::progress::{Bytes, Spinner};
 use super::{keys, lock_file, output};
+use crate::fit::identity::Carried;
 use crate::image::assemble::write_sparse;
 use crate::image::build::{self, Built};
 use crate::image::import::{self, Imported, Step};
 use crate::image::recipe::Recipe;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
-use crate::image::system::NET_GRUB;
+use crate::image::system::{self, NET_GRUB};
 use crate::spec::image::{ImageManifest, NetworkStack};
 use crate::sys::process::InterruptibleRunner;
 use crate::sys::{files, interrupt};
@@ -115,7 +116,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             export::run(args, json, &store, &find(&store, &args.image, paths)?, &lock_file::read(paths)?)
         }
         Command::List => list(&store, json),
-        Command::Inspect { image } => inspect(&*find(&store, image, paths)?, json),
+        Command::Inspect { image } => inspect(&store, &find(&store, image, paths)?, json),
         Command::Verify { images } => verify(&store, images, paths),
     }
 }
@@ -179,12 +180,22 @@ fn report_import(imported: &Imported, json: bool) -> Result<()> {
         mebibytes(imported.added),
         imported.digest
     ))?;
+    output::note(&told(&imported.identity));
     if !imported.net_boot {
         output::note(&format!(
             "note: it has no {NET_GRUB}, so that sticks can be made of it, but no PXE trees; the package grub-efi-amd64-signed has it\n"
         ));
     }
     Ok(())
+}
+
+/// One line for each thing of one machine's that the image carries. No fault: its hosts get their own.
+fn told(identity: &[Carried]) -> String {
+    if identity.is_empty() {
+        return String::new();
+    }
+    let lines: String = identity.iter().map(|carried| format!("  {carried}\n")).collect();
+    format!("note: it carries what is one machine's; no host gets that:\n{lines}")
 }
 
 fn list(store: &Store, json: bool) -> Result<()> {
@@ -215,11 +226,13 @@ fn find(store: &Store, image: &ImageRef, paths: &SitePaths) -> Result<Verified<I
     store.manifest(image, &digest, &keys::public(paths)?)
 }
 
-fn inspect(manifest: &ImageManifest, json: bool) -> Result<()> {
+fn inspect(store: &Store, manifest: &Verified<ImageManifest>, json: bool) -> Result<()> {
     if json {
-        return print_json(manifest);
+        return print_json(&**manifest);
     }
     output::print(&describe(manifest))?;
+    let image = StoredImage::open(store, manifest)?;
+    output::note(&told(&system::identity(&image.root()?, &image.esp()?)?));
     Ok(())
 }
 

@@ -8,6 +8,8 @@
 //! error; [`Fit`] keeps them apart. Nothing here writes, and nothing here knows profiles.
 
 pub mod accounts;
+pub mod identity;
+pub mod stacks;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -40,6 +42,12 @@ pub trait Look: std::fmt::Debug {
     /// # Errors
     /// When the tree can't be read.
     fn name(&self, path: &str) -> Result<Option<Name>>;
+
+    /// Names in a directory, sorted, links in the path followed; empty where there is no directory.
+    ///
+    /// # Errors
+    /// When the tree can't be read.
+    fn list(&self, path: &str) -> Result<Vec<String>>;
 }
 
 /// What a name in a tree stands for.

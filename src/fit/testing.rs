@@ -41,11 +41,21 @@ impl Look for MapTree {
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
-        Ok(self.files.contains_key(path))
+        Ok(self.files.contains_key(path) || !self.list(path)?.is_empty())
     }
 
     fn name(&self, path: &str) -> Result<Option<Name>> {
         let link = self.links.get(path).cloned().map(Name::Link);
         Ok(link.or_else(|| self.files.contains_key(path).then_some(Name::File)))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>> {
+        let below = |full: &String| {
+            let rest = full.strip_prefix(path)?.strip_prefix('/')?;
+            Some(rest.split('/').next().unwrap_or(rest).to_owned())
+        };
+        let names: std::collections::BTreeSet<_> =
+            self.files.keys().chain(self.links.keys()).filter_map(below).collect();
+        Ok(names.into_iter().collect())
     }
 }

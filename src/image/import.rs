@@ -18,6 +18,7 @@ use super::store::Store;
 use super::stored::StoredImage;
 use super::system;
 use super::tree::{FatTree, ReadTree as _};
+use crate::fit::identity::Carried;
 use crate::spec::FormatVersion;
 use crate::spec::image::{Blob, INDEX_MAGIC, INDEX_RECORD, ImageManifest, ImageSystem, MAX_INDEX};
 use crate::sys::block::{BlockDevice, FileDevice};
@@ -49,6 +50,8 @@ pub struct Imported {
     pub added: u64,
     /// Whether machines can boot it over the network; sticks need nothing for that.
     pub net_boot: bool,
+    /// What it carries of one machine's identity; its hosts don't share it.
+    pub identity: Vec<Carried>,
 }
 
 /// Opens a raw image file.
@@ -81,7 +84,7 @@ pub fn import(
     progress: Progress<'_>,
 ) -> Result<Imported> {
     let layout = layout::read_layout(device)?;
-    let (system, net_boot) = look_inside(device, &layout)?;
+    let Inside { system, net_boot, identity } = look_inside(device, &layout)?;
     let known = Known::of(store, image.name(), &key.public(), &mut |done, total| {
         progress(Step::Recall, done, total)
     })?;
@@ -97,15 +100,25 @@ pub fn import(
     let manifest = described.inspect_err(|_| store.forget(&written))?;
     let digest = store.publish(&manifest, key, replace, &written)?;
     let added = packed.fresh.iter().map(|blob| blob.size).sum();
-    Ok(Imported { digest, manifest, added, net_boot })
+    Ok(Imported { digest, manifest, added, net_boot, identity })
 }
 
-/// What is in the image, and whether it has a loader for network boot.
-fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<(ImageSystem, bool)> {
+/// What is in the image: its system, whether it has a loader for network boot, and whose identity.
+struct Inside {
+    system: ImageSystem,
+    net_boot: bool,
+    identity: Vec<Carried>,
+}
+
+fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<Inside> {
     let esp = FatTree::open(Arc::clone(device), layout.esp.offset, layout.esp.length)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
     let root = layout::open(device, &layout.root)?;
-    Ok((system::inspect(&root, &esp)?, root.exists(system::NET_GRUB)?))
+    Ok(Inside {
+        system: system::inspect(&root, &esp)?,
+        net_boot: root.exists(system::NET_GRUB)?,
+        identity: system::identity(&root, &esp)?,
+    })
 }
 
 fn put_index(store: &Store, packed: &Packed, written: &mut Vec<Blob>) -> Result<Blob> {

@@ -8,8 +8,11 @@ use std::cmp::Ordering;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::tree::{Kind, ReadTree};
-use crate::spec::image::{ImageSystem, NetworkStack};
+use super::look::Looked;
+use super::tree::ReadTree;
+use crate::fit::identity::{self, Carried};
+use crate::fit::stacks;
+use crate::spec::image::ImageSystem;
 
 /// What firmware starts when it knows nothing of the disk.
 pub const SHIM: &str = "/EFI/BOOT/BOOTX64.EFI";
@@ -39,10 +42,18 @@ pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
         os_version: field("VERSION_ID").unwrap_or_default(),
         os,
         kernel: newest_kernel(root)?,
-        network: network_stack(root)?,
+        network: stacks::choose(&Looked(root))?,
         selinux_enforcing: selinux_enforcing(root)?,
         tools: tools(root)?,
     })
+}
+
+/// What the image carries of one machine's identity; hosts that are made of it don't share it.
+///
+/// # Errors
+/// When a file system can't be read.
+pub fn identity(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<Vec<Carried>> {
+    identity::carried(&Looked(root), &Looked(esp)).context("looking for one machine's identity in the image")
 }
 
 fn os_release(root: &dyn ReadTree) -> Result<String> {
@@ -123,37 +134,6 @@ fn by_version(a: &str, b: &str) -> Ordering {
             return order;
         }
     }
-}
-
-/// Which service is enabled: a link to it in a `.wants` directory of systemd.
-fn network_stack(root: &dyn ReadTree) -> Result<NetworkStack> {
-    let enabled = wanted_units(root)?;
-    let has = |unit: &str| enabled.iter().any(|name| name == unit);
-    Ok(if has("NetworkManager.service") {
-        NetworkStack::NetworkManager
-    } else if has("systemd-networkd.service") {
-        NetworkStack::Networkd
-    } else if has("networking.service") {
-        NetworkStack::Ifupdown
-    } else {
-        NetworkStack::Unknown
-    })
-}
-
-fn wanted_units(root: &dyn ReadTree) -> Result<Vec<String>> {
-    let mut units = Vec::new();
-    for dir in ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"] {
-        if root.kind(dir)?.is_none() {
-            continue;
-        }
-        for wants in root.list(dir)? {
-            if wants.kind == Kind::Directory && wants.name.ends_with(".wants") {
-                let links = root.list(&format!("{dir}/{}", wants.name))?;
-                units.extend(links.into_iter().map(|link| link.name));
-            }
-        }
-    }
-    Ok(units)
 }
 
 fn selinux_enforcing(root: &dyn ReadTree) -> Result<bool> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ext4_view::{Ext4, Ext4Read, FileType};
 use fatfs::{FatType, FileSystem, FsOptions};
 use uuid::Uuid;
@@ -70,6 +70,14 @@ pub trait ReadTree {
     /// # Errors
     /// When the file system is damaged.
     fn exists(&self, path: &str) -> Result<bool>;
+
+    /// Where a symbolic link points, as text. Trees without links have none.
+    ///
+    /// # Errors
+    /// No link, not UTF-8, or the file system is damaged.
+    fn read_link(&self, path: &str) -> Result<String> {
+        bail!("reading link {path}: no link")
+    }
 }
 
 /// An ext4 file system in a range of a device.
@@ -149,17 +157,6 @@ impl Ext4Tree {
         let reading = || format!("reading link {} in the image", String::from_utf8_lossy(path));
         Ok(self.filesystem.read_link(path).with_context(reading)?.as_ref().to_vec())
     }
-
-    /// Where a symbolic link points, as text.
-    ///
-    /// # Errors
-    /// No link, not UTF-8, or the file system is damaged.
-    pub fn read_link(&self, path: &str) -> Result<String> {
-        let path = absolute(path);
-        let reading = || format!("reading link {path} in the image");
-        let target = self.filesystem.read_link(path.as_str()).with_context(reading)?;
-        Ok(target.to_str().with_context(reading)?.to_owned())
-    }
 }
 
 /// Whether an ext2, ext3 or ext4 superblock stands here.
@@ -230,6 +227,13 @@ impl ReadTree for Ext4Tree {
             Err(error) if is_absence(&error) => Ok(false),
             Err(error) => Err(error).with_context(|| format!("looking for {path} in the image")),
         }
+    }
+
+    fn read_link(&self, path: &str) -> Result<String> {
+        let path = absolute(path);
+        let reading = || format!("reading link {path} in the image");
+        let target = self.filesystem.read_link(path.as_str()).with_context(reading)?;
+        Ok(target.to_str().with_context(reading)?.to_owned())
     }
 }
 

@@ -1,34 +1,15 @@
-//! What makes two machines from one image two machines: name, machine id, seed, and nothing of the image's past.
+//! What makes two machines from one image two machines: name, identity, seed, and nothing of the image's past.
+//!
+//! What is forgotten or made anew is the list's to say ([`TRACES`]); here it is done.
+
+mod anew;
 
 use anyhow::Result;
 
+use crate::fit::identity::{Fate, Place, TRACES, Trace};
 use crate::fit::{self, Zone};
 use crate::spec::system::SystemSpec;
-use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
-
-/// Removed where they exist: state of the machine that the image was made on, and of ironstrap's earlier installs.
-const STALE: &[&str] = &[
-    "/etc/cloud/cloud-init.disabled",
-    "/etc/udev/rules.d/70-persistent-net.rules",
-    "/etc/udev/rules.d/70-persistent-cd.rules",
-    "/var/lib/NetworkManager/secret_key",
-    "/var/lib/NetworkManager/seen-bssids",
-    "/var/lib/NetworkManager/timestamps",
-    "/var/lib/cloud/data",
-    "/var/lib/cloud/instance",
-    "/var/lib/cloud/instances",
-    "/var/lib/cloud/seed",
-    "/var/lib/cloud/sem",
-    "/var/lib/ironstrap",
-    "/var/lib/systemd/credential.secret",
-    "/var/lib/systemd/network",
-    "/var/log/cloud-init.log",
-    "/var/log/cloud-init-output.log",
-];
-/// Everything in these directories is removed, the directories stay: leases and journals.
-const EMPTIED: &[&str] =
-    &["/var/lib/dhclient", "/var/lib/dhcp", "/var/lib/dhcpcd", "/var/log/journal", "/run/log/journal"];
-const SEED_SIZE: usize = 512;
+use crate::sys::rooted::{Attributes, RootedDir};
 
 pub(super) fn apply(
     root: &RootedDir,
@@ -36,45 +17,29 @@ pub(super) fn apply(
     system: &SystemSpec,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<()> {
-    forget(root)?;
-    // systemd-boot would mix the image's seed into every machine
-    esp.remove("/loader/random-seed")?;
-    machine_id(root)?;
+    // one for all of NVMe: its host name and its id belong together
+    let nvme = anew::uuid(random);
+    for trace in TRACES {
+        match trace.fate {
+            Fate::Removed(_) | Fate::FirstBoot(_) => forget(root, esp, trace)?,
+            Fate::Anew(maker) => anew::make(root, esp, trace, maker, nvme, random)?,
+        }
+    }
     hostname(root, system)?;
     if let Some(zone) = &system.timezone {
         timezone(root, zone)?;
     }
-    let mut seed = [0; SEED_SIZE];
-    random(&mut seed);
-    root.make_dirs("/var/lib/systemd", Attributes::root(0o755))?;
-    root.write("/var/lib/systemd/random-seed", Attributes::root(0o600), &seed)
-}
-
-fn forget(root: &RootedDir) -> Result<()> {
-    for path in STALE {
-        root.remove(path)?;
-    }
-    for directory in EMPTIED {
-        // a link could lead to a place that isn't ours to empty
-        if root.kind(directory)? == Some(EntryKind::Directory) {
-            for (name, _) in root.list(directory)? {
-                root.remove(&format!("{directory}/{name}"))?;
-            }
-        }
-    }
-    for (name, kind) in root.list("/var/lib/NetworkManager")? {
-        if kind == EntryKind::File && name.ends_with(".lease") {
-            root.remove(&format!("/var/lib/NetworkManager/{name}"))?;
-        }
-    }
     Ok(())
 }
 
-/// Empty, not missing: systemd then makes one, and doesn't take the boot for a first boot that asks questions.
-fn machine_id(root: &RootedDir) -> Result<()> {
-    root.write("/etc/machine-id", Attributes::root(0o444), b"")?;
-    if root.exists("/var/lib/dbus") {
-        root.symlink("/etc/machine-id", "/var/lib/dbus/machine-id", 0, 0)?;
+fn forget(root: &RootedDir, esp: &RootedDir, trace: &Trace) -> Result<()> {
+    for place in trace.places {
+        if let Place::Esp(path) = place {
+            esp.remove(path)?;
+        }
+        for path in place.find(root)? {
+            root.remove(&path)?;
+        }
     }
     Ok(())
 }

@@ -21,4 +21,8 @@ impl Look for RootedDir {
             _ => None,
         })
     }
+
+    fn list(&self, path: &str) -> Result<Vec<String>> {
+        Ok(Self::list(self, path)?.into_iter().map(|(name, _)| name).collect())
+    }
 }

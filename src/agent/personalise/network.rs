@@ -1,15 +1,18 @@
 //! The host's network, in the files of whoever configures interfaces in the image.
 //!
 //! Interfaces are found by their permanent address, never by a kernel name. Ours are read before the image's own files;
-//! those that an image builder or cloud-init left behind are removed, and cloud-init is told to keep its hands off.
+//! those that an image builder or cloud-init left behind are removed, and cloud-init is told to keep its hands off. Other
+//! programs in the image that would configure interfaces are kept quiet.
 //! DHCP identifies itself by MAC address, as the agent did, so that the host keeps the lease it was installed with.
 
 mod ifupdown;
 mod network_manager;
 mod networkd;
+mod quiet;
 
 use anyhow::{Result, bail};
 
+use crate::fit::stacks;
 use crate::spec::image::NetworkStack;
 use crate::spec::system::{Ipv4, NetworkSpec};
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
@@ -53,7 +56,7 @@ pub(super) fn apply(root: &RootedDir, stack: NetworkStack, network: &NetworkSpec
             networkd::files(network)
         }
         NetworkStack::Ifupdown => {
-            remove_matching(root, "/etc/network/interfaces.d", |_, _| true)?;
+            remove_matching(root, ifupdown::DIRECTORY, |_, _| true)?;
             ifupdown::files(network)
         }
         NetworkStack::NetworkManager => {
@@ -66,13 +69,17 @@ pub(super) fn apply(root: &RootedDir, stack: NetworkStack, network: &NetworkSpec
         }
         NetworkStack::Unknown => bail!("the image enables no network stack that ironstrap knows"),
     };
-    for ConfigFile { path, mode, text } in files {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            root.make_dirs(parent, Attributes::root(0o755))?;
-        }
-        root.write(&path, Attributes::root(mode), text.as_bytes())?;
-    }
+    files.iter().try_for_each(|file| write(root, file))?;
+    quiet::apply(root, stack)?;
     resolver(root, stack, network)
+}
+
+fn write(root: &RootedDir, file: &ConfigFile) -> Result<()> {
+    let ConfigFile { path, mode, text } = file;
+    if let Some((parent, _)) = path.rsplit_once('/') {
+        root.make_dirs(parent, Attributes::root(0o755))?;
+    }
+    root.write(path, Attributes::root(*mode), text.as_bytes())
 }
 
 fn is_ethernet_type(line: &str) -> bool {
@@ -95,12 +102,24 @@ fn remove_matching(root: &RootedDir, directory: &str, stale: impl Fn(&str, &str)
     Ok(())
 }
 
-/// `/etc/resolv.conf`: a link to systemd-resolved's where that runs; else our name servers where no daemon writes it.
+/// `/etc/resolv.conf`: a link to systemd-resolved's where that runs, else our name servers where no program writes it. Name
+/// servers that the image brought are those of the network in which it was made, and never stay.
 fn resolver(root: &RootedDir, stack: NetworkStack, network: &NetworkSpec) -> Result<()> {
     const PATH: &str = "/etc/resolv.conf";
-    if enabled(root, "systemd-resolved.service")? {
+    if stacks::is_enabled("systemd-resolved.service", root)? {
         let target = "../run/systemd/resolve/stub-resolv.conf";
         return root.symlink(target, PATH, 0, 0);
+    }
+    // resolvconf(8) and NetworkManager write below /run; a link to there is how they are told to
+    let writer = match root.read_link(PATH)? {
+        Some(target) if target.contains("/NetworkManager/") => stack == NetworkStack::NetworkManager,
+        Some(target) if target.contains("/resolvconf/") => {
+            ["/usr/sbin/resolvconf", "/sbin/resolvconf"].iter().any(|program| root.exists(program))
+        }
+        _ => false,
+    };
+    if writer {
+        return Ok(());
     }
     let by_dhcp = network.interfaces.is_empty()
         || network.interfaces.iter().any(|interface| interface.ipv4 == Ipv4::Dhcp);
@@ -108,11 +127,7 @@ fn resolver(root: &RootedDir, stack: NetworkStack, network: &NetworkSpec) -> Res
     let written_by_daemon =
         stack == NetworkStack::NetworkManager || (stack == NetworkStack::Ifupdown && by_dhcp);
     if written_by_daemon || network.dns.is_empty() {
-        // the builder's own name servers, or a link to a daemon that isn't there
-        let dead_link = root.kind(PATH)? == Some(EntryKind::Link) && !root.exists(PATH);
-        if dead_link && stack != NetworkStack::NetworkManager {
-            root.remove(PATH)?;
-        }
+        root.remove(PATH)?;
         return Ok(());
     }
     let mut text = String::from("# Written by ironstrap.\n");
@@ -123,15 +138,6 @@ fn resolver(root: &RootedDir, stack: NetworkStack, network: &NetworkSpec) -> Res
         text.push_str(&format!("nameserver {server}\n"));
     }
     root.write(PATH, Attributes::root(0o644), text.as_bytes())
-}
-
-fn enabled(root: &RootedDir, unit: &str) -> Result<bool> {
-    for wants in ["multi-user.target.wants", "sysinit.target.wants"] {
-        if root.kind(&format!("/etc/systemd/system/{wants}/{unit}"))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn spaced<T: ToString>(items: &[T]) -> String {

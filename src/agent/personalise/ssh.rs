@@ -1,4 +1,4 @@
-//! SSH host keys: the image's go, an Ed25519 one is made here so that its fingerprint can be reported.
+//! SSH host keys: the image's are gone by now; an Ed25519 one is made here so that its fingerprint can be reported.
 //!
 //! The other types are made by `ssh-keygen -A` on the first boot, before sshd starts: an RSA key takes long, and only the
 //! installed system knows which types its sshd wants.
@@ -34,7 +34,7 @@ ExecStart=/bin/touch /var/lib/ironstrap/ssh-keys-made
 WantedBy=multi-user.target
 ";
 
-/// Removes the image's keys and makes this host's. The fingerprint, as `ssh-keygen -l` prints it; `None` where the image
+/// Makes this host's keys. The fingerprint, as `ssh-keygen -l` prints it; `None` where the image
 /// has no sshd.
 pub(super) fn apply(
     root: &RootedDir,
@@ -42,11 +42,6 @@ pub(super) fn apply(
     host: &HostName,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Option<String>> {
-    for (name, _) in root.list(DIRECTORY)? {
-        if name.starts_with("ssh_host_") {
-            root.remove(&format!("{DIRECTORY}/{name}"))?;
-        }
-    }
     let has = |tool: &str| image.tools.iter().any(|found| found == tool);
     if !has("sshd") {
         return Ok(None);

@@ -7,10 +7,20 @@ use crate::spec::system::{Interface, Ipv4, NetworkSpec};
 /// Tells ifupdown which stanza an interface without one of its own uses.
 const MAP: &str = "/usr/lib/ironstrap/ifupdown-any";
 
-pub(super) fn files(network: &NetworkSpec) -> Vec<ConfigFile> {
-    let main =
+/// Where the files with the stanzas stand.
+pub(super) const DIRECTORY: &str = "/etc/network/interfaces.d";
+/// The file that names them.
+pub(super) const MAIN: &str = "/etc/network/interfaces";
+
+/// Nothing but `lo`, and whatever is put into [`DIRECTORY`].
+pub(super) fn loopback() -> ConfigFile {
+    let text =
         "# Written by ironstrap.\nsource /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n";
-    let mut files = vec![ConfigFile::new("/etc/network/interfaces", 0o644, main.to_owned())];
+    ConfigFile::new(MAIN, 0o644, text.to_owned())
+}
+
+pub(super) fn files(network: &NetworkSpec) -> Vec<ConfigFile> {
+    let mut files = vec![loopback()];
     let mut stanzas = String::new();
     if network.interfaces.is_empty() {
         // Hot-plugged: a port without a cable then doesn't hold up the boot. A mapping, because `ifup` of one hot-plugged

@@ -1,0 +1,45 @@
+//! A tree of an image, as the rules of [`crate::fit`] look at it.
+
+use anyhow::{Context, Result};
+
+use super::tree::{Kind, ReadTree};
+use crate::fit::{Look, Name};
+
+/// Any tree that can be read.
+pub struct Looked<'a>(pub &'a dyn ReadTree);
+
+impl std::fmt::Debug for Looked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Looked").finish_non_exhaustive()
+    }
+}
+
+impl Look for Looked<'_> {
+    fn text(&self, path: &str) -> Result<Option<String>> {
+        if !self.0.exists(path)? {
+            return Ok(None);
+        }
+        let text = String::from_utf8(self.0.read(path)?);
+        text.map(Some).with_context(|| format!("reading {path} in the image: not UTF-8"))
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        self.0.exists(path)
+    }
+
+    fn name(&self, path: &str) -> Result<Option<Name>> {
+        Ok(match self.0.kind(path)? {
+            Some(Kind::File) => Some(Name::File),
+            Some(Kind::Symlink) => Some(Name::Link(self.0.read_link(path)?)),
+            _ => None,
+        })
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>> {
+        // behind the dot a link to a directory is that directory, and anything else is nothing
+        if !self.0.exists(&format!("{path}/."))? {
+            return Ok(Vec::new());
+        }
+        Ok(self.0.list(path)?.into_iter().map(|entry| entry.name).collect())
+    }
+}
