@@ -9,6 +9,8 @@ use crate::spec::image::{Blob, FilesystemKind, ImageSystem, NetworkStack, RootFi
 use crate::spec::system::{RootAccount, Sudo, SystemFile, User};
 use crate::value::{ByteSize, Digest};
 
+mod clones;
+
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example";
 
@@ -283,16 +285,6 @@ fn two_hosts_of_one_image_differ() {
     assert_ne!(first, second);
     let seed = "var/lib/systemd/random-seed";
     assert_ne!(std::fs::read(one.path(seed)).unwrap(), std::fs::read(two.path(seed)).unwrap());
-}
-
-#[test]
-fn the_seed_of_the_images_boot_loader_goes() {
-    let image = Image::debian();
-    let seed = image.dir.path().join("esp/loader/random-seed");
-    std::fs::create_dir_all(seed.parent().unwrap()).unwrap();
-    std::fs::write(&seed, "old").unwrap();
-    image.apply(&spec(), 1).unwrap();
-    assert!(!seed.exists());
 }
 
 #[test]

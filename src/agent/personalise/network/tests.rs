@@ -137,6 +137,124 @@ fn the_resolver_is_whoever_the_image_runs() {
 }
 
 #[test]
+fn name_servers_of_the_image_never_stay() {
+    use NetworkStack::{Ifupdown, NetworkManager, Networkd};
+    let dhcp = NetworkSpec::default();
+    let none = NetworkSpec { dns: Vec::new(), ..fixed() };
+    let ours = "# Written by ironstrap.\n";
+    let cases = [
+        (Networkd, &dhcp, None),
+        (Networkd, &none, None),
+        (Networkd, &fixed(), Some(ours)),
+        (Ifupdown, &dhcp, None),
+        (Ifupdown, &fixed(), None),
+        (NetworkManager, &fixed(), None),
+    ];
+    for (stack, network, expected) in cases {
+        let (_dir, root) = tree();
+        put(&root, "/etc/resolv.conf", "nameserver 192.0.2.1\n");
+        apply(&root, stack, network).unwrap();
+        let text = root.read_text("/etc/resolv.conf").unwrap();
+        assert_eq!(text.is_some(), expected.is_some(), "{stack:?} {text:?}");
+        assert!(text.is_none_or(|text| text.starts_with(ours) && !text.contains("192.0.2.1")));
+    }
+}
+
+#[test]
+fn a_link_of_the_resolver_stays_where_its_writer_runs() {
+    use NetworkStack::{Ifupdown, NetworkManager, Networkd};
+    let manager = "/run/NetworkManager/resolv.conf";
+    let resolvconf = "../run/resolvconf/resolv.conf";
+    let cases = [
+        (manager, NetworkManager, None, true),
+        (manager, Networkd, None, false),
+        (resolvconf, Ifupdown, Some("/usr/sbin/resolvconf"), true),
+        (resolvconf, Ifupdown, None, false),
+        ("../run/systemd/resolve/stub-resolv.conf", NetworkManager, None, false),
+        ("/etc/resolv.conf.golden", NetworkManager, None, false),
+    ];
+    for (target, stack, program, stays) in cases {
+        let (_dir, root) = tree();
+        root.make_dirs("/etc", Attributes::root(0o755)).unwrap();
+        root.symlink(target, "/etc/resolv.conf", 0, 0).unwrap();
+        program.iter().for_each(|program| put(&root, program, ""));
+        apply(&root, stack, &NetworkSpec::default()).unwrap();
+        assert_eq!(root.read_link("/etc/resolv.conf").unwrap().is_some(), stays, "{target} {stack:?}");
+    }
+}
+
+/// Enables a unit as the image's packages do.
+fn want(root: &RootedDir, target: &str, unit: &str) {
+    let wants = format!("/etc/systemd/system/{target}.target.wants");
+    root.make_dirs(&wants, Attributes::root(0o755)).unwrap();
+    root.symlink(&format!("/lib/systemd/system/{unit}"), &format!("{wants}/{unit}"), 0, 0).unwrap();
+}
+
+fn is_masked(root: &RootedDir, unit: &str) -> bool {
+    root.read_link(&format!("/etc/systemd/system/{unit}")).unwrap().as_deref() == Some("/dev/null")
+}
+
+/// All that there is, in one image.
+fn crowded() -> (tempfile::TempDir, RootedDir) {
+    let (dir, root) = tree();
+    for unit in ["NetworkManager.service", "systemd-networkd.service", "networking.service", "dhcpcd.service"]
+    {
+        want(&root, "multi-user", unit);
+    }
+    want(&root, "sockets", "systemd-networkd.socket");
+    want(&root, "network-online", "NetworkManager-wait-online.service");
+    want(&root, "network-online", "systemd-networkd-wait-online.service");
+    put(&root, "/etc/network/interfaces", "auto ens3\niface ens3 inet dhcp\n");
+    put(&root, "/etc/network/interfaces.d/ens4", "auto ens4\niface ens4 inet dhcp\n");
+    put(&root, "/etc/netplan/01-netcfg.yaml", "network: {ethernets: {ens3: {dhcp4: true}}}\n");
+    put(&root, "/etc/netplan/01-manager.yaml", "network: {renderer: NetworkManager}\n");
+    put(&root, "/etc/NetworkManager/NetworkManager.conf", "[main]\n");
+    let globally = "/usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf";
+    put(&root, globally, "[keyfile]\nunmanaged-devices=*,except:type:wifi\n");
+    (dir, root)
+}
+
+#[test]
+fn of_many_stacks_only_ours_is_heard() {
+    use NetworkStack::{Ifupdown, NetworkManager, Networkd};
+    let manager: &[&str] = &["NetworkManager.service", "NetworkManager-wait-online.service"];
+    let networkd: &[&str] =
+        &["systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service"];
+    for (ours, heard) in [(NetworkManager, manager), (Networkd, networkd), (Ifupdown, &[])] {
+        let (_dir, root) = crowded();
+        apply(&root, ours, &fixed()).unwrap();
+        for unit in manager.iter().chain(networkd).chain(&["dhcpcd.service"]) {
+            assert_eq!(is_masked(&root, unit), !heard.contains(unit), "{ours:?} {unit}");
+        }
+        assert!(!is_masked(&root, "networking.service"), "`lo` is its");
+        let names = |directory: &str| -> Vec<String> {
+            root.list(directory).unwrap().into_iter().map(|(name, _)| name).collect()
+        };
+        assert!(!root.read_text("/etc/network/interfaces").unwrap().unwrap().contains("ens3"));
+        let stanzas: &[&str] = if ours == Ifupdown { &["ironstrap"] } else { &[] };
+        assert_eq!(names("/etc/network/interfaces.d"), stanzas);
+        assert_eq!(names("/etc/netplan"), ["01-manager.yaml"]);
+        let file =
+            if ours == NetworkManager { "10-globally-managed-devices" } else { "99-ironstrap-unmanaged" };
+        assert_eq!(names("/etc/NetworkManager/conf.d"), [format!("{file}.conf")]);
+        let text = root.read_text(&format!("/etc/NetworkManager/conf.d/{file}.conf")).unwrap().unwrap();
+        assert_eq!(text.contains("\nunmanaged-devices=*\n"), ours != NetworkManager);
+    }
+}
+
+#[test]
+fn what_import_chose_is_never_masked_and_a_second_time_changes_nothing() {
+    let (_dir, root) = crowded();
+    let ours = stacks::choose(&root).unwrap();
+    apply(&root, ours, &fixed()).unwrap();
+    assert_eq!(stacks::choose(&root).unwrap(), ours);
+    let rivals = stacks::rivals(ours, &root).unwrap();
+    apply(&root, ours, &fixed()).unwrap();
+    assert_eq!(stacks::rivals(ours, &root).unwrap(), rivals);
+    assert!(rivals.iter().all(|unit| is_masked(&root, unit)));
+}
+
+#[test]
 fn an_unknown_stack_is_refused() {
     let (_dir, root) = tree();
     assert!(apply(&root, NetworkStack::Unknown, &fixed()).is_err());
