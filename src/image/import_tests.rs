@@ -70,6 +70,49 @@ fn an_imported_image_reads_back_and_knows_what_is_in_it() {
 }
 
 #[test]
+fn an_import_tells_what_belongs_to_one_machine() {
+    let files = |root: &Path| {
+        root_files(root);
+        let put = |path: &str, content: &[u8]| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        put("etc/nvme/hostnqn", b"nqn.2014-08.org.nvmexpress:uuid:x\n");
+        put("etc/ssh/ssh_host_rsa_key", b"key");
+        put("etc/ssh/ssh_host_rsa_key.pub", b"key");
+        put("etc/machine-id", b"");
+        put("etc/resolv.conf", b"nameserver 192.0.2.1 # \xff\n");
+        put("var/lib/cloud/instances/i-1/sem/x", b"");
+        std::fs::create_dir_all(root.join("var/lib/dhcp")).unwrap();
+        // leads to where nothing is to be looked for
+        std::os::unix::fs::symlink("../../etc", root.join("var/lib/dhclient")).unwrap();
+        put("etc/dhcpcd.duid", b"00:01");
+        std::os::unix::fs::symlink("../lib/cloud", root.join("var/db")).unwrap();
+    };
+    let Some(root) = root_device(files, &[]) else { return };
+    let mut esp = esp_files();
+    esp.push(FatFile::new("loader/random-seed", &b"seed"[..]));
+    let device: Arc<dyn BlockDevice> = Arc::new(image_with(&root, esp));
+    let imported = put(&home(), &device, "test@1").unwrap();
+    let told: Vec<_> =
+        imported.identity.iter().map(|found| (found.path.as_str(), found.trace.what, found.more)).collect();
+    assert_eq!(
+        told,
+        [
+            ("/loader/random-seed in the ESP", "random seed of systemd-boot", 0),
+            ("/etc/ssh/ssh_host_rsa_key", "SSH host keys", 1),
+            ("/etc/nvme/hostnqn", "NVMe host name", 0),
+            ("/etc/dhcpcd.duid", "DHCP leases and DUIDs of dhclient, dhcpcd, dhcp6c and wicked", 0),
+            ("/etc/resolv.conf", "name servers", 0),
+            ("/var/lib/cloud/instances", "instance cache of cloud-init", 0),
+        ]
+    );
+    let Some(plain) = image() else { return };
+    assert_eq!(put(&home(), &plain, "test@1").unwrap().identity, []);
+}
+
+#[test]
 fn importing_again_changes_nothing_and_another_content_needs_another_version() {
     let Some(device) = image() else { return };
     let home = home();
