@@ -187,32 +187,42 @@ impl std::fmt::Display for Carried {
     }
 }
 
-/// What an image carries, in the order of the list. What is empty, or a link to what is made at boot, says nothing of a
-/// machine.
+/// What an image carries, in the order of the list.
 ///
 /// # Errors
 /// When a tree can't be read.
 pub fn carried(root: &dyn Look, esp: &dyn Look) -> Result<Vec<Carried>> {
     let mut found = Vec::new();
     for trace in TRACES {
-        let mut paths = Vec::new();
+        let mut paths = of_root(trace, root)?;
         for place in trace.places {
-            if let Place::Esp(path) = place {
-                if esp.exists(path)? {
-                    paths.push(place.pattern());
-                }
-                continue;
-            }
-            for path in place.find(root)? {
-                if tells_something(trace.fate, &path, root)? {
-                    paths.push(path);
-                }
+            if let Place::Esp(path) = place
+                && esp.exists(path)?
+            {
+                paths.push(place.pattern());
             }
         }
         let more = paths.len().saturating_sub(1);
         found.extend(paths.into_iter().next().map(|path| Carried { trace, path, more }));
     }
     Ok(found)
+}
+
+/// Paths of an image's root at which a trace was found. What is empty, or a link to what is made at boot, says nothing of a
+/// machine.
+///
+/// # Errors
+/// When the tree can't be read.
+pub fn of_root(trace: &Trace, root: &dyn Look) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for place in trace.places {
+        for path in place.find(root)? {
+            if tells_something(trace.fate, &path, root)? {
+                paths.push(path);
+            }
+        }
+    }
+    Ok(paths)
 }
 
 fn tells_something(fate: Fate, path: &str, root: &dyn Look) -> Result<bool> {

@@ -120,7 +120,8 @@ mod tests {
             "systemd-networkd.socket",
         ];
         let ifupdown: &[&str] = &["networking.service"];
-        let cases: [(&[&[&str]], NetworkStack, &[&str]); 8] = [
+        type Units<'a> = &'a [&'a str];
+        let cases: [(&[Units<'_>], NetworkStack, Units<'_>); 8] = [
             (&[manager, ifupdown], NetworkManager, &[]),
             (&[manager, networkd], NetworkManager, networkd),
             (&[networkd, ifupdown], Networkd, &[]),

@@ -5,6 +5,8 @@
 //! with owners as numbers, access lists, attributes and labels, and finds kernels by `boot/vmlinuz-`; the EFI programs must
 //! be in `boot/efi`, where it mounts the new ESP, so the image's ESP is put there.
 //!
+//! What is one machine's goes into no tar: it is unpacked on many, where nobody but the system itself makes it anew.
+//!
 //! Promises: the same image gives the same bytes; names are sorted; bytes come from verified chunks; memory doesn't grow with
 //! the image, but by one name for each further name of a file. Reads only, without root and without mounting.
 
@@ -18,10 +20,13 @@ use std::io::{self, Read, Write};
 
 use anyhow::{Context, Result, ensure};
 
+use super::look::Looked;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
 use inode::{Inode, Inodes, Kind, Time};
 use member::{Member, Tar, What};
+
+use crate::fit::identity::{self, Fate, Maker, Place, TRACES};
 
 /// Where the ESP's content goes.
 const ESP: &[u8] = b"./boot/efi";
@@ -34,6 +39,8 @@ pub struct Export {
     tree: Ext4Tree,
     inodes: Inodes,
     esp: FatTree,
+    /// Names in the tar that would make the machines twins.
+    identity: HashSet<Vec<u8>>,
 }
 
 /// What a tar became.
@@ -43,6 +50,8 @@ pub struct Summary {
     pub members: u64,
     /// Sockets, which no tar can hold.
     pub left_out: u64,
+    /// Files and directories of one machine's identity, which were left out too.
+    pub identity: u64,
 }
 
 /// Whether contents are read, or only counted.
@@ -69,7 +78,9 @@ impl Export {
         let (start, length) = image.root_place()?;
         let inodes = Inodes::open(std::sync::Arc::new(image.clone()), start, length)
             .with_context(|| format!("opening the root of {}", image.manifest().image))?;
-        Ok(Self { tree: image.root()?, inodes, esp: image.esp()? })
+        let tree = image.root()?;
+        let identity = identity_of(&tree).context("looking for one machine's identity in the image")?;
+        Ok(Self { tree, inodes, esp: image.esp()?, identity })
     }
 
     /// The root file system.
@@ -123,6 +134,10 @@ impl Export {
             let name = match &node {
                 Node::Inode(path, _) | Node::Esp(path, ..) => path.clone(),
             };
+            if self.identity.contains(&name) {
+                run.summary.identity += 1;
+                continue;
+            }
             let below = match node {
                 Node::Inode(path, number) => run.inode(path, number),
                 Node::Esp(path, inner, kind) => run.esp(path, &inner, kind),
@@ -133,6 +148,24 @@ impl Export {
         }
         Ok((run.tar.finish()?, run.summary))
     }
+}
+
+/// Names of what is left out. Two traces stay: the machine id, which Anaconda leaves out and makes itself, and
+/// popularity-contest's, since it stands among settings.
+fn identity_of(tree: &Ext4Tree) -> Result<HashSet<Vec<u8>>> {
+    let mut names = HashSet::new();
+    for trace in TRACES {
+        if !matches!(trace.fate, Fate::Anew(Maker::MachineId | Maker::PopconId)) {
+            let paths = identity::of_root(trace, &Looked(tree))?;
+            names.extend(paths.into_iter().map(|path| format!(".{path}").into_bytes()));
+        }
+        let esp = trace.places.iter().filter_map(|place| match place {
+            Place::Esp(path) => Some([ESP, path.as_bytes()].concat()),
+            _ => None,
+        });
+        names.extend(esp);
+    }
+    Ok(names)
 }
 
 /// One pass over an image.

@@ -10,6 +10,7 @@ use crate::image::store::Store;
 use crate::image::{import, testing};
 use crate::spec::image::ImageSystem;
 use crate::sys::block::{BlockDevice, FileDevice, MemoryDevice};
+use crate::sys::fat::FatFile;
 
 const LONG: &str =
     "a-name-that-no-header-of-tar-has-room-for-since-together-with-its-directory-it-is-longer-than-that";
@@ -25,6 +26,11 @@ fn root() -> Option<FileDevice> {
         std::fs::write(path, content).unwrap();
     };
     put("etc/machine-id", b"0123456789abcdef0123456789abcdef\n");
+    put("etc/ssh/ssh_host_rsa_key", b"one of twins");
+    put("etc/ssh/sshd_config", b"kept");
+    put("var/lib/cloud/instances/i-1/sem/x", b"one of twins");
+    put("var/lib/dhclient/dhclient.leases", b"one of twins");
+    put("etc/popularity-contest.conf", b"settings");
     put("dev/inside", b"hidden by devtmpfs");
     put("boot/loader/entries/old.conf", b"title old\n");
     put("usr/bin/su", b"#!/bin/false\n");
@@ -95,7 +101,9 @@ struct Made {
 /// An image with that root, imported, and its tar.
 fn made() -> Option<Made> {
     let root = root()?;
-    let device: Arc<dyn BlockDevice> = Arc::new(testing::image_with(&root, testing::esp_files()));
+    let mut esp = testing::esp_files();
+    esp.push(FatFile::new("loader/random-seed", &b"one of twins"[..]));
+    let device: Arc<dyn BlockDevice> = Arc::new(testing::image_with(&root, esp));
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let (key, name) = (testing::key(), "test@1".parse().unwrap());
@@ -175,6 +183,24 @@ fn a_tar_says_of_each_file_what_the_image_says() {
     assert_eq!(members["./dev/pipe"].kind, "6");
     let shim = members["./boot/efi/EFI/BOOT/BOOTX64.EFI"];
     assert_eq!((shim.kind.as_str(), shim.mode, shim.uid, shim.size), ("0", 0o700, 0, 5000));
+}
+
+#[test]
+fn a_tar_makes_no_twins() {
+    let Some(made) = made() else { return };
+    let bytes = std::fs::read(&made.tar).unwrap();
+    assert!(!bytes.windows(12).any(|window| window == b"one of twins"));
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let names: HashSet<_> =
+        archive.entries().unwrap().map(|entry| entry.unwrap().path_bytes().into_owned()).collect();
+    for kept in ["etc/ssh/sshd_config", "etc/popularity-contest.conf", "var/lib/dhclient/", "var/lib/cloud/"]
+    {
+        assert!(names.contains(format!("./{kept}").as_bytes()), "{kept}");
+    }
+    for gone in ["etc/ssh/ssh_host_rsa_key", "var/lib/cloud/instances/", "boot/efi/loader/random-seed"] {
+        assert!(!names.contains(format!("./{gone}").as_bytes()), "{gone}");
+    }
+    assert_eq!(made.summary.identity, 4);
 }
 
 #[test]

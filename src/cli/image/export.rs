@@ -195,6 +195,7 @@ fn report(args: &Args, json: bool, written: &Written) -> Result<()> {
         return print_json(&serde_json::json!({
             "image": args.image, "file": args.output, "sha256": digest, "size": size,
             "members": summary.members, "left_out": summary.left_out,
+            "identity_left_out": summary.identity,
         }));
     }
     output::print(&format!("{digest}  {}\n", args.output.display()))?;
@@ -218,6 +219,13 @@ fn notes(packing: Packing, pin: Pin, written: &Written, manifest: &ImageManifest
     if written.summary.left_out > 0 {
         // writing to a String doesn't fail
         let _ = writeln!(text, "note: {} sockets were left out, no tar holds them", written.summary.left_out);
+    }
+    if written.summary.identity > 0 {
+        let _ = writeln!(
+            text,
+            "note: {} of the files that belong to one machine were left out; `ironstrap image inspect` names them",
+            written.summary.identity
+        );
     }
     if manifest.system.selinux_enforcing {
         text.push_str(
