@@ -42,8 +42,7 @@ fn with(
 ) {
     let plan = &fixture::plan_for(world, &device.content()).unwrap();
     let World { order, manifest, index, .. } = world;
-    let disk_guid = Uuid::from_u128(0xd15c);
-    run(&Install { device, plan, order, manifest, index, source, disk_guid }, &mut Marker::of(device, plan));
+    run(&Install { device, plan, order, manifest, index, source }, &mut Marker::of(device, plan));
 }
 
 /// A disk as it was before, with another system on it that boots, and that has data where the claim record goes.

@@ -22,8 +22,6 @@
 //! foreign disk, LBA 0.
 //! Memory: at most 8 MiB of buffers in any phase, beside the index.
 
-use uuid::Uuid;
-
 use crate::image::read::{Index, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
@@ -37,7 +35,7 @@ use super::commit::Gate;
 use super::fetch::Fetcher;
 use super::progress::Progress;
 use super::source::BlobSource;
-use super::table::{DiskLayout, FinalTable, final_table};
+use super::table::{DiskLayout, FinalTable, Owner, final_table};
 use super::{Failure, plan, readback, write};
 
 /// Everything that an install is made from. That order and manifest were verified is part of their type.
@@ -55,8 +53,6 @@ pub struct Install<'a> {
     pub index: &'a Index,
     /// Where its packs come from.
     pub source: &'a dyn BlobSource,
-    /// New random GUID of the disk.
-    pub disk_guid: Uuid,
 }
 
 impl std::fmt::Debug for Install<'_> {
@@ -191,7 +187,8 @@ fn check_disk(install: &Install<'_>) -> Result<(), Failure> {
 
 fn make_table(install: &Install<'_>) -> Result<FinalTable, Failure> {
     let head = Fetcher::new(install.manifest, install.source).head(install.index, PRIMARY_END)?;
-    final_table(&head, install.manifest, install.device.size(), install.disk_guid).map_err(|error| {
+    let owner = Owner { order: &install.order.id, host: &install.order.host };
+    final_table(&head, install.manifest, install.device.size(), owner).map_err(|error| {
         Failure::new(Code::ImageUnsupported, format!("image {}: {error:#}", install.manifest.image))
     })
 }

@@ -83,6 +83,7 @@ impl KernelPersonaliser<'_> {
             &esp.place,
             &self.order.system,
             self.manifest,
+            &layout.partitions,
             &self.order.network,
             &mut random,
         )?;

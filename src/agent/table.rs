@@ -1,8 +1,9 @@
-//! The partition table of the installed disk, made from the image's: another disk GUID, the root grown to the end.
+//! The partition table of the installed disk, made from the image's: GUIDs of its own, the root grown to the end.
 //!
-//! Pure. Promises: slots, types, names and GUIDs of the partitions are the image's; what is written is complete (both
-//! tables, a protective MBR for this disk's size) and satisfies `sgdisk -v`. The table is only made here; when which part
-//! of it may be written is the business of `install`.
+//! Pure. Promises: slots, types and names of the partitions are the image's; all GUIDs follow from order and host, so that
+//! the same order on the same disk gives the same bytes at any time, and no two hosts or orders share one; what is written
+//! is complete (both tables, a protective MBR for this disk's size) and satisfies `sgdisk -v`. The table is only made here;
+//! when which part of it may be written is the business of `install`.
 
 use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::image::read::{BACKUP_LENGTH, PRIMARY_END};
 use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::sys::gpt::{self, BLOCK, Table};
+use crate::value::{Digest, HostName, OrderId};
 
 /// Partitions end on multiples of this where the disk has room.
 const ALIGN: u64 = 1 << 20;
@@ -19,7 +21,7 @@ const ALIGN: u64 = 1 << 20;
 pub struct DiskLayout {
     /// GUID of the disk, of this disk only.
     pub disk: Uuid,
-    /// The partitions in table order, the root at its final length.
+    /// The partitions in table order with this disk's GUIDs, the root at its final length.
     pub partitions: Vec<ImagePartition>,
     /// The EFI system partition.
     pub esp: ImagePartition,
@@ -42,16 +44,51 @@ pub struct FinalTable {
     pub layout: DiskLayout,
 }
 
-/// Makes the table for a disk of this size with this new GUID. `head` is the image's first [`PRIMARY_END`] bytes, verified.
+/// For whom a table is made: its GUIDs follow from these two.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The order that the disk is installed by.
+    pub order: &'a OrderId,
+    /// The host that it is for.
+    pub host: &'a HostName,
+}
+
+impl Owner<'_> {
+    /// GUID of the disk.
+    pub fn disk(&self) -> Uuid {
+        self.guid("disk")
+    }
+
+    /// GUID of the partition in this slot.
+    pub fn partition(&self, number: u32) -> Uuid {
+        self.guid(&number.to_string())
+    }
+
+    /// A name-based UUID with a hash of our own choice: version 8 (RFC 9562, sections 5.8 and 6.5).
+    fn guid(&self, what: &str) -> Uuid {
+        let digest = Digest::of(format!("ironstrap guid\0{}\0{}\0{what}", self.order, self.host).as_bytes());
+        uuid::Builder::from_custom_bytes(std::array::from_fn(|i| digest.as_bytes()[i])).into_uuid()
+    }
+}
+
+/// Makes the table for a disk of this size. `head` is the image's first [`PRIMARY_END`] bytes, verified.
 ///
 /// # Errors
 /// When the image's table is damaged or isn't the one that the manifest describes, or the disk is too small.
-pub fn final_table(head: &[u8], manifest: &ImageManifest, disk_size: u64, disk: Uuid) -> Result<FinalTable> {
+pub fn final_table(
+    head: &[u8],
+    manifest: &ImageManifest,
+    disk_size: u64,
+    owner: Owner<'_>,
+) -> Result<FinalTable> {
     let mut table = gpt::parse_primary(head).context("reading the image's partition table")?;
     compare(&table, manifest)?;
     let (root, esp) = (manifest.root.partition, manifest.esp);
     grow(&mut table, root, disk_size)?;
-    table.disk = disk;
+    table.disk = owner.disk();
+    for (number, entry) in &mut table.entries {
+        entry.guid = owner.partition(*number);
+    }
     let bytes = table.build(disk_size).context("making the partition table for this disk")?;
     let mut primary = bytes.primary;
     primary.resize(PRIMARY_END as usize, 0);
@@ -60,6 +97,7 @@ pub fn final_table(head: &[u8], manifest: &ImageManifest, disk_size: u64, disk: 
         .iter()
         .map(|partition| ImagePartition {
             length: table.entries.get(&partition.number).map_or(partition.length, gpt::Entry::length),
+            guid: owner.partition(partition.number),
             ..partition.clone()
         })
         .collect();
@@ -67,7 +105,7 @@ pub fn final_table(head: &[u8], manifest: &ImageManifest, disk_size: u64, disk: 
         let found = partitions.iter().find(|partition| partition.number == number).cloned();
         found.with_context(|| format!("the manifest has no partition {number}"))
     };
-    let layout = DiskLayout { disk, esp: find(esp)?, root: find(root)?, partitions };
+    let layout = DiskLayout { disk: table.disk, esp: find(esp)?, root: find(root)?, partitions };
     let entries_checksum =
         gpt::entries_checksum(&primary).context("reading the partition table just made")?;
     Ok(FinalTable {
@@ -115,10 +153,67 @@ mod tests {
     use super::*;
     use crate::agent::fixture;
 
-    const DISK: Uuid = Uuid::from_u128(0xd15c);
+    fn made_for(order: u8, host: &str, disk_size: u64) -> Result<FinalTable> {
+        made_from(&fixture::head(), &fixture::manifest(), order, host, disk_size)
+    }
+
+    fn made_from(
+        head: &[u8],
+        manifest: &ImageManifest,
+        order: u8,
+        host: &str,
+        disk_size: u64,
+    ) -> Result<FinalTable> {
+        let (order, host) = (OrderId::from_random([order; 16]), host.parse().unwrap());
+        final_table(head, manifest, disk_size, Owner { order: &order, host: &host })
+    }
 
     fn made(disk_size: u64) -> FinalTable {
-        final_table(&fixture::head(), &fixture::manifest(), disk_size, DISK).unwrap()
+        made_for(1, "web01", disk_size).unwrap()
+    }
+
+    /// A disk's GUID and its partitions'.
+    fn guids(table: &FinalTable) -> Vec<Uuid> {
+        let read = gpt::parse_primary(&table.primary).unwrap();
+        let all: Vec<_> = std::iter::once(read.disk).chain(read.entries.values().map(|e| e.guid)).collect();
+        let of_layout = table.layout.partitions.iter().map(|partition| partition.guid);
+        assert!(std::iter::once(table.layout.disk).chain(of_layout).eq(all.iter().copied()));
+        all
+    }
+
+    #[test]
+    fn guids_follow_from_order_and_host_and_nobody_shares_one() {
+        let image = gpt::parse_primary(&fixture::head()).unwrap();
+        let mut all = vec![image.disk];
+        all.extend(image.entries.values().map(|entry| entry.guid));
+        let owners = [(1, "web01"), (2, "web01"), (1, "web02")];
+        for (order, host) in owners {
+            let table = made_for(order, host, 8 << 20).unwrap();
+            assert_eq!(table, made_for(order, host, 8 << 20).unwrap());
+            // another disk gets another length of the root, and the same names
+            assert_eq!(guids(&table), guids(&made_for(order, host, 9 << 20).unwrap()));
+            all.extend(guids(&table));
+        }
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!((all.len(), count), (12, 12));
+    }
+
+    /// The table of an order that was begun must be made again by a later release: these are for ever.
+    #[test]
+    fn guids_stay_what_they_were() {
+        let guids = guids(&made(8 << 20)).iter().map(Uuid::to_string).collect::<Vec<_>>();
+        // as Python's hashlib and uuid make them
+        assert_eq!(
+            guids,
+            [
+                "1c401662-d1ba-8e0c-a224-a7b185bea482",
+                "59609a84-326c-8e71-92a8-03a1a4424d38",
+                "4d6cd4d5-7d46-8a67-9e01-0b5d521e88c2",
+            ]
+        );
+        assert!(guids.iter().all(|guid| guid.parse::<Uuid>().unwrap().get_version_num() == 8));
     }
 
     #[test]
@@ -126,21 +221,26 @@ mod tests {
         let table = made((9 << 20) + 512);
         let read = gpt::parse_primary(&table.primary).unwrap();
         let image = gpt::parse_primary(&fixture::head()).unwrap();
-        assert_eq!((read.disk, image.disk == DISK), (DISK, false));
         assert_eq!(read.boot_code, image.boot_code);
         assert_eq!(read.entries.keys().collect::<Vec<_>>(), [&1, &15]);
-        assert_eq!(read.entries[&15], image.entries[&15]);
+        let esp = gpt::Entry { guid: image.entries[&15].guid, ..read.entries[&15].clone() };
+        assert_eq!(esp, image.entries[&15]);
         let (root, before) = (&read.entries[&1], &image.entries[&1]);
-        assert_eq!((root.guid, root.first, root.flags), (before.guid, before.first, before.flags));
+        assert_eq!((root.kind, root.first, root.flags), (before.kind, before.first, before.flags));
         assert_eq!(root.offset() + root.length(), 8 << 20);
         assert_eq!((table.layout.root.offset, table.layout.root.length), (root.offset(), root.length()));
-        assert_eq!(table.layout.esp, fixture::manifest().partitions[1]);
+        let esp =
+            ImagePartition { guid: read.entries[&15].guid, ..fixture::manifest().partitions[1].clone() };
+        assert_eq!(table.layout.esp, esp);
     }
 
     #[test]
     fn on_a_disk_as_small_as_the_image_the_root_keeps_its_end() {
         let table = made(fixture::SIZE);
-        assert_eq!(table.layout.partitions, fixture::manifest().partitions);
+        let places = |partitions: &[ImagePartition]| -> Vec<(u64, u64)> {
+            partitions.iter().map(|partition| (partition.offset, partition.length)).collect()
+        };
+        assert_eq!(places(&table.layout.partitions), places(&fixture::manifest().partitions));
         assert_eq!(table.backup_offset + table.backup.len() as u64, fixture::SIZE);
     }
 
@@ -148,15 +248,15 @@ mod tests {
     fn a_table_that_is_not_the_manifests_is_refused() {
         let mut manifest = fixture::manifest();
         manifest.partitions[0].guid = Uuid::from_u128(77);
-        let error = final_table(&fixture::head(), &manifest, 8 << 20, DISK).unwrap_err();
+        let error = made_from(&fixture::head(), &manifest, 1, "web01", 8 << 20).unwrap_err();
         assert!(error.to_string().contains("partition 1"), "{error}");
         manifest = fixture::manifest();
         manifest.partitions.pop();
-        assert!(final_table(&fixture::head(), &manifest, 8 << 20, DISK).is_err());
+        assert!(made_from(&fixture::head(), &manifest, 1, "web01", 8 << 20).is_err());
         let mut head = fixture::head();
         head[1024] ^= 1;
-        assert!(final_table(&head, &fixture::manifest(), 8 << 20, DISK).is_err());
-        assert!(final_table(&fixture::head(), &fixture::manifest(), fixture::SIZE - 4096, DISK).is_err());
+        assert!(made_from(&head, &fixture::manifest(), 1, "web01", 8 << 20).is_err());
+        assert!(made_for(1, "web01", fixture::SIZE - 4096).is_err());
     }
 
     #[test]

@@ -8,8 +8,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use super::console::Consoles;
 use super::devices;
 use super::efi::BootEntries;
@@ -148,7 +146,6 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         manifest: &manifest,
         index: &index,
         source: payload.source(),
-        disk_guid: Uuid::from_bytes(random()),
     };
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;

@@ -12,7 +12,6 @@ use crate::sys::block::{MemoryDevice, Operation};
 use crate::sys::gpt;
 
 const DISK_SIZE: usize = (4 << 20) + 512;
-const GUID: Uuid = Uuid::from_u128(0xd15c);
 
 /// A disk full of somebody's data.
 fn used_disk() -> MemoryDevice {
@@ -37,7 +36,6 @@ fn attempt_with(
         manifest: &world.manifest,
         index: &world.index,
         source,
-        disk_guid: GUID,
     };
     super::install(&install, personaliser, &mut |_| ())
 }
@@ -52,9 +50,10 @@ fn an_installed_disk_holds_the_image_the_claim_and_a_table_for_its_own_size() {
     let installed = attempt(&world, &world.source, &device).unwrap();
     let disk = device.content();
     let table = gpt::read_table(&device).unwrap();
-    assert_eq!((table.disk, table.entries.len()), (GUID, 2));
+    let owner = Owner { order: &world.order.id, host: &world.order.host };
+    assert_eq!((table.disk, table.entries.len()), (owner.disk(), 2));
     let layout = &installed.layout;
-    assert_eq!((layout.root.offset + layout.root.length, layout.disk), (3 << 20, GUID));
+    assert_eq!((layout.root.offset + layout.root.length, layout.disk), (3 << 20, owner.disk()));
     assert_eq!(installed.personalised.ssh_host_key.as_deref(), Some("SHA256:fake"));
     let claimed = Claim::from_record(&disk[claim::OFFSET as usize..]).unwrap();
     assert_eq!((claimed.grant.order, claimed.attempts), (world.order.id.clone(), 1));
@@ -117,7 +116,7 @@ fn frames_are_streamed_and_progress_ends_at_the_total() {
     let (world, device) = (fixture::world(), used_disk());
     let plan = fixture::plan_for(&world, &device.content()).unwrap();
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
     preflight(&install).unwrap();
     assert_eq!(device.operations(), []);
     let mut seen = Vec::new();
@@ -252,7 +251,7 @@ fn another_disk_than_the_planned_one_is_not_touched() {
     let plan = fixture::plan_for(&world, &vec![0; DISK_SIZE]).unwrap();
     let device = MemoryDevice::new(vec![0xee; DISK_SIZE + 512]);
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
     assert_eq!(
         super::install(&install, &mut Marker::new(&device), &mut |_| ()).unwrap_err().code,
         Code::Internal
@@ -266,7 +265,7 @@ fn a_claim_that_cannot_be_written_was_told_before() {
     let device = used_disk().with_bad_range(claim::OFFSET..claim::OFFSET + 1);
     let plan = fixture::plan_for(&world, &device.content()).unwrap();
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source, disk_guid: GUID };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
     let mut seen = Vec::new();
     let failure =
         super::install(&install, &mut Marker::new(&device), &mut |progress| seen.push(progress)).unwrap_err();

@@ -13,6 +13,7 @@ mod homes;
 mod identity;
 mod look;
 mod network;
+mod partitions;
 mod ssh;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::fit;
-use crate::spec::image::ImageManifest;
+use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::spec::system::{NetworkSpec, SystemSpec};
 use crate::sys::rooted::RootedDir;
 
@@ -31,7 +32,7 @@ pub struct Report {
     pub ssh_fingerprint: Option<String>,
 }
 
-/// Turns the mounted image into the host.
+/// Turns the mounted image into the host. `partitions` are the disk's, with the GUIDs of its table.
 ///
 /// # Errors
 /// When a file of the image can't be read or written, or isn't what its manifest says; the disk must not be committed.
@@ -40,6 +41,7 @@ pub fn apply(
     esp: &Path,
     system: &SystemSpec,
     image: &ImageManifest,
+    partitions: &[ImagePartition],
     network: &NetworkSpec,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Report> {
@@ -51,6 +53,8 @@ pub fn apply(
     let esp = RootedDir::open(esp)?;
     let misfits = fit::misfits(system, &root)?;
     ensure!(misfits.is_empty(), "{}", misfits.join("; "));
+    partitions::apply(&root, &esp, &image.partitions, partitions, image.root.uuid)
+        .context("naming the disk's partitions")?;
     identity::apply(&root, &esp, system, random).context("giving the host its identity")?;
     network::apply(&root, image.system.network, network).context("configuring the network")?;
     homes::apply(&root, system).context("setting up the accounts")?;

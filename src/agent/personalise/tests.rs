@@ -5,14 +5,26 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::spec::FormatVersion;
-use crate::spec::image::{Blob, FilesystemKind, ImageSystem, NetworkStack, RootFilesystem};
+use crate::spec::image::{Blob, FilesystemKind, ImagePartition, ImageSystem, NetworkStack, RootFilesystem};
 use crate::spec::system::{RootAccount, Sudo, SystemFile, User};
 use crate::value::{ByteSize, Digest};
 
 mod clones;
+mod loaders;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example";
+
+fn partition(number: u32) -> ImagePartition {
+    ImagePartition {
+        number,
+        kind: uuid::Uuid::nil(),
+        guid: uuid::Uuid::from_u128(0xabcd_0000 + u128::from(number)),
+        offset: 1 << 20,
+        length: 1 << 20,
+        name: String::new(),
+    }
+}
 
 struct Image {
     dir: tempfile::TempDir,
@@ -38,7 +50,7 @@ impl Image {
             index: blob,
             packs: Vec::new(),
             data: ByteSize::bytes(0),
-            partitions: Vec::new(),
+            partitions: [1, 2].map(partition).to_vec(),
             esp: 1,
             root: RootFilesystem { partition: 2, uuid: uuid::Uuid::nil(), kind: FilesystemKind::Ext4 },
             system: ImageSystem {
@@ -108,6 +120,13 @@ impl Image {
         std::fs::symlink_metadata(self.path(path)).unwrap().permissions().mode() & 0o7777
     }
 
+    /// The image's partitions with other GUIDs.
+    fn disk_partitions(&self) -> Vec<ImagePartition> {
+        let other = |guid: uuid::Uuid| uuid::Uuid::from_u128(guid.as_u128() ^ 0xff);
+        let partitions = self.manifest.partitions.iter().cloned();
+        partitions.map(|partition| ImagePartition { guid: other(partition.guid), ..partition }).collect()
+    }
+
     fn apply(&self, system: &SystemSpec, seed: u8) -> Result<Report> {
         let mut next = seed;
         let mut random = |bytes: &mut [u8]| {
@@ -117,7 +136,8 @@ impl Image {
             }
         };
         let (root, esp) = (self.path(""), self.dir.path().join("esp"));
-        super::apply(&root, &esp, system, &self.manifest, &NetworkSpec::default(), &mut random)
+        let partitions = self.disk_partitions();
+        super::apply(&root, &esp, system, &self.manifest, &partitions, &NetworkSpec::default(), &mut random)
     }
 
     /// Every file with its mode and content, every link with its target.
