@@ -52,6 +52,8 @@ const PURE: &[&str] = &[
     "agent/plan.rs",
     "agent/plan/",
     "agent/guard.rs",
+    "agent/probe.rs",
+    "agent/probe/",
     "agent/table.rs",
 ];
 

@@ -4,7 +4,6 @@
 //! from an intact backup table. Each function ends with a flush, so that its caller can rely on the order.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
 use crate::spec::Code;
@@ -14,6 +13,7 @@ use crate::sys::block::BlockDevice;
 use super::Failure;
 use super::guard::LOOK;
 use super::table::FinalTable;
+use super::write::erase;
 
 const BLOCK: usize = 512;
 
@@ -62,9 +62,9 @@ impl<'a> Gate<'a> {
     pub(super) fn close(&self, image_size: u64) -> Result<(), Failure> {
         let disk_size = self.device.size();
         self.close_again()?;
-        self.zero(0..PRIMARY_END)?;
-        self.zero(image_size.saturating_sub(BACKUP_LENGTH)..image_size)?;
-        self.zero(disk_size.saturating_sub(LOOK).max(image_size)..disk_size)?;
+        erase(self.device, 0..PRIMARY_END)?;
+        erase(self.device, image_size.saturating_sub(BACKUP_LENGTH)..image_size)?;
+        erase(self.device, disk_size.saturating_sub(LOOK).max(image_size)..disk_size)?;
         self.flush()
     }
 
@@ -124,16 +124,6 @@ impl<'a> Gate<'a> {
     /// Makes what was written durable.
     pub(super) fn flush(&self) -> Result<(), Failure> {
         self.device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
-    }
-
-    fn zero(&self, mut range: Range<u64>) -> Result<(), Failure> {
-        let zeroes = [0; 64 << 10];
-        while range.start < range.end {
-            let length = (range.end - range.start).min(zeroes.len() as u64);
-            self.write("zeroes over old tables", range.start, &zeroes[..length as usize])?;
-            range.start += length;
-        }
-        Ok(())
     }
 
     fn write(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<(), Failure> {

@@ -9,14 +9,16 @@
 //!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; flush; every block is read back and compared. The claim record says that the image
-//!    is placed; flush: until then, all beyond the image but the disk's last MiB is as it was.
-//! 5. The caller personalises the mounted file systems and writes the done files, this order's last; flush. The claim record
-//!    says that all is written but the tables; flush.
-//! 6. The backup table and all of the primary one but LBA 0; flush; they are read back.
-//! 7. One write of bytes 0–4095, which changes LBA 0 alone; flush; it is read back. Nothing is written afterwards.
+//!    is placed; flush: until then, all behind the image but the disk's last MiB is as it was.
+//! 5. What lies behind the image is cleared of a former life: the ends of what the root grows into, all of it where the
+//!    device zeroes cheaply, and the rest of the disk; flush.
+//! 6. The caller personalises the mounted file systems and writes the done files, this order's last; flush. No partition may
+//!    carry another signature than its file system's. The claim record says that all is written but the tables; flush.
+//! 7. The backup table and all of the primary one but LBA 0; flush; they are read back.
+//! 8. One write of bytes 0–4095, which changes LBA 0 alone; flush; it is read back. Nothing is written afterwards.
 //!
-//! Where the plan is for the tables alone, because an earlier run came to step 6 or because somebody zeroed LBA 0 since, steps 6
-//! and 7 are all that is done, after a look whether the tables are the same ones.
+//! Where the plan is for the tables alone, because an earlier run came to step 7 or because somebody zeroed LBA 0 since, steps 7
+//! and 8 are all that is done, after a look whether the tables are the same ones.
 //!
 //! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record, or, of a
 //! foreign disk, LBA 0.
@@ -36,7 +38,7 @@ use super::fetch::Fetcher;
 use super::progress::Progress;
 use super::source::BlobSource;
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
-use super::{Failure, plan, readback, write};
+use super::{Failure, growth, plan, probe, readback, write};
 
 /// Everything that an install is made from. That order and manifest were verified is part of their type.
 #[derive(Clone, Copy)]
@@ -211,8 +213,11 @@ fn after_claim(
     readback::verify(device, manifest, index, source, progress)?;
     let claim = plan::claim(install.order, install.plan);
     gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
+    growth::clear(device, &table.layout, manifest.size.as_bytes())?;
+    gate.flush()?;
     let personalised = personaliser.personalise(&table.layout)?;
     gate.flush()?;
+    probe::check(device, &table.layout, manifest)?;
     let stage = Stage::Ready { entries: table.entries_checksum };
     gate.claim(&Claim { stage, ..claim })?;
     if sequence == Sequence::CommitLast {

@@ -23,6 +23,7 @@ pub mod failure;
 mod fetch;
 #[cfg(test)]
 mod fixture;
+mod growth;
 pub mod guard;
 pub mod http;
 pub mod init;
@@ -35,6 +36,7 @@ pub mod orders;
 pub mod payload;
 pub mod personalise;
 pub mod plan;
+mod probe;
 pub mod progress;
 mod readback;
 pub mod real;

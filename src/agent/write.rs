@@ -53,6 +53,18 @@ impl<'a> BlockWriter<'a> {
     }
 }
 
+/// Writes zeroes that don't come from the image, over what earlier times left.
+pub(super) fn erase(device: &dyn BlockDevice, mut range: std::ops::Range<u64>) -> Result<(), Failure> {
+    while range.start < range.end {
+        let length = (range.end - range.start).min(MAX_CHUNK);
+        device.write_at(range.start, &ZEROES[..length as usize]).map_err(|error| {
+            Failure::disk(format_args!("writing {length} zeroes at byte {}", range.start), &error)
+        })?;
+        range.start += length;
+    }
+    Ok(())
+}
+
 /// What the fetching thread hands over: an extent and, where it isn't zeroes, its bytes.
 type Fetched = Result<(IndexEntry, Option<Verified<Vec<u8>>>), Failure>;
 

@@ -2,8 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
+
+mod memory;
+
+pub use memory::{MemoryDevice, Operation};
 
 /// A disk or a file that stands for one. Offsets and lengths in bytes; a short read or write is an error, never a
 /// smaller number. Shared between threads; overlapping writes from two threads are the caller's mistake.
@@ -31,6 +35,22 @@ pub trait BlockDevice: Send + Sync {
     /// # Errors
     /// The device's own error: what was written since the last flush may be lost.
     fn flush(&self) -> io::Result<()>;
+
+    /// Zeroes these bytes by a command of the device, without sending them. Durable only after [`flush`](Self::flush).
+    /// Who must have zeroes, whatever the device can, writes them.
+    ///
+    /// # Errors
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where the device has no such command, for this range or at all, or the
+    /// device's own error; what these bytes are is then unknown.
+    fn zero(&self, _range: Range<u64>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether [`zero`](Self::zero) is expected to take a device no longer than a few writes, however long the range. Its
+    /// word, and no promise.
+    fn zeroes_cheaply(&self) -> bool {
+        false
+    }
 }
 
 /// A file or a device node, through the page cache.
@@ -99,123 +119,6 @@ impl BlockDevice for FileDevice {
 
     fn flush(&self) -> io::Result<()> {
         self.file.sync_all()
-    }
-}
-
-/// What a [`MemoryDevice`] was asked to do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Bytes were written there.
-    Write {
-        /// First byte.
-        offset: u64,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// Everything before is durable.
-    Flush,
-}
-
-/// The fake: a disk in memory that records every write and flush, and fails where it is told to.
-#[derive(Debug)]
-pub struct MemoryDevice {
-    logical_block: u32,
-    state: Mutex<MemoryState>,
-}
-
-#[derive(Debug)]
-struct MemoryState {
-    bytes: Vec<u8>,
-    log: Vec<Operation>,
-    bad: Option<std::ops::Range<u64>>,
-    weak: Option<(u64, u32)>,
-}
-
-impl MemoryDevice {
-    /// A disk with this content and 512-byte blocks.
-    pub fn new(content: Vec<u8>) -> Self {
-        Self {
-            logical_block: 512,
-            state: Mutex::new(MemoryState { bytes: content, log: Vec::new(), bad: None, weak: None }),
-        }
-    }
-
-    /// The faulty twin: reads and writes that touch this range fail.
-    #[must_use]
-    pub fn with_bad_range(self, bad: std::ops::Range<u64>) -> Self {
-        self.locked().bad = Some(bad);
-        self
-    }
-
-    /// The faulty twin that lies: the next `times` writes over this byte store it changed and report success.
-    #[must_use]
-    pub fn with_weak_byte(self, at: u64, times: u32) -> Self {
-        self.locked().weak = Some((at, times));
-        self
-    }
-
-    /// A copy of what the disk holds now.
-    pub fn content(&self) -> Vec<u8> {
-        self.locked().bytes.clone()
-    }
-
-    /// Everything that was written and flushed so far, in order.
-    pub fn operations(&self) -> Vec<Operation> {
-        self.locked().log.clone()
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, MemoryState> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl MemoryState {
-    fn place(&self, offset: u64, length: usize) -> io::Result<std::ops::Range<usize>> {
-        check(self.bytes.len() as u64, offset, length)?;
-        let range = offset..offset + length as u64;
-        match &self.bad {
-            Some(bad) if bad.start < range.end && range.start < bad.end => {
-                Err(io::Error::other(format!("input/output error at byte {}", bad.start.max(range.start))))
-            }
-            _ => Ok(offset as usize..offset as usize + length),
-        }
-    }
-}
-
-impl BlockDevice for MemoryDevice {
-    fn size(&self) -> u64 {
-        self.locked().bytes.len() as u64
-    }
-
-    fn logical_block(&self) -> u32 {
-        self.logical_block
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let state = self.locked();
-        let place = state.place(offset, buffer.len())?;
-        buffer.copy_from_slice(&state.bytes[place]);
-        Ok(())
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.locked();
-        let place = state.place(offset, bytes.len())?;
-        state.bytes[place.clone()].copy_from_slice(bytes);
-        if let Some((at, times)) = state.weak
-            && times > 0
-            && place.contains(&(at as usize))
-        {
-            state.bytes[at as usize] ^= 0x01;
-            state.weak = Some((at, times - 1));
-        }
-        state.log.push(Operation::Write { offset, bytes: bytes.to_vec() });
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.locked().log.push(Operation::Flush);
-        Ok(())
     }
 }
 
@@ -302,7 +205,7 @@ mod tests {
         assert_eq!(device.content()[512..512 + bytes.len()], bytes);
         let written = |operation: Operation| match operation {
             Operation::Write { offset, bytes } => (offset, bytes.len()),
-            Operation::Flush => (0, 0),
+            Operation::Zero { .. } | Operation::Flush => (0, 0),
         };
         let places: Vec<_> = device.operations().into_iter().map(written).collect();
         assert_eq!(places, [(512 + (64 << 10), 64 << 10), (512 + (192 << 10), 3)]);

@@ -79,7 +79,7 @@ fn the_claim_is_the_first_write_and_the_commit_the_last() {
     let operations = device.operations();
     let place = |operation: &Operation| match operation {
         Operation::Write { offset, bytes } => Some((*offset, bytes.len() as u64)),
-        Operation::Flush => None,
+        Operation::Zero { .. } | Operation::Flush => None,
     };
     let places: Vec<_> = operations.iter().map(place).collect();
     assert_eq!(places[..4], [Some(CLAIM), None, Some((0, 512)), None]);

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -102,11 +103,20 @@ pub struct TargetDisk {
     hold: Mutex<Option<File>>,
     /// Room for direct reads, with space to align it.
     room: Mutex<Vec<u8>>,
+    zeroes_cheaply: bool,
 }
 
 /// Memory, offsets and lengths of direct reads are multiples of this; every disk's block size divides it.
 const DIRECT_ALIGN: usize = 4096;
 const DIRECT_PIECE: usize = 1 << 20;
+
+/// Whether the kernel knows a command by which this disk zeroes without being sent zeroes
+/// (Documentation/ABI/stable/sysfs-block).
+fn has_zeroing(sys: &Path, node: &Path) -> bool {
+    let name = node.file_name().unwrap_or_default();
+    let path = sys.join("class/block").join(name).join("queue/write_zeroes_max_bytes");
+    std::fs::read_to_string(path).is_ok_and(|text| text.trim().parse().is_ok_and(|most: u64| most > 0))
+}
 
 impl TargetDisk {
     /// Opens and holds the disk.
@@ -123,7 +133,8 @@ impl TargetDisk {
         let logical_block = get::<libc::c_int>(&file, BLKSSZGET)?.unsigned_abs();
         let direct = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(node).ok();
         let (hold, room) = (Mutex::new(Some(hold)), Mutex::new(vec![0; DIRECT_PIECE + 2 * DIRECT_ALIGN]));
-        Ok(Self { node: node.to_owned(), file, direct, size, logical_block, hold, room })
+        let zeroes_cheaply = has_zeroing(Path::new("/sys"), node);
+        Ok(Self { node: node.to_owned(), file, direct, size, logical_block, hold, room, zeroes_cheaply })
     }
 
     fn exclusive(node: &Path) -> io::Result<File> {
@@ -248,5 +259,48 @@ impl BlockDevice for TargetDisk {
 
     fn flush(&self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    /// By `fallocate(2)`: of a block device, a hole that is punched reads as zeroes, unmapped where the device can, and the
+    /// kernel never writes the zeroes itself. (`BLKZEROOUT` forbids the device to unmap, so that a thin disk would grow.)
+    fn zero(&self, range: Range<u64>) -> io::Result<()> {
+        use rustix::fs::FallocateFlags;
+        let length = range.end.saturating_sub(range.start);
+        if range.start.checked_add(length).is_none_or(|end| end > self.size) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "zeroing past the end of the disk"));
+        }
+        // the kernel drops cached pages of the range: none may be dirty, and the exclusive handle is asked no questions
+        self.file.sync_data()?;
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = hold.as_ref().unwrap_or(&self.file);
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match rustix::fs::fallocate(file, hole, range.start, length) {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn zeroes_cheaply(&self) -> bool {
+        self.zeroes_cheaply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_zeroes_by_command_where_the_kernel_says_so() {
+        let sys = tempfile::tempdir().unwrap();
+        for (name, said) in [("vda", "2147483136\n"), ("sda", "0\n"), ("sdb", "x")] {
+            let queue = sys.path().join("class/block").join(name).join("queue");
+            std::fs::create_dir_all(&queue).unwrap();
+            std::fs::write(queue.join("write_zeroes_max_bytes"), said).unwrap();
+        }
+        let said =
+            ["vda", "sda", "sdb", "sdc"].map(|name| has_zeroing(sys.path(), &Path::new("/dev").join(name)));
+        assert_eq!(said, [true, false, false, false]);
     }
 }
