@@ -168,9 +168,7 @@ struct Found {
 
 /// Makes this many states, and keeps them where `keep` says so.
 fn explore(world: &World, run: Run, before: &[u8], states: usize, keep: bool, seed: u64) -> Found {
-    // either way of clearing what the root grows into
-    let device = MemoryDevice::new(before.to_vec());
-    let device = if seed.is_multiple_of(2) { device.with_cheap_zeroes() } else { device };
+    let device = MemoryDevice::new(before.to_vec()).with_cheap_zeroes();
     run(world, &world.source, &device);
     let (operations, complete) = (device.operations(), device.content());
     assert_eq!(judge(&complete, before, &complete), Verdict::Complete);
@@ -209,6 +207,31 @@ fn no_power_cut_leaves_a_used_disk_half_bootable() {
     assert_eq!(found.half, 0);
     assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
     assert!(found.before > 20, "{}", found.before);
+}
+
+/// So large that some of what the root grows into is zeroed by command, and by pieces of a command.
+#[test]
+fn no_power_cut_while_the_growth_is_cleared_leaves_a_disk_half_bootable() {
+    const SIZE: usize = (14 << 20) + 512;
+    let world = fixture::world();
+    let before = vec![0x5a; SIZE];
+    let device = MemoryDevice::new(before.clone()).with_cheap_zeroes();
+    promised(&world, &world.source, &device);
+    let operations = device.operations();
+    let zero = operations.iter().position(|operation| matches!(operation, Operation::Zero { .. })).unwrap();
+    let found = explore(&world, promised, &before, STATES / 8, false, 9);
+    assert_eq!((found.half, found.before), (0, 0));
+    assert!(found.closed > 100 && found.complete > 10, "{} {}", found.closed, found.complete);
+    // in the middle of the command, and before anything after it was durable
+    let seed = &mut 10;
+    let torn = (0..9).any(|_| {
+        let state = state_at(&before, &operations, zero + 1, seed);
+        assert_eq!(boots(&state), None);
+        let Operation::Zero { offset, length } = operations[zero] else { return false };
+        let range = &state[offset as usize..][..length as usize];
+        range.contains(&0) && range.contains(&0x5a)
+    });
+    assert!(torn);
 }
 
 #[test]

@@ -276,4 +276,6 @@ fn nilfs(view: &View) -> Option<u64> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use crate::spec::event::Step;
 use crate::sys::block::{MemoryDevice, Operation};
 use crate::sys::gpt;
 
+mod former_lives;
+mod growth;
+
 const DISK_SIZE: usize = (4 << 20) + 512;
 
 /// A disk full of somebody's data.

@@ -2,90 +2,12 @@
 
 use std::process::Command;
 
+use super::testing::{at_the_end, at_the_start, md_0_90};
 use super::*;
 use crate::agent::fixture;
 use crate::sys::block::{FileDevice, MemoryDevice};
 
 const SIZE: u64 = 72 << 20;
-
-/// One thing that a disk was, as writes: places from the start, or from the end where they are negative.
-type Former = (&'static str, Vec<(i64, Vec<u8>)>);
-
-fn uberblocks() -> Vec<u8> {
-    let mut array = vec![0; 128 << 10];
-    for block in array.chunks_mut(1024).take(9) {
-        block[..8].copy_from_slice(&0x00ba_b10c_u64.to_le_bytes());
-        block[8] = 28;
-    }
-    array
-}
-
-fn names() -> Vec<u8> {
-    [&[1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0, 0, 0, 36, 0, 0, 0, 32], b"\0\0\0\x04guid"].concat()
-}
-
-fn nilfs(device_size: u64) -> Vec<u8> {
-    let mut block = vec![0; 1024];
-    block[..8].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0x34, 0x34]);
-    block[8..10].copy_from_slice(&280_u16.to_le_bytes());
-    block[12..16].copy_from_slice(&0xfeed_u32.to_le_bytes());
-    block[32..40].copy_from_slice(&device_size.to_le_bytes());
-    // CRC-32 bit by bit, from the seed, without inversions
-    let crc = block[..280].iter().fold(0xfeed_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
-    });
-    block[16..20].copy_from_slice(&crc.to_le_bytes());
-    block
-}
-
-fn md_0_90() -> Vec<u8> {
-    let words = [0xa92b_4efc_u32, 0, 90, 0, 0, 7, 0, 1, 1024, 2, 2];
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}
-
-/// Version 1 with its place and its checksum.
-fn md_1(at: u64) -> Vec<u8> {
-    let mut block = vec![0; 256];
-    block[..4].copy_from_slice(&marks::MD);
-    block[4] = 1;
-    block[16..32].fill(7);
-    block[144..152].copy_from_slice(&(at / 512).to_le_bytes());
-    let sum: u64 = block.chunks(4).map(|word| u64::from(u32::from_le_bytes(word.try_into().unwrap()))).sum();
-    block[216..220].copy_from_slice(&((sum >> 32) as u32).wrapping_add(sum as u32).to_le_bytes());
-    block
-}
-
-/// Those that libblkid recognises in a file.
-fn former_lives() -> Vec<Former> {
-    let drbd = [&b"\x83\x74\x02\x6b"[..], &[0; 16], &4096_u32.to_be_bytes()].concat();
-    vec![
-        (
-            "zfs_member",
-            vec![(-(256 << 10) + (128 << 10), uberblocks()), (-(256 << 10) + (16 << 10), names())],
-        ),
-        ("zfs_member", vec![(-(512 << 10) + (128 << 10), uberblocks())]),
-        ("linux_raid_member", vec![(-0x1_0000, md_0_90())]),
-        ("linux_raid_member", vec![(-0x2000, md_1(SIZE - 0x2000))]),
-        ("linux_raid_member", vec![(4096, md_1(4096))]),
-        ("nilfs2", vec![(-4096, nilfs(SIZE))]),
-        ("drbd", vec![(-4096 + 60, drbd)]),
-        ("isw_raid_member", vec![(-1024, b"Intel Raid ISM Cfg Sig. 1.3.00".to_vec())]),
-        ("lsi_mega_raid_member", vec![(-512, b"$XIDE$".to_vec())]),
-        ("promise_fasttrack_raid_member", vec![(-63 * 512, marks::PROMISE.to_vec())]),
-        ("hpt45x_raid_member", vec![(-11 * 512, b"\xf3\x16\x78\x5a".to_vec())]),
-        ("VMFS_volume_member", vec![(1 << 20, b"\x0d\xd0\x01\xc0".to_vec())]),
-        ("swap", vec![(4096 - 10, b"SWAPSPACE2".to_vec()), (1024, vec![1, 0, 0, 0, 255])]),
-        ("ceph_bluestore", vec![(0, b"bluestore block device".to_vec())]),
-        ("ufs", vec![(8192 + 1372, 0x0001_1954_u32.to_le_bytes().to_vec())]),
-    ]
-}
-
-fn put(device: &dyn BlockDevice, writes: &[(i64, Vec<u8>)]) {
-    for (at, bytes) in writes {
-        let at = device.size().checked_add_signed(if *at < 0 { *at } else { at - device.size() as i64 });
-        device.write_at(at.unwrap(), bytes).unwrap();
-    }
-}
 
 fn found(device: &dyn BlockDevice) -> Vec<&'static str> {
     let found = signatures(device, 0..device.size()).unwrap();
@@ -111,13 +33,13 @@ fn blkid(path: &std::path::Path) -> Option<String> {
 
 #[test]
 fn what_blkid_recognises_is_recognised() {
-    for (name, writes) in former_lives() {
+    for former in at_the_end(SIZE).into_iter().chain(at_the_start()) {
         let (file, device) = file();
         assert_eq!(found(&device), Vec::<&str>::new());
-        put(&device, &writes);
-        assert_eq!(found(&device), [name]);
+        former.put(&device, 0);
+        assert_eq!(found(&device), [former.name]);
         match blkid(file.path()) {
-            Some(said) => assert_eq!(said, name),
+            Some(said) => assert_eq!(said, former.name),
             None => return,
         }
     }
@@ -141,12 +63,11 @@ fn file_systems_that_others_made_are_recognised_as_what_they_are() {
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(found(&device), [name], "{program} {options:?}");
         // and a former life at its end is seen beside it
-        for (former, writes) in former_lives().into_iter().filter(|(_, writes)| writes[0].0 < 0) {
-            let before: Vec<_> = writes.iter().map(|(at, bytes)| (*at, vec![0; bytes.len()])).collect();
-            put(&device, &writes);
+        for former in at_the_end(SIZE) {
+            former.put(&device, 0);
             let both = found(&device);
-            assert!(both.len() == 2 && both.contains(&name) && both.contains(&former), "{both:?} {former}");
-            put(&device, &before);
+            assert!(both.len() == 2 && both.contains(&name) && both.contains(&former.name), "{both:?}");
+            former.erase(&device, 0);
         }
         assert_eq!(found(&device), [name]);
     }
