@@ -100,7 +100,7 @@ pub(super) fn signatures(device: &dyn BlockDevice, range: Range<u64>) -> Result<
             view.note(at, bytes, name, &mut found);
         }
     }
-    let judged: [(&str, fn(&View) -> Option<u64>); 6] = [
+    let judged: [(&str, Judge); 6] = [
         (FAT, fat),
         (EXT, ext),
         ("swap", swap),
@@ -122,6 +122,9 @@ pub(super) fn signatures(device: &dyn BlockDevice, range: Range<u64>) -> Result<
     });
     Ok(found)
 }
+
+/// Recognises one thing by more than bytes at one place; says where its signature stands in the partition.
+type Judge = fn(&View) -> Option<u64>;
 
 /// Both ends of a partition.
 struct View {
