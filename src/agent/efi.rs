@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
 
 use crate::spec::image::ImagePartition;
@@ -30,14 +30,19 @@ impl BootEntries {
         Self { directory: directory.to_owned() }
     }
 
-    /// Sets `BootNext` to an entry for this ESP, made if there is none.
+    /// Sets `BootNext` to an entry for this ESP. If there is none, the entry for one of the `former` ESPs, which this one
+    /// replaced, becomes it; else one is made. The firmware's memory is small, and would fill up with each reinstall.
     ///
     /// # Errors
     /// No UEFI, or the firmware refuses to store variables.
-    pub fn boot_next(&self, esp: &ImagePartition) -> Result<()> {
-        let number = match self.find(esp.guid)? {
+    pub fn boot_next(&self, esp: &ImagePartition, former: &[Uuid]) -> Result<()> {
+        let number = match self.find(&[esp.guid])? {
             Some(number) => number,
-            None => self.create(esp)?,
+            None => {
+                let number = self.find(former)?.map_or_else(|| self.free(), Ok)?;
+                self.write(&format!("Boot{number:04X}"), &load_option(esp))?;
+                number
+            }
         };
         self.write("BootNext", &number.to_le_bytes())
     }
@@ -63,17 +68,18 @@ impl BootEntries {
         Ok(entries)
     }
 
-    fn find(&self, esp: Uuid) -> Result<Option<u16>> {
-        let ours = |option: &[u8]| contains(option, &esp.to_bytes_le()) && contains(option, &utf16(LOADER));
+    /// The entry that starts one of these ESPs by its loader for every machine.
+    fn find(&self, esps: &[Uuid]) -> Result<Option<u16>> {
+        let ours = |option: &[u8]| {
+            esps.iter().any(|esp| contains(option, &esp.to_bytes_le())) && contains(option, &utf16(LOADER))
+        };
         Ok(self.entries()?.into_iter().find(|(_, option)| ours(option)).map(|(number, _)| number))
     }
 
-    fn create(&self, esp: &ImagePartition) -> Result<u16> {
+    fn free(&self) -> Result<u16> {
         let taken: Vec<u16> = self.entries()?.into_iter().map(|(number, _)| number).collect();
         let free = (0..=u16::MAX).find(|number| !taken.contains(number));
-        let Some(number) = free else { bail!("the firmware has no free boot entry") };
-        self.write(&format!("Boot{number:04X}"), &load_option(esp))?;
-        Ok(number)
+        free.context("the firmware has no free boot entry")
     }
 
     fn write(&self, name: &str, value: &[u8]) -> Result<()> {
@@ -143,8 +149,8 @@ mod tests {
         std::fs::write(variable("Boot0000"), b"\x07\0\0\0other").unwrap();
         std::fs::write(variable("BootOrder"), b"\x07\0\0\0\0\0").unwrap();
         let entries = BootEntries::new(dir.path());
-        entries.boot_next(&esp()).unwrap();
-        entries.boot_next(&esp()).unwrap();
+        entries.boot_next(&esp(), &[]).unwrap();
+        entries.boot_next(&esp(), &[]).unwrap();
         assert_eq!(std::fs::read(variable("BootNext")).unwrap(), [7, 0, 0, 0, 1, 0]);
         assert!(!variable("Boot0002").exists());
         let option = std::fs::read(variable("Boot0001")).unwrap();
@@ -153,8 +159,24 @@ mod tests {
     }
 
     #[test]
+    fn the_entry_of_the_install_before_becomes_the_new_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let entries = BootEntries::new(dir.path());
+        let variable = |name: &str| dir.path().join(format!("{name}-{GLOBAL}"));
+        let [older, other] = [1, 2].map(|n| ImagePartition { guid: Uuid::from_u128(n), ..esp() });
+        entries.boot_next(&other, &[]).unwrap();
+        entries.boot_next(&older, &[]).unwrap();
+        let kept = std::fs::read(variable("Boot0000")).unwrap();
+        entries.boot_next(&esp(), &[Uuid::from_u128(9), older.guid]).unwrap();
+        assert_eq!(std::fs::read(variable("BootNext")).unwrap(), [7, 0, 0, 0, 1, 0]);
+        assert_eq!(std::fs::read(variable("Boot0001")).unwrap()[4..], load_option(&esp()));
+        assert_eq!(std::fs::read(variable("Boot0000")).unwrap(), kept);
+        assert!(!variable("Boot0002").exists());
+    }
+
+    #[test]
     fn a_machine_without_uefi_says_so() {
         let entries = BootEntries::new(Path::new("/nonexistent"));
-        assert!(entries.boot_next(&esp()).is_err());
+        assert!(entries.boot_next(&esp(), &[]).is_err());
     }
 }

@@ -202,11 +202,7 @@ pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
 pub fn plan_for_ends(world: &World, first: &[u8], last: &[u8], size: u64) -> Result<Plan, Refusal> {
     let mut facts = facts(size);
     let seen = &mut facts.disks[0];
-    seen.content =
-        guard::classify(&disk[..look], &disk[disk.len() - look..], disk.len() as u64, &key().public());
-=======
     seen.content = guard::classify(first, last, size, &key().public());
->>>>>>> a867bc6 (Show that nothing of former lives is left after an install)
     if let DiskContent::Ours { closed: false, .. } = seen.content {
         // what its file systems would tell, if this world had any: the done file, and the root that it names
         seen.filesystems = vec![world.manifest.root.uuid];

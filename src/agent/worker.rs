@@ -21,6 +21,7 @@ use super::progress::Progress;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
+use super::table::Owner;
 use super::{Failure, memory, net, plan, real, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
@@ -163,7 +164,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         manifest: &manifest,
     };
     let installed = run(reporter, &install, &mut personaliser)?;
-    hand_over(reporter, plan.work, &installed);
+    hand_over(reporter, &installed, &order, &plan);
     Ok(())
 }
 
@@ -278,13 +279,17 @@ fn run(
     result.map_err(|failure| if claimed { Trouble::Failed(failure) } else { failure.into() })
 }
 
-fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
+fn hand_over(reporter: &mut Reporter, installed: &Installed, order: &InstallOrder, plan: &Plan) {
     let ssh_host_key = installed.personalised.ssh_host_key.clone();
-    reporter.event(match work {
+    reporter.event(match plan.work {
         Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() },
         Work::Tables { .. } => What::TablesMade,
     });
-    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(&installed.layout.esp);
+    let esp = &installed.layout.esp;
+    // what this disk's ESP was called by the orders before
+    let former = |id| Owner { order: id, host: &order.host }.partition(esp.number);
+    let former: Vec<_> = plan.superseded.iter().map(former).collect();
+    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(esp, &former);
     if let Err(error) = &told {
         reporter.note(&format!("boot order unchanged: {error:#}"));
     }

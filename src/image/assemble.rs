@@ -23,9 +23,9 @@ const ROOT_START: u64 = ESP_START + ESP_SIZE;
 /// The identifiers of an image, all derived from its name and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// GUID of the disk; each installed disk gets a new one.
+    /// GUID of the disk; each installed disk has its own.
     pub disk: Uuid,
-    /// GUIDs of the three partitions.
+    /// GUIDs of the three partitions; those of an installed disk are its own.
     pub partitions: [Uuid; 3],
     /// UUID of the root file system.
     pub root: Uuid,

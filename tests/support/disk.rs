@@ -104,6 +104,8 @@ pub struct Partition {
     pub length: u64,
     /// Type as the GPT names it, upper case.
     pub kind: String,
+    /// Unique GUID.
+    pub guid: String,
 }
 
 /// A disk's GUID and partitions.
@@ -137,6 +139,7 @@ impl Table {
                 start: p.first_lba * 512,
                 length: (p.last_lba + 1 - p.first_lba) * 512,
                 kind: p.part_type_guid.guid.to_string().to_uppercase(),
+                guid: p.part_guid.to_string(),
             })
             .collect();
         Ok(Self { disk: table.guid().to_string(), partitions })

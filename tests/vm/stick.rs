@@ -84,6 +84,11 @@ fn are_different(alpha: &Path, bravo: &Path) -> Result<()> {
         ensure!(!one.trim().is_empty() && one != other, "{path} is `{one}` on both machines");
     }
     ensure!(judges::file(alpha, "/etc/hostname")?.trim() == "alpha", "alpha has another name");
-    ensure!(Table::read(alpha)?.disk != Table::read(bravo)?.disk, "both disks have one GUID");
+    let (one, other) = (Table::read(alpha)?, Table::read(bravo)?);
+    ensure!(one.disk != other.disk, "both disks have one GUID");
+    for partition in &one.partitions {
+        let shared = other.partitions.iter().any(|theirs| theirs.guid == partition.guid);
+        ensure!(!shared, "both disks have a partition {}", partition.guid);
+    }
     Ok(())
 }

@@ -64,7 +64,13 @@ fn world() -> Option<World> {
         source.add(std::fs::read(store.blob_path(&pack.digest)).unwrap());
     }
     let order = InstallOrder { wipe: WipePolicy::Foreign, ..fixture::order(&manifest) };
-    Some(World { image: Vec::new(), manifest, order: fixture::verified(&order), index, source })
+    Some(World {
+        image: Vec::new(),
+        manifest,
+        order: fixture::verified(&fixture::granted(order)),
+        index,
+        source,
+    })
 }
 
 /// Junk in many places, tables and signatures of old partitions: one that ends where the root will, and the whole disk.
