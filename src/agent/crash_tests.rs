@@ -303,6 +303,7 @@ fn retry(world: &World, state: Vec<u8>, verdict: Verdict, complete: &[u8]) {
                 let end = offset + bytes.len() as u64;
                 end <= PRIMARY_END || *offset >= DISK_SIZE - BACKUP_LENGTH
             }
+            Operation::Zero { .. } => false,
             Operation::Flush => true,
         };
         assert!(device.operations().iter().all(tables));
