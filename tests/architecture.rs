@@ -51,7 +51,7 @@ const PURE: &[&str] = &[
     "bundle/contents.rs",
     "agent/plan.rs",
     "agent/plan/",
-    "agent/guard.rs",
+    "agent/guard/",
     "agent/probe.rs",
     "agent/probe/",
     "agent/table.rs",

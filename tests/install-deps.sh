@@ -16,6 +16,8 @@ sgdisk                                  gdisk
 mkfs.vfat                               dosfstools
 mcopy                                   mtools
 mke2fs                                  e2fsprogs
+mkfs.xfs                                xfsprogs
+mkfs.btrfs                              btrfs-progs
 minisign                                minisign
 faketime                                faketime
 cpio                                    cpio

@@ -100,7 +100,8 @@ fn is_enough(orders: &Orders, key: &SitePublicKey, started: Option<StartedFrom>)
         || StickSource::find(Path::new("/sys"), Some(wanted)).is_some_and(|stick| stick.has(wanted));
     // the stick has the recorder too, and no network may be where it is used
     let remote = order.payload.is_some() && started != Some(StartedFrom::Stick);
-    is_the_disk(order, &live_disks(key)) && (remote || has_medium())
+    // whether it is there, not what it holds
+    is_the_disk(order, &live_disks(key, &|_| false)) && (remote || has_medium())
 }
 
 /// Whether the one disk that can be meant is among these.
@@ -109,11 +110,11 @@ fn is_the_disk(order: &InstallOrder, disks: &[Disk]) -> bool {
     named && disks.iter().any(|disk| order.target.matches(disk.identity()) && !disk.removable)
 }
 
-/// All disks of this machine as they are now.
-pub fn live_disks(key: &SitePublicKey) -> Vec<Disk> {
+/// All disks of this machine as they are now; candidates are read all over, which takes a while.
+pub fn live_disks(key: &SitePublicKey, is_candidate: disks::Candidate<'_>) -> Vec<Disk> {
     let open =
         |name: &str| disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _);
-    disks::look(Path::new("/sys"), &open, key)
+    disks::look(Path::new("/sys"), &disks::Look { open: &open, key, is_candidate })
 }
 
 #[cfg(test)]

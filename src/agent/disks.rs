@@ -1,14 +1,15 @@
 //! Whole disks as the kernel's `/sys/block` describes them, and what can be read off them without mounting.
 //!
 //! Everything works below a root directory and an opener, so that a tree of plain files stands for a machine. Content is
-//! judged by `guard`; nothing is decided here.
+//! judged by `guard`; nothing is decided here. The caller says which disks may be a
+//! target: these are read all over, thousands of reads, the others at their ends and in their ESPs.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::guard;
+use super::guard::{self, Seen};
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
@@ -20,6 +21,9 @@ use crate::value::{ByteSize, OrderId};
 /// Opens the disk with this kernel name for reading.
 pub type Opener<'a> = &'a dyn Fn(&str) -> io::Result<Box<dyn BlockDevice>>;
 
+/// Says whether a disk may be the target. It is asked when all is known of the disk but its content.
+pub type Candidate<'a> = &'a dyn Fn(&Disk) -> bool;
+
 /// Block devices that aren't disks, or stand for other disks.
 const NOT_DISKS: [&str; 11] =
     ["loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd", "mtdblock", "drbd", "bcache"];
@@ -27,12 +31,27 @@ const NOT_DISKS: [&str; 11] =
 /// Entries of a directory of ours that are looked at; it has one for each order that was done.
 const MOST_ENTRIES: usize = 1024;
 
+/// How disks are looked at.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Opens one for reading.
+    pub open: Opener<'a>,
+    /// Claims count if this key sealed them.
+    pub key: &'a SitePublicKey,
+    /// Whether one is read all over.
+    pub is_candidate: Candidate<'a>,
+}
+
+impl std::fmt::Debug for Look<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look").field("key", self.key).finish_non_exhaustive()
+    }
+}
+
 /// Every whole disk, sorted by name.
-///
-/// A claim counts if this key sealed it.
-pub fn look(sys: &Path, open: Opener<'_>, key: &SitePublicKey) -> Vec<Disk> {
-    let mut disks: Vec<_> =
-        names(sys).iter().map(|name| disk(&sys.join("block").join(name), name, open, key)).collect();
+pub fn look(sys: &Path, look: &Look<'_>) -> Vec<Disk> {
+    let look_at = |name: &String| disk(&sys.join("block").join(name), name, look);
+    let mut disks: Vec<_> = names(sys).iter().map(look_at).collect();
     disks.retain(|disk| disk.size.as_bytes() > 0);
     disks
 }
@@ -50,7 +69,7 @@ pub fn names(sys: &Path) -> Vec<String> {
     names
 }
 
-fn disk(directory: &Path, name: &str, open: Opener<'_>, key: &SitePublicKey) -> Disk {
+fn disk(directory: &Path, name: &str, look: &Look<'_>) -> Disk {
     let size = number(&directory.join("size")).unwrap_or(0).saturating_mul(512);
     let place = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let on_usb = place.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"usb"));
@@ -64,23 +83,24 @@ fn disk(directory: &Path, name: &str, open: Opener<'_>, key: &SitePublicKey) -> 
         removable: on_usb || is_card(directory) || number(&directory.join("removable")) == Some(1),
         read_only: number(&directory.join("ro")) == Some(1),
         boot_medium: false,
-        content: DiskContent::Blank,
+        content: DiskContent::Unsampled,
+        samples: None,
+        unread: None,
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),
         claimed_root_in_place: false,
     };
     if size > 0 {
-        match open(name) {
-            Ok(device) => look_inside(&mut disk, directory, &*device, key),
+        match (look.open)(name) {
+            Ok(device) => look_inside(&mut disk, directory, &*device, look),
             Err(error) => disk.content = DiskContent::Unreadable { error: error.to_string() },
         }
     }
     disk
 }
 
-fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, key: &SitePublicKey) {
-    disk.content = content(device, key);
+fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, look: &Look<'_>) {
     let partitions: Vec<_> =
         table(device).map(|table| table.entries.into_values().collect()).unwrap_or_default();
     let ours = [payload::PARTITION_TYPE, recorder::PARTITION_TYPE];
@@ -95,20 +115,12 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, key:
     starts.push(0);
     starts.sort_unstable();
     starts.dedup();
+    disk.filesystems = starts.into_iter().filter_map(|start| filesystem_uuid(device, start)).collect();
+    Seen { content: disk.content, samples: disk.samples, unread: disk.unread } =
+        guard::look(device, look.key, (look.is_candidate)(disk));
     if let DiskContent::Ours { claim, .. } = &disk.content {
         let (root, start) = claim.root;
         disk.claimed_root_in_place = filesystem_uuid(device, start.as_bytes()) == Some(root);
-    }
-    disk.filesystems = starts.into_iter().filter_map(|start| filesystem_uuid(device, start)).collect();
-}
-
-fn content(device: &dyn BlockDevice, key: &SitePublicKey) -> DiskContent {
-    let length = guard::LOOK.min(device.size());
-    let (mut first, mut last) = (vec![0; length as usize], vec![0; length as usize]);
-    let read = device.read_at(0, &mut first).and_then(|()| device.read_at(device.size() - length, &mut last));
-    match read {
-        Ok(()) => guard::classify(&first, &last, device.size(), key),
-        Err(error) => DiskContent::Unreadable { error: error.to_string() },
     }
 }
 
@@ -119,7 +131,10 @@ pub fn table(device: &dyn BlockDevice) -> Option<gpt::Table> {
     const PROTECTIVE: u8 = 0xee;
     let mut bytes = vec![0; gpt::PRIMARY_LENGTH];
     device.read_at(0, &mut bytes).ok()?;
-    let protected = (0..4).any(|slot| bytes[446 + slot * 16 + 4] == PROTECTIVE);
+    // as the kernel judges it: a real MBR that happens to have such an entry elsewhere hides a stale table
+    let protected = (446..510)
+        .step_by(16)
+        .any(|at| bytes[at + 4] == PROTECTIVE && bytes[at + 8..at + 12] == [1, 0, 0, 0]);
     if bytes[510..512] != [0x55, 0xaa] || !protected {
         return None;
     }

@@ -14,6 +14,14 @@ fn write(root: &Path, path: &str, content: &[u8]) {
 }
 
 fn machine(files: &[(&str, &[u8])], contents: BTreeMap<&str, Vec<u8>>) -> Vec<Disk> {
+    with_candidates(files, contents, &|_| false)
+}
+
+fn with_candidates(
+    files: &[(&str, &[u8])],
+    contents: BTreeMap<&str, Vec<u8>>,
+    is_candidate: Candidate<'_>,
+) -> Vec<Disk> {
     let dir = tempfile::tempdir().unwrap();
     for (path, content) in files {
         write(dir.path(), path, content);
@@ -22,7 +30,7 @@ fn machine(files: &[(&str, &[u8])], contents: BTreeMap<&str, Vec<u8>>) -> Vec<Di
         Some(bytes) => Ok(Box::new(MemoryDevice::new(bytes.clone())) as Box<dyn BlockDevice>),
         None => Err(io::Error::other("no medium")),
     };
-    look(dir.path(), &open, &fixture::key().public())
+    look(dir.path(), &Look { open: &open, key: &fixture::key().public(), is_candidate })
 }
 
 #[test]
@@ -73,7 +81,9 @@ fn a_disk_on_usb_is_removable_whatever_it_says() {
     write(dir.path(), &format!("{real}/removable"), b"0\n");
     write(dir.path(), "block/sdb/size", b"8192\n");
     std::os::unix::fs::symlink(format!("../{real}"), dir.path().join("block/sda")).unwrap();
-    let disks = look(dir.path(), &|_| Err(io::Error::other("no medium")), &fixture::key().public());
+    let open = |_: &str| Err(io::Error::other("no medium"));
+    let look_at = Look { open: &open, key: &fixture::key().public(), is_candidate: &|_| true };
+    let disks = look(dir.path(), &look_at);
     assert_eq!(disks.iter().map(|disk| disk.removable).collect::<Vec<_>>(), [true, false]);
 }
 
@@ -120,6 +130,39 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     assert_eq!(seen.filesystems, [uuid]);
     assert_eq!((seen.done, seen.done_roots), (vec![order, older], vec![uuid]));
     assert!(matches!(seen.content, DiskContent::Foreign { .. }));
+}
+
+#[test]
+fn only_candidates_are_looked_at_beyond_their_ends() {
+    let files: [(&str, &[u8]); 4] = [
+        ("block/vda/size", b"16384\n"),
+        ("block/vda/serial", b"ONE"),
+        ("block/vdb/size", b"16384\n"),
+        ("block/vdb/serial", b"TWO"),
+    ];
+    let mut disk = vec![0; 8 << 20];
+    disk[5 << 20] = 1;
+    let contents = BTreeMap::from([("vda", disk.clone()), ("vdb", disk)]);
+    let disks = with_candidates(&files, contents, &|disk| disk.serial.as_deref() == Some("TWO"));
+    assert_eq!((&disks[0].content, &disks[0].samples), (&DiskContent::Unsampled, &None));
+    let looks_like = "unknown data at byte 5242880".to_owned();
+    assert_eq!(disks[1].content, DiskContent::Foreign { looks_like });
+    assert!(disks[1].samples.is_some());
+}
+
+#[test]
+fn a_table_counts_only_behind_a_protective_entry_as_the_kernel_wants_it() {
+    let mut disk = with_table(vec![gpt::Entry::new(gpt::ESP, Uuid::from_u128(2), 1 << 20, 1 << 20, "ESP")]);
+    let has_table = |disk: &[u8]| table(&MemoryDevice::new(disk.to_vec())).is_some();
+    assert!(has_table(&disk));
+    // hybrid: the kernel takes the GPT
+    disk[446 + 16 + 4] = 0x83;
+    assert!(has_table(&disk));
+    disk[446 + 4] = 0x83;
+    assert!(!has_table(&disk), "a stale table behind a real MBR");
+    disk[446 + 4] = 0xee;
+    disk[446 + 8] = 63;
+    assert!(!has_table(&disk), "an entry that protects nothing");
 }
 
 #[test]

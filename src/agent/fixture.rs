@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::Failure;
-use super::guard::{self, LOOK};
+use super::guard::{self, Seen};
 use super::install::{Personalised, Personaliser};
 use super::plan;
 use super::source::MemorySource;
@@ -194,15 +194,15 @@ fn chunks(image: &[u8]) -> (Vec<IndexEntry>, Vec<Vec<u8>>) {
 
 /// The plan for a disk with this content: what the agent finds out by looking at it.
 pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
-    let look = LOOK as usize;
-    plan_for_ends(world, &disk[..look], &disk[disk.len() - look..], disk.len() as u64)
+    plan_for_device(world, &MemoryDevice::new(disk.to_vec()))
 }
 
-/// The plan for a disk of this size with this content in its first and last [`LOOK`] bytes.
-pub fn plan_for_ends(world: &World, first: &[u8], last: &[u8], size: u64) -> Result<Plan, Refusal> {
-    let mut facts = facts(size);
+/// The plan for a disk with this content.
+pub fn plan_for_device(world: &World, device: &dyn BlockDevice) -> Result<Plan, Refusal> {
+    let mut facts = facts(device.size());
     let seen = &mut facts.disks[0];
-    seen.content = guard::classify(first, last, size, &key().public());
+    Seen { content: seen.content, samples: seen.samples, unread: seen.unread } =
+        guard::look(device, &key().public(), true);
     if let DiskContent::Ours { closed: false, .. } = seen.content {
         // what its file systems would tell, if this world had any: the done file, and the root that it names
         seen.filesystems = vec![world.manifest.root.uuid];
@@ -313,6 +313,8 @@ pub fn facts(disk_size: u64) -> Facts {
         read_only: false,
         boot_medium: false,
         content: DiskContent::Blank,
+        samples: None,
+        unread: None,
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),

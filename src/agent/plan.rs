@@ -10,6 +10,7 @@
 //! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
 //! machine that is installed boots its disk even when the order is old.
 
+mod candidate;
 mod claims;
 mod content;
 mod validity;
@@ -29,6 +30,7 @@ use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::value::{ByteSize, Timestamp};
 
+pub use self::candidate::is_candidate;
 pub use self::claims::claim;
 pub use self::words::describe;
 
@@ -139,13 +141,16 @@ pub fn still_holds(
     if (Plan { time: made.time, ..again.clone() }) == *made {
         return Ok(());
     }
-    let message = format!(
+    let mut message = format!(
         "what was planned is not what is there now\nplanned, attempt {}: {}\nnow, attempt {}: {}",
         made.attempt,
         describe(&made.disk),
         again.attempt,
         describe(&again.disk)
     );
+    if again.disk.samples != made.disk.samples {
+        message += ", and other bytes than before";
+    }
     Err(with_disks(Code::DiskChanged, &message, facts))
 }
 
@@ -198,7 +203,7 @@ fn check_image(order: &InstallOrder, manifest: &ImageManifest) -> Result<(), Ref
 fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusal> {
     let matching: Vec<_> = facts.disks.iter().filter(|d| order.target.matches(d.identity())).collect();
     let (never, eligible): (Vec<_>, Vec<_>) =
-        matching.into_iter().partition(|disk| disk.boot_medium || disk.removable);
+        matching.into_iter().partition(|disk| candidate::why_never(disk).is_some());
     let names = |disks: &[&Disk]| disks.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
     match (eligible.as_slice(), never.as_slice()) {
         ([disk], _) => Ok(*disk),
@@ -207,11 +212,9 @@ fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusa
             Err(with_disks(Code::NoDisk, &message, facts))
         }
         ([], never) => {
-            let message = format!(
-                "only {} has {}, and boot media and removable disks are never a target",
-                names(never),
-                order.target
-            );
+            let why = |disk: &&Disk| Some(format!("{} {}", disk.name, candidate::why_never(disk)?));
+            let why: Vec<_> = never.iter().filter_map(why).collect();
+            let message = format!("only {} has {}, but {}", names(never), order.target, why.join(", "));
             Err(with_disks(Code::NoDisk, &message, facts))
         }
         (several, _) => {
@@ -242,8 +245,12 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
     if disk.read_only {
         return Err(Refusal::new(Code::DiskReadOnly, format!("writes are refused: {what}")));
     }
-    match &disk.content {
-        DiskContent::Unreadable { .. } => Err(Refusal::new(Code::DiskIo, what)),
+    match (&disk.content, &disk.unread) {
+        (DiskContent::Unreadable { .. }, _) => Err(Refusal::new(Code::DiskIo, what)),
+        (_, Some(error)) => Err(Refusal::new(Code::DiskIo, format!("{error}: {what}"))),
+        (DiskContent::Unsampled, None) => {
+            Err(Refusal::new(Code::Internal, format!("nobody looked at all of it: {what}")))
+        }
         _ => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ use super::table::Owner;
 use super::{Failure, memory, net, plan, real, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
-use crate::spec::facts::{Facts, Machine, Nic};
+use crate::spec::facts::{Disk, Facts, Machine, Nic};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
@@ -133,7 +133,9 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let manifest = payload.manifest(&order)?;
     let index = payload.index(&manifest)?;
 
-    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key));
+    let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
+    let look = || gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key, &is_candidate));
+    let facts = look();
     let floor: Timestamp = orders::floor(Path::new(ROOT));
     let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     let disk = plan::describe(&plan.disk);
@@ -151,7 +153,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;
     // the target is held by now, so what is seen stays
-    let facts = gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key));
+    let facts = look();
     plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     // only now: the second look finds old file systems by the kernel's partitions too
     real::forget_partitions(&target, &plan.disk.name)

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::FormatVersion;
 use super::claim::Claim;
+use super::samples::Samples;
 use crate::value::{ByteSize, DiskIdentity, Mac, OrderId, SerialNumber, SystemUuid, Timestamp};
 
 /// Everything the plan is made from.
@@ -85,8 +86,14 @@ pub struct Disk {
     pub read_only: bool,
     /// It carries our payload or recorder: the medium we booted from or another one of ours.
     pub boot_medium: bool,
-    /// What its first and last MiB hold.
+    /// What it holds.
     pub content: DiskContent,
+    /// What stands at places all over it. Only disks that may be a target are looked at so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
+    /// The error, where it was looked at so and couldn't be read everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// UUIDs of ext4, XFS and btrfs file systems found on its partitions or on the whole disk.
     pub filesystems: Vec<Uuid>,
     /// Orders whose done file is in its ESP.
@@ -134,11 +141,14 @@ impl Disk {
     }
 }
 
-/// What a look at both ends of a disk found.
+/// What a look at both ends of a disk found, and, where it may be a target, at places all over it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum DiskContent {
-    /// First and last MiB are zero.
+    /// Both ends are blank, and nobody looked further: the disk isn't a candidate. It isn't known to be blank.
+    Unsampled,
+    /// Both ends are blank, and so are the places where file systems and volume managers keep what is needed to find them,
+    /// and samples all over the disk. What only holds zeroes or only 0xFF, sector by sector, is blank.
     Blank,
     /// Our claim record is there and intact.
     Ours {
@@ -153,7 +163,8 @@ pub enum DiskContent {
     },
     /// Something else is there.
     Foreign {
-        /// What it looks like, in words: `GPT`, `LUKS`, `LVM`, `md`, `ZFS`, `ext4`, … or `unknown data`.
+        /// What it looks like, in words: `GPT`, `LUKS`, `LVM`, `md`, `ZFS`, `ext4`, … or `unknown data`, with the byte where
+        /// it was found if that is neither of the ends.
         looks_like: String,
     },
     /// It couldn't be read.

@@ -221,6 +221,19 @@ pub fn entries_checksum(bytes: &[u8]) -> Option<u32> {
     header.starts_with(b"EFI PART").then(|| u32::from_le_bytes(field))
 }
 
+/// CRC-32 of the partition entries as this block has it, if it is a header of this kind of table whose own checksum is right;
+/// the primary one or the backup. The entries aren't looked at.
+pub fn intact_entries_checksum(block: &[u8]) -> Option<u32> {
+    let u32_at = |at: usize| Some(u32::from_le_bytes(block.get(at..at + 4)?.try_into().ok()?));
+    let length = u32_at(12)? as usize;
+    if !block.starts_with(b"EFI PART") || !(HEADER_LENGTH..=BLOCK as usize).contains(&length) {
+        return None;
+    }
+    let mut summed = block.get(..length)?.to_vec();
+    summed[16..20].fill(0);
+    (crc32fast::hash(&summed) == u32_at(16)?).then(|| u32_at(88)).flatten()
+}
+
 /// Reads the table from the first 17408 bytes of a disk. Its place and size on the disk are for the caller to judge.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ use crate::value::{ByteSize, Digest};
 pub(super) fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, Refusal> {
     let why = match &disk.content {
         DiskContent::Blank => return Ok(false),
+        DiskContent::Unsampled => "only its ends were looked at".to_owned(),
         DiskContent::Ours { claim, .. } if claim.grant.host != order.host => {
             format!("it was installed for host {}, not {}", claim.grant.host, order.host)
         }
@@ -61,6 +62,8 @@ fn is_as_judged(claim: &Claim, disk: &Disk) -> bool {
 }
 
 /// Digest of the samples beyond an image of this size.
-pub(super) fn outside(_disk: &Disk, _image: ByteSize) -> Digest {
-    Digest::of(b"")
+pub(super) fn outside(disk: &Disk, image: ByteSize) -> Digest {
+    let samples =
+        disk.samples.as_ref().map(|samples| samples.outside(image.as_bytes(), disk.size.as_bytes()));
+    samples.unwrap_or_else(|| Digest::of(b""))
 }

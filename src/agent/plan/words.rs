@@ -16,6 +16,7 @@ pub fn describe(disk: &Disk) -> String {
     text += &format!(", {:.1} GB ({bytes} bytes), ", bytes as f64 / 1e9);
     text += &match &disk.content {
         DiskContent::Blank => "blank".to_owned(),
+        DiskContent::Unsampled => "its ends are blank".to_owned(),
         DiskContent::Ours { claim, beside, .. } => {
             let beside = beside.as_ref().map(|what| format!(", and holds {what}")).unwrap_or_default();
             let Grant { order, host, generation, .. } = &claim.grant;
