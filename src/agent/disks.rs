@@ -1,7 +1,7 @@
 //! Whole disks as the kernel's `/sys/block` describes them, and what can be read off them without mounting.
 //!
 //! Everything works below a root directory and an opener, so that a tree of plain files stands for a machine. Content is
-//! judged by `guard`; nothing is decided here. The caller says which disks may be a
+//! judged by `guard`, how a disk is reached by `transport`; nothing is decided here. The caller says which disks may be a
 //! target: these are read all over, thousands of reads, the others at their ends and in their ESPs.
 
 use std::io::{self, Read};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::guard::{self, Seen};
+use super::transport::transport;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
@@ -82,6 +83,7 @@ fn disk(directory: &Path, name: &str, look: &Look<'_>) -> Disk {
         model: model(directory),
         removable: on_usb || is_card(directory) || number(&directory.join("removable")) == Some(1),
         read_only: number(&directory.join("ro")) == Some(1),
+        transport: transport(directory, name),
         boot_medium: false,
         content: DiskContent::Unsampled,
         samples: None,

@@ -22,6 +22,7 @@ use crate::spec::image::{
 use crate::spec::order::{HostMatch, InstallOrder, WipePolicy};
 use crate::spec::plan::{Plan, Refusal};
 use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
+use crate::spec::transport::Transport;
 use crate::spec::{Code, FormatVersion};
 use crate::sys::block::{BlockDevice, MemoryDevice};
 use crate::sys::gpt::{Entry, Table, TableBytes};
@@ -310,6 +311,7 @@ pub fn facts(disk_size: u64) -> Facts {
         wwn: None,
         model: Some("QEMU HARDDISK".to_owned()),
         removable: false,
+        transport: Transport::Ata,
         read_only: false,
         boot_medium: false,
         content: DiskContent::Blank,

@@ -45,6 +45,7 @@ pub mod source;
 pub mod stick;
 pub mod table;
 mod trail;
+mod transport;
 pub mod worker;
 mod write;
 

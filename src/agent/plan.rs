@@ -2,7 +2,7 @@
 //! disk may be wiped.
 //!
 //! Pure: the same facts, live or from a dump, give the same answer. Promises: exactly one disk matches
-//! the selector, and it is neither removable nor a medium of ours; no data but ours is overwritten unless the order allows
+//! the selector, and it is neither removable nor a medium of ours, and in this machine or named by its WWN; no data but ours is overwritten unless the order allows
 //! it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's root.
 //! Every refusal about disks lists them all.
 //!
@@ -203,7 +203,7 @@ fn check_image(order: &InstallOrder, manifest: &ImageManifest) -> Result<(), Ref
 fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusal> {
     let matching: Vec<_> = facts.disks.iter().filter(|d| order.target.matches(d.identity())).collect();
     let (never, eligible): (Vec<_>, Vec<_>) =
-        matching.into_iter().partition(|disk| candidate::why_never(disk).is_some());
+        matching.into_iter().partition(|disk| candidate::why_never(order, disk).is_some());
     let names = |disks: &[&Disk]| disks.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
     match (eligible.as_slice(), never.as_slice()) {
         ([disk], _) => Ok(*disk),
@@ -212,7 +212,7 @@ fn choose<'a>(order: &InstallOrder, facts: &'a Facts) -> Result<&'a Disk, Refusa
             Err(with_disks(Code::NoDisk, &message, facts))
         }
         ([], never) => {
-            let why = |disk: &&Disk| Some(format!("{} {}", disk.name, candidate::why_never(disk)?));
+            let why = |disk: &&Disk| Some(format!("{} {}", disk.name, candidate::why_never(order, disk)?));
             let why: Vec<_> = never.iter().filter_map(why).collect();
             let message = format!("only {} has {}, but {}", names(never), order.target, why.join(", "));
             Err(with_disks(Code::NoDisk, &message, facts))

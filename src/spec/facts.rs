@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::FormatVersion;
 use super::claim::Claim;
 use super::samples::Samples;
+use super::transport::Transport;
 use crate::value::{ByteSize, DiskIdentity, Mac, OrderId, SerialNumber, SystemUuid, Timestamp};
 
 /// Everything the plan is made from.
@@ -82,6 +83,9 @@ pub struct Disk {
     pub model: Option<String>,
     /// The kernel calls it removable, or it sits on USB: never a target.
     pub removable: bool,
+    /// How it is reached. Facts of earlier versions don't say it.
+    #[serde(default)]
+    pub transport: Transport,
     /// Writes are refused.
     pub read_only: bool,
     /// It carries our payload or recorder: the medium we booted from or another one of ours.

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod recorder;
 pub mod samples;
 pub mod system;
+pub mod transport;
 mod version;
 
 pub use code::Code;

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use uuid::Uuid;
 
 use super::look;
+use crate::agent::fixture;
 use crate::spec::facts::DiskContent;
 use crate::sys::block::FileDevice;
 use crate::sys::gpt;
@@ -76,7 +77,8 @@ impl World {
     }
 
     fn content(&self) -> DiskContent {
-        look(&FileDevice::new(self.disk.try_clone().unwrap(), self.size, 512), true).content
+        let device = FileDevice::new(self.disk.try_clone().unwrap(), self.size, 512);
+        look(&device, &fixture::key().public(), true).content
     }
 
     fn sgdisk(&self, arguments: &[String]) {

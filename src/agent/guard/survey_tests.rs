@@ -5,9 +5,14 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agent::guard::{LOOK, Seen, look};
+use crate::agent::fixture;
+use crate::agent::guard::{self, LOOK, Seen};
 use crate::spec::facts::DiskContent;
 use crate::sys::block::MemoryDevice;
+
+fn look(device: &dyn BlockDevice, is_candidate: bool) -> Seen {
+    guard::look(device, &fixture::key().public(), is_candidate)
+}
 
 /// A disk of any size that takes no memory: one run of data between blank ends, the rest of one byte; remembers how often it was read.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use crate::spec::order::{Grant, WipePolicy};
 use crate::value::{ByteSize, Digest, OrderId};
 
 mod after_countdown;
+mod candidates;
 mod with_claims;
 
 type Case<'a> = (&'a str, Code, &'a dyn Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts));

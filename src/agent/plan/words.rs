@@ -28,6 +28,7 @@ pub fn describe(disk: &Disk) -> String {
     for (flag, word) in [
         (disk.boot_medium, "our boot medium"),
         (disk.removable, "removable or USB"),
+        (!disk.removable && !disk.transport.is_local_fixed(), disk.transport.words()),
         (disk.read_only, "read-only"),
         (disk.logical_block != 512, "not made of 512-byte blocks"),
     ] {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::*;
 use crate::agent::fixture::random;
-use crate::agent::guard::LOOK;
 use crate::agent::probe::testing::{at_the_end, at_the_start};
 use crate::image::import::import;
 use crate::image::store::Store;
@@ -144,13 +143,7 @@ fn blkid(disk: &Path, partition: &crate::spec::image::ImagePartition) -> Option<
 }
 
 fn installed_on(world: &World, device: &FileDevice) -> DiskLayout {
-    let look = |at: u64| {
-        let mut bytes = vec![0; LOOK as usize];
-        device.read_at(at, &mut bytes).unwrap();
-        bytes
-    };
-    let size = device.size();
-    let plan = fixture::plan_for_ends(world, &look(0), &look(size - LOOK), size).unwrap();
+    let plan = fixture::plan_for_device(world, device).unwrap();
     let World { order, manifest, index, source, .. } = world;
     let install = Install { device, plan: &plan, order, manifest, index, source };
     super::super::install(&install, &mut Grower(device), &mut |_| ()).unwrap().layout
