@@ -262,7 +262,7 @@ fn network(host: &Host) -> Network {
 
 fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
     let key = id.map_or_else(|| "storage.target".to_owned(), |id| format!("storage.disks[{id}]"));
-    if target.serial().is_none() && target.wwn().is_none() {
+    if !target.names_one() {
         misfits.add(&key, "needs the disk's serial or wwn, so that no other disk can match");
     }
     let bare = |wwn: &str| {
@@ -277,7 +277,7 @@ fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, misfits
         wwn: target.wwn().map(bare),
         min_size: target.min_size().map(|size| size.as_bytes()),
         max_size: target.max_size().map(|size| size.as_bytes()),
-        foreign: wipe == WipePolicy::Foreign,
+        foreign: wipe.allows_foreign(),
     }
 }
 

@@ -68,6 +68,12 @@ impl DiskSelector {
             && max_size.is_none_or(|want| disk.size <= want)
     }
 
+    /// Whether it names a disk, by serial number or world-wide name, and doesn't only describe it: a disk that replaces it
+    /// doesn't match.
+    pub fn names_one(&self) -> bool {
+        self.0.serial.is_some() || self.0.wwn.is_some()
+    }
+
     /// The serial number asked for.
     pub fn serial(&self) -> Option<&str> {
         self.0.serial.as_deref()

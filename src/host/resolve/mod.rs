@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use explain::{Class, Explanation, explain};
 
+use super::model::agent_start;
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared, Tree};
@@ -167,6 +168,10 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
     let handoff = context.templates.handoff(context, &raw, diagnostics);
     let scripts = install::scripts(context, &raw, context.templates, diagnostics);
     let target = rules::target(context, &raw, diagnostics);
+    // the answers to other installers name the disk whatever may be wiped
+    if agent_start(installer, os, raw.image.as_ref().map(|image| &image.value)).is_some() {
+        rules::wiped(context, &raw, target.as_ref(), diagnostics);
+    }
     let host = Host {
         layout: layout::resolve(context, &raw.storage.value, target.as_ref(), diagnostics),
         network: network::resolve(context, raw.network, diagnostics),

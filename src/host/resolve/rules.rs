@@ -5,6 +5,7 @@ use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawProfile, RawTarget, Vars};
 use crate::profile::source::Span;
 use crate::profile::spanned::{Section, Spanned};
+use crate::spec::order::WipePolicy;
 use crate::value::DiskSelector;
 
 /// Judges a text.
@@ -122,6 +123,32 @@ pub fn target(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<DiskSelector> {
     selector(context, &raw.storage.value.target, raw.storage.span, "which disk is installed on", diagnostics)
+}
+
+/// A disk that only its model or size describe is another one as soon as the one that was meant is gone, so that what isn't
+/// ours may be overwritten only on a disk that is named, or where the profile gives every disk that fits away.
+pub fn wiped(
+    context: &Context<'_>,
+    raw: &RawProfile,
+    target: Option<&DiskSelector>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let storage = &raw.storage.value;
+    let Some(wipe) = storage.wipe.as_ref().filter(|wipe| wipe.value == WipePolicy::Foreign) else { return };
+    let Some(target) = target.filter(|target| !target.names_one()) else { return };
+    if context.damaged {
+        return;
+    }
+    let message = format!(
+        "`wipe: foreign` needs a disk that is named by serial number or WWN; `{target}` only describes one"
+    );
+    let help = "add the disk's `serial` or `wwn`; or say `wipe: any-match`: any disk that fits may be wiped, also another \
+                one when the one that was meant is gone";
+    let diagnostic = match storage.target.span {
+        Some(place) => Diagnostic::new(place, message).related(wipe.span, "whatever it holds"),
+        None => Diagnostic::new(wipe.span, message),
+    };
+    diagnostics.push(diagnostic.help(help));
 }
 
 /// What a disk must be.

@@ -85,6 +85,27 @@ fn replace_forgets_what_classes_gave() {
 }
 
 #[test]
+fn foreign_data_is_given_up_on_a_named_disk_or_by_a_word_of_its_own() {
+    let found = |storage: &str| {
+        let yaml = format!("name: a\nimage: i@1\nmatch: {{ serial: CZ1 }}\nstorage: {{ {storage} }}\n");
+        messages(&[("hosts/a.yaml", &yaml)])
+    };
+    for target in ["min_size: 100G", "model: \"Samsung*\"", "min_size: 1G, max_size: 2T"] {
+        let wrong = found(&format!("target: {{ {target} }}, wipe: foreign"));
+        assert!(wrong.len() == 1 && wrong[0].contains("`wipe: foreign`"), "{target}: {wrong:?}");
+        assert_eq!(found(&format!("target: {{ {target} }}, wipe: any-match")), [""; 0]);
+        assert_eq!(found(&format!("target: {{ {target} }}")), [""; 0]);
+    }
+    for target in ["serial: S1", "wwn: \"0x5000c500a1b2c3d4\", min_size: 1G"] {
+        assert_eq!(found(&format!("target: {{ {target} }}, wipe: foreign")), [""; 0]);
+        assert_eq!(found(&format!("target: {{ {target} }}, wipe: any-match")), [""; 0]);
+    }
+    // the serial number may stand in what couldn't be read
+    let found = found("target: { min_size: 1G, seriall: S1 }, wipe: foreign");
+    assert!(found.len() == 1 && found[0].contains("seriall"), "{found:?}");
+}
+
+#[test]
 fn what_is_not_said_has_safe_defaults() {
     let host = host(&[("hosts/a.yaml", &whole("a", ""))]);
     assert_eq!((host.confirm_seconds, host.wipe), (10, crate::spec::order::WipePolicy::Ours));
