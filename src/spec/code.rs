@@ -55,7 +55,7 @@ codes! {
     /// Several disks match the selector.
     ManyDisks = "IS-202", "name the disk by serial or wwn in `storage.target`";
     /// The disk holds data that is not ours.
-    ForeignData = "IS-203", "if it may be lost, set `storage: { wipe: foreign }` and arm the host again, or erase the whole disk (`blkdiscard`, `nvme format`, or overwrite it; `wipefs` and `sgdisk --zap-all` leave the data)";
+    ForeignData = "IS-203", "if it may be lost, name the disk by serial or wwn in `storage.target`, set `storage: { wipe: foreign }` and arm the host again, or erase the whole disk (`blkdiscard`, `nvme format`, or overwrite it; `wipefs` and `sgdisk --zap-all` leave the data)";
     /// The disk is smaller than the image.
     DiskTooSmall = "IS-204", "use a larger disk or a smaller image";
     /// The disk's logical block size isn't supported.

@@ -4,7 +4,7 @@ use super::words::describe;
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
 use crate::spec::facts::{Disk, DiskContent};
-use crate::spec::order::InstallOrder;
+use crate::spec::order::{InstallOrder, WipePolicy};
 use crate::spec::plan::Refusal;
 use crate::value::{ByteSize, Digest};
 
@@ -42,13 +42,16 @@ pub(super) fn check_content(order: &InstallOrder, disk: &Disk) -> Result<bool, R
         DiskContent::Foreign { looks_like } => format!("it holds {looks_like}"),
         DiskContent::Unreadable { error } => format!("it can't be read: {error}"),
     };
-    if order.wipe.allows_foreign() {
-        return Ok(true);
-    }
-    Err(Refusal::new(
-        Code::ForeignData,
-        format!("{why}, and order {} doesn't allow its loss: {}", order.id, describe(disk)),
-    ))
+    let limit = match order.wipe {
+        WipePolicy::AnyMatch => return Ok(true),
+        WipePolicy::Foreign if order.target.names_one() => return Ok(true),
+        WipePolicy::Foreign => format!(
+            "allows it on a disk that is named by serial number or WWN only, and `{}` may not be the one that was meant",
+            order.target
+        ),
+        WipePolicy::Ours => "doesn't allow its loss".to_owned(),
+    };
+    Err(Refusal::new(Code::ForeignData, format!("{why}, and order {} {limit}: {}", order.id, describe(disk))))
 }
 
 /// Whether a disk on which an install of ours was cut off still holds what was judged then. Beyond the image it is as it was;

@@ -134,6 +134,33 @@ fn foreign_data_and_the_root_on_the_target_itself_are_overwritten_where_allowed(
     assert!(plan.unwrap().overwrites_foreign);
 }
 
+/// The disk that was meant is dead, and one with somebody's data is the only match.
+#[test]
+fn foreign_data_is_overwritten_on_a_disk_that_is_named_or_where_the_order_gives_any_up() {
+    let on = |selector: &str, wipe: WipePolicy, content: Option<&str>| {
+        outcome(|o, _, f| {
+            o.target = serde_json::from_str(selector).unwrap();
+            o.wipe = wipe;
+            f.disks[0].wwn = Some("naa.5".to_owned());
+            if let Some(content) = content {
+                f.disks[0].content = DiskContent::Foreign { looks_like: content.to_owned() };
+            }
+        })
+    };
+    for selector in [r#"{"min_size":"1K"}"#, r#"{"model":"QEMU*"}"#] {
+        let refusal = on(selector, WipePolicy::Foreign, Some("LVM")).unwrap_err();
+        assert_eq!(refusal.code, Code::ForeignData);
+        let why =
+            "it holds LVM, and order 01010101010101010101010101010101 allows it on a disk that is named";
+        assert!(refusal.message.contains(why), "{refusal}");
+        assert!(on(selector, WipePolicy::AnyMatch, Some("LVM")).unwrap().overwrites_foreign);
+        assert!(!on(selector, WipePolicy::Foreign, None).unwrap().overwrites_foreign);
+    }
+    for selector in [r#"{"serial":"S1"}"#, r#"{"wwn":"0x5","min_size":"1K"}"#] {
+        assert!(on(selector, WipePolicy::Foreign, Some("LVM")).unwrap().overwrites_foreign);
+    }
+}
+
 #[test]
 fn a_matching_stick_beside_the_disk_does_not_count() {
     let plan = outcome(|_, _, f| {

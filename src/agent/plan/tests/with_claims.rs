@@ -241,6 +241,7 @@ fn a_claim_on_a_disk_without_wwn_and_serial_serves_its_own_order_only() {
     let refusal = judge([9; 16], 6, WipePolicy::Ours).unwrap_err();
     assert_eq!(refusal.code, Code::ForeignData);
     assert!(refusal.message.contains("without WWN and serial number"), "{refusal}");
-    assert!(judge([9; 16], 6, WipePolicy::Foreign).unwrap().overwrites_foreign);
-    assert_eq!(judge([9; 16], 8, WipePolicy::Foreign).unwrap_err().code, Code::OrderStale);
+    assert_eq!(judge([9; 16], 6, WipePolicy::Foreign).unwrap_err().code, Code::ForeignData);
+    assert!(judge([9; 16], 6, WipePolicy::AnyMatch).unwrap().overwrites_foreign);
+    assert_eq!(judge([9; 16], 8, WipePolicy::AnyMatch).unwrap_err().code, Code::OrderStale);
 }
