@@ -1,25 +1,33 @@
 //! `ironstrap arm` and `ironstrap disarm`: permits to wipe, host by host.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::{output, permits};
 use crate::failure::{Blame, BlameExt};
-use crate::order::{MintRequest, mint};
+use crate::host::LockedHost;
+use crate::order::{MintRequest, Past, Summary, mint, question};
+use crate::serve::history::History;
+use crate::serve::journal;
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::prompt;
 use crate::value::HostName;
 
 /// Permit the next bundle to wipe and install these hosts, once each.
 ///
 /// A permit holds for the image that is locked, and for the machine, the disk and the `wipe` that the profile means now.
-/// There is no way to arm all hosts without naming them.
+/// All of that is shown, with the disk that each host chose last. Where data that isn't ours may be lost, somebody must
+/// agree. There is no way to arm all hosts without naming them.
 #[derive(Debug, clap::Args)]
 pub struct ArmArgs {
     /// The hosts, by name.
     #[arg(required = true, value_name = "HOST")]
     hosts: Vec<HostName>,
+    /// Agree beforehand that data which isn't ours is lost.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Take permits back: the next bundle leaves these hosts out.
@@ -35,23 +43,18 @@ pub struct DisarmArgs {
 /// Arms hosts: all that were named, or none.
 ///
 /// # Errors
-/// An unknown host, one whose image isn't locked, or one that another installer installs.
+/// An unknown host, one whose image isn't locked, or one that another installer installs; nobody agreed to what may be lost.
 pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
+    let hosts: Vec<_> =
+        unique(&args.hosts).into_iter().map(|name| armable(&context, name)).collect::<Result<_>>()?;
+    agree(&hosts, args.yes, paths)?;
     let mut minted = Vec::new();
-    for name in unique(&args.hosts) {
-        let host = context.host(name)?;
-        if host.agent_start().is_none() {
-            bail!(
-                "{name}: its installer needs and honours no permit; only ironstrap's agent does (`installer: native`, or \
-                 `debian-installer` with an `image`)"
-            );
-        }
-        let locked = context.locked(host)?;
-        let previous = permits::newest(paths, name)?;
+    for LockedHost { host, image } in &hosts {
+        let previous = permits::newest(paths, &host.name)?;
         let request = MintRequest {
-            host: name,
-            image: &locked.image,
+            host: &host.name,
+            image,
             target: &host.target,
             matching: &host.matching,
             wipe: host.wipe,
@@ -69,6 +72,42 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
         text = serde_json::to_string_pretty(&minted).context("writing the permits")? + "\n";
     }
     Ok(output::print(&text)?)
+}
+
+/// A host that a permit means something for.
+fn armable(context: &SiteContext, name: &HostName) -> Result<LockedHost> {
+    let host = context.host(name)?;
+    if host.agent_start().is_none() {
+        bail!(
+            "{name}: its installer needs and honours no permit; only ironstrap's agent does (`installer: native`, or \
+             `debian-installer` with an `image`)"
+        );
+    }
+    context.locked(host)
+}
+
+/// Shows what is going to be armed, and asks where data that isn't ours may be lost.
+fn agree(hosts: &[LockedHost], agreed: bool, paths: &SitePaths) -> Result<()> {
+    let mut history = History::of(hosts.iter().map(|locked| &locked.host.name));
+    journal::each(&paths.events(), |received| history.add(received))?;
+    let unheard = Past::default();
+    let summaries: Vec<_> = hosts
+        .iter()
+        .map(|LockedHost { host, image }| Summary {
+            host: &host.name,
+            target: &host.target,
+            wipe: host.wipe,
+            image,
+            past: history.past(&host.name).unwrap_or(&unheard),
+        })
+        .collect();
+    output::note(&summaries.iter().map(ToString::to_string).collect::<String>());
+    let Some(question) = question(&summaries).filter(|_| !agreed) else { return Ok(()) };
+    if !prompt::is_reader() {
+        bail!("{question} there is no terminal to ask at; `--yes` agrees; nothing was armed");
+    }
+    ensure!(prompt::consents(&question)?, "nothing was armed: the answer wasn't `yes`");
+    Ok(())
 }
 
 /// Disarms hosts. One that wasn't armed is no error; nor is one that the site doesn't know any more.

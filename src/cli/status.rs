@@ -10,6 +10,7 @@ use super::permits;
 use crate::failure::{Blame, BlameExt};
 use crate::serve::journal;
 use crate::serve::state::{HostStatus, Phase, Report, Stranger};
+use crate::spec::event;
 use crate::value::{HostName, HttpUrl};
 
 /// How long a server may take to answer.
@@ -64,12 +65,8 @@ fn ask(server: &HttpUrl) -> Result<Report> {
     answer.json().with_context(|| format!("reading the answer of {url}"))
 }
 
-/// What targets sent is shown to a terminal: no control character gets through.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
 fn phase(phase: &Phase) -> String {
+    let plain = |text: &str| event::plain(text, usize::MAX);
     match phase {
         Phase::Waiting => "waiting".to_owned(),
         Phase::Started => "started".to_owned(),

@@ -72,8 +72,9 @@ impl Journal {
         if file.try_lock().is_err() {
             bail!("{} is in use by another `ironstrap serve`; stop that one first", path.display());
         }
-        add_former(path, story)?;
-        let length = add_up(&mut file, story).with_context(|| format!("reading {}", path.display()))?;
+        let mut add = |received: &Received| story.add(received);
+        each_of_file(&former(path), &mut add)?;
+        let length = add_up(&mut file, &mut add).with_context(|| format!("reading {}", path.display()))?;
         file.set_len(length).with_context(|| format!("cutting the torn end of {}", path.display()))?;
         let expected = story.expected_orders().clone();
         Ok(Self { path: path.to_owned(), file, length, longest, expected })
@@ -155,19 +156,23 @@ fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mu
 /// When one is there and can't be read.
 pub fn read(path: &Path) -> Result<Story> {
     let mut story = Story::default();
-    add_former(path, &mut story)?;
-    add_file(path, &mut story)?;
+    each(path, |received| story.add(received))?;
     Ok(story)
 }
 
-fn add_former(path: &Path, story: &mut Story) -> Result<()> {
-    add_file(&former(path), story)
+/// Calls for each event, in the order in which they were received, without touching the files.
+///
+/// # Errors
+/// When one is there and can't be read.
+pub fn each(path: &Path, mut call: impl FnMut(&Received)) -> Result<()> {
+    each_of_file(&former(path), &mut call)?;
+    each_of_file(path, &mut call)
 }
 
-fn add_file(path: &Path, story: &mut Story) -> Result<()> {
+fn each_of_file(path: &Path, call: &mut impl FnMut(&Received)) -> Result<()> {
     match File::open(path) {
         Ok(mut file) => {
-            add_up(&mut file, story).with_context(|| format!("reading {}", path.display()))?;
+            add_up(&mut file, call).with_context(|| format!("reading {}", path.display()))?;
             Ok(())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -175,12 +180,12 @@ fn add_file(path: &Path, story: &mut Story) -> Result<()> {
     }
 }
 
-/// Adds a file to the story; returns the length of its whole lines. Lines that aren't events (edited by hand, of an unknown
+/// Calls for each event of a file; returns the length of its whole lines. Lines that aren't events (edited by hand, of an unknown
 /// version) are passed over: they must not keep a datacenter from booting.
-fn add_up(file: &mut File, story: &mut Story) -> std::io::Result<u64> {
+fn add_up(file: &mut File, call: &mut impl FnMut(&Received)) -> std::io::Result<u64> {
     each_line(file, |line| {
         if let Some(received) = parse_line(line) {
-            story.add(&received);
+            call(&received);
         }
         Ok(())
     })

@@ -14,6 +14,7 @@
 mod access;
 pub mod boot;
 mod connections;
+pub mod history;
 mod http;
 pub mod journal;
 pub mod state;

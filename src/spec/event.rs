@@ -123,3 +123,29 @@ pub enum Step {
     /// Blocks are read back and compared.
     ReadBack,
 }
+
+/// What a sender wrote, for a terminal: at most so many characters, and none that moves the cursor or the reading direction.
+/// Anybody can send events.
+pub fn plain(text: &str, longest: usize) -> String {
+    // Unicode's Bidi_Control characters and the line separators, UAX #9 and #14
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown: String = text.chars().take(longest).map(|c| if steers(c) { '?' } else { c }).collect();
+    if text.chars().nth(longest).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_wrote_steers_no_terminal() {
+        assert_eq!(plain("sda: Größe\u{1b}[2J\r\n\u{202e}evil\u{9b}", 100), "sda: Größe?[2J???evil?");
+        assert_eq!((plain("äöü", 3), plain("äöü", 2)), ("äöü".to_owned(), "äö…".to_owned()));
+    }
+}

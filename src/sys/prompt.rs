@@ -1,16 +1,16 @@
-//! Passwords from a person or a pipe.
+//! Passwords from a person or a pipe, and a person's consent.
 //!
-//! What is typed is never echoed. The terminal gets back the modes it had however the question ends: an answer, Ctrl-C,
+//! A password that is typed is never echoed. The terminal gets back the modes it had however the question ends: an answer, Ctrl-C,
 //! SIGTERM or an error. What was read wipes itself from memory. No policy: what makes a good password is decided by the
 //! callers.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::interrupt;
@@ -65,6 +65,31 @@ pub fn ask(question: &str) -> Result<Secret> {
     // the Enter that wasn't echoed
     say("\n")?;
     answer
+}
+
+/// Whether a person can be asked who sees what is asked about: that goes to standard error.
+pub fn is_reader() -> bool {
+    is_person() && io::stderr().is_terminal()
+}
+
+/// Asks the person at the terminal to agree: only the word `yes`, typed after the question was shown, does.
+///
+/// # Errors
+/// The terminal can't be used.
+pub fn consents(question: &str) -> Result<bool> {
+    let stdin = io::stdin();
+    // what was typed or pasted earlier is no answer
+    tcflush(&stdin, QueueSelector::IFlush).map_err(io::Error::from).context("using the terminal")?;
+    say(&format!("{question} Type `yes` to agree: "))?;
+    let answer = first_line(stdin.lock()).context("reading the terminal")?;
+    Ok(answer.trim_ascii() == b"yes")
+}
+
+/// A line without its end, or as much of it as there is.
+fn first_line(input: impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    input.take(LONGEST as u64).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 fn say(text: &str) -> Result<()> {

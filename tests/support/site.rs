@@ -86,14 +86,14 @@ impl Site {
         std::fs::remove_file(&store).and_then(|()| std::fs::create_dir(&store)).context("making an own store")
     }
 
-    /// Checks, pins the image and arms the hosts.
+    /// Checks, pins the image and arms the hosts, whatever may be lost.
     ///
     /// # Errors
     /// When ironstrap refuses.
     pub fn arm(&self, hosts: &[&str]) -> Result<()> {
         self.run(&["lock"])?;
         self.run(&["check"])?;
-        self.run(&[&["arm"], hosts].concat()).map(drop)
+        self.run(&[&["arm", "--yes"], hosts].concat()).map(drop)
     }
 
     /// Builds a stick's image beside the site.
