@@ -54,7 +54,9 @@ const PURE: &[&str] = &[
     "agent/guard/",
     "agent/probe.rs",
     "agent/probe/",
+    "agent/recorded.rs",
     "agent/table.rs",
+    "serve/history.rs",
 ];
 
 const EFFECTS: &[&str] = &[

@@ -40,6 +40,7 @@ mod probe;
 pub mod progress;
 mod readback;
 pub mod real;
+mod recorded;
 pub mod report;
 pub mod source;
 pub mod stick;

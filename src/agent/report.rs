@@ -89,6 +89,11 @@ impl Reporter {
         self.keep_trail();
     }
 
+    /// What the recorder remembers; nothing without one.
+    pub fn recorded(&self) -> Vec<Event> {
+        self.recorder.as_ref().map(Recorder::events).unwrap_or_default()
+    }
+
     /// Adds the server.
     pub fn post_to(&mut self, server: &HttpUrl) {
         let poster = Poster::start(server.join("v1/events").to_string());

@@ -140,6 +140,7 @@ fn partition(device: &dyn BlockDevice, kind: uuid::Uuid) -> Option<(u64, u64)> {
 /// The recorder partition of a medium, from the first free byte on.
 pub struct Recorder {
     device: Box<dyn BlockDevice>,
+    start: u64,
     position: u64,
     end: u64,
 }
@@ -162,11 +163,19 @@ impl Recorder {
         let (start, length) = partition(&*device, recorder::PARTITION_TYPE)?;
         let mut bytes = vec![0; length.min(recorder::SIZE) as usize];
         device.read_at(start, &mut bytes).ok()?;
-        let mut used = 0;
-        while let Some((_, padded)) = bytes.get(used..).and_then(recorder::decode) {
-            used += padded;
+        let used: usize = records(&bytes).map(|(_, padded)| padded).sum();
+        Some(Self { device, start, position: start + used as u64, end: start + bytes.len() as u64 })
+    }
+
+    /// What is recorded, of this run too: at most 4 MiB, by whoever wrote on the medium. Records of another version are passed
+    /// over; a recorder that can't be read any more knows nothing.
+    pub fn events(&self) -> Vec<Event> {
+        // never above what `on` read
+        let mut bytes = vec![0; (self.position - self.start) as usize];
+        if self.device.read_at(self.start, &mut bytes).is_err() {
+            return Vec::new();
         }
-        Some(Self { device, position: start + used as u64, end: start + bytes.len() as u64 })
+        records(&bytes).filter_map(|(json, _)| serde_json::from_slice(json).ok()).collect()
     }
 
     /// Appends one event. A full or failing recorder stays silent.
@@ -180,6 +189,16 @@ impl Recorder {
             let _ = self.device.flush();
         }
     }
+}
+
+/// The JSON of each record and the room that it takes.
+fn records(bytes: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
+    let mut used = 0;
+    std::iter::from_fn(move || {
+        let record = recorder::decode(bytes.get(used..)?)?;
+        used += record.1;
+        Some(record)
+    })
 }
 
 #[cfg(test)]

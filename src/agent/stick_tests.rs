@@ -136,5 +136,31 @@ fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
     }
     let seen: Vec<_> = disk.events().iter().map(|event| event.seq).collect();
     assert_eq!(seen, [0, 1, 2, 3]);
+    assert_eq!(disk.recorder().events(), disk.events());
     assert!(disk.0.content()[RECORDER as usize + 2048..3 << 20].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_recorder_remembers_up_to_its_first_damage_and_passes_over_what_it_does_not_know() {
+    let disk = Medium::new();
+    let event = |seq| Event {
+        version: FormatVersion,
+        run: "r".to_owned(),
+        seq,
+        time: Timestamp::from_unix(1),
+        host: None,
+        order: None,
+        what: What::AlreadyDone,
+    };
+    assert_eq!(disk.recorder().events(), []);
+    let mut recorder = disk.recorder();
+    recorder.append(&event(0));
+    let stranger = recorder::encode(b"{\"version\":9}").unwrap();
+    disk.0.write_at(RECORDER + 512, &stranger).unwrap();
+    let mut recorder = disk.recorder();
+    recorder.append(&event(2));
+    let seen = |recorder: &Recorder| recorder.events().iter().map(|event| event.seq).collect::<Vec<_>>();
+    assert_eq!(seen(&recorder), [0, 2]);
+    disk.0.write_at(RECORDER + 512 + 20, b"!").unwrap();
+    assert_eq!(seen(&disk.recorder()), [0]);
 }

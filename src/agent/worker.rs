@@ -22,7 +22,7 @@ use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
 use super::table::Owner;
-use super::{Failure, memory, net, plan, real, started_from, trail};
+use super::{Failure, memory, net, plan, real, recorded, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Disk, Facts, Machine, Nic};
@@ -138,6 +138,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let facts = look();
     let floor: Timestamp = orders::floor(Path::new(ROOT));
     let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
+    recorded::check(&reporter.recorded(), &plan)?;
     let disk = plan::describe(&plan.disk);
     reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes() });
 
