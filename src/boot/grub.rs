@@ -1,6 +1,7 @@
 //! GRUB's configuration on sticks and over PXE.
 //!
-//! The loaders are a distribution's own, signed: `search`, `chainloader`, `smbios` and `regexp` are in Debian's. Its PXE
+//! The loaders are a distribution's own, signed: `chainloader`, `smbios` and `regexp`, which also expands `*` in paths, are in
+//! Debian's. A GRUB without `regexp` finds no done file: the agent starts, and finds the order done itself. Debian's PXE
 //! binary reads `/grub/grub.cfg` of the TFTP root; its disk binary reads `/EFI/<vendor>/grub.cfg`, then the one beside itself.
 
 use std::collections::BTreeMap;
@@ -131,7 +132,7 @@ pub fn usb(start: AgentStart, hosts: &[BootHost]) -> Result<String> {
         args => cmdline::agent(StartedFrom::Stick, start, &args),
         initrds => files.initrds_with(USB_ORDERS.to_owned()),
     };
-    read_back(render("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), quote, values)?)
+    read_back(script("usb.grub.cfg", include_str!("../../netboot/usb.grub.cfg"), values)?)
 }
 
 /// `grub/grub.cfg` of a TFTP tree and the scripts that it finds the hosts by: every address that the host may boot from, its
@@ -171,7 +172,7 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
         );
     }
     let values = context! { by_uuid, serials => Value::from(Serde(&serials)) };
-    let text = read_back(render("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), quote, values)?)?;
+    let text = read_back(script("pxe.grub.cfg", include_str!("../../netboot/pxe.grub.cfg"), values)?)?;
     scripts.push(Script { path: "grub/grub.cfg".to_owned(), text });
     Ok(scripts)
 }
@@ -208,8 +209,15 @@ pub fn pxe_host(host: &BootHost) -> Result<String> {
         args => cmdline::agent(StartedFrom::Network, host.start, &[&host.kernel_args]),
         initrds => files.initrds_with(pxe_orders(&host.host)),
     };
-    let text = render("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), quote, values)?;
+    let text = script("pxe-host.grub.cfg", include_str!("../../netboot/pxe-host.grub.cfg"), values)?;
     read_back(text).with_context(|| format!("{}: kernel_args", host.host))
+}
+
+/// What every script begins with: how it finds the disk that is installed, and how it starts what is on one.
+const DISK: &str = include_str!("../../netboot/disk.grub.cfg");
+
+fn script(name: &str, template: &str, values: Value) -> Result<String> {
+    Ok(format!("{DISK}\n{}", render(name, template, quote, values)?))
 }
 
 /// What GRUB's grammar, and the kernel's for its command line, find wrong in a script that was made here is never written.
