@@ -118,13 +118,26 @@ fn disks_are_asked_for_done_files_once_however_many_hosts_there_are() {
 }
 
 #[test]
-fn an_unknown_machine_goes_back_to_its_firmware_and_never_starts_the_agent() {
+fn an_unknown_machine_starts_its_own_system_and_never_the_agent() {
     let scripts = pxe(&[host("web01", 1)]).unwrap();
     let main = &scripts.last().unwrap().text;
     assert!(!main.contains("linux "), "{main}");
     let unknown = main.split_once("menuentry 'Boot from disk").unwrap().1;
-    assert!(!unknown.contains("start_loader"), "the first loader found may be any stick's: {main}");
-    assert!(unknown.contains("--id disk {\n    exit\n  }"), "{main}");
+    assert!(unknown.contains("--id disk {\n    start_installed\n"), "{main}");
+    assert!(unknown.contains("\n    exit 1\n  }"), "{main}");
+    // the first loader found there may be any stick's
+    assert!(!main.contains("(hd*)/EFI/BOOT") && main.contains("regexp '/EFI/[Bb][Oo][Oo][Tt]/'"), "{main}");
+}
+
+/// What GRUB says to the firmware when it ends: a success would end in the setup menu.
+#[test]
+fn no_script_ends_with_success() {
+    let mut texts = vec![usb(AgentStart::Kernel, &[host("web01", 1)]).unwrap()];
+    texts.extend(pxe(&[host("web01", 1)]).unwrap().into_iter().map(|script| script.text));
+    for text in texts {
+        let ends: Vec<_> = text.lines().map(str::trim).filter(|line| line.starts_with("exit")).collect();
+        assert_eq!(ends, ["exit 1"], "{text}");
+    }
 }
 
 #[test]
