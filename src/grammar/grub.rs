@@ -1,8 +1,9 @@
 //! GRUB scripts: their syntax, as GRUB 2.06 and 2.12 read it, and what is valid and still not meant.
 //!
 //! [`parse`] follows `grub-core/script/yylex.l` and `parser.y`; a test holds it against `grub-script-check`, which has GRUB's
-//! own parser: what that refuses is refused here. [`lint`] adds what it lets pass: commands that GRUB doesn't have, a `;` that
-//! cuts a kernel's command line, an initrd without a kernel. Modest on purpose: variables aren't followed.
+//! own parser: what that refuses is refused here. [`lint`] adds what it lets pass: commands that GRUB doesn't have, functions that
+//! are called before they are defined, a `;` that cuts a kernel's command line, an initrd without a kernel. Modest on purpose:
+//! variables aren't followed.
 
 mod lexer;
 mod parser;
@@ -39,6 +40,7 @@ pub fn lint(text: &str) -> Vec<Finding> {
     let mut functions = BTreeSet::new();
     collect_functions(&script, &mut functions);
     walk(&script, &functions, &mut found);
+    early_calls(&script, functions, &mut found);
     found.sort();
     found
 }
@@ -47,6 +49,26 @@ fn collect_functions<'s>(statements: &'s [Statement], functions: &mut BTreeSet<&
     for statement in statements {
         if let Statement::Function { name, .. } = statement {
             functions.insert(name);
+        }
+    }
+}
+
+/// GRUB runs a script statement by statement: a function that is defined further down isn't there yet. What stands in a menu
+/// entry or a function runs later.
+fn early_calls<'s>(script: &'s [Statement], mut missing: BTreeSet<&'s str>, found: &mut Vec<Finding>) {
+    missing.retain(|name| !is_command(name));
+    let mut pending: Vec<&Statement> = script.iter().rev().collect();
+    while let Some(statement) = pending.pop() {
+        match statement {
+            Statement::Function { name, .. } => drop(missing.remove(name.as_str())),
+            Statement::Compound(bodies) => {
+                pending.extend(bodies.iter().rev().flat_map(|body| body.iter().rev()))
+            }
+            Statement::Command(command) if missing.contains(command.name()) && found.len() < MAX_FINDINGS => {
+                let message = format!("`{}` is called before it is defined", shown(command.name()));
+                found.push(Finding::error(command.line, message).help("define it further up"));
+            }
+            Statement::Command(_) => {}
         }
     }
 }

@@ -51,6 +51,15 @@ fn what_grub_does_not_have_is_told_with_its_line() {
 }
 
 #[test]
+fn a_function_is_there_once_it_is_defined() {
+    let body = "function place {\n  for x in (hd*)/EFI/*/shimx64.efi \"$@\"; do\n    echo $x\n  done\n}\n";
+    let good = format!("menuentry x {{\n  place a\n}}\n{body}place a b\nif true; then\n  place\nfi\n");
+    assert_eq!(judged(&good), Vec::<String>::new());
+    says(&format!("place a\n{body}"), "line 1: `place` is called before it is defined");
+    says(&format!("if true; then\n  place a\nfi\n{body}true\n"), "line 2: `place` is called before");
+}
+
+#[test]
 fn open_ends_are_told_where_they_begin() {
     says("echo a\necho \"b\n\n", "line 2: an open double quote");
     says("echo 'b\n", "line 1: an open single quote");
