@@ -67,7 +67,8 @@ pub fn order_path(host: &HostName) -> String {
     format!("{ORDERS}/{host}.json")
 }
 
-/// Path in the installed ESP of the file that says an order is done, as GRUB's `search --file` sees it.
+/// Path in the installed ESP of the file that says an order is done, as GRUB sees it; its directory tells GRUB that ironstrap
+/// installed what is there.
 pub fn done_file(order: &OrderId) -> String {
     format!("/EFI/ironstrap/done-{order}")
 }
