@@ -21,6 +21,8 @@ use crate::sys::gpt::{Entry, Table};
 
 const DISK_SIZE: u64 = (4 << 20) + 512;
 const STATES: usize = 2400;
+/// Of the root as it is grown: what no block of the image overwrites.
+const BEYOND: Range<usize> = fixture::SIZE as usize..3 << 20;
 const RETRIES: usize = 200;
 
 /// How an install is run.
@@ -268,8 +270,10 @@ fn installed(world: &World, before: Vec<u8>) -> Vec<u8> {
 fn after_any_power_cut_of_a_reinstall_both_orders_end_done() {
     let first = fixture::world();
     let old = first.order.id.clone();
-    let before = installed(&first, vec![0; DISK_SIZE as usize]);
+    let mut before = installed(&first, vec![0; DISK_SIZE as usize]);
     assert_eq!(Marker::older_mark(&before, 0), None);
+    // its root was in use, and is full
+    before[BEYOND].fill(0x77);
     let world = first.armed_again();
     let complete = installed(&world, before.clone());
     assert_eq!(Marker::older_mark(&complete, 0), Some(old.clone()));
@@ -281,6 +285,31 @@ fn after_any_power_cut_of_a_reinstall_both_orders_end_done() {
         assert!(claim.grant.order == old || claim.superseded == [old.clone()], "{claim:?}");
         retry(&world, state, verdict, &complete);
     }
+}
+
+/// What lies beyond the image is the old root's until the image was read back. A retry gives it up as it was judged, and not
+/// what somebody put there since.
+#[test]
+fn a_reinstall_that_was_cut_off_gives_up_only_what_was_judged() {
+    let first = fixture::world();
+    let mut before = installed(&first, vec![0; DISK_SIZE as usize]);
+    before[BEYOND].fill(0x77);
+    let world = first.armed_again();
+    let begun = |state: &[u8]| {
+        let claim = Claim::from_record(&state[claim::OFFSET as usize..]).unwrap();
+        claim.grant.order == world.order.id && claim.stage == Stage::Begun && state[..512] == [0; 512]
+    };
+    let mut tried = 0;
+    for (mut state, _) in explore(&world, promised, &before, RETRIES, true, 9).states {
+        if begun(&state) {
+            assert!(fixture::plan_for(&world, &state).is_ok());
+            state[BEYOND.start + 4096] ^= 1;
+            let refusal = fixture::plan_for(&world, &state).unwrap_err();
+            assert_eq!(refusal.code, Code::ForeignData, "{refusal}");
+            tried += 1;
+        }
+    }
+    assert!(tried > RETRIES / 8, "{tried}");
 }
 
 /// A complete disk is done and left alone; any other is installed again, as another attempt where the claim was durable.

@@ -204,12 +204,23 @@ pub fn plan_for_device(world: &World, device: &dyn BlockDevice) -> Result<Plan, 
     let seen = &mut facts.disks[0];
     Seen { content: seen.content, samples: seen.samples, unread: seen.unread } =
         guard::look(device, &key().public(), true);
+    if let DiskContent::Ours { .. } = seen.content {
+        seen.claimed_root_in_place = root_is_there(world, device);
+    }
     if let DiskContent::Ours { closed: false, .. } = seen.content {
         // what its file systems would tell, if this world had any: the done file, and the root that it names
         seen.filesystems = vec![world.manifest.root.uuid];
         seen.done_roots = seen.filesystems.clone();
     }
     plan::plan(&world.order, &world.manifest, Timestamp::from_unix(0), &facts)
+}
+
+/// Whether the world's root is on a disk: by a block that nobody changes, since it has no superblock.
+fn root_is_there(world: &World, device: &dyn BlockDevice) -> bool {
+    let at = ROOT.0 + 10 * 4096;
+    let mut block = [0; 4096];
+    let expected = world.image.get(at as usize..at as usize + block.len());
+    device.read_at(at, &mut block).is_ok() && expected == Some(&block)
 }
 
 impl World {
