@@ -1,16 +1,21 @@
 //! What must not be wiped is not wiped: each machine says why, and no byte of any disk has changed.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use ironstrap::spec::FormatVersion;
+use ironstrap::spec::claim::{self, Claim, Stage};
+use ironstrap::spec::order::Grant;
+use ironstrap::value::{ByteSize, Digest, OrderId, Seal};
 
 use crate::hosts::{DISK, Host};
-use crate::support::disk::{blank, content_digest, put};
+use crate::support::disk::{Table, blank, content_digest, put};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::running::Running;
 use crate::support::site::Site;
-use crate::support::with_machines;
+use crate::support::{text, with_machines};
 
 const TWO_DISKS: Host = Host { name: "gamma", mac: "52:54:00:20:00:03", disk: "GAMMA1", bus: Bus::Virtio };
 const FOREIGN: Host = Host { name: "delta", mac: "52:54:00:20:00:04", disk: "DELTA1", bus: Bus::Ahci };
@@ -41,17 +46,63 @@ fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data() -> R
         is_refused(&machine, "IS-202", &[first, second], |_| Ok(()))?;
 
         let (machine, disk) = FOREIGN.machine(dir)?;
-        // Data in the last MiB only: a look at the start would find the disk blank.
-        put(&disk, DISK - 4096, b"somebody's metadata")?;
+        wiped_tables(dir, &disk)?;
         is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], |_| Ok(()))?;
 
-        // A countdown that somebody watches: any key stops it.
+        // A countdown that somebody watches: any key stops it. The claim that somebody forged on another disk doesn't.
         let (machine, disk) = WATCHED.machine(dir)?;
-        is_refused(&machine.stick(&stick, 0), "IS-209", &[disk], |running| {
+        let shared = blank(dir, "epsilon-shared.raw", 64 << 20)?;
+        put(&shared, claim::OFFSET, &forged_claim()?)?;
+        let machine = machine.disk(Bus::Virtio, &shared, "SHARED1", None).stick(&stick, 0);
+        is_refused(&machine, "IS-209", &[disk, shared], |running| {
             running.wait_for("any key stops it")?;
             running.type_on_serial("x")
         })
     })
+}
+
+/// A system with files, after `sgdisk --zap-all`: both ends are blank, and all of its files are there.
+fn wiped_tables(dir: &Path, disk: &Path) -> Result<()> {
+    let files = dir.join("somebodys-files");
+    std::fs::create_dir_all(&files).context("making files")?;
+    std::fs::write(files.join("letter"), "Dear heirs,\n").context("making files")?;
+    text(Command::new("sgdisk").args(["-n1:2048:+300M", "-t1:ef00", "-n2:0:0", "-t2:8300"]).arg(disk))?;
+    let start = Table::read(disk)?.partitions[1].start;
+    let offset = format!("offset={start}");
+    text(
+        Command::new("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-E", &offset, "-d"])
+            .arg(&files)
+            .arg(disk)
+            .arg("5G"),
+    )?;
+    text(Command::new("sgdisk").arg("--zap-all").arg(disk)).map(drop)
+}
+
+/// The newest claim that there can be of a host, by somebody who can write to a disk that it sees and hasn't the site's key.
+fn forged_claim() -> Result<[u8; claim::SIZE]> {
+    let time = "2026-01-01T00:00:00Z".parse().context("reading a time")?;
+    let claim = Claim {
+        version: FormatVersion,
+        grant: Grant {
+            host: WATCHED.name.parse().context("reading a name")?,
+            order: OrderId::from_random([7; 16]),
+            generation: u64::MAX,
+            not_before: time,
+            not_after: time.plus_seconds(1 << 32),
+        },
+        seal: Seal::from_bytes([7; 64]),
+        disk: "serial:SHARED1".to_owned(),
+        attempts: 1,
+        failures: 0,
+        time,
+        covers: ByteSize::bytes(1 << 20),
+        root: (uuid::Uuid::nil(), ByteSize::bytes(0)),
+        outside: Digest::of(b""),
+        stage: Stage::Begun,
+        superseded: Vec::new(),
+    };
+    claim.to_record().context("forging a claim")
 }
 
 fn is_refused(
