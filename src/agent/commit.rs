@@ -9,6 +9,7 @@ use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim};
 use crate::sys::block::BlockDevice;
+use crate::value::OrderId;
 
 use super::Failure;
 use super::guard::LOOK;
@@ -130,5 +131,25 @@ impl<'a> Gate<'a> {
         self.device
             .write_at(offset, bytes)
             .map_err(|error| Failure::disk(format_args!("writing {what} at byte {offset}"), &error))
+    }
+}
+
+/// Counts a failure for a run that can't any more: its process is gone. Nothing is written where the disk doesn't carry the claim
+/// of that very order.
+///
+/// # Errors
+/// There is no such claim, or the device's error.
+pub(super) fn count_failure_of(device: &dyn BlockDevice, order: &OrderId) -> Result<u32, Failure> {
+    let mut record = vec![0; claim::SIZE];
+    device
+        .read_at(claim::OFFSET, &mut record)
+        .map_err(|error| Failure::disk("reading the claim record", &error))?;
+    match Claim::from_record(&record) {
+        Some(claim) if claim.grant.order == *order => {
+            let failures = claim.failures.saturating_add(1);
+            Gate::new(device).claim(&Claim { failures, ..claim })?;
+            Ok(failures)
+        }
+        _ => Err(Failure::new(Code::Internal, format!("the disk carries no claim of order {order}"))),
     }
 }

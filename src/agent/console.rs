@@ -43,8 +43,8 @@ impl Consoles {
         }
     }
 
-    /// Whether somebody typed something for which `counts` holds within this time. What was typed before is discarded.
-    fn typed_within(&self, patience: Option<Duration>, counts: impl Fn(u8) -> bool) -> bool {
+    /// Whether somebody typed something for which `counts` holds within this time.
+    pub(super) fn typed_within(&self, patience: Option<Duration>, counts: impl Fn(u8) -> bool) -> bool {
         let begin = Instant::now();
         loop {
             let mut buffer = [0; 64];
@@ -61,7 +61,8 @@ impl Consoles {
         }
     }
 
-    fn discard_typed(&self) {
+    /// Forgets what was typed so far.
+    pub(super) fn discard_typed(&self) {
         let mut buffer = [0; 64];
         for terminal in &self.terminals {
             while terminal.typed(&mut buffer).is_ok_and(|count| count > 0) {}
@@ -82,10 +83,10 @@ impl Consoles {
         true
     }
 
-    /// Waits for Enter.
-    pub fn wait_for_enter(&self) {
+    /// Waits for Enter, at the longest for this time.
+    pub fn wait_for_enter(&self, patience: Duration) -> bool {
         self.discard_typed();
         self.line("press Enter to restart");
-        self.typed_within(None, |key| matches!(key, b'\r' | b'\n'));
+        self.typed_within(Some(patience), |key| matches!(key, b'\r' | b'\n'))
     }
 }

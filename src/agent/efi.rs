@@ -1,7 +1,8 @@
-//! Asks the firmware to boot the installed disk next.
+//! What the firmware is told to boot next, and what it keeps for us.
 //!
 //! A convenience, never a condition: the boot media find the done file and boot the disk by themselves. An entry for the
-//! disk's ESP is used or made; the boot order isn't touched.
+//! disk's ESP is used or made; there is one entry of ours at most, so that reinstalls don't fill the firmware's memory. The boot
+//! order isn't touched.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +12,13 @@ use uuid::Uuid;
 use crate::spec::image::ImagePartition;
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/// Variables of our own.
+const OWN: &str = "5d1f0c52-3c1b-4e0e-9c7a-6f2b8a90d4e7";
+const TRIES: &str = "IronstrapTries";
 /// Kept over restarts, and visible to loader and system.
 const ATTRIBUTES: [u8; 4] = 7_u32.to_le_bytes();
 /// The load option is active.
-const ACTIVE: [u8; 4] = 1_u32.to_le_bytes();
+const ACTIVE: u32 = 1;
 const LOADER: &str = "\\EFI\\BOOT\\BOOTX64.EFI";
 const NAME: &str = "ironstrap";
 
@@ -30,28 +34,70 @@ impl BootEntries {
         Self { directory: directory.to_owned() }
     }
 
-    /// Sets `BootNext` to an entry for this ESP. If there is none, the entry for one of the `former` ESPs, which this one
-    /// replaced, becomes it; else one is made. The firmware's memory is small, and would fill up with each reinstall.
+    /// Sets `BootNext` to an entry for this ESP: one for the loader that needs none (made where it lacks), or, if there is no
+    /// such loader or the firmware's memory is full, any other that names the ESP.
     ///
     /// # Errors
     /// No UEFI, or the firmware refuses to store variables.
-    pub fn boot_next(&self, esp: &ImagePartition, former: &[Uuid]) -> Result<()> {
-        let number = match self.find(&[esp.guid])? {
-            Some(number) => number,
+    pub fn boot_next(&self, esp: &ImagePartition, has_loader: bool) -> Result<()> {
+        let entries = self.entries()?;
+        let of_esp = |entry: &&Entry| entry.active && entry.esp == Some(esp.guid);
+        let ours = entries.iter().filter(of_esp).find(|entry| entry.starts_loader());
+        let number = match ours {
+            Some(entry) => entry.number,
             None => {
-                let number = self.find(former)?.map_or_else(|| self.free(), Ok)?;
-                self.write(&format!("Boot{number:04X}"), &load_option(esp))?;
-                number
+                let made = match has_loader {
+                    true => self.create(&entries, esp),
+                    false => bail_no_entry(esp),
+                };
+                let other = entries.iter().find(of_esp).map(|entry| entry.number);
+                made.or_else(|error| other.ok_or(error))?
             }
         };
-        self.write("BootNext", &number.to_le_bytes())
+        self.write_global("BootNext", &number.to_le_bytes())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("{name}-{GLOBAL}"))
+    /// Sets `BootNext` to the entry that was booted now, so that a medium that was chosen once is chosen again.
+    ///
+    /// # Errors
+    /// No UEFI, the firmware doesn't say what it booted, or refuses to store variables.
+    pub fn boot_same(&self) -> Result<()> {
+        let number = self.read(&self.path("BootCurrent", GLOBAL)).context("asking what was booted")?;
+        ensure!(number.len() == 2, "the firmware doesn't say what it booted");
+        self.write_global("BootNext", &number)
     }
 
-    fn entries(&self) -> Result<Vec<(u16, Vec<u8>)>> {
+    /// EFI system partitions that the firmware's boot order names, first ones first; then those of its other entries.
+    pub fn system_partitions(&self) -> Vec<Uuid> {
+        let order = self.read(&self.path("BootOrder", GLOBAL)).unwrap_or_default();
+        let order: Vec<_> =
+            order.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let mut entries = self.entries().unwrap_or_default();
+        entries.retain(|entry| entry.active);
+        entries.sort_by_key(|entry| {
+            order.iter().position(|number| *number == entry.number).unwrap_or(order.len())
+        });
+        entries.into_iter().filter_map(|entry| entry.esp).collect()
+    }
+
+    /// What [`BootEntries::remember`] kept.
+    pub fn recall(&self) -> Option<Vec<u8>> {
+        self.read(&self.path(TRIES, OWN))
+    }
+
+    /// Keeps a few bytes over restarts, in place of those that were kept before.
+    ///
+    /// # Errors
+    /// No UEFI, or the firmware refuses to store variables.
+    pub fn remember(&self, bytes: &[u8]) -> Result<()> {
+        self.write(TRIES, OWN, bytes)
+    }
+
+    fn path(&self, name: &str, vendor: &str) -> PathBuf {
+        self.directory.join(format!("{name}-{vendor}"))
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let directory = std::fs::read_dir(&self.directory).context("reading the firmware's variables")?;
         for file in directory.flatten() {
@@ -60,34 +106,100 @@ impl BootEntries {
                 continue;
             };
             if let Ok(number) = u16::from_str_radix(number.trim_end_matches('-'), 16) {
-                let content = std::fs::read(file.path()).unwrap_or_default();
-                entries.push((number, content.get(ATTRIBUTES.len()..).unwrap_or_default().to_vec()));
+                let option = self.read(&file.path()).unwrap_or_default();
+                entries.push(Entry::parse(number, &option));
             }
         }
-        entries.sort();
+        entries.sort_by_key(|entry| entry.number);
         Ok(entries)
     }
 
-    /// The entry that starts one of these ESPs by its loader for every machine.
-    fn find(&self, esps: &[Uuid]) -> Result<Option<u16>> {
-        let ours = |option: &[u8]| {
-            esps.iter().any(|esp| contains(option, &esp.to_bytes_le())) && contains(option, &utf16(LOADER))
-        };
-        Ok(self.entries()?.into_iter().find(|(_, option)| ours(option)).map(|(number, _)| number))
+    /// In the place of an entry of ours for a disk that was, if there is one.
+    fn create(&self, entries: &[Entry], esp: &ImagePartition) -> Result<u16> {
+        let former = entries.iter().find(|entry| entry.name == NAME && entry.starts_loader());
+        let is_free = |number: &u16| entries.iter().all(|entry| entry.number != *number);
+        let free = former.map(|entry| entry.number).or_else(|| (0..=u16::MAX).find(is_free));
+        let number = free.context("the firmware has no free boot entry")?;
+        self.write_global(&format!("Boot{number:04X}"), &load_option(esp))?;
+        Ok(number)
     }
 
-    fn free(&self) -> Result<u16> {
-        let taken: Vec<u16> = self.entries()?.into_iter().map(|(number, _)| number).collect();
-        let free = (0..=u16::MAX).find(|number| !taken.contains(number));
-        free.context("the firmware has no free boot entry")
+    /// The value behind the attributes.
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        std::fs::read(path).ok()?.get(ATTRIBUTES.len()..).map(<[u8]>::to_vec)
     }
 
-    fn write(&self, name: &str, value: &[u8]) -> Result<()> {
-        let path = self.path(name);
+    fn write_global(&self, name: &str, value: &[u8]) -> Result<()> {
+        self.write(name, GLOBAL, value)
+    }
+
+    fn write(&self, name: &str, vendor: &str, value: &[u8]) -> Result<()> {
+        let path = self.path(name, vendor);
         ensure!(self.directory.is_dir(), "the machine has no UEFI variables");
         make_mutable(&path);
         // one write call: efivarfs takes a variable whole
         std::fs::write(&path, [&ATTRIBUTES[..], value].concat()).with_context(|| format!("setting {name}"))
+    }
+}
+
+fn bail_no_entry(esp: &ImagePartition) -> Result<u16> {
+    bail!("ESP {} has no {LOADER}, and no boot entry names it", esp.guid)
+}
+
+/// One `Boot####` variable (UEFI specification 2.10, 3.1.3 "Load Options").
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    number: u16,
+    active: bool,
+    name: String,
+    /// GUID of the partition that its path begins with.
+    esp: Option<Uuid>,
+    /// The file there.
+    file: Option<String>,
+}
+
+impl Entry {
+    /// What can't be understood names nothing; its number is taken all the same.
+    fn parse(number: u16, option: &[u8]) -> Self {
+        let unknown = Self { number, active: false, name: String::new(), esp: None, file: None };
+        let Some((head, rest)) = option.split_at_checked(6) else { return unknown };
+        let active = head[0] & ACTIVE as u8 != 0;
+        let length = usize::from(u16::from_le_bytes([head[4], head[5]]));
+        let units: Vec<u16> =
+            rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let Some(end) = units.iter().position(|unit| *unit == 0) else { return unknown };
+        let name = String::from_utf16_lossy(&units[..end]);
+        let path = rest.get((end + 1) * 2..).unwrap_or_default();
+        let mut entry = Self { active, name, ..unknown };
+        entry.read_path(&path[..length.min(path.len())]);
+        entry
+    }
+
+    /// Hard drive and file nodes (UEFI specification 2.10, 10.3.5 "Media Device Path").
+    fn read_path(&mut self, mut path: &[u8]) {
+        while let Some((head, rest)) = path.split_at_checked(4) {
+            let length = usize::from(u16::from_le_bytes([head[2], head[3]]));
+            let Some((node, after)) = length.checked_sub(4).and_then(|length| rest.split_at_checked(length))
+            else {
+                return;
+            };
+            match (head[0], head[1]) {
+                (4, 1) if node.len() >= 38 && node[37] == 2 => {
+                    self.esp = node[20..36].try_into().ok().map(Uuid::from_bytes_le);
+                }
+                (4, 4) => {
+                    let units = node.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+                    let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+                    self.file = Some(String::from_utf16_lossy(&units));
+                }
+                _ => {}
+            }
+            path = after;
+        }
+    }
+
+    fn starts_loader(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.eq_ignore_ascii_case(LOADER))
     }
 }
 
@@ -100,20 +212,20 @@ fn make_mutable(path: &Path) {
     }
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
-}
-
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
 /// `EFI_LOAD_OPTION`: attributes, length of the path, name, and the path (hard drive, file, end).
 fn load_option(esp: &ImagePartition) -> Vec<u8> {
+    option_for(esp, NAME, LOADER)
+}
+
+fn option_for(esp: &ImagePartition, name: &str, loader: &str) -> Vec<u8> {
     const HARD_DRIVE: [u8; 4] = [4, 1, 42, 0];
     const END: [u8; 4] = [0x7f, 0xff, 4, 0];
     const GPT_BY_GUID: [u8; 2] = [2, 2];
-    let file = utf16(LOADER);
+    let file = utf16(loader);
     let mut path = HARD_DRIVE.to_vec();
     path.extend(esp.number.to_le_bytes());
     path.extend((esp.offset / 512).to_le_bytes());
@@ -124,59 +236,9 @@ fn load_option(esp: &ImagePartition) -> Vec<u8> {
     path.extend((file.len() as u16 + 4).to_le_bytes());
     path.extend(file);
     path.extend(END);
-    [&ACTIVE[..], &(path.len() as u16).to_le_bytes(), &utf16(NAME), &path].concat()
+    [&ACTIVE.to_le_bytes()[..], &(path.len() as u16).to_le_bytes(), &utf16(name), &path].concat()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn esp() -> ImagePartition {
-        ImagePartition {
-            number: 2,
-            kind: crate::sys::gpt::ESP,
-            guid: Uuid::from_u128(0x1234_5678_9abc_def0),
-            offset: 2 << 20,
-            length: 64 << 20,
-            name: "ESP".to_owned(),
-        }
-    }
-
-    #[test]
-    fn an_entry_is_made_once_and_used_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let variable = |name: &str| dir.path().join(format!("{name}-{GLOBAL}"));
-        std::fs::write(variable("Boot0000"), b"\x07\0\0\0other").unwrap();
-        std::fs::write(variable("BootOrder"), b"\x07\0\0\0\0\0").unwrap();
-        let entries = BootEntries::new(dir.path());
-        entries.boot_next(&esp(), &[]).unwrap();
-        entries.boot_next(&esp(), &[]).unwrap();
-        assert_eq!(std::fs::read(variable("BootNext")).unwrap(), [7, 0, 0, 0, 1, 0]);
-        assert!(!variable("Boot0002").exists());
-        let option = std::fs::read(variable("Boot0001")).unwrap();
-        assert_eq!(option[8..10], (option.len() as u16 - 4 - 6 - 20).to_le_bytes(), "length of the path");
-        assert!(option.ends_with(&[0x7f, 0xff, 4, 0]));
-    }
-
-    #[test]
-    fn the_entry_of_the_install_before_becomes_the_new_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let entries = BootEntries::new(dir.path());
-        let variable = |name: &str| dir.path().join(format!("{name}-{GLOBAL}"));
-        let [older, other] = [1, 2].map(|n| ImagePartition { guid: Uuid::from_u128(n), ..esp() });
-        entries.boot_next(&other, &[]).unwrap();
-        entries.boot_next(&older, &[]).unwrap();
-        let kept = std::fs::read(variable("Boot0000")).unwrap();
-        entries.boot_next(&esp(), &[Uuid::from_u128(9), older.guid]).unwrap();
-        assert_eq!(std::fs::read(variable("BootNext")).unwrap(), [7, 0, 0, 0, 1, 0]);
-        assert_eq!(std::fs::read(variable("Boot0001")).unwrap()[4..], load_option(&esp()));
-        assert_eq!(std::fs::read(variable("Boot0000")).unwrap(), kept);
-        assert!(!variable("Boot0002").exists());
-    }
-
-    #[test]
-    fn a_machine_without_uefi_says_so() {
-        let entries = BootEntries::new(Path::new("/nonexistent"));
-        assert!(entries.boot_next(&esp(), &[]).is_err());
-    }
-}
+#[path = "efi_tests.rs"]
+mod tests;

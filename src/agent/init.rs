@@ -1,7 +1,8 @@
 //! PID 1. If it ends, the kernel panics; so it mounts, starts, reaps, restarts, and nothing else.
 //!
-//! It never restarts the machine because something failed: a machine that fails again and again would do so for ever,
-//! unseen. It restarts when the worker says that it is done, or when somebody presses Enter.
+//! It never restarts the machine because something failed: the worker decides what comes after its end, and waits for it. After
+//! a crash of the worker another child does that (`obituary`), again and again where it crashes, too: a machine that restarts
+//! without having counted why would wipe a disk for ever.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -12,10 +13,13 @@ use super::{OBITUARY, WAITER, WORKER};
 use crate::sys::linux::machine::{self, ChildEnd};
 use crate::sys::linux::mount;
 
-/// The worker is done: restart at once.
+/// The end was told, what comes next is decided and waited for: restart at once.
 pub(super) const DONE: u8 = 0;
-/// The worker refused or failed and said so: restart when somebody asks.
-pub(super) const SAID_WHY: u8 = 10;
+/// How long somebody may press Enter before a child that crashed is tried again.
+pub(super) const UNTOLD: Duration = Duration::from_secs(600);
+
+/// Time between two tries where every child crashes.
+const BREATH: Duration = Duration::from_secs(5);
 
 const MOUNTS: [(&str, &str, &str); 4] = [
     ("proc", "/proc", "proc"),
@@ -45,15 +49,8 @@ pub(super) fn run() -> ExitCode {
 pub(super) fn take_over() -> ExitCode {
     quieten_kernel();
     let end = run_child(&[WORKER]);
-    match end {
-        Some(ChildEnd::Exited(code)) if code == i32::from(DONE) => {}
-        Some(ChildEnd::Exited(code)) if code == i32::from(SAID_WHY) => ask_for_restart(),
-        crash => {
-            tell(crash, &|line| Consoles::open().line(line), &mut |child| {
-                run_child(child);
-            });
-            ask_for_restart();
-        }
+    if !is_done(end) {
+        tell(end, &|line| Consoles::open().line(line), &mut run_child);
     }
     let _ = machine::restart();
     rest_for_ever()
@@ -64,8 +61,13 @@ fn quieten_kernel() {
     let _ = std::fs::write("/proc/sys/kernel/printk", "4");
 }
 
-/// Tells of a crash: the consoles first, which need nothing; then, in a child, everybody else who heard the worker.
-fn tell(crash: Option<ChildEnd>, say: &dyn Fn(&str), run: &mut dyn FnMut(&[&str])) {
+fn is_done(end: Option<ChildEnd>) -> bool {
+    end == Some(ChildEnd::Exited(i32::from(DONE)))
+}
+
+/// Tells of a crash: the consoles first, which need nothing; then, in a child, everybody else who heard the worker. That child
+/// decides what comes next. Returns when it is done, or when somebody presses Enter.
+fn tell(crash: Option<ChildEnd>, say: &dyn Fn(&str), run: &mut dyn FnMut(&[&str]) -> Option<ChildEnd>) {
     let how = match crash {
         Some(ChildEnd::Exited(code)) => format!("the agent's worker ended with status {code}"),
         Some(ChildEnd::Killed(signal)) => format!("signal {signal} ended the agent's worker"),
@@ -73,13 +75,13 @@ fn tell(crash: Option<ChildEnd>, say: &dyn Fn(&str), run: &mut dyn FnMut(&[&str]
     };
     let code = crate::spec::Code::Internal;
     say(&format!("failed {code}: {how}; {}", code.advice()));
-    run(&[OBITUARY, &how]);
-}
-
-/// Waits, in a child, for Enter on any console. A child that fails is not a reason to restart.
-fn ask_for_restart() {
-    while run_child(&[WAITER]) != Some(ChildEnd::Exited(0)) {
-        std::thread::sleep(Duration::from_secs(5));
+    while !is_done(run(&[OBITUARY, &how])) {
+        match run(&[WAITER]) {
+            Some(ChildEnd::Exited(0)) => return,
+            Some(ChildEnd::Exited(1)) => {}
+            // a waiter that crashes, too, must not make this spin
+            _ => std::thread::sleep(BREATH),
+        }
     }
 }
 
@@ -115,8 +117,24 @@ mod tests {
         let (said, mut run) = (std::cell::RefCell::new(String::new()), Vec::new());
         tell(Some(ChildEnd::Killed(6)), &|line| said.borrow_mut().push_str(line), &mut |child| {
             run.push(child.join(" "));
+            Some(ChildEnd::Exited(0))
         });
         assert!(said.borrow().starts_with("failed IS-900: signal 6 ended"), "{said:?}");
         assert_eq!(run, ["agent-obituary signal 6 ended the agent's worker"]);
+    }
+
+    #[test]
+    fn nothing_restarts_the_machine_before_a_crash_was_told_but_enter() {
+        let run_with = |ends: &[Option<ChildEnd>]| {
+            let (mut ends, mut run) = (ends.iter(), Vec::new());
+            tell(None, &|_| (), &mut |child| {
+                run.push(child[0].to_owned());
+                *ends.next().unwrap()
+            });
+            run
+        };
+        let (done, crashed) = (Some(ChildEnd::Exited(0)), Some(ChildEnd::Killed(11)));
+        assert_eq!(run_with(&[crashed, done]), [OBITUARY, WAITER]);
+        assert_eq!(run_with(&[crashed, Some(ChildEnd::Exited(1)), done]), [OBITUARY, WAITER, OBITUARY]);
     }
 }

@@ -17,6 +17,7 @@ pub mod devices;
 pub mod dhcp;
 pub mod disks;
 pub mod efi;
+mod ends;
 mod extents;
 pub mod facts;
 pub mod failure;
@@ -59,7 +60,7 @@ use crate::spec::installer::TAKE_OVER;
 const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
 const WAITER: &str = "agent-waiter";
-/// Hidden route of the process that tells of a worker's crash; how it ended is its argument.
+/// Hidden route of the process that tells of a worker's crash and goes on from there; how it ended is its argument.
 const OBITUARY: &str = "agent-obituary";
 
 /// Whether this process is the agent and not the operator's command: the kernel of a target started it as `/init`, or
@@ -93,8 +94,10 @@ pub fn main() -> ExitCode {
     } else if route == OBITUARY {
         obituary::main(&std::env::args_os().nth(2).unwrap_or_default().to_string_lossy())
     } else if route == WAITER {
-        console::Consoles::open().wait_for_enter();
-        ExitCode::SUCCESS
+        match console::Consoles::open().wait_for_enter(init::UNTOLD) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
     } else {
         ExitCode::from(2)
     }

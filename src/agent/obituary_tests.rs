@@ -18,6 +18,11 @@ fn worker(trail: &Path) -> Reporter {
     worker
 }
 
+/// Where nothing may be counted.
+fn uncalled(_: &Claimed, _: &OrderId) -> Result<u32, Failure> {
+    panic!("there was no claim")
+}
+
 fn progress() -> What {
     What::Progress { step: Step::Write, done: 40, total: 100 }
 }
@@ -62,7 +67,10 @@ fn a_worker_that_died_has_failed_at_its_server_and_in_its_recorder() {
     // it is killed here: nothing of it says another word
     worker.finish(Duration::from_secs(20));
 
-    tell(&trail, HOW, |left| (left.medium.as_deref() == Some("sda")).then(|| medium.recorder())).unwrap();
+    let recorder = |left: &Trail| (left.medium.as_deref() == Some("sda")).then(|| medium.recorder());
+    let (end, reporter) = tell(&trail, HOW, recorder, &uncalled);
+    reporter.finish(PATIENCE);
+    assert_eq!(end, End::Refused { code: Code::Internal }, "it had touched nothing");
     for events in [server.join().unwrap(), medium.events()] {
         assert_eq!(events.len(), 2, "{events:?}");
         let last = &events[1];
@@ -81,18 +89,45 @@ fn a_run_that_told_its_end_has_no_second_one() {
     let mut worker = worker(&trail);
     worker.record_to("sda", medium.recorder());
     worker.event(progress());
-    assert!(trail.exists());
+    worker.claimed("sdb", 0);
     worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1 });
     worker.event(What::Rebooting { boot_next: true });
-    assert!(!trail.exists());
-    tell(&trail, HOW, |_| Some(medium.recorder())).unwrap();
-    assert_eq!(medium.events().len(), 3);
+    let (end, _) = tell(&trail, HOW, |_| Some(medium.recorder()), &uncalled);
+    assert_eq!((end, medium.events().len()), (End::Installed, 3));
 }
 
 #[test]
-fn a_trail_that_makes_no_sense_is_an_error() {
+fn a_crash_after_the_claim_is_a_failure_that_is_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let trail = dir.path().join("trail");
+    let mut worker = worker(&trail);
+    worker.claimed("sdb", 1);
+    worker.event(What::Claimed { disk: "serial:S1".to_owned(), attempt: 2 });
+    let counted = std::cell::RefCell::new(Vec::new());
+    let count = |claimed: &Claimed, order: &OrderId| {
+        counted.borrow_mut().push((claimed.disk.clone(), order.clone()));
+        Ok(2)
+    };
+    // whoever tells of it may crash in its turn
+    for _ in 0..2 {
+        let (end, _) = tell(&trail, HOW, |_| None, &count);
+        assert_eq!(end, End::Failed { before: 1 });
+    }
+    assert_eq!(counted.into_inner(), [("sdb".to_owned(), OrderId::from_random([3; 16]))]);
+}
+
+#[test]
+fn a_worker_that_died_before_it_began_has_touched_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (end, _) = tell(&dir.path().join("trail"), HOW, |_| None, &uncalled);
+    assert_eq!(end, End::Refused { code: Code::Internal });
+}
+
+#[test]
+fn after_a_trail_that_makes_no_sense_nothing_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let trail = dir.path().join("trail");
     std::fs::write(&trail, "{").unwrap();
-    assert!(tell(&trail, HOW, |_| None).is_err());
+    let (end, _) = tell(&trail, HOW, |_| None, &uncalled);
+    assert_eq!(end, End::Failed { before: u32::MAX });
 }

@@ -6,7 +6,7 @@
 //! it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's root.
 //! Every refusal about disks lists them all.
 //!
-//! Order of judgement: identity, done, validity, image, choice of the disk, claims, state of the disk, its content, other
+//! Order of judgement: identity, done, failures, validity, image, choice of the disk, claims, state of the disk, its content, other
 //! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
 //! machine that is installed boots its disk even when the order is old.
 
@@ -18,7 +18,7 @@ mod words;
 
 use uuid::Uuid;
 
-use self::claims::{check_claims, own_claim, superseded, without_tables};
+use self::claims::{check_claims, check_failures, own_claim, superseded, without_tables};
 use self::content::{check_content, outside};
 use self::validity::check_validity;
 use self::words::with_disks;
@@ -28,7 +28,7 @@ use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::spec::image::{ImageManifest, NetworkStack};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
-use crate::value::{ByteSize, Timestamp};
+use crate::value::{ByteSize, OrderId, Timestamp};
 
 pub use self::candidate::is_candidate;
 pub use self::claims::claim;
@@ -46,6 +46,7 @@ pub fn plan(
 ) -> Result<Plan, Refusal> {
     check_machine(order, facts)?;
     check_done(order, facts)?;
+    check_failures(order, facts)?;
     if let Some((disk, claim)) = without_tables(order, facts) {
         return plan_tables(order, manifest, disk, claim, facts);
     }
@@ -165,19 +166,24 @@ fn check_machine(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
 /// By the done file, like the loader, or by the claim, which outlives the ESP: whatever became of the system, an order isn't
 /// run twice.
 fn check_done(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
-    let by_claim = |disk: &Disk| match &disk.content {
-        DiskContent::Ours { claim, closed: false, .. } => {
-            claim.grant.order == order.id && matches!(claim.stage, Stage::Ready { .. })
-        }
-        _ => false,
-    };
-    match facts.disks.iter().find(|disk| disk.done.contains(&order.id) || by_claim(disk)) {
+    match facts.disks.iter().find(|disk| shows_done(&order.id, disk)) {
         Some(disk) => Err(Refusal::new(
             Code::OrderDone,
             format!("order {} of {} is done: {}", order.id, order.host, describe(disk)),
         )),
         None => Ok(()),
     }
+}
+
+/// Whether this disk shows that the order was carried out.
+pub fn shows_done(order: &OrderId, disk: &Disk) -> bool {
+    let by_claim = match &disk.content {
+        DiskContent::Ours { claim, closed: false, .. } => {
+            claim.grant.order == *order && matches!(claim.stage, Stage::Ready { .. })
+        }
+        _ => false,
+    };
+    by_claim || disk.done.contains(order)
 }
 
 fn check_image(order: &InstallOrder, manifest: &ImageManifest) -> Result<(), Refusal> {

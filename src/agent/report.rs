@@ -9,8 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::{Duration, Instant};
 
 use super::console::Consoles;
+use super::ends::End;
+use super::ends::next::PAUSE;
 use super::stick::Recorder;
-use super::trail::{self, Trail};
+use super::trail::{Claimed, Trail};
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
 use crate::sys::clock::Clock;
@@ -79,6 +81,38 @@ impl Reporter {
         self.keep_trail();
     }
 
+    /// From here on it is known how long a machine waits for a hand, in seconds.
+    pub(super) fn pause_for(&mut self, seconds: u32) {
+        self.trail.pause = Some(seconds);
+        self.keep_trail();
+    }
+
+    /// How long the machine waits for a hand.
+    pub(super) fn pause(&self) -> Duration {
+        self.trail.pause.map_or(PAUSE, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// The order, if there is one for this machine.
+    pub(super) fn order(&self) -> Option<&OrderId> {
+        self.trail.order.as_ref()
+    }
+
+    /// From here on the disk with this kernel name may have a claim of this run, which counts the failures of the runs before.
+    pub(super) fn claimed(&mut self, disk: &str, failures: u32) {
+        self.trail.claimed = Some(Claimed { disk: disk.to_owned(), failures });
+        self.keep_trail();
+    }
+
+    /// How the run ended, once that was told.
+    pub(super) fn end(&self) -> Option<End> {
+        self.trail.end
+    }
+
+    /// Whether a server hears this run.
+    pub(super) fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Adds the recorder of the boot medium, which has this kernel name.
     pub fn record_to(&mut self, medium: &str, mut recorder: Recorder) {
         for event in &self.earlier {
@@ -110,6 +144,29 @@ impl Reporter {
         if let Some(line) = line(&what, self.trail.host.as_ref()) {
             self.consoles.line(&line);
         }
+        // the first end counts: what is told after it doesn't undo it
+        self.trail.end = self.trail.end.or_else(|| self.trail.end_by(&what));
+        let event = self.next_event(what);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.append(&event);
+        }
+        if let Some(server) = &self.server {
+            server.offer(&event);
+        }
+        if self.earlier.len() < REMEMBERED {
+            self.earlier.push(event);
+        }
+    }
+
+    /// Tells the server alone, of what it may have missed.
+    pub(super) fn remind(&mut self, what: What) {
+        let event = self.next_event(what);
+        if let Some(server) = &self.server {
+            server.offer(&event);
+        }
+    }
+
+    fn next_event(&mut self, what: What) -> Event {
         let event = Event {
             version: FormatVersion,
             run: self.trail.run.clone(),
@@ -121,20 +178,7 @@ impl Reporter {
         };
         self.trail.next += 1;
         self.keep_trail();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.append(&event);
-        }
-        if let Some(server) = &self.server {
-            server.offer(&event);
-        }
-        if trail::is_end(&event.what)
-            && let Some(path) = self.kept_in.take()
-        {
-            Trail::end(&path);
-        }
-        if self.earlier.len() < REMEMBERED {
-            self.earlier.push(event);
-        }
+        event
     }
 
     /// A line for the consoles only.
@@ -177,7 +221,10 @@ fn line(what: &What, host: Option<&HostName>) -> Option<String> {
         What::TablesMade => "installed already; the partition tables were made anew".to_owned(),
         What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
         What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
-        What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => return None,
+        // said by whoever waits, in words of its own
+        What::Next { .. } | What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => {
+            return None;
+        }
     })
 }
 

@@ -1,4 +1,5 @@
-//! What a worker leaves behind of itself, in memory-backed `/run`, for [`super::obituary`] to tell.
+//! What a worker leaves behind of itself, in memory-backed `/run`, for [`super::obituary`] to tell,
+//! and to go on from.
 //!
 //! Nothing in it is secret.
 
@@ -7,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::ends::End;
+use crate::spec::Code;
 use crate::spec::event::What;
 use crate::sys::files;
 use crate::value::{HostName, HttpUrl, OrderId};
@@ -29,6 +32,21 @@ pub(super) struct Trail {
     pub(super) medium: Option<String>,
     /// The server that hears this run.
     pub(super) server: Option<HttpUrl>,
+    /// How long the order lets a machine wait for a hand, in seconds.
+    pub(super) pause: Option<u32>,
+    /// The disk that was claimed, once the claim is about to be written.
+    pub(super) claimed: Option<Claimed>,
+    /// How the run ended, once that was told.
+    pub(super) end: Option<End>,
+}
+
+/// A disk under a claim of this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claimed {
+    /// Its kernel name.
+    pub(super) disk: String,
+    /// Failures that the claim had counted before.
+    pub(super) failures: u32,
 }
 
 impl Trail {
@@ -39,12 +57,7 @@ impl Trail {
         }
     }
 
-    /// After an end that was told there is nothing left to say.
-    pub(super) fn end(path: &Path) {
-        let _ = std::fs::remove_file(path);
-    }
-
-    /// What a worker left; `None` when it told its end, or hadn't begun.
+    /// What a worker left; `None` when it hadn't begun.
     ///
     /// # Errors
     /// When it can't be understood.
@@ -57,22 +70,27 @@ impl Trail {
     }
 }
 
-/// Whether an event is the last word of a run: after it, a crash changes nothing for the machine.
-pub(super) fn is_end(what: &What) -> bool {
-    match what {
-        What::Committed { .. }
-        | What::Rebooting { .. }
-        | What::AlreadyDone
-        | What::TablesMade
-        | What::Refused { .. }
-        | What::Failed { .. } => true,
-        What::Started { .. }
-        | What::Ordered { .. }
-        | What::Planned { .. }
-        | What::Claimed { .. }
-        | What::Progress { .. }
-        | What::Converged { .. }
-        | What::HandoffFailed { .. }
-        | What::Unknown => false,
+impl Trail {
+    /// The end that an event tells; `None` for one after which the run goes on. A crash before the claim is told as a failure,
+    /// but nothing was touched.
+    pub(super) fn end_by(&self, what: &What) -> Option<End> {
+        match what {
+            What::Committed { .. } | What::Rebooting { .. } | What::TablesMade => Some(End::Installed),
+            What::AlreadyDone => Some(End::Refused { code: Code::OrderDone }),
+            What::Refused { code, .. } => Some(End::Refused { code: *code }),
+            What::Failed { code, .. } => Some(match &self.claimed {
+                Some(claimed) => End::Failed { before: claimed.failures },
+                None => End::Refused { code: *code },
+            }),
+            What::Started { .. }
+            | What::Ordered { .. }
+            | What::Planned { .. }
+            | What::Claimed { .. }
+            | What::Progress { .. }
+            | What::Next { .. }
+            | What::Converged { .. }
+            | What::HandoffFailed { .. }
+            | What::Unknown => None,
+        }
     }
 }

@@ -6,13 +6,15 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::console::Consoles;
 use super::devices;
 use super::efi::BootEntries;
+use super::ends::real::RealMachine;
+use super::ends::{self, End, Machine as _};
 use super::facts::{gather, trust_sentence};
-use super::init::{DONE, SAID_WHY};
+use super::init::DONE;
 use super::install::{self, Install, Installed};
 use super::modules::Loader;
 use super::orders::{self, Orders};
@@ -35,8 +37,8 @@ use crate::sys::linux::{machine, mount};
 use crate::trust::SitePublicKey;
 use crate::value::{HttpUrl, Timestamp};
 
-const ROOT: &str = "/";
-const EFIVARS: &str = "/sys/firmware/efi/efivars";
+pub(super) const ROOT: &str = "/";
+pub(super) const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// How long events may still be delivered before the restart.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 /// How long an install that doesn't need the network waits for one, so that its events arrive.
@@ -63,44 +65,55 @@ impl From<Failure> for Trouble {
     }
 }
 
-/// Runs the install in a child of PID 1; the exit code tells PID 1 what to do next.
+/// Runs the install in a child of PID 1. When it returns, the end was told, what comes next was decided and waited for.
 pub(super) fn main() -> ExitCode {
     let consoles = Arc::new(Consoles::open());
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
     reporter.leave_trail(Path::new(trail::TRAIL));
     let mut listener = None;
-    let code = match story(&mut reporter, &mut listener) {
-        Ok(()) => DONE,
-        Err(trouble) => {
-            tell(&mut reporter, trouble);
-            SAID_WHY
-        }
-    };
-    let patience = listener.map_or(LAST_WORDS, |listener: Listener| listener.reach(&mut reporter));
-    reporter.finish(patience);
-    ExitCode::from(code)
+    if let Err(trouble) = story(&mut reporter, &mut listener) {
+        tell(&mut reporter, trouble);
+        go_on(&mut reporter, &consoles, listener.as_ref());
+    }
+    reporter.finish(LAST_WORDS);
+    ExitCode::from(DONE)
 }
 
-/// Who hears that no order is for this machine: the server of an order that was verified, for somebody watches it.
+/// After an end that isn't an install.
+fn go_on(reporter: &mut Reporter, consoles: &Consoles, listener: Option<&Listener>) {
+    let reach = |reporter: &mut Reporter| listener.into_iter().for_each(|listener| listener.reach(reporter));
+    let mut machine = RealMachine {
+        consoles,
+        firmware: BootEntries::new(Path::new(EFIVARS)),
+        key: orders::site_key(Path::new(ROOT)).ok(),
+        tell: &reach,
+    };
+    machine.reach_server(reporter);
+    // every trouble is told as an end
+    let end = reporter.end().unwrap_or(End::Refused { code: Code::Internal });
+    ends::after(&end, reporter, &mut machine);
+}
+
+/// Who hears of an end: the order's server, or, where no order is for this machine, that of one that was verified, for
+/// somebody watches it.
 struct Listener {
     server: HttpUrl,
+    network: NetworkSpec,
     nics: Vec<Nic>,
 }
 
 impl Listener {
-    /// Tells the server what was said so far, if the network comes up at once; says how much time is left for that.
-    fn reach(self, reporter: &mut Reporter) -> Duration {
-        let begin = Instant::now();
+    /// Tells the server what was said so far, if the network comes up at once.
+    fn reach(&self, reporter: &mut Reporter) {
         let random = u32::from_le_bytes(random());
-        match net::bring_up(&NetworkSpec::default(), &self.nics, COURTESY, random) {
+        match net::bring_up(&self.network, &self.nics, COURTESY, random) {
             Ok(up) => {
                 note_network(reporter, &up);
                 reporter.post_to(&self.server);
             }
             Err(error) => reporter.note(&format!("no network, the story stays here: {error:#}")),
         }
-        COURTESY.saturating_sub(begin.elapsed())
     }
 }
 
@@ -122,10 +135,15 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let machine = super::facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &all, &machine);
 
-    *listener = all.server().cloned().map(|server| Listener { server, nics: machine.nics.clone() });
+    let hears = |server: &HttpUrl, network: &NetworkSpec| {
+        let (server, network, nics) = (server.clone(), network.clone(), machine.nics.clone());
+        Listener { server, network, nics }
+    };
+    *listener = all.server().map(|server| hears(server, &NetworkSpec::default()));
     let order = all.choose(&machine)?;
-    *listener = None;
+    *listener = order.server.as_ref().map(|server| hears(server, &order.network));
     reporter.identify(&order.host, &order.id);
+    reporter.pause_for(order.refusal_pause_seconds);
     reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
 
     let payload = Payload::choose(&order, stick, reporter.consoles())?;
@@ -167,7 +185,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         manifest: &manifest,
     };
     let installed = run(reporter, &install, &mut personaliser)?;
-    hand_over(reporter, &installed, &order, &plan);
+    hand_over(reporter, plan.work, &installed);
     Ok(())
 }
 
@@ -264,13 +282,16 @@ fn run(
     personaliser: &mut KernelPersonaliser<'_>,
 ) -> Result<Installed, Trouble> {
     let (mut claimed, mut tenths) = (false, Tenths::default());
+    let Plan { disk: Disk { name, .. }, failures, .. } = install.plan;
     let result = install::install(install, personaliser, &mut |progress| match progress {
         Progress::Claimed { disk, attempt } => {
             claimed = true;
+            reporter.claimed(name, *failures);
             reporter.event(What::Claimed { disk, attempt });
         }
         Progress::Tables => {
             claimed = true;
+            reporter.claimed(name, *failures);
             reporter.note("this order is done; its partition tables are made anew, nothing else is written");
         }
         Progress::Bytes { step, done, total } => {
@@ -282,17 +303,13 @@ fn run(
     result.map_err(|failure| if claimed { Trouble::Failed(failure) } else { failure.into() })
 }
 
-fn hand_over(reporter: &mut Reporter, installed: &Installed, order: &InstallOrder, plan: &Plan) {
+fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
     let ssh_host_key = installed.personalised.ssh_host_key.clone();
-    reporter.event(match plan.work {
+    reporter.event(match work {
         Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() },
         Work::Tables { .. } => What::TablesMade,
     });
-    let esp = &installed.layout.esp;
-    // what this disk's ESP was called by the orders before
-    let former = |id| Owner { order: id, host: &order.host }.partition(esp.number);
-    let former: Vec<_> = plan.superseded.iter().map(former).collect();
-    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(esp, &former);
+    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(&installed.layout.esp, true);
     if let Err(error) = &told {
         reporter.note(&format!("boot order unchanged: {error:#}"));
     }

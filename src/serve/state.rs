@@ -96,7 +96,7 @@ impl Phase {
             What::Failed { code, message } => Self::Failed { code: *code, message: shortened(message) },
             What::Converged { by } => Self::Converged { by: shortened(by) },
             What::HandoffFailed { message, .. } => Self::HandoffFailed { message: shortened(message) },
-            What::Unknown => return None,
+            What::Next { .. } | What::Unknown => return None,
         })
     }
 

@@ -50,6 +50,8 @@ codes! {
     OrderClaimed = "IS-107", "an order is good for one disk; arm the host again if it has a new disk";
     /// The order is done on this machine.
     OrderDone = "IS-108", "the machine is installed; boot its disk, or arm the host again to reinstall it";
+    /// Runs under this order failed as often as an order is tried.
+    OrderFailed = "IS-111", "mend what failed (the recorder and `status` name it), then arm the host again";
     /// No disk matches the selector.
     NoDisk = "IS-201", "compare the disks listed above with `storage.target`";
     /// Several disks match the selector.

@@ -97,6 +97,15 @@ pub enum What {
         /// A sentence.
         message: String,
     },
+    /// What the machine does next by itself, after a run that ended in another way than installed.
+    Next {
+        /// The step.
+        step: NextStep,
+        /// In how many seconds; of [`NextStep::Rest`], how often it says so.
+        seconds: u64,
+        /// Why, in words.
+        why: String,
+    },
     /// Configuration management reported success: the host is done.
     Converged {
         /// What ran.
@@ -112,6 +121,18 @@ pub enum What {
     /// An event of a newer writer.
     #[serde(other)]
     Unknown,
+}
+
+/// Where a machine goes from the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NextStep {
+    /// It boots a disk of its own.
+    BootDisk,
+    /// It restarts from the same medium.
+    Restart,
+    /// It stays as it is until somebody presses Enter.
+    Rest,
 }
 
 /// Long parts of an install.

@@ -1,8 +1,8 @@
 //! What the claims on a machine's disks say of an order. Each is one whose grant the site's key sealed; `guard` takes all others
 //! for somebody's data.
 
-use super::words::with_disks;
-use crate::spec::claim::{Claim, Stage};
+use super::words::{describe, with_disks};
+use crate::spec::claim::{Claim, MOST_FAILURES, Stage};
 use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::spec::order::{Grant, InstallOrder};
 use crate::spec::plan::{Plan, Refusal};
@@ -53,6 +53,26 @@ pub(super) fn without_tables<'a>(order: &InstallOrder, facts: &'a Facts) -> Opti
         }
         _ => None,
     })
+}
+
+/// An order that failed as often as an order is tried ends. What fails again and again would wipe again and again.
+pub(super) fn check_failures(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
+    let failed = facts.disks.iter().find_map(|disk| {
+        own_claim(order, disk).filter(|claim| claim.failures >= MOST_FAILURES).map(|claim| (disk, claim))
+    });
+    match failed {
+        Some((disk, claim)) => {
+            let message = format!(
+                "order {} of {} failed {} times, and is not tried again: {}",
+                order.id,
+                order.host,
+                claim.failures,
+                describe(disk)
+            );
+            Err(Refusal::new(Code::OrderFailed, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Judges the claims on all disks. Each is one that the site's key sealed: a newer one ends this order wherever it stands.
