@@ -20,7 +20,7 @@ pub(super) mod wait;
 
 use self::boots::Bootable;
 pub(super) use self::next::End;
-use self::next::{Known, Next, Step, next};
+use self::next::{Known, Next, Step};
 use self::tries::Tries;
 use self::wait::{Key, Waited, wait};
 
