@@ -51,6 +51,8 @@ const PURE: &[&str] = &[
     "bundle/contents.rs",
     "agent/plan.rs",
     "agent/plan/",
+    "agent/ends/next.rs",
+    "agent/ends/tries.rs",
     "agent/guard/",
     "agent/probe.rs",
     "agent/probe/",

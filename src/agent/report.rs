@@ -267,7 +267,7 @@ impl Poster {
                 .build();
             if let Ok(client) = client {
                 for event in events {
-                    deliver(&client, &url, &event);
+                    deliver(|| taken(&client, &url, &event), std::thread::sleep);
                 }
             }
             let _ = finished.send(());
@@ -302,16 +302,17 @@ impl Poster {
     }
 }
 
-/// Tries until the server has taken the event, or has said that it never will.
-fn deliver(client: &reqwest::blocking::Client, url: &str, event: &str) {
+/// Whether the server has taken the event, or has said that it never will.
+fn taken(client: &reqwest::blocking::Client, url: &str, event: &str) -> bool {
+    let post = client.post(url).header("content-type", "application/json").body(event.to_owned());
+    post.send().is_ok_and(|answer| !answer.status().is_server_error())
+}
+
+/// Tries until the event is taken, however long that takes: whoever rests has time.
+fn deliver(mut taken: impl FnMut() -> bool, mut sleep: impl FnMut(Duration)) {
     let mut pause = FIRST_PAUSE;
-    loop {
-        let answer =
-            client.post(url).header("content-type", "application/json").body(event.to_owned()).send();
-        match answer {
-            Ok(answer) if !answer.status().is_server_error() => return,
-            _ => std::thread::sleep(pause),
-        }
+    while !taken() {
+        sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -373,5 +374,19 @@ mod tests {
         poster.finish(Duration::from_secs(20));
         let bodies = server.join().unwrap();
         assert!(bodies.iter().all(|body| body.contains("\"seq\":7")), "{bodies:?}");
+    }
+
+    #[test]
+    fn a_server_that_is_away_for_an_hour_gets_its_events_soon_after() {
+        let now = std::cell::Cell::new(Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        let mut asked = 0;
+        let taken = || {
+            asked += 1;
+            now.get() >= hour
+        };
+        deliver(taken, |pause| now.set(now.get() + pause));
+        assert!((hour..hour + LONGEST_PAUSE).contains(&now.get()), "{now:?}");
+        assert!(asked < 300, "{asked} posts");
     }
 }

@@ -6,6 +6,7 @@ mod support;
 mod again;
 mod debconf;
 mod decision;
+mod ends;
 mod harness;
 mod hosts;
 mod installer;

@@ -11,6 +11,7 @@ use crate::spec::event::Step;
 use crate::sys::block::{MemoryDevice, Operation};
 use crate::sys::gpt;
 
+mod failures;
 mod former_lives;
 mod growth;
 

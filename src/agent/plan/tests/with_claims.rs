@@ -245,3 +245,28 @@ fn a_claim_on_a_disk_without_wwn_and_serial_serves_its_own_order_only() {
     assert!(judge([9; 16], 6, WipePolicy::AnyMatch).unwrap().overwrites_foreign);
     assert_eq!(judge([9; 16], 8, WipePolicy::AnyMatch).unwrap_err().code, Code::OrderStale);
 }
+
+#[test]
+fn an_order_that_failed_three_times_is_not_tried_again() {
+    let with = |failures: u32, id: u8, stage: Stage, closed: bool| {
+        outcome(|o, _, f| {
+            let own = own_claim(o, &f.disks[0]);
+            let grant = Grant { order: OrderId::from_random([id; 16]), ..own.grant.clone() };
+            let claim = Claim { failures, stage, grant, ..own };
+            f.disks[0].content = DiskContent::Ours { claim: claim.into(), closed, beside: None };
+            o.wipe = WipePolicy::Foreign;
+            // armed again
+            o.generation += u64::from(id != 1);
+        })
+    };
+    let own = 1;
+    assert_eq!(with(2, own, Stage::Begun, true).unwrap().failures, 2);
+    for stage in [Stage::Begun, Stage::Placed, Stage::Ready { entries: 7 }] {
+        let refusal = with(3, own, stage, true).unwrap_err();
+        assert_eq!(refusal.code, Code::OrderFailed, "{refusal}");
+        assert!(refusal.message.contains("failed 3 times") && refusal.message.contains("sda"), "{refusal}");
+    }
+    // once it is done, it is done; and another order has failures of its own
+    assert_eq!(with(3, own, Stage::Ready { entries: 7 }, false).unwrap_err().code, Code::OrderDone);
+    assert_eq!(with(3, 9, Stage::Begun, true).unwrap().failures, 0);
+}
