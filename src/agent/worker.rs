@@ -23,7 +23,6 @@ use super::progress::Progress;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
-use super::table::Owner;
 use super::{Failure, memory, net, plan, real, recorded, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;

@@ -61,7 +61,7 @@ fn bootable(disk: &Disk, all: &[Disk], device: &dyn BlockDevice, entries: &[Uuid
         },
         has_loader,
         mounted: mounted(device, &table),
-        trouble: half_written(disk, &table).or_else(|| shared(disk, all)),
+        trouble: half_written(disk, &table).or_else(|| shared(disk, all)).or_else(|| far(disk)),
     })
 }
 
@@ -72,6 +72,11 @@ fn half_written(disk: &Disk, table: &gpt::Table) -> Option<String> {
     let as_claimed = table.entries.values().any(|entry| entry.offset() == claim.root.1.as_bytes());
     let begun = !matches!(claim.stage, Stage::Ready { .. }) && as_claimed;
     (*closed || begun).then(|| format!("order {} was begun on it and isn't done", claim.grant.order))
+}
+
+/// What other machines see, too, isn't this one's own.
+fn far(disk: &Disk) -> Option<String> {
+    (!disk.transport.is_local_fixed()).then(|| format!("it {}", disk.transport.words()))
 }
 
 /// The kernel mounts a root by its UUID.

@@ -39,7 +39,7 @@ impl std::fmt::Debug for RealMachine<'_> {
 
 impl Machine for RealMachine<'_> {
     fn look(&mut self, order: Option<&OrderId>, pause: Duration) -> Known {
-        let disks = self.key.as_ref().map(devices::live_disks).unwrap_or_default();
+        let disks = self.key.as_ref().map(|key| devices::live_disks(key, &|_| false)).unwrap_or_default();
         let firmware = self.firmware.system_partitions();
         let open = |name: &str| {
             disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _)
