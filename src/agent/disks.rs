@@ -17,7 +17,7 @@ use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
 use crate::trust::SitePublicKey;
-use crate::value::{ByteSize, OrderId};
+use crate::value::{ByteSize, OrderId, Timestamp};
 
 /// Opens the disk with this kernel name for reading.
 pub type Opener<'a> = &'a dyn Fn(&str) -> io::Result<Box<dyn BlockDevice>>;
@@ -91,6 +91,7 @@ fn disk(directory: &Path, name: &str, look: &Look<'_>) -> Disk {
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),
+        done_at: None,
         claimed_root_in_place: false,
     };
     if size > 0 {
@@ -109,8 +110,9 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, look
     disk.boot_medium = partitions.iter().any(|partition| ours.contains(&partition.kind));
     for esp in partitions.iter().filter(|partition| partition.kind == gpt::ESP) {
         let files = done_files(Window::new(device, esp.offset(), esp.length())).unwrap_or_default();
-        disk.done_roots.extend(files.iter().filter_map(|(_, root)| *root));
-        disk.done.extend(files.into_iter().map(|(order, _)| order));
+        disk.done_roots.extend(files.iter().filter_map(|file| file.root));
+        disk.done_at = files.iter().filter_map(|file| file.time).chain(disk.done_at).max();
+        disk.done.extend(files.into_iter().map(|file| file.order));
     }
     let mut starts: Vec<u64> = partitions.iter().map(gpt::Entry::offset).collect();
     starts.extend(kernel_partitions(directory));
@@ -173,8 +175,18 @@ fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
     })
 }
 
-/// Orders whose done file is in this ESP, and the root file system that the file names with its last word.
-fn done_files(esp: Window<'_>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
+/// What a done file says.
+#[derive(Debug)]
+struct DoneFile {
+    order: OrderId,
+    /// Its last word.
+    root: Option<Uuid>,
+    /// The word before that, if it is a time: older agents wrote none.
+    time: Option<Timestamp>,
+}
+
+/// The done files in this ESP.
+fn done_files(esp: Window<'_>) -> io::Result<Vec<DoneFile>> {
     const LONGEST: u64 = 4096;
     /// Bytes read of an ESP: more than looking for a few files takes.
     const BUDGET: u64 = 16 << 20;
@@ -185,11 +197,14 @@ fn done_files(esp: Window<'_>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
         let entry = entry?;
         let name = entry.file_name().to_lowercase();
         let Some(order) = name.strip_prefix("done-").and_then(|id| id.parse().ok()) else { continue };
-        let mut words = String::new();
+        let mut text = String::new();
         // a file that can't be read still says by its name that the order is done
-        let read = entry.is_file().then(|| entry.to_file().take(LONGEST).read_to_string(&mut words));
-        let root = read.and_then(Result::ok).and_then(|_| words.split_whitespace().last()?.parse().ok());
-        files.push((order, root));
+        if entry.is_file() && entry.to_file().take(LONGEST).read_to_string(&mut text).is_err() {
+            text.clear();
+        }
+        let mut words = text.split_whitespace().rev();
+        let root = words.next().and_then(|word| word.parse().ok());
+        files.push(DoneFile { order, root, time: words.next().and_then(|word| word.parse().ok()) });
     }
     Ok(files)
 }

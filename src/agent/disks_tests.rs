@@ -116,7 +116,7 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     directory
         .create_file(&format!("done-{order}"))
         .unwrap()
-        .write_all(format!("web01 debian@1 {uuid}\n").as_bytes())
+        .write_all(format!("web01 debian@1 2026-11-18T11:06:40Z {uuid}\n").as_bytes())
         .unwrap();
     let older = OrderId::from_random([4; 16]);
     directory.create_file(&format!("done-{older}")).unwrap().write_all(b"web01 debian@1\n").unwrap();
@@ -129,6 +129,7 @@ fn partitions_tell_media_done_orders_and_file_systems() {
     assert!(seen.boot_medium);
     assert_eq!(seen.filesystems, [uuid]);
     assert_eq!((seen.done, seen.done_roots), (vec![order, older], vec![uuid]));
+    assert_eq!(seen.done_at, Some("2026-11-18T11:06:40Z".parse().unwrap()));
     assert!(matches!(seen.content, DiskContent::Foreign { .. }));
 }
 
@@ -201,7 +202,7 @@ fn volume_with_efi() -> (Vec<u8>, usize, u16, std::ops::Range<usize>) {
     (volume, table + usize::from(cluster) * 2, cluster, content..content + size)
 }
 
-fn done(volume: Vec<u8>) -> io::Result<Vec<(OrderId, Option<Uuid>)>> {
+fn done(volume: Vec<u8>) -> io::Result<Vec<DoneFile>> {
     let device = MemoryDevice::new(volume);
     done_files(Window::new(&device, 0, device.size()))
 }

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use crate::spec::FormatVersion;
 use crate::spec::boot::StartedFrom;
-use crate::spec::facts::{Disk, Facts, Machine, Nic, SecureBoot};
+use crate::spec::facts::{Disk, Facts, Machine, Nic, SecureBoot, Voucher};
 use crate::value::{ByteSize, Timestamp};
 
 /// Everything that a plan needs: the machine from `/sys` and `/proc` below this directory, and its disks.
-pub fn gather(root: &Path, clock: Timestamp, disks: Vec<Disk>) -> Facts {
-    Facts { version: FormatVersion, clock, machine: machine(root), disks }
+pub fn gather(root: &Path, clock: Timestamp, vouchers: Vec<Voucher>, disks: Vec<Disk>) -> Facts {
+    Facts { version: FormatVersion, clock, vouchers, machine: machine(root), disks }
 }
 
 /// Who the machine is.

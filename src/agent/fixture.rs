@@ -331,11 +331,13 @@ pub fn facts(disk_size: u64) -> Facts {
         filesystems: Vec::new(),
         done: Vec::new(),
         done_roots: Vec::new(),
+        done_at: None,
         claimed_root_in_place: false,
     };
     Facts {
         version: FormatVersion,
         clock: Timestamp::from_unix(1_795_000_100),
+        vouchers: Vec::new(),
         machine: Machine {
             vendor: Some("QEMU".to_owned()),
             model: None,

@@ -2,18 +2,20 @@
 //!
 //! Without it a disk that was swapped for a blank one would be installed again by an order that is still in the tree. The
 //! answer isn't signed and needn't be: it can only keep a machine from installing, which whoever owns the network can anyway.
+//! Its `Date` (RFC 9110, section 6.6.1) tells the time to a machine whose own clock is dead, whatever else the server says.
 
 use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use reqwest::blocking::Client;
+use reqwest::header::{CACHE_CONTROL, DATE};
 use reqwest::redirect::Policy;
 
 use crate::spec::Code;
 use crate::spec::boot::OrderState;
 use crate::spec::plan::Refusal;
-use crate::value::{HttpUrl, OrderId};
+use crate::value::{HttpUrl, OrderId, Timestamp};
 
 /// A server that has this much to think about doesn't know.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,13 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 64;
 
 /// Refuses an order that the server knows to be done. A server that doesn't know, or can't be asked, changes nothing: `note`
-/// hears of it.
+/// hears of it. Says what the server's clock says, if it answers.
 ///
 /// # Errors
 /// [`Code::OrderDone`].
-pub(super) fn check(server: &HttpUrl, order: &OrderId, note: &dyn Fn(&str)) -> Result<(), Refusal> {
-    match ask(server, order) {
-        Ok(OrderState::Waits) => Ok(()),
+pub(super) fn check(
+    server: &HttpUrl,
+    order: &OrderId,
+    note: &dyn Fn(&str),
+) -> Result<Option<Timestamp>, Refusal> {
+    let mut time = None;
+    match ask(server, order, &mut time) {
+        Ok(OrderState::Waits) => Ok(time),
         Ok(OrderState::Done) => {
             let message = format!(
                 "{server} knows that this order is done, on a disk that isn't here or doesn't show it"
@@ -36,20 +43,28 @@ pub(super) fn check(server: &HttpUrl, order: &OrderId, note: &dyn Fn(&str)) -> R
         }
         Err(error) => {
             note(&format!("the server doesn't say whether this order is done: {error:#}"));
-            Ok(())
+            Ok(time)
         }
     }
 }
 
-fn ask(server: &HttpUrl, order: &OrderId) -> Result<OrderState> {
+fn ask(server: &HttpUrl, order: &OrderId, time: &mut Option<Timestamp>) -> Result<OrderState> {
     let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build();
     let url = server.join("v1/orders").join(order.as_str()).to_string();
-    let answer =
-        client.context("making a client")?.get(&url).send().with_context(|| format!("asking {url}"))?;
+    // an old answer out of somebody's cache has an old date
+    let request = client.context("making a client")?.get(&url).header(CACHE_CONTROL, "no-cache");
+    let answer = request.send().with_context(|| format!("asking {url}"))?;
+    *time = answer.headers().get(DATE).and_then(|date| told_by(date.to_str().ok()?));
     ensure!(answer.status().is_success(), "{url} answers with {}", answer.status());
     let mut text = String::new();
     answer.take(LONGEST).read_to_string(&mut text).with_context(|| format!("reading {url}"))?;
     OrderState::in_answer(&text).with_context(|| format!("{url} answers `{}`", text.escape_debug()))
+}
+
+/// The time in a `Date` field; its form is one of those that mail has (RFC 5322).
+fn told_by(date: &str) -> Option<Timestamp> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    parser.parse_timestamp(date).ok().map(|time| Timestamp::from_unix(time.as_second()))
 }
 
 #[cfg(test)]
@@ -62,6 +77,11 @@ mod tests {
 
     /// What the check makes of one answer, and what it noted.
     fn with(answer: &'static str) -> (Option<Code>, String) {
+        let (outcome, said) = outcome(answer);
+        (outcome.err().map(|refusal| refusal.code), said)
+    }
+
+    fn outcome(answer: &'static str) -> (Result<Option<Timestamp>, Refusal>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = format!("http://{}/site", listener.local_addr().unwrap()).parse().unwrap();
         let thread = std::thread::spawn(move || {
@@ -73,10 +93,28 @@ mod tests {
         });
         let said = RefCell::new(String::new());
         let order = OrderId::from_random([7; 16]);
-        let refused = check(&server, &order, &|text| said.borrow_mut().push_str(text)).err();
+        let outcome = check(&server, &order, &|text| said.borrow_mut().push_str(text));
         let request = thread.join().unwrap();
         assert!(request.starts_with(&format!("GET /site/v1/orders/{order} ")), "{request}");
-        (refused.map(|refusal| refusal.code), said.into_inner())
+        (outcome, said.into_inner())
+    }
+
+    #[test]
+    fn whatever_a_server_answers_its_date_tells_the_time() {
+        let time = "2026-11-30T02:16:15Z".parse().unwrap();
+        for answer in [
+            "HTTP/1.1 200 OK\r\ndate: Mon, 30 Nov 2026 02:16:15 GMT\r\ncontent-length: 6\r\nconnection: close\r\n\r\nwaits\n",
+            "HTTP/1.1 404 Not Found\r\nDate: Mon, 30 Nov 2026 02:16:15 GMT\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        ] {
+            assert_eq!(outcome(answer).0, Ok(Some(time)), "{answer}");
+        }
+        for answer in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nwaits\n",
+            "HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 6\r\nconnection: close\r\n\r\nwaits\n",
+            "",
+        ] {
+            assert_eq!(outcome(answer).0, Ok(None), "{answer}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub mod report;
 pub mod source;
 pub mod stick;
 pub mod table;
+mod time;
 mod trail;
 mod transport;
 pub mod worker;

@@ -11,7 +11,7 @@ use crate::spec::facts::Machine;
 use crate::spec::order::{HostMatch, InstallOrder};
 use crate::spec::plan::Refusal;
 use crate::trust::{SitePublicKey, TrustError, Verified};
-use crate::value::{HttpUrl, Timestamp};
+use crate::value::{HttpUrl, Timestamp, ValueError};
 
 /// What came with the initramfs.
 #[derive(Debug)]
@@ -35,10 +35,18 @@ pub fn site_key(root: &Path) -> Result<SitePublicKey, Refusal> {
     SitePublicKey::from_text(&text).map_err(|error| refuse(error.to_string()))
 }
 
-/// The bundle's time: a floor for a wrong clock.
-pub fn floor(root: &Path) -> Timestamp {
-    let text = std::fs::read_to_string(root.join(boot::BUNDLE_TIME)).unwrap_or_default();
-    text.trim().parse().unwrap_or(Timestamp::from_unix(0))
+/// The bundle's time, below which no clock is right: what the initramfs says, or the newest time at which one of its orders
+/// began, which is signed.
+///
+/// # Errors
+/// A refusal when the file is missing or damaged: without a floor a dead clock would be believed.
+pub fn floor(root: &Path, orders: &Orders) -> Result<Timestamp, Refusal> {
+    let path = root.join(boot::BUNDLE_TIME);
+    let refuse =
+        |why: String| Refusal::new(Code::BundleTime, format!("bundle time /{}: {why}", boot::BUNDLE_TIME));
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    let time: Timestamp = text.trim().parse().map_err(|error: ValueError| refuse(error.to_string()))?;
+    Ok(orders.verified.iter().map(|order| order.not_before).fold(time, Timestamp::max))
 }
 
 /// Reads and verifies every order in the initramfs below this directory.

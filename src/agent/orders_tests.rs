@@ -105,5 +105,22 @@ fn only_a_verified_order_names_a_server() {
 fn a_medium_without_a_key_is_refused() {
     let dir = medium(&[("web01", &site())], |json| json);
     assert_eq!(site_key(dir.path()).unwrap_err().code, Code::OrderSignature);
-    assert_eq!(floor(dir.path()), Timestamp::from_unix(0));
+}
+
+#[test]
+fn a_medium_whose_time_is_missing_or_damaged_is_refused() {
+    let dir = medium(&[("web01", &site())], |json| json);
+    let orders = read(dir.path(), &site().public());
+    let with = |text: &str| {
+        std::fs::write(dir.path().join(boot::BUNDLE_TIME), text).unwrap();
+        floor(dir.path(), &orders).map_err(|refusal| refusal.code)
+    };
+    assert_eq!(floor(dir.path(), &orders).unwrap_err().code, Code::BundleTime);
+    for damaged in ["", "\n", "2026-11-23", "1795417200", "2026-11-23T07:00:00", "\0\0\0\0"] {
+        assert_eq!(with(damaged), Err(Code::BundleTime), "{damaged}");
+    }
+    let later = "2031-11-23T07:00:00Z";
+    assert_eq!(with(&format!("{later}\n")), Ok(later.parse().unwrap()));
+    // what the site signed is no later than the bundle
+    assert_eq!(with("1970-01-01T00:00:00Z\n"), Ok(fixtures::permit().not_before));
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use self::claims::{check_claims, check_failures, own_claim, superseded, without_tables};
 use self::content::{check_content, outside};
-use self::validity::check_validity;
+use self::validity::{believed_at_least, check_validity};
 use self::words::with_disks;
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
@@ -32,9 +32,10 @@ use crate::value::{ByteSize, OrderId, Timestamp};
 
 pub use self::candidate::is_candidate;
 pub use self::claims::claim;
+pub use self::validity::is_out;
 pub use self::words::describe;
 
-/// Decides. `floor` is the bundle's time: a clock that stands earlier is wrong, and the floor is used in its place.
+/// Decides. `floor` is the bundle's time: no clock that stands earlier is right.
 ///
 /// # Errors
 /// The refusal, with its code and what was seen.
@@ -48,9 +49,9 @@ pub fn plan(
     check_done(order, facts)?;
     check_failures(order, facts)?;
     if let Some((disk, claim)) = without_tables(order, facts) {
-        return plan_tables(order, manifest, disk, claim, facts);
+        return plan_tables(order, manifest, floor, (disk, claim), facts);
     }
-    check_validity(order, floor, facts.clock)?;
+    let now = check_validity(order, floor, facts)?;
     check_image(order, manifest)?;
     let disk = choose(order, facts)?;
     check_claims(order, disk, facts)?;
@@ -65,7 +66,8 @@ pub fn plan(
         work: Work::Install,
         attempt: own.map_or(0, |claim| claim.attempts).saturating_add(1),
         failures: own.map_or(0, |claim| claim.failures),
-        time: own.map_or(facts.clock.max(floor), |claim| claim.time),
+        time: own.map_or(now.time, |claim| claim.time),
+        now,
         covers: manifest.size,
         root: root(manifest),
         outside: own.map_or(outside(disk, manifest.size), |claim| claim.outside),
@@ -83,8 +85,8 @@ pub fn plan(
 fn plan_tables(
     order: &InstallOrder,
     manifest: &ImageManifest,
-    disk: &Disk,
-    claim: &Claim,
+    floor: Timestamp,
+    (disk, claim): (&Disk, &Claim),
     facts: &Facts,
 ) -> Result<Plan, Refusal> {
     let (DiskContent::Ours { beside, .. }, Stage::Ready { entries }) = (&disk.content, claim.stage) else {
@@ -110,6 +112,7 @@ fn plan_tables(
         attempt: claim.attempts,
         failures: claim.failures,
         time: claim.time,
+        now: believed_at_least(order, floor, facts),
         covers: claim.covers,
         root: claim.root,
         outside: claim.outside,
@@ -139,7 +142,7 @@ pub fn still_holds(
 ) -> Result<(), Refusal> {
     let again = plan(order, manifest, floor, facts)?;
     // time goes on
-    if (Plan { time: made.time, ..again.clone() }) == *made {
+    if (Plan { time: made.time, now: made.now, ..again.clone() }) == *made {
         return Ok(());
     }
     let mut message = format!(

@@ -15,6 +15,7 @@ use super::table::DiskLayout;
 use super::{Failure, disks, personalise};
 use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
 use crate::spec::order::InstallOrder;
+use crate::spec::plan::BelievedTime;
 use crate::spec::{Code, boot};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::mount;
@@ -36,6 +37,8 @@ pub struct KernelPersonaliser<'a> {
     pub order: &'a InstallOrder,
     /// Older orders that end with it.
     pub superseded: &'a [OrderId],
+    /// What is believed to be the time: the new system's clock begins no earlier.
+    pub now: BelievedTime,
     /// What is inside.
     pub manifest: &'a ImageManifest,
 }
@@ -87,7 +90,7 @@ impl KernelPersonaliser<'_> {
             &self.order.network,
             &mut random,
         )?;
-        write_done_files(&esp.place, self.order, self.superseded, self.manifest.root.uuid)?;
+        write_done_files(&esp.place, self.order, self.superseded, self.now, self.manifest.root.uuid)?;
         esp.unmount()?;
         root.unmount()?;
         Ok(Personalised { ssh_host_key: report.ssh_fingerprint })
@@ -143,12 +146,20 @@ fn grow(root: &Mounted, length: u64) -> Result<()> {
 /// The last change before the commit: loaders take the disk for installed when they find the file of an order of theirs. A
 /// medium that carries an older order of this host, and may come first in the boot order, looks for that one's; this order's
 /// own is the last. What is in the file tells of the system that is there now, whatever order the file is called after.
-fn write_done_files(esp: &Path, order: &InstallOrder, superseded: &[OrderId], root: Uuid) -> Result<()> {
-    let text = format!("{} {} {root}\n", order.host, order.image.image);
+fn write_done_files(
+    esp: &Path,
+    order: &InstallOrder,
+    superseded: &[OrderId],
+    now: BelievedTime,
+    root: Uuid,
+) -> Result<()> {
+    let time = now.vouched_time().map(|time| format!(" {time}")).unwrap_or_default();
+    let text = format!("{} {}{time} {root}\n", order.host, order.image.image);
     superseded.iter().chain([&order.id]).try_for_each(|id| write_done_file(esp, id, &text))
 }
 
-/// The last word of the text, the root file system, lets a later run tell whether the system is still there.
+/// The last word of the text, the root file system, lets a later run tell whether the system is still there; the word before it,
+/// a time, vouches for the time where somebody vouched for that.
 fn write_done_file(esp: &Path, order: &OrderId, text: &str) -> Result<()> {
     let path = esp.join(boot::done_file(order).trim_start_matches('/'));
     let directory = path.parent().context("the done file has no directory")?;
@@ -204,12 +215,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let order = build(&fixtures::permit(), fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
         let older = [[1; 16], [2; 16]].map(OrderId::from_random);
-        write_done_files(dir.path(), &order, &older, Uuid::from_u128(7)).unwrap();
+        let now = BelievedTime { time: fixtures::now(), vouched: true };
+        write_done_files(dir.path(), &order, &older, now, Uuid::from_u128(7)).unwrap();
         for id in older.iter().chain([&order.id]) {
             let path = dir.path().join(format!("EFI/ironstrap/done-{id}"));
             let text = std::fs::read_to_string(path).unwrap();
-            assert_eq!(text, "web01 debian-12@1 00000000-0000-0000-0000-000000000007\n");
+            assert_eq!(
+                text,
+                format!("web01 debian-12@1 {} 00000000-0000-0000-0000-000000000007\n", now.time)
+            );
         }
         assert_eq!(std::fs::read_dir(dir.path().join("EFI/ironstrap")).unwrap().count(), 3);
+        // what nobody vouched for isn't passed on
+        let now = BelievedTime { vouched: false, ..now };
+        write_done_files(dir.path(), &order, &[], now, Uuid::from_u128(7)).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(format!("EFI/ironstrap/done-{}", order.id)));
+        assert_eq!(text.unwrap(), "web01 debian-12@1 00000000-0000-0000-0000-000000000007\n");
     }
 }

@@ -202,7 +202,7 @@ fn line(what: &What, host: Option<&HostName>) -> Option<String> {
         What::Ordered { image, generation } => {
             format!("ordered host={} image={image} generation={generation}", host())
         }
-        What::Planned { disk, bytes } => format!("planned disk={disk} bytes={bytes}"),
+        What::Planned { disk, bytes, .. } => format!("planned disk={disk} bytes={bytes}"),
         What::Claimed { disk, attempt } => format!("claimed attempt={attempt} disk={disk}"),
         What::Progress { step, done, total } => {
             let step = match step {

@@ -8,13 +8,13 @@ use std::path::Path;
 use super::Failure;
 use super::disks;
 use super::source::{BlobSource, BlobStream};
-use crate::spec::event::Event;
+use crate::spec::event::{Event, What};
 use crate::spec::image::Blob;
 use crate::spec::payload::{self, PayloadBlob, PayloadDirectory};
 use crate::spec::{Code, recorder};
 use crate::sys::block::BlockDevice;
 use crate::sys::linux::disk;
-use crate::value::Digest;
+use crate::value::{Digest, Timestamp};
 
 /// The payload partition of a medium.
 pub struct StickSource {
@@ -143,6 +143,7 @@ pub struct Recorder {
     start: u64,
     position: u64,
     end: u64,
+    believed: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -164,7 +165,9 @@ impl Recorder {
         let mut bytes = vec![0; length.min(recorder::SIZE) as usize];
         device.read_at(start, &mut bytes).ok()?;
         let used: usize = records(&bytes).map(|(_, padded)| padded).sum();
-        Some(Self { device, start, position: start + used as u64, end: start + bytes.len() as u64 })
+        let believed = records(&bytes).filter_map(|(json, _)| believed_in(json)).max();
+        let position = start + used as u64;
+        Some(Self { device, start, position, end: start + bytes.len() as u64, believed })
     }
 
     /// What is recorded, of this run too: at most 4 MiB, by whoever wrote on the medium. Records of another version are passed
@@ -176,6 +179,12 @@ impl Recorder {
             return Vec::new();
         }
         records(&bytes).filter_map(|(json, _)| serde_json::from_slice(json).ok()).collect()
+    }
+
+    /// The newest time that an install from this medium believed, as recorded before it was opened. What the clocks of its
+    /// machines said is another matter.
+    pub fn believed(&self) -> Option<Timestamp> {
+        self.believed
     }
 
     /// Appends one event. A full or failing recorder stays silent.
@@ -199,6 +208,14 @@ fn records(bytes: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
         used += record.1;
         Some(record)
     })
+}
+
+/// The time that a record says was believed.
+fn believed_in(json: &[u8]) -> Option<Timestamp> {
+    match serde_json::from_slice(json).ok()? {
+        Event { what: What::Planned { believed, .. }, .. } => believed,
+        _ => None,
+    }
 }
 
 #[cfg(test)]

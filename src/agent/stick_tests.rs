@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::*;
 use crate::agent::source;
 use crate::spec::FormatVersion;
-use crate::spec::event::What;
 use crate::sys::block::MemoryDevice;
 use crate::sys::gpt;
 use crate::value::Timestamp;
@@ -163,4 +162,32 @@ fn a_recorder_remembers_up_to_its_first_damage_and_passes_over_what_it_does_not_
     assert_eq!(seen(&recorder), [0, 2]);
     disk.0.write_at(RECORDER + 512 + 20, b"!").unwrap();
     assert_eq!(seen(&disk.recorder()), [0]);
+}
+
+#[test]
+fn a_recorder_tells_the_newest_time_that_was_believed_and_no_clock() {
+    let disk = Medium::new();
+    let record = |clock: i64, what| {
+        disk.recorder().append(&Event {
+            version: FormatVersion,
+            run: "r".to_owned(),
+            seq: 0,
+            time: Timestamp::from_unix(clock),
+            host: None,
+            order: None,
+            what,
+        });
+    };
+    let planned = |believed: Option<i64>| What::Planned {
+        disk: "sda".to_owned(),
+        bytes: 1,
+        believed: believed.map(Timestamp::from_unix),
+    };
+    assert_eq!(disk.recorder().believed(), None);
+    record(9_000, What::AlreadyDone);
+    record(9_000, planned(None));
+    assert_eq!(disk.recorder().believed(), None, "a clock in the future isn't taken for the time");
+    record(9_000, planned(Some(2_000)));
+    record(9_000, planned(Some(1_000)));
+    assert_eq!(disk.recorder().believed(), Some(Timestamp::from_unix(2_000)));
 }

@@ -23,6 +23,7 @@ use super::progress::Progress;
 use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
+use super::time::{self, Timekeeper};
 use super::{Failure, memory, net, plan, real, recorded, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
@@ -30,7 +31,7 @@ use crate::spec::facts::{Disk, Facts, Machine, Nic};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
-use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::clock::SystemClock;
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
 use crate::trust::SitePublicKey;
@@ -42,6 +43,10 @@ pub(super) const EFIVARS: &str = "/sys/firmware/efi/efivars";
 const LAST_WORDS: Duration = Duration::from_secs(20);
 /// How long an install that doesn't need the network waits for one, so that its events arrive.
 const COURTESY: Duration = Duration::from_secs(15);
+
+/// How often a server that doesn't answer is asked again, where the machine's clock is wrong, and the pause before.
+const TIME_TRIES: u32 = 5;
+const TIME_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why an install didn't happen.
 enum Trouble {
@@ -130,9 +135,11 @@ fn tell(reporter: &mut Reporter, trouble: Trouble) {
 fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
     let key = orders::site_key(Path::new(ROOT))?;
     let all = orders::read(Path::new(ROOT), &key);
+    let floor = orders::floor(Path::new(ROOT), &all);
+    let mut time = keep_time(reporter, &floor);
     wake_devices(reporter, &all, &key);
     let machine = super::facts::machine(Path::new(ROOT));
-    let stick = begin_telling(reporter, &all, &machine);
+    let stick = begin_telling(reporter, &all, &machine, &mut time);
 
     let hears = |server: &HttpUrl, network: &NetworkSpec| {
         let (server, network, nics) = (server.clone(), network.clone(), machine.nics.clone());
@@ -146,18 +153,23 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
 
     let payload = Payload::choose(&order, stick, reporter.consoles())?;
-    connect(reporter, &order, &machine, payload.is_remote())?;
+    connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
+    let floor = floor?;
     let manifest = payload.manifest(&order)?;
     let index = payload.index(&manifest)?;
 
     let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
-    let look = || gather(Path::new(ROOT), SystemClock.now(), devices::live_disks(&key, &is_candidate));
-    let facts = look();
-    let floor: Timestamp = orders::floor(Path::new(ROOT));
+    let look = |time: &Timekeeper| {
+        let disks = devices::live_disks(&key, &is_candidate);
+        gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
+    };
+    let facts = look(&time);
     let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     recorded::check(&reporter.recorded(), &plan)?;
+    set_clock(reporter, &mut time, plan.now.time);
     let disk = plan::describe(&plan.disk);
-    reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes() });
+    let believed = plan.now.vouched_time();
+    reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes(), believed });
 
     let target = open_target(&plan)?;
     let install = Install {
@@ -171,7 +183,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;
     // the target is held by now, so what is seen stays
-    let facts = look();
+    let facts = look(&time);
     plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     // only now: the second look finds old file systems by the kernel's partitions too
     real::forget_partitions(&target, &plan.disk.name)
@@ -181,11 +193,26 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         name: &plan.disk.name,
         order: &order,
         superseded: &plan.superseded,
+        now: plan.now,
         manifest: &manifest,
     };
     let installed = run(reporter, &install, &mut personaliser)?;
     hand_over(reporter, plan.work, &installed);
     Ok(())
+}
+
+/// Keeps the time from here on, no earlier than the floor: it was later than that when the host was armed.
+fn keep_time(reporter: &Reporter, floor: &Result<Timestamp, Refusal>) -> Timekeeper<SystemClock> {
+    let floor = floor.as_ref().copied().unwrap_or(Timestamp::from_unix(0));
+    let mut time = Timekeeper::new(SystemClock, floor, Path::new(time::STEP));
+    set_clock(reporter, &mut time, floor);
+    time
+}
+
+fn set_clock(reporter: &Reporter, time: &mut Timekeeper<SystemClock>, believed: Timestamp) {
+    if let Err(error) = time.raise_to(believed) {
+        reporter.note(&format!("the system clock stays as it is: {error}"));
+    }
 }
 
 /// Drivers, the firmware's variables, and patience until the devices are there.
@@ -207,12 +234,18 @@ fn wake_devices(reporter: &Reporter, all: &Orders, key: &SitePublicKey) {
 }
 
 /// Finds the medium with this machine's image, its recorder, and says what this run can promise.
-fn begin_telling(reporter: &mut Reporter, all: &Orders, machine: &Machine) -> Option<StickSource> {
+fn begin_telling(
+    reporter: &mut Reporter,
+    all: &Orders,
+    machine: &Machine,
+    time: &mut Timekeeper<SystemClock>,
+) -> Option<StickSource> {
     let wanted = all.first_match(machine).map(|order| &order.image.manifest);
     let stick = StickSource::find(Path::new("/sys"), wanted);
     if let Some(medium) = stick.as_ref().map(StickSource::name)
         && let Some(recorder) = Recorder::open(medium)
     {
+        time.hear_recorder(recorder.believed());
         reporter.record_to(medium, recorder);
     }
     let trust = trust_sentence(machine.secure_boot, started_from());
@@ -220,17 +253,20 @@ fn begin_telling(reporter: &mut Reporter, all: &Orders, machine: &Machine) -> Op
     stick
 }
 
-/// Brings the network up if something wants it (only a payload that is far away can't do without), and asks the server.
+/// Brings the network up if something wants it (only a payload that is far away can't do without), and asks the server. With a
+/// clock that is wrong, the server's may be all there is: it is waited for as for a payload.
 fn connect(
     reporter: &mut Reporter,
     order: &InstallOrder,
     machine: &Machine,
     needed: bool,
+    time: &mut Timekeeper<SystemClock>,
 ) -> Result<(), Refusal> {
     if !needed && order.server.is_none() {
         return Ok(());
     }
-    let patience = if needed { net::PATIENCE } else { COURTESY };
+    let wanted = needed || time.is_out();
+    let patience = if wanted { net::PATIENCE } else { COURTESY };
     match net::bring_up(&order.network, &machine.nics, patience, u32::from_le_bytes(random())) {
         Ok(up) => note_network(reporter, &up),
         Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
@@ -241,7 +277,15 @@ fn connect(
     }
     let Some(server) = &order.server else { return Ok(()) };
     reporter.post_to(server);
-    memory::check(server, &order.id, &|text| reporter.note(text))
+    time.hear_server(memory::check(server, &order.id, &|text| reporter.note(text))?);
+    for _ in 0..TIME_TRIES {
+        if time.has_reading() || !time.is_out() {
+            break;
+        }
+        std::thread::sleep(TIME_PAUSE);
+        time.hear_server(memory::check(server, &order.id, &|text| reporter.note(text))?);
+    }
+    Ok(())
 }
 
 fn note_network(reporter: &Reporter, up: &net::Up) {

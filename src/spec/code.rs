@@ -50,6 +50,10 @@ codes! {
     OrderClaimed = "IS-107", "an order is good for one disk; arm the host again if it has a new disk";
     /// The order is done on this machine.
     OrderDone = "IS-108", "the machine is installed; boot its disk, or arm the host again to reinstall it";
+    /// The time below which no clock can be right is missing on the medium or damaged.
+    BundleTime = "IS-109", "build the medium again; if it happens again, replace the stick";
+    /// The machine's clock is wrong and nothing vouches for the time, so nobody knows whether the order still holds.
+    ClockUnknown = "IS-110", "set the machine's clock in its firmware setup, or let it reach the site's server; for machines that can do neither there is `policy: { allow_dead_clock: true }`, after which the medium is built again";
     /// Runs under this order failed as often as an order is tried.
     OrderFailed = "IS-111", "mend what failed (the recorder and `status` name it), then arm the host again";
     /// No disk matches the selector.

@@ -48,6 +48,9 @@ pub enum What {
         disk: String,
         /// Bytes that will be written.
         bytes: u64,
+        /// What was believed to be the time, if anything vouched for it; the recorder of a medium tells it to the next machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        believed: Option<Timestamp>,
     },
     /// The disk is being claimed, the first write of all; told before that write. From here on the old content may be lost.
     Claimed {

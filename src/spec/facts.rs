@@ -16,10 +16,32 @@ pub struct Facts {
     pub version: FormatVersion<1>,
     /// The machine's clock; it may be wrong.
     pub clock: Timestamp,
+    /// What else tells the time, where the clock can't be believed. Claims and done marks tell it too; they are with the disks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vouchers: Vec<Voucher>,
     /// Who the machine is.
     pub machine: Machine,
     /// Every whole disk, sorted by name.
     pub disks: Vec<Disk>,
+}
+
+/// A time that somebody else than the machine's clock tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voucher {
+    /// Who tells it.
+    pub source: VoucherSource,
+    /// What it tells.
+    pub time: Timestamp,
+}
+
+/// Who tells the time beside the machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoucherSource {
+    /// The site's server, by the `Date` of an answer in this run. A reading.
+    Server,
+    /// The recorder of the boot medium: the newest time that was believed by an install from it. It is later by now.
+    Recorder,
 }
 
 /// Identity of the machine and how it was booted.
@@ -106,6 +128,9 @@ pub struct Disk {
     /// is the installed system still there.
     #[serde(default)]
     pub done_roots: Vec<Uuid>,
+    /// The newest time that these done files tell; those of older agents tell none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
     /// Whether the root file system that the claim on this disk names is where the claim says.
     #[serde(default)]
     pub claimed_root_in_place: bool,

@@ -24,6 +24,8 @@ pub struct Plan {
     pub failures: u32,
     /// What was believed to be the time when the first of them began.
     pub time: Timestamp,
+    /// What is believed to be the time now.
+    pub now: BelievedTime,
     /// Size of the image.
     pub covers: ByteSize,
     /// Its root file system, and the first byte of that.
@@ -36,6 +38,23 @@ pub struct Plan {
     /// this one: a medium that still carries one of them then boots the disk, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<OrderId>,
+}
+
+/// What a plan takes for the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BelievedTime {
+    /// The time; it may be later by now, where only marks of the past told it.
+    pub time: Timestamp,
+    /// Whether a clock or a mark told it. If not, it is the bundle's time, which the order takes for want of a better one: no
+    /// mark may pass it on.
+    pub vouched: bool,
+}
+
+impl BelievedTime {
+    /// The time, if others may rely on it.
+    pub fn vouched_time(self) -> Option<Timestamp> {
+        self.vouched.then_some(self.time)
+    }
 }
 
 /// What is left to do.

@@ -1,5 +1,7 @@
 //! The wall clock.
 
+use std::io;
+
 use crate::value::Timestamp;
 
 /// Tells the time. Targets' clocks are often wrong: judge signed times against the later of this and a signed time.
@@ -15,5 +17,21 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix(jiff::Timestamp::now().as_second())
+    }
+}
+
+/// A clock that can be set.
+pub trait SettableClock: Clock {
+    /// Sets it. Timers that count from a start go on undisturbed.
+    ///
+    /// # Errors
+    /// Not privileged.
+    fn set(&self, time: Timestamp) -> io::Result<()>;
+}
+
+impl SettableClock for SystemClock {
+    fn set(&self, time: Timestamp) -> io::Result<()> {
+        let time = rustix::time::Timespec { tv_sec: time.as_unix(), tv_nsec: 0 };
+        Ok(rustix::time::clock_settime(rustix::time::ClockId::Realtime, time)?)
     }
 }

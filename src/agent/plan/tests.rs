@@ -8,6 +8,7 @@ use crate::value::{ByteSize, Digest, OrderId};
 
 mod after_countdown;
 mod candidates;
+mod time;
 mod with_claims;
 
 type Case<'a> = (&'a str, Code, &'a dyn Fn(&mut InstallOrder, &mut ImageManifest, &mut Facts));
@@ -174,35 +175,6 @@ fn a_matching_stick_beside_the_disk_does_not_count() {
 #[test]
 fn a_disk_exactly_as_large_as_the_image_is_enough() {
     assert!(outcome(|_, m, f| f.disks[0].size = m.size).is_ok());
-}
-
-/// The order is valid for an hour from the floor on; offsets in seconds from there.
-#[test]
-fn validity_is_judged_against_the_later_of_clock_and_floor() {
-    let judge = |clock: i64, not_before: i64| {
-        outcome(|o, _, f| {
-            f.clock = Timestamp::from_unix(FLOOR + clock);
-            o.not_before = Timestamp::from_unix(FLOOR + not_before);
-            o.not_after = Timestamp::from_unix(FLOOR + 3600);
-        })
-        .map_err(|refusal| refusal.code)
-        .map(|_| ())
-    };
-    let expired = Err(Code::OrderExpired);
-    assert_eq!(judge(0, 0), Ok(()));
-    assert_eq!(judge(3600, 0), Ok(()));
-    assert_eq!(judge(3601, 0), expired);
-    // a clock before the floor is wrong: the floor counts
-    assert_eq!(judge(-FLOOR, 0), Ok(()));
-    assert_eq!(judge(-FLOOR, 100), Ok(()));
-    // a credible clock before the beginning is believed
-    assert_eq!(judge(50, 100), expired);
-    // with a wrong clock, the floor alone can end an order
-    let ended = outcome(|o, _, f| {
-        f.clock = Timestamp::from_unix(0);
-        o.not_after = Timestamp::from_unix(FLOOR - 1);
-    });
-    assert_eq!(ended.unwrap_err().code, Code::OrderExpired);
 }
 
 #[test]

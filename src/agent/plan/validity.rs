@@ -1,30 +1,180 @@
-//! Whether an order holds now.
+//! What time it is, as far as anybody can tell, and whether an order holds then.
+//!
+//! The bundle's time is the floor: it was later than that when the host was armed, so no clock below it is right. Within
+//! [`ZONE`] below it the firmware keeps local time, and the floor is believed; a clock that is further off is wrong, and somebody
+//! has to vouch for the time. A *reading* (the server's `Date`) tells the time itself; a *mark* (a claim or a done file of ours,
+//! the recorder) tells what was believed once, so that it must be later than the floor to tell anything.
+//!
+//! Promises: nothing unsigned makes time earlier than the floor, and of several times the latest counts, so that whoever forges
+//! one can only end an order. A mark from long after the order's end is garbage. Nothing foreign on a disk is asked.
 
 use crate::spec::Code;
-use crate::spec::order::InstallOrder;
-use crate::spec::plan::Refusal;
+use crate::spec::claim::Claim;
+use crate::spec::facts::{Disk, DiskContent, Facts, VoucherSource};
+use crate::spec::order::{Grant, InstallOrder};
+use crate::spec::plan::{BelievedTime, Refusal};
 use crate::value::Timestamp;
 
-/// `not_after` is judged against the later of clock and floor. `not_before` only against a clock that can be believed, one
-/// that isn't before the floor: with a clock known to be wrong, the generation guards against old media.
+/// Seconds by which two clocks that show the same moment differ at most: local times span UTC−12 to UTC+14.
+const ZONE: u64 = 26 * 3600;
+/// Seconds after an order's end in which a mark still shows that the order has ended, and isn't garbage.
+const AFTERLIFE: u64 = 365 * 24 * 3600;
+
+/// Whether a clock is so far below the floor that no time zone explains it.
+pub fn is_out(clock: Timestamp, floor: Timestamp) -> bool {
+    clock.plus_seconds(ZONE) < floor
+}
+
+/// What is believed to be the time, if the order holds then.
+///
+/// # Errors
+/// [`Code::OrderExpired`] before and after the order's validity; [`Code::ClockUnknown`] when the clock is wrong, nothing vouches
+/// for the time, and the order doesn't do without.
 pub(super) fn check_validity(
     order: &InstallOrder,
     floor: Timestamp,
+    facts: &Facts,
+) -> Result<BelievedTime, Refusal> {
+    let evidence = Evidence::gather(order, floor, facts);
+    let now = evidence.believed();
+    let name = format!("order {} of {}", order.id, order.host);
+    let refuse =
+        |code, what: String| Err(Refusal::new(code, format!("{name} {what}; {}", evidence.in_words())));
+    if now.time > order.not_after {
+        let contradiction = if evidence.contradicts(order) { ": set the clock that is wrong" } else { "" };
+        return refuse(Code::OrderExpired, format!("ended at {}{contradiction}", order.not_after));
+    }
+    if !now.vouched && !order.allow_dead_clock {
+        let what = format!("holds until {}, and nothing vouches for the time", order.not_after);
+        return refuse(Code::ClockUnknown, what);
+    }
+    if now.time.plus_seconds(ZONE) < order.not_before {
+        return refuse(Code::OrderExpired, format!("begins at {}", order.not_before));
+    }
+    Ok(now)
+}
+
+/// What is believed to be the time, whether or not an order holds.
+pub(super) fn believed_at_least(order: &InstallOrder, floor: Timestamp, facts: &Facts) -> BelievedTime {
+    Evidence::gather(order, floor, facts).believed()
+}
+
+/// All that tells the time.
+struct Evidence {
     clock: Timestamp,
-) -> Result<(), Refusal> {
-    let now = clock.max(floor);
-    let how = if clock < floor {
-        format!("the machine's clock says {clock}, which is before the bundle was made; taken as {floor}")
-    } else {
-        format!("the machine's clock says {clock}")
-    };
-    if order.not_after < now {
-        let message = format!("order {} of {} ended at {}; {how}", order.id, order.host, order.not_after);
-        return Err(Refusal::new(Code::OrderExpired, message));
+    floor: Timestamp,
+    witnesses: Vec<Witness>,
+}
+
+/// Somebody who tells a time.
+struct Witness {
+    /// In words.
+    who: String,
+    time: Timestamp,
+    worth: Worth,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    /// It tells the time itself.
+    Reading,
+    /// It is at least this late.
+    Mark,
+    /// It says no more than the floor.
+    Early,
+    /// It can't be true.
+    Garbage,
+}
+
+impl Evidence {
+    fn gather(order: &InstallOrder, floor: Timestamp, facts: &Facts) -> Self {
+        let mut evidence = Self { clock: facts.clock, floor, witnesses: Vec::new() };
+        for voucher in &facts.vouchers {
+            match voucher.source {
+                VoucherSource::Server => evidence.hear_server(order, voucher.time),
+                VoucherSource::Recorder => {
+                    evidence.hear_mark(order, "the medium's recorder".to_owned(), voucher.time);
+                }
+            }
+        }
+        facts.disks.iter().for_each(|disk| evidence.hear_disk(order, disk));
+        evidence
     }
-    if clock >= floor && clock < order.not_before {
-        let message = format!("order {} of {} begins at {}; {how}", order.id, order.host, order.not_before);
-        return Err(Refusal::new(Code::OrderExpired, message));
+
+    /// A server whose clock is far ahead ends the order, and is named; one that is behind tells nothing.
+    fn hear_server(&mut self, order: &InstallOrder, time: Timestamp) {
+        let who = order.server.as_ref().map_or("the server".to_owned(), ToString::to_string);
+        let worth = if is_out(time, self.floor) { Worth::Early } else { Worth::Reading };
+        self.witnesses.push(Witness { who, time, worth });
     }
-    Ok(())
+
+    fn hear_mark(&mut self, order: &InstallOrder, who: String, time: Timestamp) {
+        let worth = match time {
+            time if time > order.not_after.plus_seconds(AFTERLIFE) => Worth::Garbage,
+            time if time > self.floor => Worth::Mark,
+            _ => Worth::Early,
+        };
+        self.witnesses.push(Witness { who, time, worth });
+    }
+
+    /// The done files of a disk count beside a claim that the site's key sealed.
+    fn hear_disk(&mut self, order: &InstallOrder, disk: &Disk) {
+        let DiskContent::Ours { claim, .. } = &disk.content else { return };
+        self.hear_mark(order, format!("the claim on {}", disk.name), told_by(claim));
+        if let Some(time) = disk.done_at {
+            self.hear_mark(order, format!("the done file on {}", disk.name), time);
+        }
+    }
+
+    fn believed(&self) -> BelievedTime {
+        let vouching = || {
+            let those = self.witnesses.iter();
+            those.filter(|it| matches!(it.worth, Worth::Reading | Worth::Mark)).map(|it| it.time)
+        };
+        BelievedTime {
+            time: vouching().chain([self.clock]).fold(self.floor, Timestamp::max),
+            vouched: !is_out(self.clock, self.floor) || vouching().next().is_some(),
+        }
+    }
+
+    /// Whether, of the clocks that can be right, one says that the order holds and another that it is over.
+    fn contradicts(&self, order: &InstallOrder) -> bool {
+        let readings = self.witnesses.iter().filter(|it| it.worth == Worth::Reading).map(|it| it.time);
+        let clock = Some(self.clock).filter(|clock| !is_out(*clock, self.floor));
+        let mut over = readings.chain(clock).map(|time| time > order.not_after);
+        let first = over.next();
+        over.any(|other| Some(other) != first)
+    }
+
+    /// Which clock, floor and vouchers were seen.
+    fn in_words(&self) -> String {
+        let Self { clock, floor, witnesses } = self;
+        let mut text = match clock {
+            clock if clock >= floor => format!("the machine's clock says {clock}"),
+            clock if !is_out(*clock, *floor) => {
+                format!(
+                    "the machine's clock says {clock}, a time zone below the bundle's time: taken as {floor}"
+                )
+            }
+            clock => format!(
+                "the machine's clock says {clock}, but the bundle is of {floor}: this clock is wrong, or the one where the \
+                 host was armed"
+            ),
+        };
+        for Witness { who, time, worth } in witnesses {
+            let remark = match worth {
+                Worth::Reading | Worth::Mark => "",
+                Worth::Early => " (no later than the bundle)",
+                Worth::Garbage => " (over a year after the order's end, so not believed)",
+            };
+            text.push_str(&format!("; {who} says {time}{remark}"));
+        }
+        text
+    }
+}
+
+/// A claim was made within its order's validity, which the site's key signed: what it says beyond that is nobody's word.
+fn told_by(claim: &Claim) -> Timestamp {
+    let Grant { not_before, not_after, .. } = claim.grant;
+    if (not_before..=not_after).contains(&claim.time) { claim.time } else { not_before }
 }
