@@ -90,6 +90,7 @@ impl KernelPersonaliser<'_> {
             &self.order.network,
             &mut random,
         )?;
+        personalise::keep_time(&root.place, self.now.time)?;
         write_done_files(&esp.place, self.order, self.superseded, self.now, self.manifest.root.uuid)?;
         esp.unmount()?;
         root.unmount()?;

@@ -6,6 +6,8 @@
 //!
 //! Without root (tests), owners can't be given away: files then keep the caller's ids, see [`RootedDir::sets_owners`].
 
+mod times;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;

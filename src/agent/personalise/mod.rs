@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows how the disk was written, and no step may start a program of the image.
 
+mod clock;
 mod files;
 mod homes;
 mod identity;
@@ -24,6 +25,7 @@ use crate::fit;
 use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::spec::system::{NetworkSpec, SystemSpec};
 use crate::sys::rooted::RootedDir;
+use crate::value::Timestamp;
 
 /// What the operator should know of the host that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,14 @@ pub fn apply(
     root.sync()?;
     esp.sync()?;
     Ok(Report { ssh_fingerprint })
+}
+
+/// Gives the new system a time that its clock is not to be before.
+///
+/// # Errors
+/// As for [`apply`].
+pub fn keep_time(root: &Path, time: Timestamp) -> Result<()> {
+    clock::apply(&RootedDir::open(root)?, time).context("giving the host a time to begin with")
 }
 
 #[cfg(test)]

@@ -340,3 +340,30 @@ fn a_mask_is_taken_off_and_an_instance_found_by_its_template() {
     assert_eq!(target("cloud-init.service"), Path::new("/usr/lib/systemd/system/cloud-init.service"));
     assert_eq!(target("x@1.service"), Path::new("/usr/lib/systemd/system/x@.service"));
 }
+
+#[test]
+fn the_new_system_s_clock_begins_no_earlier_than_what_is_believed() {
+    let time = Timestamp::from_unix(1_795_000_000);
+    let modified = |image: &Image, path: &str| std::fs::metadata(image.path(path)).unwrap().mtime();
+    let image = Image::debian();
+    image.put(
+        "etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\n+nis\nsystemd-timesync:x:991:990::/:/usr/sbin/nologin\n",
+    );
+    keep_time(&image.path(""), time).unwrap();
+    let (epoch, synced) = ("usr/lib/clock-epoch", "var/lib/systemd/timesync/clock");
+    assert_eq!([epoch, synced].map(|path| modified(&image, path)), [1_795_000_000; 2]);
+    if rustix::process::geteuid().is_root() {
+        for path in ["var/lib/systemd/timesync", synced] {
+            let metadata = std::fs::metadata(image.path(path)).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (991, 990), "{path}");
+        }
+    }
+    // an image that was made later knows better
+    keep_time(&image.path(""), Timestamp::from_unix(1_794_000_000)).unwrap();
+    assert_eq!([epoch, synced].map(|path| modified(&image, path)), [1_795_000_000; 2]);
+    let el = Image::el();
+    keep_time(&el.path(""), time).unwrap();
+    assert_eq!(modified(&el, epoch), 1_795_000_000);
+    assert!(!el.path("var/lib/systemd/timesync").exists());
+}
