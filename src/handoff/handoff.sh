@@ -11,14 +11,44 @@ state=/var/lib/ironstrap
 # by, command, limit, url
 . "$lib/handoff.conf"
 
+# With a wrong clock, certificates aren't valid yet and the event is of another year: a time daemon gets a minute to mend it. Where
+# none does, the clock is at least not before the time at which these files were written.
+wait_for_time() {
+    waited=0
+    while daemon_is_at_it; do
+        if [ "$waited" -ge 60 ]; then
+            echo "the clock was not synchronised within $waited seconds; going on with it"
+            break
+        fi
+        sleep 2
+        waited=$((waited + 2))
+    done
+    installed=$(date -r "$lib/handoff.conf" +%s)
+    if [ "$(date +%s)" -lt "$installed" ]; then
+        date -u -s "@$installed" >/dev/null || echo "the clock is wrong and can't be set"
+    fi
+}
+
+# Whether a time daemon is enabled and has not set the clock yet.
+daemon_is_at_it() {
+    case $(timeout 10 timedatectl show --property=NTP --property=NTPSynchronized 2>/dev/null) in
+    *NTPSynchronized=yes*) return 1 ;;
+    *NTP=yes*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 # Runs the manager, and keeps outcome and event for as long as the server hasn't got them.
 run() {
+    wait_for_time
     status=0
     timeout -k 60 "$limit" "$command" || status=$?
     outcome=converged
     [ "$status" -eq 0 ] || outcome=failed
     run=$(cat /proc/sys/kernel/random/uuid)
-    time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    now=$(date +%s)
+    [ "$now" -ge "$installed" ] || now=$installed
+    time=$(date -u -d "@$now" +%Y-%m-%dT%H:%M:%SZ)
     sed -e "s/@RUN@/$run/" -e "s/@TIME@/$time/" -e "s/@STATUS@/$status/" \
         "$lib/$outcome.json" >"$state/handoff-event.json"
     echo "$outcome $status" >"$state/handoff-outcome.new"

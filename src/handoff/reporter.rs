@@ -3,7 +3,8 @@
 //! The script is a constant; what differs between hosts stands in a file of quoted assignments and in two events that
 //! are complete but for run, time and exit status. The unit holds constants only, so that nothing has to be escaped for
 //! systemd. It runs after `multi-user.target`, as cloud-init's last stage does: a unit that the target waits for would
-//! wait for cloud-init for ever. A failure is reported and never keeps the host from booting.
+//! wait for cloud-init for ever. `time-sync.target` isn't waited for: without systemd-time-wait-sync it means nothing, and with it
+//! the wait has no end; the script waits by itself. A failure is reported and never keeps the host from booting.
 
 use anyhow::{Context, Result};
 

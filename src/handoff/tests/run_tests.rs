@@ -26,10 +26,13 @@ impl Machine {
                 .replace("/dev/console", "/dev/null")
                 .replace("/dev/ttyS0", "/dev/null")
                 .replace("sleep 10", "sleep 0")
-                .replace("sleep 30", "sleep 0");
+                .replace("sleep 30", "sleep 0")
+                .replace("sleep 2\n", "sleep 0\n");
             machine.put(&file.path[1..], &content, file.mode);
         }
         machine.program("curl", "cat >/dev/null; echo posted >>\"$0.log\"; cp \"${9#@}\" \"$0.body\"");
+        // whatever keeps the time of the machine that runs the tests
+        machine.program("timedatectl", "exit 1");
         machine
     }
 
@@ -286,5 +289,58 @@ fn systemd_accepts_the_unit() {
             assert!(output.status.success() && !printed.contains("ironstrap"), "{printed}");
         }
         Err(error) => println!("systemd-analyze was not tried: {error}"),
+    }
+}
+
+#[test]
+fn the_manager_waits_for_a_time_daemon_but_not_for_ever() {
+    let asked = |machine: &Machine| machine.lines("bin/timedatectl.log");
+    let late = "echo asked >>\"$0.log\"; echo NTP=yes; \
+                if [ $(wc -l <\"$0.log\") -ge 4 ]; then echo NTPSynchronized=yes; else echo NTPSynchronized=no; fi";
+    let machine = Machine::new(&made(script(
+        "#!/bin/sh\ncp /var/lib/ironstrap/../bin/timedatectl.log /var/lib/ironstrap/seen\n",
+    )));
+    machine.program("timedatectl", late);
+    let (output, printed) = machine.boot();
+    assert!(output.status.success() && !printed.contains("synchronised"), "{printed}");
+    assert_eq!(
+        (asked(&machine), machine.lines("state/seen")),
+        (4, 4),
+        "the manager ran before the clock was set"
+    );
+
+    let machine = Machine::new(&counting_script(0));
+    machine.program("timedatectl", "echo asked >>\"$0.log\"; echo NTP=yes; echo NTPSynchronized=no");
+    let (output, printed) = machine.boot();
+    assert!(output.status.success() && printed.contains("not synchronised within 60 seconds"), "{printed}");
+    assert_eq!((asked(&machine), machine.lines("state/runs")), (31, 1));
+
+    // nobody to wait for: the kernel says that nothing set the clock, and nothing is going to
+    let machine = Machine::new(&counting_script(0));
+    machine.program("timedatectl", "echo asked >>\"$0.log\"; echo NTP=no; echo NTPSynchronized=no");
+    machine.boot();
+    assert_eq!(asked(&machine), 1);
+}
+
+#[test]
+fn a_clock_from_before_the_install_is_set_and_told_to_nobody() {
+    // a clock of 1970 that goes by what it is set to, if it can be
+    let dead = |settable: &str| {
+        format!(
+            "case \"$*\" in\n\
+             '-u -s '*) {settable}; echo \"${{3#@}}\" >\"$0.set\" ;;\n\
+             +%s) if [ -e \"$0.set\" ]; then cat \"$0.set\"; else echo 77; fi ;;\n\
+             *) exec /bin/date \"$@\" ;;\nesac"
+        )
+    };
+    for (settable, told) in [("true", "1795000000\n"), ("exit 1", "")] {
+        let machine = Machine::new(&counting_script(0));
+        let conf = std::fs::File::options().append(true).open(machine.path("usr/lib/ironstrap/handoff.conf"));
+        let installed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_000_000);
+        conf.unwrap().set_modified(installed).unwrap();
+        machine.program("date", &dead(settable));
+        assert!(machine.boot().0.status.success());
+        assert_eq!(std::fs::read_to_string(machine.path("bin/date.set")).unwrap_or_default(), told);
+        assert_eq!(machine.event().time.as_unix(), 1_795_000_000);
     }
 }
