@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::context::SiteContext;
 use super::paths::SitePaths;
 use super::progress::Bytes;
-use super::{installers, keys, output, permits};
+use super::{clocks, installers, keys, output, permits};
 use crate::answers;
 use crate::bundle::agent_file::AgentFile;
 use crate::bundle::bootfiles::{self, BootFiles, Started};
@@ -90,7 +90,11 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let place = Place { context: &context, paths, store: &store };
     let boot = boot_files(&agent, &key.public(), &place, &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
+    let orders = || hosts.iter().map(|host| &host.order);
+    let allowing = orders().filter(|order| order.allow_dead_clock).map(|order| &order.host);
+    output::note(&clocks::cost_of_allowing(allowing));
     if let Some(path) = &args.usb {
+        output::note(&clocks::warn_of_stick(orders()));
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
         write("stick", path, &contents, &store, usb::write)?;
     }

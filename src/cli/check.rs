@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::context::SiteContext;
 use super::paths::SitePaths;
-use super::{installers, keys, output, render};
+use super::{clocks, installers, keys, output, render};
 use crate::answers::{self, table::Target};
 use crate::boot::grub::{self, BootHost};
 use crate::bundle::inside::Inside;
@@ -35,6 +35,9 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             output::note(&refused.iter().map(|text| format!("error: {text}\n")).collect::<String>());
             bail!("{} of {} hosts can't be installed", refused.len(), context.hosts.len());
         }
+        let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
+        let allowing = by_agent.filter(|host| host.allow_dead_clock).map(|host| &host.name);
+        output::note(&clocks::cost_of_allowing(allowing));
         let count = context.hosts.len();
         let plural = if count == 1 { "" } else { "s" };
         return Ok(output::print(&format!("{count} host{plural}, all good\n"))?);

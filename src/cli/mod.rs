@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 mod arm;
 mod bundle;
 mod check;
+mod clocks;
 mod context;
 mod dev;
 mod explain;
