@@ -182,6 +182,12 @@ impl Machine {
         self
     }
 
+    /// Its battery is dead: the clock begins in 1970 whenever it is switched on.
+    pub fn dead_clock(mut self) -> Self {
+        self.extra.extend(["-rtc", "base=1970-01-01"].map(str::to_owned));
+        self
+    }
+
     /// Takes the stick out.
     pub fn without_stick(mut self) -> Self {
         self.drives.retain(|drive| drive.bus != Bus::Usb);

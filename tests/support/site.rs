@@ -96,6 +96,19 @@ impl Site {
         self.run(&[&["arm", "--yes"], hosts].concat()).map(drop)
     }
 
+    /// Lets a host's permit end in so many seconds; `arm` gives none for less than an hour.
+    ///
+    /// # Errors
+    /// When the host isn't armed.
+    pub fn shorten_permit(&self, host: &str, seconds: u64) -> Result<()> {
+        let path = self.path(&format!(".ironstrap/orders/{host}.json"));
+        let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let mut permit: serde_json::Value = serde_json::from_slice(&text).context("reading a permit")?;
+        let end = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() + seconds;
+        permit["not_after"] = jiff::Timestamp::from_second(end.try_into()?)?.to_string().into();
+        std::fs::write(&path, permit.to_string()).with_context(|| format!("writing {}", path.display()))
+    }
+
     /// Builds a stick's image beside the site.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! PXE with Secure Boot: loaders by TFTP, everything else by HTTP; the server dies in the middle and comes back.
+//! PXE with Secure Boot: loaders by TFTP, everything else by HTTP; the server dies in the middle and comes back. The machine's
+//! clock is dead.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::support::{judges, with_machines};
 use crate::visit::stays_installed;
 
 const ECHO: Host = Host { name: "echo", mac: "52:54:00:30:00:05", disk: "ECHO1", bus: Bus::Virtio };
-const SCRIPT: &str = "#!/bin/sh\necho echo >/etc/from-script\n";
+const SCRIPT: &str = "#!/bin/sh\necho echo >/etc/from-script\ndate +%s >/etc/time-of-script\n";
 
 #[test]
 fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
@@ -23,13 +24,16 @@ fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
         let host = ECHO.yaml(&key.public()?, "{ script: files/echo.sh }");
         let site = Site::new(dir, Some(&format!("http://10.0.2.2:{web}")), &[(ECHO.name, host)])?;
         site.write("files/echo.sh", SCRIPT)?;
+        let armed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
         site.arm(&[ECHO.name])?;
         let tree = site.tree("pxe")?;
         let total = tree_bytes(&tree)?;
 
         let server = Server::start(&site, &tree, web)?;
         let (machine, disk) = ECHO.machine(dir)?;
-        let mut running = machine.boots_from_network(&tree, "bootx64.efi", 0).ssh(ssh).start()?;
+        // Its battery is dead: the server tells it the time, and the new system hears of it.
+        let mut running =
+            machine.dead_clock().boots_from_network(&tree, "bootx64.efi", 0).ssh(ssh).start()?;
         running.wait_for("ironstrap: claimed attempt=1")?;
         running.wait_for_progress("write", 20)?;
         let before = server.stop()?;
@@ -51,6 +55,9 @@ fn a_network_install_outlives_its_server_and_is_not_repeated() -> Result<()> {
         running.shut_down()?;
         judges::installed_disk(&disk)?;
         ensure!(judges::file(&disk, "/etc/from-script")? == "echo\n", "the script has not written its file");
+        let time: u64 =
+            judges::file(&disk, "/etc/time-of-script")?.trim().parse().context("reading a time")?;
+        ensure!(time >= armed, "the script has run at {time}, and the host was armed at {armed}");
         let status = site.run(&["status"])?;
         ensure!(
             status.lines().any(|line| line.contains("echo") && line.contains("converged")),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use ironstrap::spec::FormatVersion;
@@ -20,17 +20,27 @@ use crate::support::{text, with_machines};
 const TWO_DISKS: Host = Host { name: "gamma", mac: "52:54:00:20:00:03", disk: "GAMMA1", bus: Bus::Virtio };
 const FOREIGN: Host = Host { name: "delta", mac: "52:54:00:20:00:04", disk: "DELTA1", bus: Bus::Ahci };
 const WATCHED: Host = Host { name: "epsilon", mac: "52:54:00:20:00:05", disk: "EPSILON1", bus: Bus::Nvme };
+const DEAD: Host = Host { name: "zeta", mac: "52:54:00:20:00:06", disk: "ZETA1", bus: Bus::Virtio };
+/// How long the order of a machine with a dead clock holds: until its stick is built, and not until it boots.
+const SHORT: Duration = Duration::from_secs(120);
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1C7DdWbmYwT8tRJxLdGbyLVMTbWkZnMkTzPo1E2Y7y operator";
 
 #[test]
-fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data() -> Result<()> {
+fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data_nor_by_a_dead_clock() -> Result<()>
+{
     with_machines("refusals", |dir| {
         let either = TWO_DISKS.yaml(KEY, "none").replace("{ serial: GAMMA1 }", "{ min_size: 1GiB }");
         let slow = WATCHED.yaml(KEY, "none").replace("confirm: 0", "confirm: 300");
-        let hosts =
-            [(TWO_DISKS.name, either), (FOREIGN.name, FOREIGN.yaml(KEY, "none")), (WATCHED.name, slow)];
+        let hosts = [
+            (TWO_DISKS.name, either),
+            (FOREIGN.name, FOREIGN.yaml(KEY, "none")),
+            (WATCHED.name, slow),
+            (DEAD.name, DEAD.yaml(KEY, "none")),
+        ];
         let site = Site::new(dir, None, &hosts)?;
-        site.arm(&[TWO_DISKS.name, FOREIGN.name, WATCHED.name])?;
+        site.arm(&[TWO_DISKS.name, FOREIGN.name, WATCHED.name, DEAD.name])?;
+        let armed = Instant::now();
+        site.shorten_permit(DEAD.name, SHORT.as_secs())?;
         let stick = site.stick("usb.img")?;
 
         let blank_disk = blank(dir, "stranger.raw", DISK)?;
@@ -57,7 +67,12 @@ fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data() -> R
         is_refused(&machine, "IS-209", &[disk, shared], |running| {
             running.wait_for("any key stops it")?;
             running.type_on_serial("x")
-        })
+        })?;
+
+        // Its order has ended, and a clock of 1970 doesn't know it.
+        std::thread::sleep(SHORT.saturating_sub(armed.elapsed()));
+        let (machine, disk) = DEAD.machine(dir)?;
+        is_refused(&machine.dead_clock().stick(&stick, 0), "IS-110", &[disk], |_| Ok(()))
     })
 }
 
@@ -117,6 +132,8 @@ fn is_refused(
     meanwhile(&mut running)?;
     let line = running.wait_for("ironstrap: refused")?;
     ensure!(line.contains(code), "{}: expected {code}, got `{line}`", machine.name());
+    // The way out.
+    running.wait_for("ironstrap: advice")?;
     // Whatever the agent does after it has refused, it must not write.
     std::thread::sleep(Duration::from_secs(5));
     for marker in ["ironstrap: claimed", "ironstrap: committed", "Kernel panic"] {
