@@ -1,7 +1,7 @@
 //! The time on a target: what its clock says, who else tells it, and the system clock that everything else goes by.
 //!
-//! The system clock is set forward, never back, so that events and files of the new system carry a time that can be. What the
-//! machine's own clock says is told by the difference, which is kept for as long as this boot lasts: a time that was believed for
+//! The system clock is set to what is believed, forward or from a year that can't be, so that events and files of the new system
+//! carry a time that can be. What the machine's own clock says is told by the difference, which is kept for as long as this boot lasts: a time that was believed for
 //! want of a better one must not be taken for a reading later. The firmware's clock is left as it is.
 
 use std::io;
@@ -21,8 +21,8 @@ pub(super) const STEP: &str = "/run/ironstrap-clock-step";
 pub(super) struct Timekeeper<C> {
     clock: C,
     floor: Timestamp,
-    /// Seconds by which the system clock was set forward in this boot.
-    step: u64,
+    /// Seconds by which the system clock was set forward in this boot; negative where it was set back.
+    step: i64,
     kept_in: PathBuf,
     server: Option<(Timestamp, Instant)>,
     recorder: Option<Timestamp>,
@@ -38,8 +38,7 @@ impl<C: SettableClock> Timekeeper<C> {
 
     /// What the machine's own clock says.
     pub(super) fn machine_clock(&self) -> Timestamp {
-        let step = i64::try_from(self.step).unwrap_or(i64::MAX);
-        Timestamp::from_unix(self.clock.now().as_unix().saturating_sub(step))
+        Timestamp::from_unix(self.clock.now().as_unix().saturating_sub(self.step))
     }
 
     /// Whether that is wrong, so that somebody has to vouch for the time.
@@ -47,16 +46,16 @@ impl<C: SettableClock> Timekeeper<C> {
         plan::is_out(self.machine_clock(), self.floor)
     }
 
-    /// Sets the system clock forward to this time, if it is earlier.
+    /// Sets the system clock to this time, if it is earlier or so far ahead that it can't be right.
     ///
     /// # Errors
     /// The kernel's refusal, or the difference can't be kept: then the clock stays as it is.
-    pub(super) fn raise_to(&mut self, time: Timestamp) -> io::Result<()> {
-        let missing = u64::try_from(time.as_unix() - self.clock.now().as_unix()).unwrap_or(0);
-        if missing == 0 {
+    pub(super) fn set_to(&mut self, time: Timestamp) -> io::Result<()> {
+        let now = self.clock.now();
+        if now >= time && !plan::is_out(now, self.floor) {
             return Ok(());
         }
-        let step = self.step.saturating_add(missing);
+        let step = self.step.saturating_add(time.as_unix() - now.as_unix());
         std::fs::write(&self.kept_in, format!("{step}\n"))?;
         if let Err(error) = self.clock.set(time) {
             let _ = std::fs::write(&self.kept_in, format!("{}\n", self.step));
@@ -132,16 +131,27 @@ mod tests {
         let clock = Dead(Rc::new(Cell::new(100)), false);
         let mut time = Timekeeper::new(clock.clone(), at(FLOOR), &kept);
         assert!(time.is_out());
-        time.raise_to(at(FLOOR)).unwrap();
+        time.set_to(at(FLOOR)).unwrap();
         assert_eq!((clock.now(), time.machine_clock()), (at(FLOOR), at(100)));
         // it goes on; a later time was believed, and an earlier one moves nothing
         clock.0.set(FLOOR + 50);
-        time.raise_to(at(FLOOR + 3600)).unwrap();
-        time.raise_to(at(FLOOR)).unwrap();
+        time.set_to(at(FLOOR + 3600)).unwrap();
+        time.set_to(at(FLOOR)).unwrap();
         assert_eq!((clock.now(), time.machine_clock()), (at(FLOOR + 3600), at(150)));
         let again = Timekeeper::new(clock, at(FLOOR), &kept);
         assert_eq!(again.machine_clock(), at(150));
         assert!(again.is_out(), "a clock that we set is none that can be believed");
+    }
+
+    #[test]
+    fn a_clock_of_2070_is_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = dir.path().join("step");
+        let clock = Dead(Rc::new(Cell::new(3_155_760_100)), false);
+        let mut time = Timekeeper::new(clock.clone(), at(FLOOR), &kept);
+        time.set_to(at(FLOOR)).unwrap();
+        assert_eq!((clock.now(), time.machine_clock()), (at(FLOOR), at(3_155_760_100)));
+        assert!(Timekeeper::new(clock, at(FLOOR), &kept).is_out());
     }
 
     #[test]
@@ -150,7 +160,7 @@ mod tests {
         let kept = dir.path().join("step");
         let clock = Dead(Rc::new(Cell::new(100)), true);
         let mut time = Timekeeper::new(clock.clone(), at(FLOOR), &kept);
-        time.raise_to(at(FLOOR)).unwrap_err();
+        time.set_to(at(FLOOR)).unwrap_err();
         assert_eq!(time.machine_clock(), at(100));
         assert_eq!(Timekeeper::new(clock, at(FLOOR), &kept).machine_clock(), at(100));
     }

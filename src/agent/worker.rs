@@ -31,7 +31,7 @@ use crate::spec::facts::{Disk, Facts, Machine, Nic};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
-use crate::sys::clock::SystemClock;
+use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
 use crate::trust::SitePublicKey;
@@ -201,16 +201,19 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     Ok(())
 }
 
-/// Keeps the time from here on, no earlier than the floor: it was later than that when the host was armed.
+/// Keeps the time from here on, no earlier than the floor: it was later than that when the host was armed. Without a floor, the
+/// clock is left as it is.
 fn keep_time(reporter: &Reporter, floor: &Result<Timestamp, Refusal>) -> Timekeeper<SystemClock> {
-    let floor = floor.as_ref().copied().unwrap_or(Timestamp::from_unix(0));
-    let mut time = Timekeeper::new(SystemClock, floor, Path::new(time::STEP));
-    set_clock(reporter, &mut time, floor);
+    let known = floor.as_ref().copied().ok();
+    let mut time = Timekeeper::new(SystemClock, known.unwrap_or(SystemClock.now()), Path::new(time::STEP));
+    if let Some(floor) = known {
+        set_clock(reporter, &mut time, floor);
+    }
     time
 }
 
 fn set_clock(reporter: &Reporter, time: &mut Timekeeper<SystemClock>, believed: Timestamp) {
-    if let Err(error) = time.raise_to(believed) {
+    if let Err(error) = time.set_to(believed) {
         reporter.note(&format!("the system clock stays as it is: {error}"));
     }
 }

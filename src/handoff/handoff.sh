@@ -12,7 +12,7 @@ state=/var/lib/ironstrap
 . "$lib/handoff.conf"
 
 # With a wrong clock, certificates aren't valid yet and the event is of another year: a time daemon gets a minute to mend it. Where
-# none does, the clock is at least not before the time at which these files were written.
+# none does, the clock is at least not before the time at which these files were written, nor 15 years after it.
 wait_for_time() {
     waited=0
     while daemon_is_at_it; do
@@ -24,9 +24,13 @@ wait_for_time() {
         waited=$((waited + 2))
     done
     installed=$(date -r "$lib/handoff.conf" +%s)
-    if [ "$(date +%s)" -lt "$installed" ]; then
+    if is_out "$(date +%s)"; then
         date -u -s "@$installed" >/dev/null || echo "the clock is wrong and can't be set"
     fi
+}
+
+is_out() {
+    [ "$1" -lt "$installed" ] || [ "$1" -gt $((installed + 473040000)) ]
 }
 
 # Whether a time daemon is enabled and has not set the clock yet.
@@ -47,7 +51,7 @@ run() {
     [ "$status" -eq 0 ] || outcome=failed
     run=$(cat /proc/sys/kernel/random/uuid)
     now=$(date +%s)
-    [ "$now" -ge "$installed" ] || now=$installed
+    ! is_out "$now" || now=$installed
     time=$(date -u -d "@$now" +%Y-%m-%dT%H:%M:%SZ)
     sed -e "s/@RUN@/$run/" -e "s/@TIME@/$time/" -e "s/@STATUS@/$status/" \
         "$lib/$outcome.json" >"$state/handoff-event.json"

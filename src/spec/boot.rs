@@ -55,7 +55,8 @@ impl OrderState {
 pub const PUBLIC_KEY: &str = "etc/ironstrap/site.pub";
 /// Directory of orders in the second initramfs: `<host>.json` and `<host>.json.minisig`.
 pub const ORDERS: &str = "etc/ironstrap/orders";
-/// The bundle's time (RFC 3339) in the second initramfs: floor for a wrong clock. Orders are signed; this only raises the floor.
+/// The bundle's time (RFC 3339) in the second initramfs: no right clock is below it. Not signed, unlike the times of the orders; it
+/// only raises the floor that these make.
 pub const BUNDLE_TIME: &str = "etc/ironstrap/time";
 /// Kernel modules in the first initramfs, as `lib/modules/<release>/…` with `modules.dep`, `modules.alias`, `modules.softdep`.
 pub const MODULES: &str = "lib/modules";

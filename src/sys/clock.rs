@@ -4,7 +4,7 @@ use std::io;
 
 use crate::value::Timestamp;
 
-/// Tells the time. Targets' clocks are often wrong: judge signed times against the later of this and a signed time.
+/// Tells the time. Targets' clocks are often wrong: the agent's plan says when one is believed.
 pub trait Clock {
     /// Now.
     fn now(&self) -> Timestamp;

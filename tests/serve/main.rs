@@ -4,6 +4,9 @@
 
 mod site;
 
+use std::process::Command;
+use std::time::UNIX_EPOCH;
+
 use site::{BLOB, HOST, ORDER, Running, Site, event, get, request};
 
 #[test]
@@ -82,6 +85,20 @@ fn an_order_waits_until_its_install_is_committed() {
     let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
     assert_eq!(server.post(&event("run", 1, committed)).status, 200);
     assert_eq!(order().text(), "done\n");
+}
+
+#[test]
+fn every_answer_tells_the_time_to_machines_whose_clock_is_dead() {
+    let site = Site::new();
+    let server = Running::start(&site, &[]);
+    for path in [format!("/v1/orders/{ORDER}"), "/v1/orders/nonsense".to_owned(), "/nothing".to_owned()] {
+        let answer = get(&server, &path, &[]);
+        let date = answer.header("date").unwrap_or_else(|| panic!("{path} has no date"));
+        let seconds = Command::new("date").args(["-u", "-d", date, "+%s"]).output().unwrap();
+        let told: u64 = String::from_utf8(seconds.stdout).unwrap().trim().parse().unwrap();
+        let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
+        assert!(now.abs_diff(told) < 120, "{path} says {date}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The bundle's time is the floor: it was later than that when the host was armed, so no clock below it is right. Within
 //! [`ZONE`] below it the firmware keeps local time, and the floor is believed; a clock that is further off is wrong, and somebody
-//! has to vouch for the time. A *reading* (the server's `Date`) tells the time itself; a *mark* (a claim or a done file of ours,
+//! has to vouch for the time. So is one that is [`FAR`] above it: many firmwares take the 1970 of a dead battery for 2070. A *reading* (the server's `Date`) tells the time itself; a *mark* (a claim or a done file of ours,
 //! the recorder) tells what was believed once, so that it must be later than the floor to tell anything.
 //!
 //! Promises: nothing unsigned makes time earlier than the floor, and of several times the latest counts, so that whoever forges
@@ -20,9 +20,12 @@ const ZONE: u64 = 26 * 3600;
 /// Seconds after an order's end in which a mark still shows that the order has ended, and isn't garbage.
 const AFTERLIFE: u64 = 365 * 24 * 3600;
 
-/// Whether a clock is so far below the floor that no time zone explains it.
+/// Seconds after the floor that no clock has a reason to show: 15 years, which is what systemd takes for a broken clock, too.
+const FAR: u64 = 15 * 365 * 24 * 3600;
+
+/// Whether a clock is so far from the floor that neither a time zone nor an old medium explains it.
 pub fn is_out(clock: Timestamp, floor: Timestamp) -> bool {
-    clock.plus_seconds(ZONE) < floor
+    clock.plus_seconds(ZONE) < floor || clock > floor.plus_seconds(FAR)
 }
 
 /// What is believed to be the time, if the order holds then.
@@ -84,6 +87,8 @@ enum Worth {
     Early,
     /// It can't be true.
     Garbage,
+    /// It can't be believed at all, as a clock that is out.
+    Out,
 }
 
 impl Evidence {
@@ -101,10 +106,10 @@ impl Evidence {
         evidence
     }
 
-    /// A server whose clock is far ahead ends the order, and is named; one that is behind tells nothing.
+    /// A server whose clock is ahead ends the order, and is named; one whose clock is dead tells nothing.
     fn hear_server(&mut self, order: &InstallOrder, time: Timestamp) {
         let who = order.server.as_ref().map_or("the server".to_owned(), ToString::to_string);
-        let worth = if is_out(time, self.floor) { Worth::Early } else { Worth::Reading };
+        let worth = if is_out(time, self.floor) { Worth::Out } else { Worth::Reading };
         self.witnesses.push(Witness { who, time, worth });
     }
 
@@ -131,17 +136,21 @@ impl Evidence {
             let those = self.witnesses.iter();
             those.filter(|it| matches!(it.worth, Worth::Reading | Worth::Mark)).map(|it| it.time)
         };
+        let clock = self.credible_clock();
         BelievedTime {
-            time: vouching().chain([self.clock]).fold(self.floor, Timestamp::max),
-            vouched: !is_out(self.clock, self.floor) || vouching().next().is_some(),
+            time: vouching().chain(clock).fold(self.floor, Timestamp::max),
+            vouched: clock.is_some() || vouching().next().is_some(),
         }
+    }
+
+    fn credible_clock(&self) -> Option<Timestamp> {
+        Some(self.clock).filter(|clock| !is_out(*clock, self.floor))
     }
 
     /// Whether, of the clocks that can be right, one says that the order holds and another that it is over.
     fn contradicts(&self, order: &InstallOrder) -> bool {
         let readings = self.witnesses.iter().filter(|it| it.worth == Worth::Reading).map(|it| it.time);
-        let clock = Some(self.clock).filter(|clock| !is_out(*clock, self.floor));
-        let mut over = readings.chain(clock).map(|time| time > order.not_after);
+        let mut over = readings.chain(self.credible_clock()).map(|time| time > order.not_after);
         let first = over.next();
         over.any(|other| Some(other) != first)
     }
@@ -149,22 +158,21 @@ impl Evidence {
     /// Which clock, floor and vouchers were seen.
     fn in_words(&self) -> String {
         let Self { clock, floor, witnesses } = self;
-        let mut text = match clock {
-            clock if clock >= floor => format!("the machine's clock says {clock}"),
-            clock if !is_out(*clock, *floor) => {
+        let mut text = format!("the machine's clock says {clock}");
+        text.push_str(&match () {
+            () if is_out(*clock, *floor) => {
                 format!(
-                    "the machine's clock says {clock}, a time zone below the bundle's time: taken as {floor}"
+                    ", but the bundle is of {floor}: this clock is wrong, or the one where the host was armed"
                 )
             }
-            clock => format!(
-                "the machine's clock says {clock}, but the bundle is of {floor}: this clock is wrong, or the one where the \
-                 host was armed"
-            ),
-        };
+            () if clock < floor => format!(", a time zone below the bundle's time: taken as {floor}"),
+            () => String::new(),
+        });
         for Witness { who, time, worth } in witnesses {
             let remark = match worth {
                 Worth::Reading | Worth::Mark => "",
                 Worth::Early => " (no later than the bundle)",
+                Worth::Out => " (a clock that is wrong)",
                 Worth::Garbage => " (over a year after the order's end, so not believed)",
             };
             text.push_str(&format!("; {who} says {time}{remark}"));

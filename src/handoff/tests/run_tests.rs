@@ -323,22 +323,23 @@ fn the_manager_waits_for_a_time_daemon_but_not_for_ever() {
 }
 
 #[test]
-fn a_clock_from_before_the_install_is_set_and_told_to_nobody() {
-    // a clock of 1970 that goes by what it is set to, if it can be
-    let dead = |settable: &str| {
+fn a_clock_that_can_t_be_right_is_set_and_told_to_nobody() {
+    // a clock that goes by what it is set to, if it can be
+    let dead = |clock: i64, settable: &str| {
         format!(
             "case \"$*\" in\n\
              '-u -s '*) {settable}; echo \"${{3#@}}\" >\"$0.set\" ;;\n\
-             +%s) if [ -e \"$0.set\" ]; then cat \"$0.set\"; else echo 77; fi ;;\n\
+             +%s) if [ -e \"$0.set\" ]; then cat \"$0.set\"; else echo {clock}; fi ;;\n\
              *) exec /bin/date \"$@\" ;;\nesac"
         )
     };
-    for (settable, told) in [("true", "1795000000\n"), ("exit 1", "")] {
+    let clocks = [(77, "true", "1795000000\n"), (77, "exit 1", ""), (3_155_760_000, "true", "1795000000\n")];
+    for (clock, settable, told) in clocks {
         let machine = Machine::new(&counting_script(0));
         let conf = std::fs::File::options().append(true).open(machine.path("usr/lib/ironstrap/handoff.conf"));
         let installed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_000_000);
         conf.unwrap().set_modified(installed).unwrap();
-        machine.program("date", &dead(settable));
+        machine.program("date", &dead(clock, settable));
         assert!(machine.boot().0.status.success());
         assert_eq!(std::fs::read_to_string(machine.path("bin/date.set")).unwrap_or_default(), told);
         assert_eq!(machine.event().time.as_unix(), 1_795_000_000);

@@ -7,41 +7,57 @@ const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
 /// The order's end, in seconds from the floor.
 const END: i64 = 7 * 24 * HOUR;
-/// 2100-01-01, in seconds from the floor.
-const YEAR_2100: i64 = 4_102_444_800 - FLOOR;
+/// What a dead battery's 1970 is for many firmwares, in seconds from the floor.
+const YEAR_2070: i64 = 3_155_760_000 - FLOOR;
 
 /// Clocks, in seconds from the floor: the columns of [`TABLE`].
-const CLOCKS: [i64; 9] = [-FLOOR, -YEAR, -26 * HOUR - 1, -26 * HOUR, -1, HOUR, END, END + 1, YEAR_2100];
+const CLOCKS: [i64; 11] =
+    [-FLOOR, -YEAR, -26 * HOUR - 1, -26 * HOUR, -1, HOUR, END, END + 1, 15 * YEAR, 15 * YEAR + 1, YEAR_2070];
 
-/// `+` it holds, `.` it ended, `?` nobody knows. The rows are what vouches: which time it tells, in seconds from the floor, once
-/// as a reading and once as a mark.
+/// What is told, in words and in seconds from the floor; the verdicts where a reading tells it, and where a mark does.
+type Row = (&'static str, Option<i64>, [char; 11], [char; 11]);
+
+/// `+` it holds, `.` it ended, `?` nobody knows.
 #[rustfmt::skip]
-const TABLE: &[(&str, Option<i64>, [char; 9], [char; 9])] = &[
-    //                                 1970  -1y  -26h-1s -26h  -1s  +1h  end  +1s  2100
-    ("nothing",       None,           ['?', '?', '?',    '+',  '+', '+', '+', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
-    ("1970",          Some(-FLOOR),   ['?', '?', '?',    '+',  '+', '+', '+', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
-    ("over a zone",   Some(-26 * HOUR - 1), ['?', '?', '?', '+', '+', '+', '+', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
+const TABLE: &[Row] = &[
+    ("nothing", None,
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("1970", Some(-FLOOR),
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("over a zone", Some(-26 * HOUR - 1),
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
     // a reading may be off by a zone; a mark that isn't later than the floor says nothing that the floor doesn't
-    ("a zone",        Some(-26 * HOUR), ['+', '+', '+',  '+',  '+', '+', '+', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
-    ("the floor",     Some(0),        ['+', '+', '+',    '+',  '+', '+', '+', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
-    ("just later",    Some(1),        ['+', '+', '+',    '+',  '+', '+', '+', '.', '.'],
-                                      ['+', '+', '+',    '+',  '+', '+', '+', '.', '.']),
-    ("the end",       Some(END),      ['+', '+', '+',    '+',  '+', '+', '+', '.', '.'],
-                                      ['+', '+', '+',    '+',  '+', '+', '+', '.', '.']),
-    ("after the end", Some(END + 1),  ['.', '.', '.',    '.',  '.', '.', '.', '.', '.'],
-                                      ['.', '.', '.',    '.',  '.', '.', '.', '.', '.']),
-    ("a year after",  Some(END + YEAR), ['.', '.', '.',  '.',  '.', '.', '.', '.', '.'],
-                                      ['.', '.', '.',    '.',  '.', '.', '.', '.', '.']),
+    ("a zone", Some(-26 * HOUR),
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("the floor", Some(0),
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("just later", Some(1),
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+'],
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+']),
+    ("the end", Some(END),
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+'],
+        ['+', '+', '+', '+', '+', '+', '+', '.', '.', '+', '+']),
+    ("after the end", Some(END + 1),
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.'],
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
+    ("a year after", Some(END + YEAR),
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.'],
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.']),
     // a server years ahead can be right; a mark of such a time can't
-    ("long after",    Some(END + YEAR + 1), ['.', '.', '.', '.', '.', '.', '.', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
-    ("2100",          Some(YEAR_2100), ['.', '.', '.',   '.',  '.', '.', '.', '.', '.'],
-                                      ['?', '?', '?',    '+',  '+', '+', '+', '.', '.']),
+    ("long after", Some(END + YEAR + 1),
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("fifteen years", Some(15 * YEAR),
+        ['.', '.', '.', '.', '.', '.', '.', '.', '.', '.', '.'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
+    ("over fifteen years", Some(15 * YEAR + 1),
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?'],
+        ['?', '?', '?', '+', '+', '+', '+', '.', '.', '?', '?']),
 ];
 
 fn at(offset: i64) -> Timestamp {
@@ -60,7 +76,7 @@ fn beside(facts: &Facts, order: &InstallOrder, change: impl Fn(&mut Claim, &mut 
     let mut disk = second(facts);
     let mut claim = by(9, 1, own_claim(order, &disk));
     // wide enough for every time of the table
-    (claim.grant.not_before, claim.grant.not_after) = (at(-FLOOR), at(2 * YEAR_2100));
+    (claim.grant.not_before, claim.grant.not_after) = (at(-FLOOR), at(2 * YEAR_2070));
     claim.time = at(-FLOOR);
     change(&mut claim, &mut disk);
     disk.content = ours(claim);
@@ -119,7 +135,7 @@ fn an_order_holds_by_what_can_be_believed() {
         let outcome = plan(&order, &manifest, at(0), &facts);
         assert_eq!(verdict(&outcome), expected, "{cell}: {outcome:?}");
         if let Ok(Plan { now, time: claimed, .. }) = outcome {
-            let latest = time.into_iter().filter(|time| *time <= END).chain([clock, 0]).max().unwrap();
+            let latest = time.into_iter().chain([clock, 0]).filter(|time| *time <= END).max().unwrap();
             assert_eq!((now.time, now.vouched, claimed), (at(latest), true, at(latest)), "{cell}");
         }
     });
@@ -206,21 +222,23 @@ fn a_refusal_says_which_clock_floor_and_vouchers_were_seen() {
         plan(&order, &manifest, at(0), &facts).unwrap_err().message
     };
     let [recorder, claim, ..] = MARKS.map(|(_, tell)| tell);
-    let dead = refusal(-FLOOR, &[(recorder, 0), (claim, YEAR_2100)]);
+    let dead = refusal(-FLOOR, &[(recorder, 0), (claim, END + YEAR + 1), (READING, YEAR_2070)]);
     for part in [
         "nothing vouches for the time",
         "clock says 1970-01-01T00:00:00Z, but the bundle is of 2026-11-18T",
         "recorder says 2026-11-18T",
         "(no later than the bundle)",
-        "the claim on sdb says 2100-01-01T00:00:00Z (over a year after the order's end, so not believed)",
+        "the server says 2070-01-01T00:00:00Z (a clock that is wrong)",
+        "the claim on sdb says 2027-11-25T",
+        "(over a year after the order's end, so not believed)",
     ] {
         assert!(dead.contains(part), "{part} is missing: {dead}");
     }
-    let future = refusal(YEAR_2100, &[(READING, HOUR)]);
-    assert!(future.contains(": set the clock that is wrong; the machine's clock says 2100-"), "{future}");
-    assert!(future.contains("the server says 2026-11-18T"), "{future}");
-    let ahead = refusal(HOUR, &[(READING, YEAR_2100)]);
-    assert!(ahead.contains("set the clock that is wrong"), "{ahead}");
+    let ahead = refusal(END + 1, &[(READING, HOUR)]);
+    assert!(ahead.contains(": set the clock that is wrong; the machine's clock says 2026-11-25"), "{ahead}");
+    assert!(ahead.contains("the server says 2026-11-18T"), "{ahead}");
+    let server = refusal(HOUR, &[(READING, END + 1)]);
+    assert!(server.contains("set the clock that is wrong"), "{server}");
     let over = refusal(END + 1, &[(READING, END + 2)]);
     assert!(!over.contains("set the clock"), "{over}");
     let zone = refusal(-1, &[(READING, END + 2)]);
