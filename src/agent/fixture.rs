@@ -212,7 +212,7 @@ pub fn plan_for_device(world: &World, device: &dyn BlockDevice) -> Result<Plan, 
         seen.filesystems = vec![world.manifest.root.uuid];
         seen.done_roots = seen.filesystems.clone();
     }
-    plan::plan(&world.order, &world.manifest, Timestamp::from_unix(0), &facts)
+    plan::plan(&world.order, &world.manifest, world.order.not_before, &facts)
 }
 
 /// Whether the world's root is on a disk: by a block that nobody changes, since it has no superblock.

@@ -159,7 +159,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let index = payload.index(&manifest)?;
 
     let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
-    let look = |time: &Timekeeper| {
+    let look = |time: &Timekeeper<_>| {
         let disks = devices::live_disks(&key, &is_candidate);
         gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
     };

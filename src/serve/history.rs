@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn planned(disk: &str) -> What {
-        What::Planned { disk: disk.to_owned(), bytes: 1 }
+        What::Planned { disk: disk.to_owned(), bytes: 1, believed: None }
     }
 
     fn claimed(disk: &str) -> What {

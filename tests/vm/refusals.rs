@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -59,6 +60,12 @@ fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data_nor_by
         wiped_tables(dir, &disk)?;
         is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], |_| Ok(()))?;
 
+        // Its order has ended, and a clock of 1970 doesn't know it.
+        std::thread::sleep(SHORT.saturating_sub(armed.elapsed()));
+        let (machine, dead_disk) = DEAD.machine(dir)?;
+        let dead = machine.dead_clock().stick(&stick, 0);
+        is_refused(&dead, "IS-110", slice::from_ref(&dead_disk), |_| Ok(()))?;
+
         // A countdown that somebody watches: any key stops it. The claim that somebody forged on another disk doesn't.
         let (machine, disk) = WATCHED.machine(dir)?;
         let shared = blank(dir, "epsilon-shared.raw", 64 << 20)?;
@@ -69,10 +76,8 @@ fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data_nor_by
             running.type_on_serial("x")
         })?;
 
-        // Its order has ended, and a clock of 1970 doesn't know it.
-        std::thread::sleep(SHORT.saturating_sub(armed.elapsed()));
-        let (machine, disk) = DEAD.machine(dir)?;
-        is_refused(&machine.dead_clock().stick(&stick, 0), "IS-110", &[disk], |_| Ok(()))
+        // What that machine believed is in the stick's recorder.
+        is_refused(&dead, "IS-104", &[dead_disk], |_| Ok(()))
     })
 }
 

@@ -44,8 +44,12 @@ pub(super) fn check_validity(
     let refuse =
         |code, what: String| Err(Refusal::new(code, format!("{name} {what}; {}", evidence.in_words())));
     if now.time > order.not_after {
-        let contradiction = if evidence.contradicts(order) { ": set the clock that is wrong" } else { "" };
-        return refuse(Code::OrderExpired, format!("ended at {}{contradiction}", order.not_after));
+        let way_out = match evidence.credible_clock() {
+            None => ": set the machine's clock, too",
+            Some(_) if evidence.contradicts(order) => ": set the clock that is wrong",
+            Some(_) => "",
+        };
+        return refuse(Code::OrderExpired, format!("ended at {}{way_out}", order.not_after));
     }
     if !now.vouched && !order.allow_dead_clock {
         let what = format!("holds until {}, and nothing vouches for the time", order.not_after);

@@ -241,6 +241,8 @@ fn a_refusal_says_which_clock_floor_and_vouchers_were_seen() {
     assert!(server.contains("set the clock that is wrong"), "{server}");
     let over = refusal(END + 1, &[(READING, END + 2)]);
     assert!(!over.contains("set the clock"), "{over}");
+    let both = refusal(YEAR_2070, &[(recorder, END + 1)]);
+    assert!(both.contains(": set the machine's clock, too; the machine's clock says 2070-"), "{both}");
     let zone = refusal(-1, &[(READING, END + 2)]);
     assert!(zone.contains("a time zone below the bundle's time"), "{zone}");
 }
