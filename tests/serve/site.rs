@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ironstrap::order;
 use ironstrap::spec::FormatVersion;
 use ironstrap::spec::image::{Blob, ImageManifest};
 use ironstrap::spec::manifest::{BundleFile, BundleHost, BundleManifest};
+use ironstrap::spec::order::Grant;
 use ironstrap::trust::{Purpose, SiteKey};
 use ironstrap::value::{Digest, Timestamp};
 
@@ -34,7 +36,7 @@ impl Site {
         site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&site.blob)), &site.blob);
         let image = site.image();
         site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&image)), &image);
-        let order = order(&Digest::of(&image));
+        let order = order(&Digest::of(&image), &key);
         let signature = key.sign(Purpose::Order, order.as_bytes());
         let path = format!("etc/ironstrap/orders/{HOST}.json");
         let archive = archive(&[(&path, &order), (&format!("{path}.minisig"), &signature)]);
@@ -141,10 +143,19 @@ impl Site {
     }
 }
 
-fn order(image: &Digest) -> String {
+fn order(image: &Digest, key: &SiteKey) -> String {
+    let (from, until) = ("2026-11-23T07:00:00Z", "2026-11-30T07:00:00Z");
+    let grant = Grant {
+        host: HOST.parse().unwrap(),
+        order: ORDER.parse().unwrap(),
+        generation: 1,
+        not_before: from.parse().unwrap(),
+        not_after: until.parse().unwrap(),
+    };
     serde_json::json!({
-        "version": 1, "id": ORDER, "host": HOST, "generation": 1,
-        "not_before": "2026-11-23T07:00:00Z", "not_after": "2026-11-30T07:00:00Z",
+        "version": 2, "id": ORDER, "host": HOST, "generation": 1,
+        "not_before": from, "not_after": until, "seal": order::seal(&grant, key),
+        "refusal_pause_seconds": 600, "allow_dead_clock": false,
         "matching": { "macs": ["52:54:00:12:34:56"] },
         "image": { "image": "debian@1", "manifest": image },
         "target": { "serial": "S1" }, "wipe": "ours", "confirm_seconds": 0, "network": {},
