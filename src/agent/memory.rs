@@ -14,7 +14,7 @@ use reqwest::redirect::Policy;
 
 use crate::spec::Code;
 use crate::spec::boot::OrderState;
-use crate::spec::plan::Refusal;
+use crate::spec::plan::{Plan, Refusal, Work};
 use crate::value::{HttpUrl, OrderId, Timestamp};
 
 /// A server that has this much to think about doesn't know.
@@ -48,6 +48,19 @@ pub(super) fn check(
     }
 }
 
+/// What is done, given what the server remembers: it ends an order wherever it would be carried out again. A disk that only gets
+/// its tables back shows by itself that the order is done there; so the server is right, and the plan stands.
+///
+/// # Errors
+/// The server's reason, else the plan's.
+pub(super) fn judge(planned: Result<Plan, Refusal>, remembered: Option<Refusal>) -> Result<Plan, Refusal> {
+    match (planned, remembered) {
+        (Ok(plan), Some(_)) if matches!(plan.work, Work::Tables { .. }) => Ok(plan),
+        (_, Some(done)) => Err(done),
+        (planned, None) => planned,
+    }
+}
+
 fn ask(server: &HttpUrl, order: &OrderId, time: &mut Option<Timestamp>) -> Result<OrderState> {
     let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build();
     let url = server.join("v1/orders").join(order.as_str()).to_string();
@@ -74,6 +87,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::agent::{fixture, plan};
 
     /// What the check makes of one answer, and what it noted.
     fn with(answer: &'static str) -> (Option<Code>, String) {
@@ -135,6 +149,21 @@ mod tests {
             let (refused, said) = with(answer);
             assert!(refused.is_none() && said.contains(noted), "{answer}: {said}");
         }
+    }
+
+    #[test]
+    fn an_order_that_the_server_saw_done_gives_a_disk_its_tables_back_and_nothing_else() {
+        let (order, manifest) = (fixture::order(&fixture::manifest()), fixture::manifest());
+        let facts = fixture::facts(manifest.size.as_bytes());
+        let install = plan::plan(&order, &manifest, order.not_before, &facts).unwrap();
+        let tables = Plan { work: Work::Tables { entries: 7 }, ..install.clone() };
+        let done = || Some(Refusal::new(Code::OrderDone, "the server knows"));
+        assert_eq!(judge(Ok(install.clone()), done()).unwrap_err().code, Code::OrderDone);
+        assert_eq!(judge(Ok(tables.clone()), done()), Ok(tables));
+        assert_eq!(judge(Ok(install.clone()), None), Ok(install));
+        let other = || Err(Refusal::new(Code::NoDisk, "none"));
+        assert_eq!(judge(other(), done()).unwrap_err().code, Code::OrderDone);
+        assert_eq!(judge(other(), None).unwrap_err().code, Code::NoDisk);
     }
 
     #[test]

@@ -153,10 +153,14 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
 
     let payload = Payload::choose(&order, stick, reporter.consoles())?;
-    connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
+    let remembered = connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
     let floor = floor?;
-    let manifest = payload.manifest(&order)?;
-    let index = payload.index(&manifest)?;
+    let fetched = payload.manifest(&order).and_then(|manifest| Ok((payload.index(&manifest)?, manifest)));
+    let (index, manifest) = match (fetched, &remembered) {
+        // its image may be gone from the server since
+        (Err(_), Some(done)) => return Err(done.clone().into()),
+        (fetched, _) => fetched?,
+    };
 
     let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
     let look = |time: &Timekeeper<_>| {
@@ -164,7 +168,8 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
     };
     let facts = look(&time);
-    let plan = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
+    let planned = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts));
+    let plan = memory::judge(planned, remembered)?;
     recorded::check(&reporter.recorded(), &plan)?;
     set_clock(reporter, &mut time, plan.now.time);
     let disk = plan::describe(&plan.disk);
@@ -257,16 +262,17 @@ fn begin_telling(
 }
 
 /// Brings the network up if something wants it (only a payload that is far away can't do without), and asks the server. With a
-/// clock that is wrong, the server's may be all there is: it is waited for as for a payload.
+/// clock that is wrong, the server's may be all there is: it is waited for as for a payload. What the server remembers of the
+/// order is given back as the refusal that it is a reason for.
 fn connect(
     reporter: &mut Reporter,
     order: &InstallOrder,
     machine: &Machine,
     needed: bool,
     time: &mut Timekeeper<SystemClock>,
-) -> Result<(), Refusal> {
+) -> Result<Option<Refusal>, Refusal> {
     if !needed && order.server.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let wanted = needed || time.is_out();
     let patience = if wanted { net::PATIENCE } else { COURTESY };
@@ -275,20 +281,22 @@ fn connect(
         Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
         Err(error) => {
             reporter.note(&format!("no network, the story stays here: {error:#}"));
-            return Ok(());
+            return Ok(None);
         }
     }
-    let Some(server) = &order.server else { return Ok(()) };
+    let Some(server) = &order.server else { return Ok(None) };
     reporter.post_to(server);
-    time.hear_server(memory::check(server, &order.id, &|text| reporter.note(text))?);
-    for _ in 0..TIME_TRIES {
-        if time.has_reading() || !time.is_out() {
+    for tries in 0.. {
+        match memory::check(server, &order.id, &|text| reporter.note(text)) {
+            Ok(date) => time.hear_server(date),
+            Err(done) => return Ok(Some(done)),
+        }
+        if time.has_reading() || !time.is_out() || tries == TIME_TRIES {
             break;
         }
         std::thread::sleep(TIME_PAUSE);
-        time.hear_server(memory::check(server, &order.id, &|text| reporter.note(text))?);
     }
-    Ok(())
+    Ok(None)
 }
 
 fn note_network(reporter: &Reporter, up: &net::Up) {
