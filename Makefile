@@ -53,6 +53,11 @@ test: needs check deny release dynamic ## Everything, with whole installs in QEM
 	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) IRONSTRAP_DYNAMIC=$(DYNAMIC) \
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
+.PHONY: soak
+soak: release ## What takes longer than a test should: more power cuts of an installed machine.
+	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) \
+		cargo nextest run --profile vm --test vm -E 'test(ends::)'
+
 .PHONY: demo
 demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.
 	tests/install-deps.sh demo
