@@ -246,7 +246,8 @@ fn with_the_commit_moved_first_half_bootable_states_are_found() {
 
 #[test]
 fn after_any_power_cut_the_same_order_ends_complete() {
-    for (before, seed) in [(vec![0; DISK_SIZE as usize], 4), (old_system(), 5)] {
+    let blank = |byte| vec![byte; DISK_SIZE as usize];
+    for (before, seed) in [(blank(0), 4), (blank(0xff), 10), (old_system(), 5)] {
         let world = fixture::world();
         let complete = installed(&world, before.clone());
         let found = explore(&world, promised, &before, RETRIES / 2, true, seed);
@@ -344,8 +345,15 @@ fn retry(world: &World, state: Vec<u8>, verdict: Verdict, complete: &[u8]) {
 
 #[test]
 fn a_blank_disk_is_retried_without_a_permit_for_foreign_data() {
+    // zeroes, or what discarded disks give
+    for blank in [0, 0xff] {
+        retried_without_a_permit(blank);
+    }
+}
+
+fn retried_without_a_permit(blank: u8) {
     let world = fixture::world();
-    let device = MemoryDevice::new(vec![0; DISK_SIZE as usize]);
+    let device = MemoryDevice::new(vec![blank; DISK_SIZE as usize]);
     promised(&world, &world.source, &device);
     let operations = device.operations();
     let seed = &mut 6;
@@ -353,7 +361,7 @@ fn a_blank_disk_is_retried_without_a_permit_for_foreign_data() {
     let last = operations.len();
     let mut done = 0;
     for cut in (0..=last).chain([1, 2, 3, 4, 5, 6].repeat(20)).chain([last - 1, last].repeat(20)) {
-        let before = vec![0; DISK_SIZE as usize];
+        let before = vec![blank; DISK_SIZE as usize];
         let state = state_at(&before, &operations, cut, seed);
         match fixture::plan_for(&world, &state) {
             Ok(plan) => assert!(!plan.overwrites_foreign, "cut before operation {cut}"),

@@ -6,6 +6,7 @@
 use uuid::Uuid;
 
 use super::Failure;
+use super::disks;
 use super::guard::{self, Seen};
 use super::install::{Personalised, Personaliser};
 use super::plan;
@@ -207,12 +208,18 @@ pub fn plan_for_device(world: &World, device: &dyn BlockDevice) -> Result<Plan, 
     if let DiskContent::Ours { .. } = seen.content {
         seen.claimed_root_in_place = root_is_there(world, device);
     }
-    if let DiskContent::Ours { closed: false, .. } = seen.content {
+    if is_done(device) {
         // what its file systems would tell, if this world had any: the done file, and the root that it names
         seen.filesystems = vec![world.manifest.root.uuid];
         seen.done_roots = seen.filesystems.clone();
     }
     plan::plan(&world.order, &world.manifest, world.order.not_before, &facts)
+}
+
+/// Whether [`Marker`] was here, and the partitions are there: what the done file shows where there are file systems.
+fn is_done(device: &dyn BlockDevice) -> bool {
+    let mut mark = [0; 4096];
+    device.read_at(ESP.0 + 4096, &mut mark).is_ok() && mark == [0xa3; 4096] && disks::table(device).is_some()
 }
 
 /// Whether the world's root is on a disk: by a block that nobody changes, since it has no superblock.
@@ -226,10 +233,15 @@ fn root_is_there(world: &World, device: &dyn BlockDevice) -> bool {
 impl World {
     /// The same world after the host was armed again, by an order that allows no loss of foreign data.
     pub fn armed_again(self) -> Self {
+        self.armed_again_with(WipePolicy::Ours)
+    }
+
+    /// The same world after the host was armed again.
+    pub fn armed_again_with(self, wipe: WipePolicy) -> Self {
         let order = InstallOrder {
             id: OrderId::from_random([2; 16]),
             generation: self.order.generation + 1,
-            wipe: WipePolicy::Ours,
+            wipe,
             ..(*self.order).clone()
         };
         Self { order: verified(&granted(order)), ..self }

@@ -1,14 +1,15 @@
 //! From what was ordered and what was seen to what will be done, or to a refusal: the only place that decides whether a
 //! disk may be wiped.
 //!
-//! Pure: the same facts, live or from a dump, give the same answer. Promises: exactly one disk matches
-//! the selector, and it is neither removable nor a medium of ours, and in this machine or named by its WWN; no data but ours is overwritten unless the order allows
-//! it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's root.
-//! Every refusal about disks lists them all.
+//! Pure: the same facts, live or from a dump, give the same answer. Promises: exactly one disk matches the selector, and it is
+//! neither removable nor a medium of ours, and in this machine or named by its WWN; no data but ours is overwritten unless the
+//! order allows it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's
+//! root. Every refusal about disks lists them all.
 //!
-//! Order of judgement: identity, done, failures, validity, image, choice of the disk, claims, state of the disk, its content, other
-//! disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
-//! machine that is installed boots its disk even when the order is old.
+//! Order of judgement: identity, done, failures, validity, image, choice of the disk, claims, state of the disk, its content,
+//! other disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
+//! machine that is installed boots its disk even when the order is old. For the same reason a disk that lacks nothing but its
+//! tables gets them back under an order that has expired: no byte of a partition is written. All else is judged there, too.
 
 mod candidate;
 mod claims;
@@ -31,7 +32,7 @@ use crate::spec::plan::{Plan, Refusal, Work};
 use crate::value::{ByteSize, OrderId, Timestamp};
 
 pub use self::candidate::is_candidate;
-pub use self::claims::claim;
+pub use self::claims::{claim, is_in_place};
 pub use self::validity::is_out;
 pub use self::words::describe;
 
@@ -72,6 +73,7 @@ pub fn plan(
         root: root(manifest),
         outside: own.map_or(outside(disk, manifest.size), |claim| claim.outside),
         overwrites_foreign,
+        foreign: own.map_or(overwrites_foreign, |claim| claim.foreign || overwrites_foreign),
         superseded: superseded(order, disk),
     };
     match claim(order, &plan).require_room() {
@@ -93,8 +95,10 @@ fn plan_tables(
         return Err(Refusal::new(Code::Internal, describe(disk)));
     };
     check_image(order, manifest)?;
+    check_claims(order, disk, facts)?;
     check_state(manifest, disk)?;
-    if let Some(what) = beside {
+    let gone = (!disk.claimed_root_in_place).then(|| "something else in the place of its root,".to_owned());
+    if let Some(what) = beside.clone().or(gone) {
         let message = format!(
             "order {} of {} was carried out here, LBA 0 was zeroed since, and the disk holds {what} that it didn't make: {}",
             order.id,
@@ -117,6 +121,7 @@ fn plan_tables(
         root: claim.root,
         outside: claim.outside,
         overwrites_foreign: false,
+        foreign: claim.foreign,
         superseded: claim.superseded.clone(),
     })
 }
@@ -182,7 +187,9 @@ fn check_done(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
 pub fn shows_done(order: &OrderId, disk: &Disk) -> bool {
     let by_claim = match &disk.content {
         DiskContent::Ours { claim, closed: false, .. } => {
-            claim.grant.order == *order && matches!(claim.stage, Stage::Ready { .. })
+            claim.grant.order == *order
+                && matches!(claim.stage, Stage::Ready { .. })
+                && is_in_place(claim, disk)
         }
         _ => false,
     };

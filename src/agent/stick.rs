@@ -187,17 +187,36 @@ impl Recorder {
         self.believed
     }
 
-    /// Appends one event. A full or failing recorder stays silent.
+    /// Appends one event. A full or failing recorder stays silent; its last part is for what a later run has to know.
     pub fn append(&mut self, event: &Event) {
         let record = serde_json::to_vec(event).ok().and_then(|json| recorder::encode(&json));
         let Some(record) = record else { return };
-        if self.position + record.len() as u64 <= self.end
-            && self.device.write_at(self.position, &record).is_ok()
+        let end =
+            if matters_later(&event.what) { self.end } else { self.end - reserved(self.end - self.start) };
+        if self.position + record.len() as u64 <= end && self.device.write_at(self.position, &record).is_ok()
         {
             self.position += record.len() as u64;
             let _ = self.device.flush();
         }
     }
+}
+
+/// Room at the end of a recorder of this length, in bytes, that refusals and progress don't fill: on our media, hundreds of installs.
+fn reserved(length: u64) -> u64 {
+    const LEAST: u64 = 1 << 20;
+    if length < LEAST { 0 } else { length / 16 }
+}
+
+/// Whether an event says on which disk an order was used, or what time it was.
+fn matters_later(what: &What) -> bool {
+    matches!(
+        what,
+        What::Planned { .. }
+            | What::Claimed { .. }
+            | What::Committed { .. }
+            | What::TablesMade
+            | What::Failed { .. }
+    )
 }
 
 /// The JSON of each record and the room that it takes.

@@ -191,3 +191,13 @@ fn a_recorder_tells_the_newest_time_that_was_believed_and_no_clock() {
     record(9_000, planned(Some(1_000)));
     assert_eq!(disk.recorder().believed(), Some(Timestamp::from_unix(2_000)));
 }
+
+#[test]
+fn refusals_leave_room_for_what_a_later_run_has_to_know() {
+    assert_eq!(reserved(recorder::SIZE), 256 << 10);
+    assert_eq!(reserved(4096), 0);
+    let refused = What::Refused { code: crate::spec::Code::NoDisk, message: "none".to_owned() };
+    assert!(!matters_later(&refused) && !matters_later(&What::AlreadyDone));
+    assert!(matters_later(&What::Claimed { disk: "serial:S1".to_owned(), attempt: 1 }));
+    assert!(matters_later(&What::Planned { disk: "sda".to_owned(), bytes: 1, believed: None }));
+}

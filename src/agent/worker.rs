@@ -12,6 +12,7 @@ use super::console::Consoles;
 use super::devices;
 use super::efi::BootEntries;
 use super::ends::real::RealMachine;
+use super::ends::tries::Tries;
 use super::ends::{self, End, Machine as _};
 use super::facts::{gather, trust_sentence};
 use super::init::DONE;
@@ -363,7 +364,12 @@ fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
         Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() },
         Work::Tables { .. } => What::TablesMade,
     });
-    let told = BootEntries::new(Path::new(EFIVARS)).boot_next(&installed.layout.esp, true);
+    let firmware = BootEntries::new(Path::new(EFIVARS));
+    // what outlives the restart shows later runs that this firmware keeps what it is given
+    if let Err(error) = firmware.remember(&Tries::default().to_bytes()) {
+        reporter.note(&format!("the firmware remembers nothing: {error:#}"));
+    }
+    let told = firmware.boot_next(&installed.layout.esp, true);
     if let Err(error) = &told {
         reporter.note(&format!("boot order unchanged: {error:#}"));
     }

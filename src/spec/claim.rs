@@ -20,6 +20,8 @@ use crate::value::{ByteSize, Digest, HostName, OrderId, Seal, Timestamp};
 pub const OFFSET: u64 = (1 << 20) - 4096;
 /// Its size in bytes.
 pub const SIZE: usize = 4096;
+/// Runs after which an order isn't begun again, whatever ended them: a machine whose kernel dies under it counts no failure.
+pub const MOST_ATTEMPTS: u32 = 100;
 /// Failed runs after which an order is not tried again; power cuts don't count.
 pub const MOST_FAILURES: u32 = 3;
 
@@ -48,6 +50,8 @@ pub struct Claim {
     pub attempts: u32,
     /// How many of them failed, in the claim or after it. Power cuts aren't among them.
     pub failures: u32,
+    /// Whether the first run gave up data that isn't ours. Another order of the host gives up only what it allows itself.
+    pub foreign: bool,
     /// What was believed to be the time when the first run began: within the order's validity.
     pub time: Timestamp,
     /// Size of the image: what lies beyond is the former life's until the stage is [`Stage::Placed`].
@@ -93,6 +97,7 @@ struct Wire {
     disk: String,
     attempts: u32,
     failures: u32,
+    foreign: bool,
     time: i64,
     covers: u64,
     root: ([u8; 16], u64),
@@ -161,7 +166,7 @@ impl Claim {
     }
 
     fn to_wire(&self) -> Wire {
-        let Self { version: _, grant, seal, disk, attempts, failures, time, .. } = self;
+        let Self { version: _, grant, seal, disk, attempts, failures, foreign, time, .. } = self;
         let Self { covers, root, outside, stage, superseded, .. } = self;
         let Grant { host, order, generation, not_before, not_after } = grant;
         let seal = seal.as_bytes();
@@ -175,6 +180,7 @@ impl Claim {
             disk: disk.clone(),
             attempts: *attempts,
             failures: *failures,
+            foreign: *foreign,
             time: time.as_unix(),
             covers: covers.as_bytes(),
             root: (*root.0.as_bytes(), root.1.as_bytes()),
@@ -201,6 +207,7 @@ impl Claim {
             disk: wire.disk,
             attempts: wire.attempts,
             failures: wire.failures,
+            foreign: wire.foreign,
             time: Timestamp::from_unix(wire.time),
             covers: ByteSize::bytes(wire.covers),
             root: (Uuid::from_bytes(wire.root.0), ByteSize::bytes(wire.root.1)),
@@ -230,6 +237,7 @@ pub(crate) mod tests {
             disk: "serial:S1".to_owned(),
             attempts: 1,
             failures: 0,
+            foreign: false,
             time: Timestamp::from_unix(1_795_000_100),
             covers: ByteSize::bytes(2 << 20),
             root: (Uuid::from_u128(0xabc), ByteSize::bytes((1 << 20) + (256 << 10))),

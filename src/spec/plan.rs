@@ -34,6 +34,8 @@ pub struct Plan {
     pub outside: Digest,
     /// The disk held something that isn't ours and the order allows its loss.
     pub overwrites_foreign: bool,
+    /// The same of the first run of this order: what its claim says.
+    pub foreign: bool,
     /// Older orders of this host that were done or claimed on this disk, the newest first. They are marked done together with
     /// this one: a medium that still carries one of them then boots the disk, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

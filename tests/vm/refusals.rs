@@ -115,6 +115,7 @@ fn forged_claim() -> Result<[u8; claim::SIZE]> {
         disk: "serial:SHARED1".to_owned(),
         attempts: 1,
         failures: 0,
+        foreign: false,
         time,
         covers: ByteSize::bytes(1 << 20),
         root: (uuid::Uuid::nil(), ByteSize::bytes(0)),

@@ -5,7 +5,8 @@
 //!   says so;
 //! - a key stops what is coming (`super::wait`), for an hour: noise on a serial line presses keys too;
 //! - a disk is booted only if all of it is there: it has a partition table, so no install of ours was cut off on it, and no
-//!   claim of ours says otherwise; never where the kernel could take another disk's root for its own;
+//!   claim of ours says otherwise; never where the kernel could take another disk's root for its own, unless an order is done on
+//!   it: GRUB, where it sees disks, boots that one, too;
 //! - no run begins after a failure that nobody counted, so that an order can't wipe for ever.
 //!
 //! Where several disks boot, the firmware's own boot order decides, as it would have if nobody had started the agent; where it

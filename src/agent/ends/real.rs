@@ -44,7 +44,7 @@ impl Machine for RealMachine<'_> {
         let open = |name: &str| {
             disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _)
         };
-        let tries = self.firmware.recall().map(|bytes| Tries::from_bytes(&bytes)).unwrap_or_default();
+        let recalled = self.firmware.recall().map(|bytes| Tries::from_bytes(&bytes));
         Known {
             order: order.cloned(),
             pause,
@@ -52,8 +52,9 @@ impl Machine for RealMachine<'_> {
             firmware,
             done: order.and_then(|order| done_disk(order, &disks)),
             failures: order.and_then(|order| failures(order, &disks)),
-            tries,
-            remembers: true,
+            tries: recalled.clone().unwrap_or_default(),
+            // whether it does was seen only if something outlived a restart
+            remembers: recalled.is_some(),
         }
     }
 
@@ -99,7 +100,9 @@ pub(super) fn done_disk(order: &OrderId, disks: &[Disk]) -> Option<String> {
 /// Failures of this order that a claim counts.
 fn failures(order: &OrderId, disks: &[Disk]) -> Option<u32> {
     let counted = disks.iter().filter_map(|disk| match &disk.content {
-        DiskContent::Ours { claim, .. } if claim.grant.order == *order => Some(claim.failures),
+        DiskContent::Ours { claim, .. } if claim.grant.order == *order && plan::is_in_place(claim, disk) => {
+            Some(claim.failures)
+        }
         _ => None,
     });
     counted.max()

@@ -18,15 +18,15 @@ use std::io;
 use crate::order;
 use crate::spec::claim::{self, Claim, Stage};
 use crate::spec::facts::DiskContent;
-use crate::spec::samples::Samples;
+use crate::spec::samples::{self, Samples};
 use crate::sys::block::BlockDevice;
 use crate::sys::gpt;
 use crate::trust::SitePublicKey;
 use signatures::UNKNOWN;
 use survey::Survey;
 
-/// How much of each end is looked at, in bytes; of a smaller disk, all of it.
-pub const LOOK: u64 = 1 << 20;
+/// How much of each end is looked at, in bytes; of a smaller disk, all of it. An install zeroes as much of the disk's end.
+pub const LOOK: u64 = samples::LAST;
 /// What disks write whole or not at all, in bytes: the unit that is blank or isn't. Tools that erase tables leave such
 /// sectors of zeroes among those of 0xFF.
 const SECTOR: usize = 512;
@@ -92,7 +92,8 @@ pub fn classify(first: &[u8], last: &[u8], disk_size: u64, key: &SitePublicKey) 
     let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE).unwrap_or_default();
     let found_claim = Claim::from_record(record);
     if let Some(claim) = found_claim.clone().filter(|claim| order::is_granted(claim, key)) {
-        let closed = first.iter().take(SECTOR).all(|byte| *byte == 0);
+        // firmware boots nothing from 0xFF either, which is what a discarded disk has there before the first write
+        let closed = is_blank(&first[..SECTOR.min(first.len())]);
         let beside =
             beside_claim(first, last, disk_size).or_else(|| other_partitions(&claim, closed, first, last));
         return DiskContent::Ours { claim: claim.into(), closed, beside };

@@ -1,8 +1,9 @@
 //! What the claims on a machine's disks say of an order. Each is one whose grant the site's key sealed; `guard` takes all others
 //! for somebody's data.
 
+use super::candidate::is_candidate;
 use super::words::{describe, with_disks};
-use crate::spec::claim::{Claim, MOST_FAILURES, Stage};
+use crate::spec::claim::{Claim, MOST_ATTEMPTS, MOST_FAILURES, Stage};
 use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::spec::order::{Grant, InstallOrder};
 use crate::spec::plan::{Plan, Refusal};
@@ -21,6 +22,7 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
         disk: plan.disk.stable_name(),
         attempts: plan.attempt,
         failures: plan.failures,
+        foreign: plan.foreign,
         time: plan.time,
         covers: plan.covers,
         root: plan.root,
@@ -32,6 +34,11 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
     claim
 }
 
+/// Whether a claim stands where it was written. What isn't in its grant is nobody's word on another disk.
+pub fn is_in_place(claim: &Claim, disk: &Disk) -> bool {
+    claim.disk == disk.stable_name()
+}
+
 /// The claim of this very order on this disk.
 pub(super) fn own_claim<'a>(order: &InstallOrder, disk: &'a Disk) -> Option<&'a Claim> {
     match &disk.content {
@@ -41,13 +48,14 @@ pub(super) fn own_claim<'a>(order: &InstallOrder, disk: &'a Disk) -> Option<&'a 
 }
 
 /// The disk on which all of this order is done but the tables: the power failed just before the commit, or LBA 0 was zeroed
-/// since, over a system that is in use. A copy of that disk is not it.
+/// since, over a system that is in use. A copy of that disk is not it, and neither is a disk that the order can't mean.
 pub(super) fn without_tables<'a>(order: &InstallOrder, facts: &'a Facts) -> Option<(&'a Disk, &'a Claim)> {
     facts.disks.iter().find_map(|disk| match &disk.content {
         DiskContent::Ours { claim, closed: true, .. }
             if claim.grant.order == order.id
                 && matches!(claim.stage, Stage::Ready { .. })
-                && claim.disk == disk.stable_name() =>
+                && is_in_place(claim, disk)
+                && is_candidate(order, disk) =>
         {
             Some((disk, &**claim))
         }
@@ -55,17 +63,21 @@ pub(super) fn without_tables<'a>(order: &InstallOrder, facts: &'a Facts) -> Opti
     })
 }
 
-/// An order that failed as often as an order is tried ends. What fails again and again would wipe again and again.
+/// An order that failed as often as an order is tried ends, and so does one that was begun absurdly often. What fails again and
+/// again would wipe again and again.
 pub(super) fn check_failures(order: &InstallOrder, facts: &Facts) -> Result<(), Refusal> {
     let failed = facts.disks.iter().find_map(|disk| {
-        own_claim(order, disk).filter(|claim| claim.failures >= MOST_FAILURES).map(|claim| (disk, claim))
+        let tired = |claim: &&Claim| claim.failures >= MOST_FAILURES || claim.attempts >= MOST_ATTEMPTS;
+        let own = own_claim(order, disk).filter(|claim| is_in_place(claim, disk));
+        own.filter(tired).map(|claim| (disk, claim))
     });
     match failed {
         Some((disk, claim)) => {
             let message = format!(
-                "order {} of {} failed {} times, and is not tried again: {}",
+                "order {} of {} was begun {} times, failed {} times, and is not tried again: {}",
                 order.id,
                 order.host,
+                claim.attempts,
                 claim.failures,
                 describe(disk)
             );

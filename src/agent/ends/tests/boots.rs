@@ -140,6 +140,9 @@ fn of_a_done_disk_and_its_copy_the_claimed_one_is_booted() {
     let ready = claimed(Stage::Ready { entries: 1 }, ROOT, false);
     let (original, copy) =
         (Disk { content: ready.clone(), ..fact("sda") }, Disk { content: ready, ..fact("sdb") });
+    assert_eq!(done_disk(&order(), &[copy.clone(), original.clone()]).as_deref(), Some("sda"));
+    assert_eq!(done_disk(&order(), std::slice::from_ref(&copy)), None, "anybody can copy a record");
+    let copy = Disk { done: vec![order()], ..copy };
     assert_eq!(done_disk(&order(), &[copy.clone(), original]).as_deref(), Some("sda"));
     assert_eq!(done_disk(&order(), &[copy]).as_deref(), Some("sdb"));
     let by_file = Disk { done: vec![order()], ..fact("sdc") };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::agent::commit::count_failure_of;
+use crate::spec::order::WipePolicy;
 use crate::value::OrderId;
 
 fn failures(device: &MemoryDevice) -> Option<u32> {
@@ -25,8 +26,11 @@ fn the_third_failure_ends_an_order() {
     let refusal = fixture::plan_for(&world, &device.content()).unwrap_err();
     assert_eq!(refusal.code, Code::OrderFailed, "{refusal}");
     assert_eq!(device.operations().len(), before);
-    // armed again, it goes on
-    assert_eq!(fixture::plan_for(&world.armed_again(), &device.content()).unwrap().failures, 0);
+    // armed again, it goes on, as far as the new order gives up what the old one did
+    let (ours, foreign) =
+        (fixture::world().armed_again(), fixture::world().armed_again_with(WipePolicy::Foreign));
+    assert_eq!(fixture::plan_for(&ours, &device.content()).unwrap_err().code, Code::ForeignData);
+    assert_eq!(fixture::plan_for(&foreign, &device.content()).unwrap().failures, 0);
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn under_a_claim_that_is_ready_nothing_but_the_tables_is_made_again() {
     // the power failed just before the commit, or LBA 0 was zeroed years later: the order has expired since
     let again = outcome(|o, _, f| {
         f.disks[0].content = ours(ready(o, f));
+        f.disks[0].claimed_root_in_place = true;
         o.not_after = Timestamp::from_unix(1);
         o.wipe = WipePolicy::AnyMatch;
     });
@@ -115,14 +116,41 @@ fn under_a_claim_that_is_ready_nothing_but_the_tables_is_made_again() {
     let other = other.unwrap_err();
     assert_eq!(other.code, Code::ForeignData);
     assert!(other.message.contains("holds other partitions that it didn't make"), "{other}");
-    // what the selector says doesn't matter any more, another disk with the same root does
     let twin = outcome(|o, m, f| {
         f.disks[0].content = ours(ready(o, f));
+        f.disks[0].claimed_root_in_place = true;
         let mut disk = second(f);
         (disk.content, disk.filesystems) = (DiskContent::Blank, vec![m.root.uuid]);
         f.disks.push(disk);
     });
     assert_eq!(twin.unwrap_err().code, Code::DuplicateRoot);
+    // somebody's system was there since, and its tables were wiped: neither this order nor a newer one takes it for ours
+    for generation in [7, 6] {
+        let zapped = outcome(|o, _, f| {
+            let claim = if generation == 7 { ready(o, f) } else { by(9, generation, ready(o, f)) };
+            f.disks[0].content = ours(claim);
+        });
+        let zapped = zapped.unwrap_err();
+        assert_eq!(zapped.code, Code::ForeignData, "{zapped}");
+        assert!(zapped.message.contains("root"), "{zapped}");
+    }
+    // the host has moved to another disk under a newer order: this one is retired
+    let retired = outcome(|o, _, f| {
+        f.disks[0].content = ours(ready(o, f));
+        f.disks[0].claimed_root_in_place = true;
+        let mut disk = second(f);
+        disk.content = ours(by(9, 8, own_claim(o, &disk)));
+        f.disks.push(disk);
+    });
+    assert_eq!(retired.unwrap_err().code, Code::OrderStale);
+    // whoever can write to a shared disk can copy a sealed grant there: tables are made on none but the order's own disk
+    let shared = outcome(|o, _, f| {
+        let mut lun = second(f);
+        lun.content = ours(Claim { disk: lun.stable_name(), ..ready(o, f) });
+        lun.claimed_root_in_place = true;
+        f.disks.push(lun);
+    });
+    assert_eq!(shared.unwrap_err().code, Code::OrderClaimed);
     // a copy of the disk isn't the disk
     let copy = outcome(|o, _, f| {
         f.disks[0].content = ours(Claim { disk: "serial:S0".to_owned(), ..ready(o, f) });
@@ -160,14 +188,48 @@ fn what_lies_beyond_the_image_is_given_up_only_as_it_was_judged() {
 
 #[test]
 fn a_copy_of_the_targets_own_claim_on_a_shared_disk_stops_nobody() {
-    let plan = outcome(|o, _, f| {
-        let claim = own_claim(o, &f.disks[0]);
-        f.disks[0].content = ours(claim.clone());
-        let mut lun = second(f);
-        lun.content = ours(claim);
-        f.disks.push(lun);
+    let copied = |failures: u32, stage: Stage, closed: bool| {
+        outcome(|o, _, f| {
+            let claim = own_claim(o, &f.disks[0]);
+            f.disks[0].content = ours(claim.clone());
+            let mut lun = second(f);
+            let claim = Claim { failures, stage, ..claim }.into();
+            lun.content = DiskContent::Ours { claim, closed, beside: None };
+            f.disks.push(lun);
+        })
+    };
+    // what isn't in the grant is nobody's word there
+    for (failures, stage, closed) in
+        [(0, Stage::Begun, true), (9, Stage::Begun, true), (0, Stage::Ready { entries: 7 }, false)]
+    {
+        assert_eq!(copied(failures, stage, closed).unwrap().attempt, 3, "{failures} {stage:?}");
+    }
+}
+
+#[test]
+fn data_that_one_order_gave_up_is_not_given_up_by_another() {
+    let judge = |seed: u8, generation: u64, wipe: WipePolicy| {
+        outcome(|o, _, f| {
+            let claim = Claim { foreign: true, ..own_claim(o, &f.disks[0]) };
+            f.disks[0].content = ours(by(seed, generation, claim));
+            o.wipe = wipe;
+        })
+    };
+    let refusal = judge(9, 6, WipePolicy::Ours).unwrap_err();
+    assert_eq!(refusal.code, Code::ForeignData);
+    assert!(refusal.message.contains("was begun on it over data that isn't ours"), "{refusal}");
+    assert!(judge(9, 6, WipePolicy::Foreign).unwrap().foreign);
+    // its own retry goes on, and keeps the word
+    assert!(judge(1, 7, WipePolicy::Ours).unwrap().foreign);
+}
+
+#[test]
+fn an_order_that_was_begun_absurdly_often_ends() {
+    let refusal = outcome(|o, _, f| {
+        let attempts = claim::MOST_ATTEMPTS;
+        f.disks[0].content = ours(Claim { attempts, ..own_claim(o, &f.disks[0]) });
     });
-    assert_eq!(plan.unwrap().attempt, 3);
+    assert_eq!(refusal.unwrap_err().code, Code::OrderFailed);
 }
 
 fn ids(seeds: &[u8]) -> Vec<OrderId> {
