@@ -11,19 +11,22 @@ state=/var/lib/ironstrap
 # by, command, limit, url
 . "$lib/handoff.conf"
 
-# With a wrong clock, certificates aren't valid yet and the event is of another year: a time daemon gets a minute to mend it. Where
-# none does, the clock is at least not before the time at which these files were written, nor 15 years after it.
+# With a wrong clock, certificates aren't valid yet and the event is of another year: a time daemon gets a minute to mend it, half of
+# one where the clock can be right. Where none does, the clock is at least not before the time at which these files were written,
+# nor 15 years after it.
 wait_for_time() {
+    installed=$(date -r "$lib/handoff.conf" +%s)
+    patience=30
+    ! is_out "$(date +%s)" || patience=60
     waited=0
     while daemon_is_at_it; do
-        if [ "$waited" -ge 60 ]; then
+        if [ "$waited" -ge "$patience" ]; then
             echo "the clock was not synchronised within $waited seconds; going on with it"
             break
         fi
         sleep 2
         waited=$((waited + 2))
     done
-    installed=$(date -r "$lib/handoff.conf" +%s)
     if is_out "$(date +%s)"; then
         date -u -s "@$installed" >/dev/null || echo "the clock is wrong and can't be set"
     fi
