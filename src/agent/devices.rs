@@ -4,6 +4,7 @@
 //! serial number or world-wide name and that disk is there; a pattern or a size could be met by a disk that is still
 //! spinning up.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::{disks, facts};
 use crate::spec::boot::StartedFrom;
 use crate::spec::facts::Disk;
 use crate::spec::order::InstallOrder;
+use crate::sys::block::BlockDevice;
 use crate::sys::linux::disk;
 use crate::trust::SitePublicKey;
 
@@ -110,10 +112,16 @@ fn is_the_disk(order: &InstallOrder, disks: &[Disk]) -> bool {
     named && disks.iter().any(|disk| order.target.matches(disk.identity()) && !disk.removable)
 }
 
+/// Opens the disk with this kernel name for reading.
+///
+/// # Errors
+/// No such device, no medium.
+pub fn open(name: &str) -> io::Result<Box<dyn BlockDevice>> {
+    Ok(Box::new(disk::open_to_read(&Path::new("/dev").join(name))?))
+}
+
 /// All disks of this machine as they are now; candidates are read all over, which takes a while.
 pub fn live_disks(key: &SitePublicKey, is_candidate: disks::Candidate<'_>) -> Vec<Disk> {
-    let open =
-        |name: &str| disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _);
     disks::look(Path::new("/sys"), &disks::Look { open: &open, key, is_candidate })
 }
 

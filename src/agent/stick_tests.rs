@@ -117,18 +117,14 @@ fn a_disk_without_our_partitions_is_no_medium() {
     assert!(Recorder::on(disk()).is_none());
 }
 
+fn event(seq: u64) -> Event {
+    let (version, time) = (FormatVersion, Timestamp::from_unix(1));
+    Event { version, run: "r".to_owned(), seq, time, host: None, order: None, what: What::AlreadyDone }
+}
+
 #[test]
 fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
     let disk = Medium::new();
-    let event = |seq| Event {
-        version: FormatVersion,
-        run: "r".to_owned(),
-        seq,
-        time: Timestamp::from_unix(1),
-        host: None,
-        order: None,
-        what: What::AlreadyDone,
-    };
     for seq in 0..6 {
         // opened anew each time, as after a restart
         disk.recorder().append(&event(seq));
@@ -142,15 +138,6 @@ fn a_recorder_appends_after_what_is_there_and_stops_when_it_is_full() {
 #[test]
 fn a_recorder_remembers_up_to_its_first_damage_and_passes_over_what_it_does_not_know() {
     let disk = Medium::new();
-    let event = |seq| Event {
-        version: FormatVersion,
-        run: "r".to_owned(),
-        seq,
-        time: Timestamp::from_unix(1),
-        host: None,
-        order: None,
-        what: What::AlreadyDone,
-    };
     assert_eq!(disk.recorder().events(), []);
     let mut recorder = disk.recorder();
     recorder.append(&event(0));

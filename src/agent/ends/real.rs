@@ -1,6 +1,5 @@
 //! The machine that this kernel runs on, at the end of a run.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,7 +14,6 @@ use crate::agent::efi::BootEntries;
 use crate::agent::report::Reporter;
 use crate::agent::{devices, plan};
 use crate::spec::facts::{Disk, DiskContent};
-use crate::sys::linux::disk;
 use crate::trust::SitePublicKey;
 use crate::value::OrderId;
 
@@ -41,20 +39,17 @@ impl Machine for RealMachine<'_> {
     fn look(&mut self, order: Option<&OrderId>, pause: Duration) -> Known {
         let disks = self.key.as_ref().map(|key| devices::live_disks(key, &|_| false)).unwrap_or_default();
         let firmware = self.firmware.system_partitions();
-        let open = |name: &str| {
-            disk::open_to_read(&Path::new("/dev").join(name)).map(|device| Box::new(device) as _)
-        };
         let recalled = self.firmware.recall().map(|bytes| Tries::from_bytes(&bytes));
         Known {
             order: order.cloned(),
             pause,
-            disks: boots::look(&disks, &open, &firmware),
+            disks: boots::look(&disks, &devices::open, &firmware),
             firmware,
             done: order.and_then(|order| done_disk(order, &disks)),
             failures: order.and_then(|order| failures(order, &disks)),
-            tries: recalled.clone().unwrap_or_default(),
             // whether it does was seen only if something outlived a restart
             remembers: recalled.is_some(),
+            tries: recalled.unwrap_or_default(),
         }
     }
 
@@ -92,7 +87,7 @@ impl Machine for RealMachine<'_> {
 /// The disk on which this order is done. A copy of it shows the same; the one that was claimed is meant.
 pub(super) fn done_disk(order: &OrderId, disks: &[Disk]) -> Option<String> {
     let mut done: Vec<_> = disks.iter().filter(|disk| plan::shows_done(order, disk)).collect();
-    let is_claimed = |disk: &&Disk| matches!(&disk.content, DiskContent::Ours { claim, .. } if claim.disk == disk.stable_name());
+    let is_claimed = |disk: &&Disk| matches!(&disk.content, DiskContent::Ours { claim, .. } if plan::is_in_place(claim, disk));
     done.sort_by_key(|disk| (disk.removable || disk.boot_medium, !is_claimed(disk)));
     done.first().map(|disk| disk.name.clone())
 }
