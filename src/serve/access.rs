@@ -1,18 +1,13 @@
-//! The access log, and the bodies that know how much of them went out.
+//! The access log: a line a request, and a line where the server takes over another tree or refuses it.
 //!
-//! A line is written when the response's body is dropped: it was sent, the client went, or the server stops. `sent`
-//! counts what was handed to the connection, which the kernel may still buffer.
+//! A request's line is written when its answer was sent, the client went, or the server stops. `sent` counts what was
+//! handed to the kernel, which may still buffer it.
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use http_body::{Frame, SizeHint};
+use http::{Method, StatusCode};
 
 use crate::sys::clock::Clock;
 
@@ -28,6 +23,12 @@ impl AccessLog {
         Self { out: Mutex::new(out), clock }
     }
 
+    /// Something that isn't a request, in one line.
+    pub fn note(&self, text: &str) {
+        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.write(&plain);
+    }
+
     /// A log that can't be written must not stop installs.
     fn write(&self, line: &str) {
         let text = format!("{} {line}\n", self.clock.now());
@@ -39,7 +40,7 @@ impl AccessLog {
 /// What a line says about the request.
 pub struct Asked {
     client: SocketAddr,
-    method: Method,
+    method: String,
     path: String,
     range: String,
 }
@@ -63,94 +64,45 @@ fn plain(text: &[u8]) -> String {
 
 impl Asked {
     /// Remembers what was asked for.
-    pub fn new(client: SocketAddr, method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
-        let range = headers.get(header::RANGE).map_or("-".to_owned(), |range| plain(range.as_bytes()));
-        let path = plain(uri.path_and_query().map_or("", |path| path.as_str()).as_bytes());
-        Self { client, method: method.clone(), path, range }
+    pub fn new(client: SocketAddr, method: &Method, target: &str, range: Option<&[u8]>) -> Self {
+        let range = range.map_or("-".to_owned(), plain);
+        Self { client, method: plain(method.as_str().as_bytes()), path: plain(target.as_bytes()), range }
+    }
+
+    /// Something that is no request.
+    pub fn unreadable(client: SocketAddr) -> Self {
+        let [method, path, range] = ["-"; 3].map(str::to_owned);
+        Self { client, method, path, range }
     }
 }
 
-/// A body that counts, is slowed down if asked to, and writes its line at its end.
-pub struct Measured {
-    inner: Body,
+/// A line in the making; written when it is dropped.
+pub struct Line<'a> {
     asked: Asked,
     status: StatusCode,
     length: u64,
     sent: u64,
-    log: Arc<AccessLog>,
-    pace: Option<Pace>,
+    log: &'a AccessLog,
 }
 
-/// No faster than a rate: after a frame the next one waits until the rate allows what was sent.
-struct Pace {
-    rate: u64,
-    wait: Pin<Box<tokio::time::Sleep>>,
-}
+impl<'a> Line<'a> {
+    /// Nothing of a body of this length was sent yet.
+    pub fn new(asked: Asked, status: StatusCode, length: u64, log: &'a AccessLog) -> Self {
+        Self { asked, status, length, sent: 0, log }
+    }
 
-impl Measured {
-    /// Wraps the body of a response; `length` is what its headers promise, where they do.
-    pub fn new(
-        inner: Body,
-        asked: Asked,
-        status: StatusCode,
-        length: Option<u64>,
-        log: Arc<AccessLog>,
-        rate: Option<u64>,
-    ) -> Self {
-        // a response to HEAD has the length of GET's and no body
-        let length = match length {
-            _ if asked.method == Method::HEAD => 0,
-            Some(length) => length,
-            None => inner.size_hint().exact().unwrap_or(0),
-        };
-        let pace =
-            rate.map(|rate| Pace { rate: rate.max(1), wait: Box::pin(tokio::time::sleep(Duration::ZERO)) });
-        Self { inner, asked, status, length, sent: 0, log, pace }
+    /// So much more was handed to the kernel.
+    pub fn sent(&mut self, count: u64) {
+        self.sent += count;
     }
 }
 
-impl HttpBody for Measured {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = self.get_mut();
-        if let Some(pace) = &mut this.pace
-            && pace.wait.as_mut().poll(cx).is_pending()
-        {
-            return Poll::Pending;
-        }
-        let polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let count = frame.data_ref().map_or(0, Bytes::len);
-            this.sent += count as u64;
-            if let Some(pace) = &mut this.pace {
-                let pause = Duration::from_secs_f64(count as f64 / pace.rate as f64);
-                let next = pace.wait.deadline().max(tokio::time::Instant::now()) + pause;
-                pace.wait.as_mut().reset(next);
-            }
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-impl Drop for Measured {
+impl Drop for Line<'_> {
     fn drop(&mut self) {
-        let Self { asked: Asked { client, method, path, range }, status, length, sent, .. } = self;
+        let Self { asked: Asked { client, method, path, range }, status, length, sent, log } = self;
         let end = if sent == length { "whole" } else { "cut" };
         let status = status.as_u16();
-        self.log.write(&format!(
+        log.write(&format!(
             "{client} {method} {path} range={range} status={status} sent={sent}/{length} {end}"
         ));
     }

@@ -1,25 +1,22 @@
-//! The routes.
+//! The routes: what a request is answered with.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use tower_http::services::ServeFile;
+use http::{Method, StatusCode};
 
-use super::access::{AccessLog, Asked, Measured};
+use super::access::AccessLog;
+use super::answer::{Body, Part, Response, kind, part, sentence, tag};
 use super::boot;
-use super::connections::in_time;
-use super::journal::{Journal, MAX_EVENT};
+use super::follow::Followed;
+use super::journal::Journal;
+use super::page::Page;
+use super::places::Places;
+use super::request::Request;
 use super::state::{Received, Story};
-use super::tree::{ServedFile, Tree};
+use super::status;
+use super::tree::{Found, Tree};
+use super::turns::Turns;
 use crate::spec::event::Event;
 use crate::sys::clock::Clock;
 
@@ -28,133 +25,183 @@ const MAX_RUN: usize = 64;
 
 /// What the handlers share.
 pub struct App {
-    pub tree: Tree,
+    pub site: Followed,
     pub story: Mutex<Story>,
     pub journal: Mutex<Journal>,
+    pub page: Page,
+    pub turns: Turns,
+    pub long_events: Arc<Places>,
     pub clock: Arc<dyn Clock + Send + Sync>,
     pub log: Arc<AccessLog>,
     pub rate: Option<u64>,
 }
 
-/// All routes; files of the tree are what no route takes. An event must come whole within this time.
-pub fn router(app: Arc<App>, event: Duration) -> Router {
-    Router::new()
-        .route("/v1/events", post(events).layer(from_fn_with_state(event, in_time)))
-        .route("/v1/orders/{id}", get(order))
-        .route("/v1/status", get(status))
-        .fallback(file)
-        .layer(DefaultBodyLimit::max(MAX_EVENT))
-        .layer(from_fn_with_state(Arc::clone(&app), measure))
-        .with_state(app)
+impl App {
+    /// The time as HTTP writes it.
+    pub fn date(&self) -> String {
+        let seconds = u64::try_from(self.clock.now().as_unix()).unwrap_or(0);
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
+    }
+
+    /// Takes over what is at the tree's place, if it is another tree and a good one. Blocks.
+    pub fn look(&self) {
+        self.site.look(|tree| {
+            // in this order everywhere
+            let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
+            story.expect(tree.orders());
+            journal.expect(&story);
+            self.page.outdated();
+        });
+    }
 }
 
-async fn measure(
-    State(app): State<Arc<App>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let asked = Asked::new(client, request.method(), request.uri(), request.headers());
-    let (parts, body) = next.run(request).await.into_parts();
-    let length =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let body = Measured::new(body, asked, parts.status, length, Arc::clone(&app.log), app.rate);
-    Response::from_parts(parts, Body::new(body))
+/// Whether this is a request whose body is read.
+pub fn wants_body(request: &Request) -> bool {
+    request.path() == "/v1/events" && request.method == Method::POST
 }
 
-fn sentence(status: StatusCode, text: &str) -> Response {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{plain}\n")).into_response()
+/// The answer to a request without a body.
+pub async fn answer(app: &Arc<App>, request: &Request) -> Response {
+    let path = request.path();
+    let reads = matches!(request.method, Method::GET | Method::HEAD);
+    match path {
+        "/v1/events" => refused("events are posted, nothing else", "POST"),
+        "/v1/status" | "/health" | "/ready" if !reads => {
+            refused("this can be read, nothing else", "GET, HEAD")
+        }
+        "/v1/status" => status::answer(app).await,
+        "/health" => sentence(StatusCode::OK, "alive"),
+        "/ready" => ready(app).await,
+        _ => match path.strip_prefix("/v1/orders/") {
+            Some(_) if !reads => refused("this can be read, nothing else", "GET, HEAD"),
+            Some(id) => order(app, id),
+            None => file(app, request).await,
+        },
+    }
 }
 
-async fn file(State(app): State<Arc<App>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(file) = uri.path().strip_prefix('/').and_then(|path| app.tree.file(path)) else {
-        return sentence(StatusCode::NOT_FOUND, "no such file in this bundle");
+fn refused(text: &str, allowed: &str) -> Response {
+    Response { fields: format!("Allow: {allowed}\r\n"), ..sentence(StatusCode::METHOD_NOT_ALLOWED, text) }
+}
+
+/// Runs what may block where that holds up nobody.
+pub async fn blocking(app: &Arc<App>, call: impl FnOnce(&App) -> Response + Send + 'static) -> Response {
+    let app = Arc::clone(app);
+    let answered = tokio::task::spawn_blocking(move || call(&app)).await;
+    answered.unwrap_or_else(|_| {
+        sentence(StatusCode::INTERNAL_SERVER_ERROR, "this failed on the server; see its output")
+    })
+}
+
+/// Whether installs would go well now.
+async fn ready(app: &Arc<App>) -> Response {
+    let probed = |app: &App| {
+        let (tree, refusal) = (app.site.now(), app.site.refusal());
+        if let Err(why) = tree.is_there() {
+            let text = format!("not ready: {why}");
+            return sentence(StatusCode::SERVICE_UNAVAILABLE, &text);
+        }
+        let journal = app.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = journal.writable() {
+            return sentence(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {error:#}"));
+        }
+        match refusal {
+            None => sentence(StatusCode::OK, "ready"),
+            Some(why) => sentence(
+                StatusCode::OK,
+                &format!("ready with the former tree; the new one is refused: {why}"),
+            ),
+        }
     };
-    if !matches!(method, Method::GET | Method::HEAD) {
-        let mut refused = sentence(StatusCode::METHOD_NOT_ALLOWED, "files can be fetched, nothing else");
-        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refused;
+    // one at a time: it writes
+    let _turn = app.turns.all().await;
+    blocking(app, probed).await
+}
+
+async fn file(app: &Arc<App>, request: &Request) -> Response {
+    let tree = app.site.now();
+    match serve(&tree, request, Tree::find) {
+        Some(response) => response,
+        // another tree may have come, or a file was touched; to find out may take a while
+        None => {
+            let request = request.clone();
+            let again = move |app: &App| {
+                app.look();
+                serve(&app.site.now(), &request, Tree::find_again).unwrap_or_else(|| {
+                    let text =
+                        "this file isn't what the bundle's manifest names any more; build the bundle again";
+                    let fields = "Retry-After: 5\r\n".to_owned();
+                    Response { fields, ..sentence(StatusCode::SERVICE_UNAVAILABLE, text) }
+                })
+            };
+            blocking(app, again).await
+        }
     }
-    let tag = format!("\"{}\"", file.digest);
-    let mut response = if has_tag(&headers, header::IF_NONE_MATCH, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        transfer(file, &tag, &method, &headers, app.rate).await
+}
+
+/// The answer to a request for a file of this tree; `None` where a file isn't what it was.
+fn serve(
+    tree: &Tree,
+    request: &Request,
+    find: impl FnOnce(&Tree, &super::tree::ServedFile) -> Found,
+) -> Option<Response> {
+    let path = request.path();
+    let Some(file) = path.strip_prefix('/').and_then(|path| tree.file(path)) else {
+        return Some(sentence(StatusCode::NOT_FOUND, "no such file in this bundle"));
     };
-    // the name of the content is its digest; times of files say nothing
-    response.headers_mut().remove(header::LAST_MODIFIED);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return Some(refused("files can be fetched, nothing else", "GET, HEAD"));
     }
-    response
+    let found = match &file.held {
+        Some(_) => None,
+        None => match find(tree, file) {
+            Found::Open(open) => Some(open),
+            Found::Changed | Found::Gone => return None,
+        },
+    };
+    let tag = tag(&file.digest);
+    let fields = format!("ETag: {tag}\r\nAccept-Ranges: bytes\r\n");
+    let (status, at, length, fields) = match part(request, &tag, file.size) {
+        Part::Same => (StatusCode::NOT_MODIFIED, 0, 0, fields),
+        Part::Whole => (StatusCode::OK, 0, file.size, fields),
+        Part::Range(at, length) => {
+            let range = format!("{fields}Content-Range: bytes {at}-{}/{}\r\n", at + length - 1, file.size);
+            (StatusCode::PARTIAL_CONTENT, at, length, range)
+        }
+        Part::None => {
+            let fields = format!("{fields}Content-Range: bytes */{}\r\n", file.size);
+            let text = "the file is shorter than that";
+            return Some(Response { fields, ..sentence(StatusCode::RANGE_NOT_SATISFIABLE, text) });
+        }
+    };
+    let body = match (&file.held, found) {
+        (Some(held), _) if length == file.size => Body::Shared(Arc::clone(held)),
+        (Some(held), _) => Body::Shared(Arc::new(held[at as usize..(at + length) as usize].to_vec())),
+        (None, Some(file)) => Body::File { file, at, length },
+        (None, None) => return None,
+    };
+    Some(Response { status, kind: kind(path), fields, body, close: false })
 }
 
-/// Whether a header lists this entity tag. A weak tag is never one of ours.
-fn has_tag(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {
-    let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    text.split(',').any(|listed| listed.trim() == tag)
-}
-
-async fn transfer(
-    file: &ServedFile,
-    tag: &str,
-    method: &Method,
-    headers: &HeaderMap,
-    rate: Option<u64>,
-) -> Response {
-    let mut plain = Request::new(Body::empty());
-    *plain.method_mut() = method.clone();
-    let same = !headers.contains_key(header::IF_RANGE) || has_tag(headers, header::IF_RANGE, tag);
-    if let (Some(range), true) = (headers.get(header::RANGE), same) {
-        plain.headers_mut().insert(header::RANGE, range.clone());
-    }
-    // small pieces where the rate is small, or one piece would wait for seconds
-    let piece =
-        rate.map_or(64 << 10, |rate| usize::try_from(rate / 16).unwrap_or(usize::MAX).clamp(512, 64 << 10));
-    let served = ServeFile::new(&file.path)
-        .with_buf_chunk_size(piece)
-        .ignore_multi_range_requests(true)
-        .try_call(plain)
-        .await;
-    match served {
-        Ok(response) => response.map(Body::new),
-        Err(_) => sentence(StatusCode::INTERNAL_SERVER_ERROR, "the file can't be read on the server"),
-    }
-}
-
-async fn order(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+fn order(app: &App, id: &str) -> Response {
+    let tree = app.site.now();
     let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-    let state = id.parse().ok().and_then(|id| boot::state(&app.tree, &story, &id));
+    let state = id.parse().ok().and_then(|id| boot::state(&tree, &story, &id));
     match state {
         Some(state) => sentence(StatusCode::OK, state.word()),
         None => sentence(StatusCode::NOT_FOUND, "no order of this server"),
     }
 }
 
-async fn status(State(app): State<Arc<App>>) -> Response {
-    let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-    axum::Json(story.report(app.tree.orders())).into_response()
-}
-
-async fn events(
-    State(app): State<Arc<App>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let body = match body {
-        Ok(body) => body,
-        Err(refused) => {
-            let text = format!("an event has at most {MAX_EVENT} bytes ({})", refused.body_text());
-            return sentence(refused.status(), &text);
-        }
-    };
-    let stored = tokio::task::spawn_blocking(move || store(&app, client, &body)).await;
-    stored.unwrap_or_else(|_| sentence(StatusCode::INTERNAL_SERVER_ERROR, "storing the event failed"))
+/// The answer to an event. Senders take turns, so that many events of one address hold up its own.
+pub async fn events(app: &Arc<App>, client: IpAddr, body: Vec<u8>) -> Response {
+    let _turn = app.turns.take(client).await;
+    blocking(app, move |app| store(app, client, &body)).await
 }
 
 /// Judges, stores and counts an event; runs where it may block.
-fn store(app: &App, client: SocketAddr, body: &[u8]) -> Response {
+fn store(app: &App, client: IpAddr, body: &[u8]) -> Response {
     let bad = |why: String| sentence(StatusCode::BAD_REQUEST, &format!("not an event: {why}"));
     let json: &serde_json::value::RawValue = match serde_json::from_slice(body) {
         Ok(json) => json,
@@ -173,10 +220,11 @@ fn store(app: &App, client: SocketAddr, body: &[u8]) -> Response {
         return sentence(StatusCode::OK, "known already");
     }
     let time = app.clock.now();
-    if let Err(error) = journal.append(time, client.ip(), json) {
+    if let Err(error) = journal.append(time, client, json) {
         return sentence(StatusCode::INSUFFICIENT_STORAGE, &format!("{error:#}"));
     }
     let mut story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-    story.add(&Received { time, client: client.ip(), event });
+    story.add(&Received { time, client, event });
+    app.page.outdated();
     sentence(StatusCode::OK, "stored")
 }

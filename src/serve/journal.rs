@@ -80,6 +80,32 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file, length, longest, expected })
     }
 
+    /// From now on the orders that the story expects are kept when the file is put aside.
+    pub fn expect(&mut self, story: &Story) {
+        self.expected = story.expected_orders().clone();
+    }
+
+    /// Tries whether events can be stored: the file is at its place, and there is room beside it.
+    ///
+    /// # Errors
+    /// When it is gone, or nothing can be written there.
+    pub fn writable(&self) -> Result<()> {
+        use std::os::unix::fs::MetadataExt;
+        let shown = self.path.display();
+        let there = std::fs::metadata(&self.path).with_context(|| format!("looking for {shown}"))?;
+        let ours = self.file.metadata().with_context(|| format!("looking at {shown}"))?;
+        anyhow::ensure!(
+            (there.dev(), there.ino()) == (ours.dev(), ours.ino()),
+            "{shown} is another file than this server writes; start the server again"
+        );
+        let trial = || -> std::io::Result<()> {
+            let directory = self.path.parent().unwrap_or(Path::new("."));
+            OpenOptions::new().append(true).open(&self.path)?;
+            tempfile::tempfile_in(directory)?.write_all(&[0; 4096])
+        };
+        trial().with_context(|| format!("trying to write beside {shown}"))
+    }
+
     /// Stores an event and syncs it. `json` is the event as it came and was parsed.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What targets talk to while they boot and install: a bundle's files, what is known of orders, the event sink.
 //!
-//! Plain HTTP. The set of files is a map that is made once, at start, from the bundle's signed manifest; a request is a
-//! look-up in that map and never becomes a path, so there is nothing to traverse. Everything a target fetches here it
+//! Plain HTTP. The set of files is a map that is made from the bundle's signed manifest, at start and whenever another
+//! bundle takes its place; a request is a look-up in that map and never becomes a path, so there is nothing to traverse. Everything a target fetches here it
 //! verifies itself, by signature or digest: this server needs no trust and any web server can stand in for it.
 //!
 //! Events are not authenticated. What they can do is bounded by that: an event makes [`state`] call an order done, and
@@ -12,13 +12,21 @@
 //! [`state`] is pure. Don't print here: the access log is a writer that is handed in.
 
 mod access;
+mod answer;
 pub mod boot;
 mod connections;
+mod conversation;
+mod follow;
 pub mod history;
 mod http;
 pub mod journal;
+mod page;
+mod places;
+mod request;
 pub mod state;
+mod status;
 pub mod tree;
+mod turns;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,15 +38,29 @@ use anyhow::{Context, Result};
 
 use crate::failure::{Blame, BlameExt};
 use crate::sys::clock::Clock;
+use crate::sys::sockets;
 use crate::trust::SitePublicKey;
 
 use access::AccessLog;
 use connections::Limits;
+use follow::{Followed, Source};
 use http::App;
 use journal::Journal;
+use page::Page;
+use places::Places;
 use state::Story;
 use tree::Tree;
+use turns::Turns;
 
+/// How often the tree's place is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Connections that may be waiting to be accepted; the system has a bound of its own.
+const BACKLOG: u32 = 4096;
+/// Long events that are read at a time, 64 KiB each; those of installs are short.
+const LONG_EVENTS: usize = 128;
+/// Threads for what may block, and the room of each.
+const BLOCKING: usize = 16;
+const STACK: usize = 1 << 20;
 /// How long transfers may go on after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -83,23 +105,30 @@ impl Server {
         clock: Arc<dyn Clock + Send + Sync>,
         log: Box<dyn Write + Send>,
     ) -> Result<Self> {
-        let tree = Tree::open(&options.tree, &options.store, &options.key)?;
-        let mut story = Story::expecting(tree.orders());
+        let log = Arc::new(AccessLog::new(log, Arc::clone(&clock)));
+        let source =
+            Source { tree: options.tree.clone(), store: options.store.clone(), key: options.key.clone() };
+        let site = Followed::open(source, Arc::clone(&log))?;
+        let mut story = Story::expecting(site.now().orders());
         let journal = Journal::open(&options.events, &mut story)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .thread_stack_size(STACK)
+            .max_blocking_threads(BLOCKING)
             .build()
             .context("starting the server's threads")
             .blame(Blame::Environment)?;
         let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(options.listen))
+            .block_on(async { listen(options.listen) })
             .with_context(|| bind_sentence(options.listen))
             .blame(Blame::Environment)?;
-        let log = Arc::new(AccessLog::new(log, Arc::clone(&clock)));
         let app = App {
-            tree,
+            site,
             story: Mutex::new(story),
             journal: Mutex::new(journal),
+            page: Page::default(),
+            turns: Turns::default(),
+            long_events: Places::new(LONG_EVENTS),
             clock,
             log,
             rate: options.rate,
@@ -115,9 +144,9 @@ impl Server {
         self.listener.local_addr().context("asking for the server's address")
     }
 
-    /// The served tree.
-    pub fn tree(&self) -> &Tree {
-        &self.app.tree
+    /// The tree that is served now.
+    pub fn tree(&self) -> Arc<Tree> {
+        self.app.site.now()
     }
 
     /// Answers requests until SIGINT or SIGTERM; then transfers get a moment to end, and each leaves its line in the
@@ -129,8 +158,9 @@ impl Server {
         let Self { runtime, listener, app } = self;
         let served = runtime.block_on(async {
             let (told, mut stop) = tokio::sync::watch::channel(false);
-            let limits = Limits::default();
-            let server = connections::serve(listener, http::router(app, limits.event), limits, stop.clone());
+            let limits = Limits::of(sockets::raise_open_files(), app.rate);
+            tokio::spawn(follow(Arc::clone(&app)));
+            let server = connections::serve(listener, app, limits, stop.clone());
             let grace_over = async {
                 let _ = stop.wait_for(|told| *told).await;
                 tokio::time::sleep(GRACE).await;
@@ -150,6 +180,27 @@ impl Server {
         runtime.shutdown_timeout(GRACE);
         served.blame(Blame::Environment)
     }
+}
+
+/// Looks at the tree's place, for ever.
+async fn follow(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let app = Arc::clone(&app);
+        // a panic in it is told by its hook, and the next look is another one
+        let _ = tokio::task::spawn_blocking(move || app.look()).await;
+    }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
+    }?;
+    // a server that starts again finds its port taken by connections that end
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn stop_signal() -> Result<()> {

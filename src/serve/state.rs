@@ -231,6 +231,12 @@ impl Story {
         Self { expected_hosts, expected_orders, ..Self::default() }
     }
 
+    /// From now on these are expected, as another tree took the former one's place.
+    pub fn expect<'a>(&mut self, orders: impl IntoIterator<Item = (&'a HostName, &'a OrderId)>) {
+        (self.expected_hosts, self.expected_orders) =
+            orders.into_iter().map(|(host, order)| (host.clone(), order.clone())).unzip();
+    }
+
     /// The orders of the expected hosts.
     pub fn expected_orders(&self) -> &BTreeSet<OrderId> {
         &self.expected_orders

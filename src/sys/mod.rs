@@ -8,6 +8,7 @@ pub mod access;
 pub mod block;
 pub mod budget;
 pub mod clock;
+pub mod directory;
 pub mod fat;
 pub mod files;
 pub mod gpt;
