@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -38,6 +38,7 @@ pub struct Args {
 /// # Errors
 /// A tree that isn't signed by the site's key or isn't whole, a port that is taken, files that can't be written.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
+    let paths = &site_of(paths, &args.pxe);
     let key = keys::public(paths)?;
     let options = Options {
         tree: args.pxe.clone(),
@@ -59,10 +60,23 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     };
     let server = Server::open(&options, Arc::new(SystemClock), log)?;
     output::note(&format!(
-        "serving {} files of {} hosts on http://{}; stop with Ctrl-C\n",
+        "serving {} files of {} hosts on http://{}; events are kept in {}; stop with Ctrl-C\n",
         server.tree().len(),
         server.tree().orders().count(),
-        server.address()?
+        server.address()?,
+        paths.events().display()
     ));
     server.run()
+}
+
+/// The site whose memory of events this is. Where the server is started decides nothing: a directory that isn't a site
+/// gives way to the one that the tree lies in.
+fn site_of(given: &SitePaths, tree: &Path) -> SitePaths {
+    let is_site = |root: &Path| root.join("site.yaml").is_file();
+    if is_site(given.root()) || given.public_key().is_file() && given.root() != Path::new(".") {
+        return given.clone();
+    }
+    let place = std::path::absolute(tree).unwrap_or_else(|_| tree.to_owned());
+    let around = place.ancestors().skip(1).find(|root| is_site(root));
+    around.map_or_else(|| given.clone(), SitePaths::new)
 }

@@ -67,7 +67,10 @@ pub async fn hold(talk: Talk<'_>, mut stop: watch::Receiver<bool>) {
         input.drain(..length);
         let stopping = *stop.borrow();
         let Ok(true) = talk.exchange(&request, &mut input, stopping).await else { return };
-        if input.is_empty() && input.capacity() > PAGE {
+        if !input.is_empty() {
+            // who sends many requests at once waits behind those who send one
+            tokio::task::yield_now().await;
+        } else if input.capacity() > PAGE {
             input = Vec::new();
         }
     }

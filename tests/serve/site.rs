@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use ironstrap::spec::FormatVersion;
 use ironstrap::spec::image::{Blob, ImageManifest};
 use ironstrap::spec::manifest::{BundleFile, BundleHost, BundleManifest};
 use ironstrap::spec::order::Grant;
+use ironstrap::sys::files;
 use ironstrap::trust::{Purpose, SiteKey};
 use ironstrap::value::{Digest, Timestamp};
 
@@ -36,17 +37,35 @@ impl Site {
         site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&site.blob)), &site.blob);
         let image = site.image();
         site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&image)), &image);
-        let order = order(&Digest::of(&image), &key);
+        site.make_tree(&site.tree(), b"a kernel");
+        site
+    }
+
+    /// Replaces the tree as `bundle --pxe` does.
+    pub fn bundle(&self, kernel: &[u8]) {
+        let building = files::begin_directory(&self.tree()).unwrap();
+        self.make_tree(building.path(), kernel);
+        files::finish_directory(building, &self.tree()).unwrap();
+    }
+
+    fn make_tree(&self, tree: &Path, kernel: &[u8]) {
+        let key = SiteKey::from_random([7; 40]);
+        let order = order(&Digest::of(&self.image()), &key);
         let signature = key.sign(Purpose::Order, order.as_bytes());
         let path = format!("etc/ironstrap/orders/{HOST}.json");
         let archive = archive(&[(&path, &order), (&format!("{path}.minisig"), &signature)]);
         let files = [
             ("hosts/52-54-00-12-34-56.cfg", b"linux /kernel".to_vec()),
-            ("kernel", b"a kernel".to_vec()),
+            ("kernel", kernel.to_vec()),
             ("orders/web01.cpio", archive),
         ];
+        let write = |path: &str, content: &[u8]| {
+            let path = tree.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
         let listed = files.iter().map(|(path, content)| {
-            site.write(&format!("pxe/{path}"), content);
+            write(path, content);
             BundleFile { path: (*path).to_owned(), size: content.len() as u64, digest: Digest::of(content) }
         });
         let manifest = BundleManifest {
@@ -61,9 +80,8 @@ impl Site {
             }],
         };
         let manifest = serde_json::to_vec(&manifest).unwrap();
-        site.write("pxe/manifest.json", &manifest);
-        site.write("pxe/manifest.json.minisig", key.sign(Purpose::Bundle, &manifest).as_bytes());
-        site
+        write("manifest.json", &manifest);
+        write("manifest.json.minisig", key.sign(Purpose::Bundle, &manifest).as_bytes());
     }
 
     fn image(&self) -> Vec<u8> {
@@ -79,7 +97,7 @@ impl Site {
         serde_json::to_vec(&manifest).unwrap()
     }
 
-    fn write(&self, path: &str, content: &[u8]) {
+    pub fn write(&self, path: &str, content: &[u8]) {
         let path = self.dir.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
@@ -93,8 +111,12 @@ impl Site {
         format!("/blobs/{}", Digest::of(&self.blob))
     }
 
+    pub fn events_path(&self) -> PathBuf {
+        self.dir.path().join(".ironstrap/events.jsonl")
+    }
+
     pub fn events(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join(".ironstrap/events.jsonl")).unwrap()
+        std::fs::read_to_string(self.events_path()).unwrap()
     }
 
     pub fn log(&self) -> String {
@@ -115,7 +137,7 @@ impl Site {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ironstrap"));
+        let mut command = Command::new(binary());
         command.arg("-C").arg(self.dir.path()).stdin(Stdio::null());
         command
     }
@@ -141,6 +163,12 @@ impl Site {
         assert_eq!(output.status.code(), Some(code), "{said}");
         said
     }
+}
+
+/// The tested binary; long runs have one that is optimised.
+fn binary() -> std::ffi::OsString {
+    let soak = std::env::var_os("IRONSTRAP_SOAK").and_then(|_| std::env::var_os("IRONSTRAP_BIN"));
+    soak.unwrap_or_else(|| env!("CARGO_BIN_EXE_ironstrap").into())
 }
 
 fn order(image: &Digest, key: &SiteKey) -> String {
@@ -190,8 +218,28 @@ pub struct Running {
 impl Running {
     pub fn start(site: &Site, args: &[&str]) -> Self {
         let mut command = site.serve();
-        let mut child =
-            command.args(["--listen", "127.0.0.1:0"]).args(args).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(args);
+        Self::run(command)
+    }
+
+    /// A server that may open so many files.
+    pub fn start_with_files(site: &Site, files: u32) -> Self {
+        let serve = site.serve();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(serve.get_program()).args(serve.get_args());
+        Self::run(command)
+    }
+
+    /// A server that is started in another directory and told nothing but the tree.
+    pub fn start_in(site: &Site, directory: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command.current_dir(directory).arg("serve").arg("--pxe").arg(site.tree()).stdin(Stdio::null());
+        command.arg("--log").arg(directory.join("access.log"));
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         said.read_line(&mut line).unwrap();
@@ -200,6 +248,13 @@ impl Running {
             panic!("the server said {line}");
         };
         Self { child, address }
+    }
+
+    /// The most memory that it had, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Ends it as an operator does; it must end well and soon.
