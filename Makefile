@@ -54,7 +54,8 @@ test: needs check deny release dynamic ## Everything, with whole installs in QEM
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
 .PHONY: soak
-soak: release ## What takes longer than a test should: more power cuts of an installed machine.
+soak: release ## What takes longer than a test should: more power cuts of an installed machine, storms of connections.
+	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) \
 		cargo nextest run --profile vm --test vm -E 'test(ends::)'
 
@@ -65,5 +66,5 @@ demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its 
 	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example demo
 
 .PHONY: bench
-bench: release ## Figures: check of 10,000 hosts, the agent's memory, a stick of more than 4 GiB.
+bench: release ## Figures: check of 10,000 hosts, a stick of more than 4 GiB, serve beside nginx, the agent's memory.
 	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example bench

@@ -33,6 +33,9 @@ cc                                      gcc
 /usr/bin/kill                           procps
 /usr/bin/time                           time
 make                                    make
+prlimit                                 util-linux
+nginx                                   nginx-light
+wrk                                     wrk
 /usr/lib/python3.11/ensurepip/__init__.py python3-venv
 '
 PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin

@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "bench/serve.rs"]
+mod serve;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -24,7 +27,8 @@ const HOST: &str = "bench01";
 const MAC: &str = "52:54:00:be:00:01";
 
 type Bench = fn() -> Result<()>;
-const BENCHES: [(&str, Bench); 3] = [("check", check), ("stick", stick), ("agent", agent)];
+const BENCHES: [(&str, Bench); 4] =
+    [("check", check), ("stick", stick), ("serve", serve::serve), ("agent", agent)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).collect();
