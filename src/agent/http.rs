@@ -1,16 +1,18 @@
 //! Blobs from a web server: one long request, continued with Range where it broke.
 //!
 //! A server may go away and come back: a stream is patient for [`PATIENCE`] since the last byte that arrived, and says on
-//! the console when it waits and when it goes on. Nothing that arrives is trusted.
+//! the console when it waits and when it goes on. One that trickles isn't there either: see [`Pace`]. Redirects aren't
+//! followed: a blob is where the signed order says, or nowhere. Nothing that arrives is trusted.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::redirect::Policy;
 
 use super::Failure;
 use super::console::Consoles;
@@ -24,6 +26,8 @@ use crate::value::{Digest, HttpUrl};
 pub const PATIENCE: Duration = Duration::from_secs(600);
 /// A connection that gives nothing for this long is made anew.
 const STALL: Duration = Duration::from_secs(20);
+/// Bytes a second below which waiting for a server uses up the patience with it.
+const FLOOR: u64 = 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -37,6 +41,23 @@ pub struct HttpSource {
     patience: Duration,
     /// It has given bytes of a blob: what it lacks since then may come back.
     delivered: AtomicBool,
+    pace: Mutex<Pace>,
+}
+
+/// How far a server is behind the slowest that is borne: [`FLOOR`] bytes for each second in which they were waited for. What is
+/// done between the reads, a slow disk's writes above all, is not its fault.
+#[derive(Debug, Default)]
+struct Pace {
+    behind: Duration,
+}
+
+impl Pace {
+    /// So many bytes came after so long a wait; how far behind the server is now.
+    fn add(&mut self, bytes: u64, waited: Duration) -> Duration {
+        let earned = Duration::from_secs(bytes) / u32::try_from(FLOOR).unwrap_or(u32::MAX);
+        self.behind = (self.behind + waited).saturating_sub(earned);
+        self.behind
+    }
 }
 
 impl HttpSource {
@@ -50,10 +71,12 @@ impl HttpSource {
 
     fn with_patience(base: &HttpUrl, consoles: Arc<Consoles>, patience: Duration) -> Result<Self, Failure> {
         // in a blocking client this is the longest silence: for the answer's head, and for each read of its body
-        let client = Client::builder().timeout(STALL).connect_timeout(CONNECT).no_proxy().build();
+        let client = Client::builder().timeout(STALL).connect_timeout(CONNECT).redirect(Policy::none());
+        let client = client.no_proxy().build();
         let client =
             client.map_err(|error| Failure::new(Code::Internal, format!("making a client: {error}")))?;
-        Ok(Self { base: base.clone(), client, consoles, patience, delivered: AtomicBool::new(false) })
+        let (delivered, pace) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { base: base.clone(), client, consoles, patience, delivered, pace })
     }
 
     fn url(&self, digest: &Digest) -> String {
@@ -70,9 +93,7 @@ impl HttpSource {
             let url = self.url(digest);
             let fetch = || -> Result<Vec<u8>, Trouble> {
                 let answer = self.check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
-                let mut bytes = Vec::new();
-                answer.take(limit).read_to_end(&mut bytes).map_err(Trouble::passing)?;
-                Ok(bytes)
+                self.read_all(answer.take(limit))
             };
             match fetch() {
                 Ok(bytes) => {
@@ -82,6 +103,34 @@ impl HttpSource {
                 Err(trouble) => waiting.after(&url, trouble)?,
             }
         }
+    }
+}
+
+impl HttpSource {
+    fn read_all(&self, mut answer: impl Read) -> Result<Vec<u8>, Trouble> {
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+        loop {
+            let begin = Instant::now();
+            match answer.read(&mut buffer).map_err(Trouble::passing)? {
+                0 => return Ok(bytes),
+                count => {
+                    bytes.extend_from_slice(&buffer[..count]);
+                    self.keep_pace(count, begin.elapsed()).map_err(Trouble::lasting)?;
+                }
+            }
+        }
+    }
+
+    /// Says when the server has used up all patience though it always gave something.
+    fn keep_pace(&self, count: usize, waited: Duration) -> Result<(), String> {
+        let behind = self.pace.lock().unwrap_or_else(PoisonError::into_inner).add(count as u64, waited);
+        if behind < self.patience {
+            return Ok(());
+        }
+        let patience = self.patience.as_secs();
+        Err(format!(
+            "the server gives less than {FLOOR} bytes a second; waited {patience} s longer than that"
+        ))
     }
 }
 
@@ -115,6 +164,9 @@ impl HttpSource {
         let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
+            _ if status.is_redirection() => {
+                Err(Trouble::lasting(format!("the server says {status}; redirects aren't followed")))
+            }
             _ => {
                 let passing = !status.is_client_error()
                     || busy.contains(&status)
@@ -247,7 +299,7 @@ impl BlobStream for HttpStream<'_> {
             let text = format!("{}: read past the end", self.url);
             return Err(Failure::new(Code::PayloadDamaged, text));
         }
-        let mut done = 0;
+        let (mut done, mut begin) = (0, Instant::now());
         while done < buffer.len() {
             match self.some(&mut buffer[done..]) {
                 Ok(count) => {
@@ -255,6 +307,10 @@ impl BlobStream for HttpStream<'_> {
                     self.waiting.over(&self.url, self.position);
                     done += count;
                     self.position += count as u64;
+                    self.source.keep_pace(count, begin.elapsed()).map_err(|why| {
+                        Failure::new(Code::PayloadUnreachable, format!("{}: {why}", self.url))
+                    })?;
+                    begin = Instant::now();
                 }
                 Err(trouble) => self.waiting.after(&self.url, trouble)?,
             }

@@ -15,6 +15,8 @@ enum Act {
     Status(&'static str),
     /// Sends what was asked for.
     Whole,
+    /// Sends a byte at a time, with a pause before each.
+    Trickle(Duration),
     /// Sends the whole blob, whatever was asked for.
     IgnoreRange,
 }
@@ -44,8 +46,17 @@ fn server(content: Vec<u8>, acts: Vec<Act>) -> (HttpUrl, std::thread::JoinHandle
                     stream.write_all(partial.as_bytes()).and_then(|()| stream.write_all(&rest[..count]))
                 }
                 Act::Whole => stream.write_all(partial.as_bytes()).and_then(|()| stream.write_all(rest)),
+                Act::Trickle(pause) => stream.write_all(partial.as_bytes()).and_then(|()| {
+                    rest.iter().try_for_each(|byte| {
+                        std::thread::sleep(pause);
+                        stream.write_all(&[*byte])
+                    })
+                }),
                 Act::Status(status) => {
-                    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    write!(
+                        stream,
+                        "HTTP/1.1 {status}\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    )
                 }
                 Act::IgnoreRange => {
                     write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n")
@@ -135,4 +146,44 @@ fn a_part_is_asked_for_with_its_end_and_resumed_with_it() {
     source.open_part(&blob, 30, 20).unwrap().read(&mut part).unwrap();
     assert_eq!(part, content[30..50]);
     assert_eq!(handle.join().unwrap(), ["30-49", "40-49"]);
+}
+
+#[test]
+fn redirects_are_not_followed_and_told_at_once() {
+    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"] {
+        // a second request would find nobody
+        let (fetched, ranges) = fetch(vec![Act::Status(status)], Duration::from_secs(60));
+        let failure = fetched.unwrap_err();
+        assert_eq!((failure.code, ranges.len()), (Code::PayloadUnreachable, 1));
+        assert!(failure.message.contains("redirects aren't followed"), "{failure}");
+    }
+}
+
+#[test]
+fn a_server_that_trickles_ends_the_patience_with_it() {
+    let begin = Instant::now();
+    let (fetched, _) = fetch(vec![Act::Trickle(Duration::from_millis(50))], Duration::from_secs(1));
+    let failure = fetched.unwrap_err();
+    assert_eq!(failure.code, Code::PayloadUnreachable);
+    assert!(failure.message.contains("gives less than 1024 bytes a second"), "{failure}");
+    assert!(begin.elapsed() < Duration::from_secs(30));
+
+    let (content, blob) = blob();
+    let (base, _server) = server(content, vec![Act::Trickle(Duration::from_millis(50))]);
+    let patience = Duration::from_secs(1);
+    let source = HttpSource::with_patience(&base, Arc::new(Consoles::none()), patience).unwrap();
+    assert_eq!(source.document(&blob.digest, 1 << 20).unwrap_err().code, Code::PayloadUnreachable);
+}
+
+#[test]
+fn one_byte_in_nineteen_seconds_ends_it_after_the_patience_and_a_slow_link_never_does() {
+    let mut trickle = Pace::default();
+    let reads = (1..).find(|_| trickle.add(1, Duration::from_secs(19)) >= PATIENCE).unwrap();
+    assert_eq!(reads, PATIENCE.as_secs().div_ceil(19));
+    let mut slow = Pace::default();
+    for _ in 0..100_000 {
+        assert!(slow.add(2 * FLOOR, Duration::from_secs(1)).is_zero());
+    }
+    // what came fast before is no credit for later
+    assert!(slow.add(0, PATIENCE) >= PATIENCE);
 }
