@@ -44,7 +44,7 @@ fn with(
 ) {
     let plan = &fixture::plan_for(world, &device.content()).unwrap();
     let World { order, manifest, index, .. } = world;
-    run(&Install { device, plan, order, manifest, index, source }, &mut Marker::of(device, plan));
+    run(&Install { device, plan, order, manifest, index, source, leave: &() }, &mut Marker::of(device, plan));
 }
 
 /// A disk as it was before, with another system on it that boots, and that has data where the claim record goes.

@@ -20,6 +20,8 @@
 //! Where the plan is for the tables alone, because an earlier run came to step 7 or because somebody zeroed LBA 0 since, steps 7
 //! and 8 are all that is done, after a look whether the tables are the same ones.
 //!
+//! An order may be taken back at any moment before step 7, which is a failure like others: see [`Leave`].
+//!
 //! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record, or, of a
 //! foreign disk, LBA 0.
 //! Memory: at most 8 MiB of buffers in any phase, beside the index.
@@ -35,7 +37,7 @@ use crate::trust::Verified;
 
 use super::commit::Gate;
 use super::fetch::Fetcher;
-use super::progress::Progress;
+use super::progress::{Progress, Told};
 use super::source::BlobSource;
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
 use super::{Failure, growth, plan, probe, readback, write};
@@ -55,6 +57,34 @@ pub struct Install<'a> {
     pub index: &'a Index,
     /// Where its packs come from.
     pub source: &'a dyn BlobSource,
+    /// Whether the order still stands.
+    pub leave: &'a dyn Leave,
+}
+
+/// Whether an order still stands once its disk is claimed. If it doesn't, the install breaks off, and the disk doesn't boot.
+pub trait Leave {
+    /// As far as was heard; costs nothing.
+    ///
+    /// # Errors
+    /// [`Code::OrderRevoked`].
+    fn holds(&self) -> Result<(), Failure>;
+
+    /// Whoever may know is asked: before the commit.
+    ///
+    /// # Errors
+    /// [`Code::OrderRevoked`].
+    fn holds_now(&self) -> Result<(), Failure>;
+}
+
+/// Nobody can take the order back.
+impl Leave for () {
+    fn holds(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn holds_now(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Install<'_> {
@@ -203,7 +233,11 @@ fn after_claim(
     progress: &mut dyn FnMut(Progress),
     sequence: Sequence,
 ) -> Result<Personalised, Failure> {
-    let Install { device, manifest, index, source, .. } = *install;
+    let Install { device, manifest, index, source, leave, .. } = *install;
+    let progress: &mut Told<'_> = &mut |told| {
+        progress(told);
+        leave.holds()
+    };
     gate.close(manifest.size.as_bytes())?;
     if sequence != Sequence::CommitLast {
         commit(gate, table)?;
@@ -215,9 +249,11 @@ fn after_claim(
     gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
     growth::clear(device, &table.layout, manifest.size.as_bytes())?;
     gate.flush()?;
+    leave.holds()?;
     let personalised = personaliser.personalise(&table.layout)?;
     gate.flush()?;
     probe::check(device, &table.layout, manifest)?;
+    leave.holds_now()?;
     let stage = Stage::Ready { entries: table.entries_checksum };
     gate.claim(&Claim { stage, ..claim })?;
     if sequence == Sequence::CommitLast {

@@ -1,4 +1,5 @@
-//! The server's memory, asked before a disk is chosen: an install by this order may be done, and the disk that shows it may be gone.
+//! The server's memory, asked before a disk is chosen: an install by this order may be done, and the disk that shows it may be gone;
+//! or somebody may have taken the order back.
 //!
 //! Without it a disk that was swapped for a blank one would be installed again by an order that is still in the tree. The
 //! answer isn't signed and needn't be: it can only keep a machine from installing, which whoever owns the network can anyway.
@@ -22,11 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is read.
 const LONGEST: u64 = 64;
 
-/// Refuses an order that the server knows to be done. A server that doesn't know, or can't be asked, changes nothing: `note`
+/// Refuses an order that the server knows to be done or revoked. A server that doesn't know, or can't be asked, changes nothing: `note`
 /// hears of it. Says what the server's clock says, if it answers.
 ///
 /// # Errors
-/// [`Code::OrderDone`].
+/// [`Code::OrderDone`], [`Code::OrderRevoked`].
 pub(super) fn check(
     server: &HttpUrl,
     order: &OrderId,
@@ -41,27 +42,43 @@ pub(super) fn check(
             );
             Err(Refusal::new(Code::OrderDone, message))
         }
+        Ok(OrderState::Revoked) => {
+            let message =
+                format!("{server} says that this order was revoked: its host was disarmed, or armed anew");
+            Err(Refusal::new(Code::OrderRevoked, message))
+        }
         Err(error) => {
-            note(&format!("the server doesn't say whether this order is done: {error:#}"));
+            note(&format!(
+                "the server doesn't say whether this order is done or revoked, so it goes on: {error:#}"
+            ));
             Ok(time)
         }
     }
 }
 
 /// What is done, given what the server remembers: it ends an order wherever it would be carried out again. A disk that only gets
-/// its tables back shows by itself that the order is done there; so the server is right, and the plan stands.
+/// its tables back shows by itself that the order is done there; so the server is right, and the plan stands. A revoked order does
+/// nothing at all.
 ///
 /// # Errors
 /// The server's reason, else the plan's.
 pub(super) fn judge(planned: Result<Plan, Refusal>, remembered: Option<Refusal>) -> Result<Plan, Refusal> {
     match (planned, remembered) {
-        (Ok(plan), Some(_)) if matches!(plan.work, Work::Tables { .. }) => Ok(plan),
+        (Ok(plan), Some(Refusal { code: Code::OrderDone, .. }))
+            if matches!(plan.work, Work::Tables { .. }) =>
+        {
+            Ok(plan)
+        }
         (_, Some(done)) => Err(done),
         (planned, None) => planned,
     }
 }
 
-fn ask(server: &HttpUrl, order: &OrderId, time: &mut Option<Timestamp>) -> Result<OrderState> {
+/// What a server says of an order, and the time in its answer.
+///
+/// # Errors
+/// No answer, or none that can be understood.
+pub(super) fn ask(server: &HttpUrl, order: &OrderId, time: &mut Option<Timestamp>) -> Result<OrderState> {
     let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build();
     let url = server.join("v1/orders").join(order.as_str()).to_string();
     // an old answer out of somebody's cache has an old date
@@ -132,9 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_server_that_says_done_keeps_a_machine_from_installing() {
+    fn only_a_server_that_says_done_or_revoked_keeps_a_machine_from_installing() {
         let done = with("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\ndone\n");
         assert_eq!(done, (Some(Code::OrderDone), String::new()));
+        let revoked = with("HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\nrevoked\n");
+        assert_eq!(revoked, (Some(Code::OrderRevoked), String::new()));
         let waits = with("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nwaits\n");
         assert_eq!(waits, (None, String::new()));
         for (answer, noted) in [
@@ -160,6 +179,13 @@ mod tests {
         let done = || Some(Refusal::new(Code::OrderDone, "the server knows"));
         assert_eq!(judge(Ok(install.clone()), done()).unwrap_err().code, Code::OrderDone);
         assert_eq!(judge(Ok(tables.clone()), done()), Ok(tables));
+        let revoked = || Some(Refusal::new(Code::OrderRevoked, "the server says"));
+        assert_eq!(
+            judge(Ok(Plan { work: Work::Tables { entries: 7 }, ..install.clone() }), revoked())
+                .unwrap_err()
+                .code,
+            Code::OrderRevoked
+        );
         assert_eq!(judge(Ok(install.clone()), None), Ok(install));
         let other = || Err(Refusal::new(Code::NoDisk, "none"));
         assert_eq!(judge(other(), done()).unwrap_err().code, Code::OrderDone);

@@ -41,6 +41,7 @@ mod probe;
 pub mod progress;
 mod readback;
 pub mod real;
+mod recall;
 mod recorded;
 pub mod report;
 pub mod source;

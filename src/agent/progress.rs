@@ -1,5 +1,6 @@
 //! What the phases of an install tell while they run.
 
+use super::Failure;
 use crate::spec::event::Step;
 
 /// How far the install is. Comes often; the receiver decides what to show.
@@ -24,3 +25,6 @@ pub enum Progress {
         total: u64,
     },
 }
+
+/// Hears of progress, and may break the phase off.
+pub(super) type Told<'a> = dyn FnMut(Progress) -> Result<(), Failure> + 'a;

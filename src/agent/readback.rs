@@ -13,11 +13,12 @@ use crate::spec::image::{Extent, ImageManifest};
 use crate::sys::block::BlockDevice;
 use crate::value::Digest;
 
+use super::Failure;
 use super::extents::{Piece, Withheld, pieces, total};
 use super::fetch::Fetcher;
+use super::progress::{Progress, Told};
 use super::source::BlobSource;
 use super::write::BlockWriter;
-use super::{Failure, progress::Progress};
 
 const AHEAD: usize = 4;
 
@@ -32,7 +33,7 @@ pub(super) fn verify(
     manifest: &ImageManifest,
     index: &Index,
     source: &dyn BlobSource,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut Told<'_>,
 ) -> Result<(), Failure> {
     let size = manifest.size.as_bytes();
     let withheld = &Withheld::of_image(size);
@@ -47,7 +48,7 @@ pub(super) fn verify(
                 repair(device, &piece, &mut fetcher)?;
             }
             done += piece.len() as u64;
-            progress(Progress::Bytes { step: Step::ReadBack, done, total });
+            progress(Progress::Bytes { step: Step::ReadBack, done, total })?;
         }
         let message = || format!("only {done} of {total} bytes were read back");
         if done == total { Ok(()) } else { Err(Failure::new(Code::Internal, message())) }

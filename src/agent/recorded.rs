@@ -1,5 +1,5 @@
 //! The medium's memory, asked when a disk is chosen: this order may have been begun or carried out on another disk, and that
-//! disk may be gone.
+//! disk may be gone. Or it may have been revoked, and whoever said so isn't reached today.
 //!
 //! What [`memory`](super::memory) is where a server is reached, this is where only the stick is there. The records aren't
 //! signed and needn't be: they can only keep a machine from installing, which whoever holds the stick can anyway. Pure.
@@ -19,14 +19,20 @@ const LONGEST_NAME: usize = 120;
 /// on where it began; a disk that only gets its tables back shows by itself whose it is.
 ///
 /// # Errors
-/// [`Code::OrderClaimed`] with the disk that is recorded, or [`Code::OrderDone`].
+/// [`Code::OrderRevoked`], [`Code::OrderClaimed`] with the disk that is recorded, or [`Code::OrderDone`].
 pub(super) fn check(events: &[Event], plan: &Plan) -> Result<(), Refusal> {
+    let of_this = || events.iter().filter(|event| event.order.as_ref() == Some(&plan.order));
+    if of_this().any(|event| event.what.code() == Some(Code::OrderRevoked)) {
+        let message =
+            format!("the medium's recorder knows that order {} of {} was revoked", plan.order, plan.host);
+        return Err(Refusal::new(Code::OrderRevoked, message));
+    }
     if matches!(plan.work, Work::Tables { .. }) {
         return Ok(());
     }
     let (name, mut claimed_in) = (plan.disk.stable_name(), HashMap::new());
     let (mut elsewhere, mut done_in) = (None, None);
-    for event in events.iter().filter(|event| event.order.as_ref() == Some(&plan.order)) {
+    for event in of_this() {
         match &event.what {
             What::Claimed { disk, .. } => {
                 claimed_in.insert(&event.run, disk);
@@ -104,6 +110,19 @@ mod tests {
             vec![broken],
         ] {
             assert_eq!(judged(&events), None, "{events:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_was_revoked_stays_so_when_nobody_can_be_asked() {
+        let (code, message) = (Code::OrderRevoked, String::new());
+        let order = || Some(OrderId::from_random([1; 16]));
+        let tables = Plan { work: Work::Tables { entries: 7 }, ..blank() };
+        for what in [What::Refused { code, message: message.clone() }, What::Failed { code, message }] {
+            let events = [told("a", order(), what.clone())];
+            assert_eq!(judged(&events).map(|(code, _)| code), Some(Code::OrderRevoked));
+            assert!(check(&events, &tables).is_err());
+            assert_eq!(judged(&[told("a", Some(OrderId::from_random([2; 16])), what)]), None);
         }
     }
 

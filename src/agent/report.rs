@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::console::Consoles;
@@ -106,6 +106,11 @@ impl Reporter {
     /// How the run ended, once that was told.
     pub(super) fn end(&self) -> Option<End> {
         self.trail.end
+    }
+
+    /// The server that hears this run.
+    pub(super) fn server(&self) -> Option<&HttpUrl> {
+        self.trail.server.as_ref()
     }
 
     /// Whether a server hears this run.
@@ -264,6 +269,9 @@ impl Poster {
             let client = reqwest::blocking::Client::builder()
                 .timeout(Duration::from_secs(10))
                 .connect_timeout(Duration::from_secs(5))
+                // events are for the server that the signed order names, and for nobody whom it or a proxy names
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
                 .build();
             if let Ok(client) = client {
                 for event in events {
@@ -296,16 +304,14 @@ impl Poster {
 
     fn finish(self, patience: Duration) {
         drop(self.queue);
-        match self.done.recv_timeout(patience) {
-            Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
+        let _ = self.done.recv_timeout(patience);
     }
 }
 
 /// Whether the server has taken the event, or has said that it never will.
 fn taken(client: &reqwest::blocking::Client, url: &str, event: &str) -> bool {
     let post = client.post(url).header("content-type", "application/json").body(event.to_owned());
-    post.send().is_ok_and(|answer| !answer.status().is_server_error())
+    post.send().is_ok_and(|answer| !answer.status().is_server_error() && !answer.status().is_redirection())
 }
 
 /// Tries until the event is taken, however long that takes: whoever rests has time.
@@ -350,7 +356,7 @@ mod tests {
         let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
             let mut bodies = Vec::new();
-            for status in ["503 Service Unavailable", "200 OK"] {
+            for status in ["503 Service Unavailable", "302 Found\r\nlocation: /elsewhere", "200 OK"] {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut buffer = [0; 4096];
                 let count = stream.read(&mut buffer).unwrap();

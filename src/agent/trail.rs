@@ -79,6 +79,7 @@ impl Trail {
             What::AlreadyDone => Some(End::Refused { code: Code::OrderDone }),
             What::Refused { code, .. } => Some(End::Refused { code: *code }),
             What::Failed { code, .. } => Some(match &self.claimed {
+                Some(_) if *code == Code::OrderRevoked => End::Revoked,
                 Some(claimed) => End::Failed { before: claimed.failures },
                 None => End::Refused { code: *code },
             }),

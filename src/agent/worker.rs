@@ -16,7 +16,7 @@ use super::ends::tries::Tries;
 use super::ends::{self, End, Machine as _};
 use super::facts::{gather, trust_sentence};
 use super::init::DONE;
-use super::install::{self, Install, Installed};
+use super::install::{self, Install, Installed, Leave};
 use super::modules::Loader;
 use super::orders::{self, Orders};
 use super::payload::Payload;
@@ -25,7 +25,7 @@ use super::real::KernelPersonaliser;
 use super::report::{Reporter, Tenths};
 use super::stick::{Recorder, StickSource};
 use super::time::{self, Timekeeper};
-use super::{Failure, memory, net, plan, real, recorded, started_from, trail};
+use super::{Failure, memory, net, plan, real, recall, recorded, started_from, trail};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Disk, Facts, Machine, Nic};
@@ -44,7 +44,6 @@ pub(super) const EFIVARS: &str = "/sys/firmware/efi/efivars";
 const LAST_WORDS: Duration = Duration::from_secs(20);
 /// How long an install that doesn't need the network waits for one, so that its events arrive.
 const COURTESY: Duration = Duration::from_secs(15);
-
 /// How often a server that doesn't answer is asked again, where the machine's clock is wrong, and the pause before.
 const TIME_TRIES: u32 = 5;
 const TIME_PAUSE: Duration = Duration::from_secs(5);
@@ -155,6 +154,9 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
 
     let payload = Payload::choose(&order, stick, reporter.consoles())?;
     let remembered = connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
+    if let Some(revoked) = remembered.clone().filter(|refusal| refusal.code == Code::OrderRevoked) {
+        return Err(revoked.into());
+    }
     let floor = floor?;
     let fetched = payload.manifest(&order).and_then(|manifest| Ok((payload.index(&manifest)?, manifest)));
     let (index, manifest) = match (fetched, &remembered) {
@@ -178,6 +180,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes(), believed });
 
     let target = open_target(&plan)?;
+    let watch = reporter.server().map(|server| recall::asks(server, &order.id));
     let install = Install {
         device: &target,
         plan: &plan,
@@ -185,6 +188,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         manifest: &manifest,
         index: &index,
         source: payload.source(),
+        leave: &(),
     };
     install::preflight(&install)?;
     confirm(reporter, &order, &plan, &disk)?;
@@ -194,6 +198,13 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     // only now: the second look finds old file systems by the kernel's partitions too
     real::forget_partitions(&target, &plan.disk.name)
         .map_err(|error| Refusal::new(Code::DiskIo, format!("{error:#}")))?;
+    if let Some(ask) = &watch {
+        recall::check(ask, &|text| reporter.note(text))?;
+    }
+    let consoles = Arc::clone(reporter.consoles());
+    let watch = watch.map(|ask| recall::Watch::begin(ask, recall::EVERY, move |text| consoles.line(text)));
+    let leave = watch.as_ref().map_or(&() as &dyn Leave, |watch| watch);
+    let install = Install { leave, ..install };
     let mut personaliser = KernelPersonaliser {
         disk: &target,
         name: &plan.disk.name,
@@ -273,6 +284,7 @@ fn connect(
     time: &mut Timekeeper<SystemClock>,
 ) -> Result<Option<Refusal>, Refusal> {
     if !needed && order.server.is_none() {
+        reporter.note("the order names no server: nobody says whether it was revoked, so it goes on");
         return Ok(None);
     }
     let wanted = needed || time.is_out();
@@ -281,7 +293,7 @@ fn connect(
         Ok(up) => note_network(reporter, &up),
         Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
         Err(error) => {
-            reporter.note(&format!("no network, the story stays here: {error:#}"));
+            reporter.note(&format!("no network, so the story stays here and no one can revoke: {error:#}"));
             return Ok(None);
         }
     }

@@ -13,10 +13,11 @@ use crate::spec::image::{ImageManifest, IndexEntry, MAX_CHUNK};
 use crate::sys::block::BlockDevice;
 use crate::trust::Verified;
 
+use super::Failure;
 use super::extents::{Piece, Withheld, pieces, total};
 use super::fetch::Fetcher;
+use super::progress::{Progress, Told};
 use super::source::BlobSource;
-use super::{Failure, progress::Progress};
 
 /// Chunks that wait to be written.
 const AHEAD: usize = 4;
@@ -77,7 +78,7 @@ pub(super) fn blocks(
     manifest: &ImageManifest,
     index: &Index,
     source: &dyn BlobSource,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut Told<'_>,
 ) -> Result<(), Failure> {
     let size = manifest.size.as_bytes();
     let withheld = &Withheld::of_image(size);
@@ -96,7 +97,7 @@ pub(super) fn blocks(
                     None => writer.zeroes(&piece)?,
                 }
                 done += piece.len() as u64;
-                progress(Progress::Bytes { step: Step::Write, done, total });
+                progress(Progress::Bytes { step: Step::Write, done, total })?;
             }
         }
         if done == total { Ok(()) } else { Err(short(done, total)) }

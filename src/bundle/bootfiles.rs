@@ -9,7 +9,7 @@ use crate::image::tree::{Kind, ReadTree};
 use crate::spec::installer::AgentStart;
 
 /// What a machine starts before a kernel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Loaders {
     /// The signed first loader.
     pub shim: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct Loaders {
 }
 
 /// What the machines start from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct BootFiles {
     /// Out of the golden image.
     pub loaders: Loaders,

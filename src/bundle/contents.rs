@@ -22,9 +22,11 @@ use crate::handoff;
 use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
 use crate::order::{self, BuildError, Meant, OrderParts};
+use crate::spec::boot::{OrderState, order_state_path};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
+use crate::spec::revocation::{self, Revocations};
 use crate::trust::SiteKey;
 use crate::value::{Digest, Timestamp};
 
@@ -73,7 +75,7 @@ pub struct Sorted {
 /// Sorts out permits that don't fit at `now`.
 ///
 /// # Errors
-/// Every misfit, a line each, if the hosts were asked for by name or if nothing else is left.
+/// Every misfit, a line each, if the hosts were asked for by name.
 pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) -> Result<Sorted> {
     let mut sorted = Sorted { fitting: Vec::new(), left_out: Vec::new() };
     for (host, permit) in armed {
@@ -87,12 +89,6 @@ pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) 
     let reasons: Vec<_> = sorted.left_out.iter().map(ToString::to_string).collect();
     match asked {
         Asked::ByName if !reasons.is_empty() => bail!("{}", reasons.join("\n")),
-        Asked::AllArmed if sorted.fitting.is_empty() && !reasons.is_empty() => {
-            bail!(
-                "no permit in this site can be used, so there is nothing to install:\n{}",
-                reasons.join("\n")
-            )
-        }
         _ => Ok(sorted),
     }
 }
@@ -193,11 +189,24 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
     complete(hosts, files, blobs, key)
 }
 
-/// The files of a tree for TFTP and HTTP.
+/// The files of a tree for TFTP and HTTP. Without hosts it is one that starts nothing, and says what is revoked.
 ///
 /// # Errors
 /// An image without a GRUB for PXE, or a configuration that can't be written.
-pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &SiteKey) -> Result<Contents> {
+pub fn pxe(
+    hosts: &[BundledHost],
+    boot: &BootFiles,
+    blobs: Vec<Blob>,
+    revoked: &Revocations,
+    key: &SiteKey,
+) -> Result<Contents> {
+    let mut files = revocations(revoked)?;
+    for role in dnsmasq::Role::ALL {
+        files.push(file(role.file(), dnsmasq::config(role, &dhcp_hosts(hosts))?.into_bytes()));
+    }
+    if hosts.is_empty() {
+        return complete(hosts, files, blobs, key);
+    }
     let Some(loader) = &boot.loaders.grub_net else {
         let image = hosts.first().map_or_else(String::new, |host| host.order.image.image.to_string());
         bail!(
@@ -212,12 +221,10 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
             host.order.host
         );
     }
-    let mut files = vec![file("bootx64.efi", boot.loaders.shim.clone()), file("grubx64.efi", loader.clone())];
+    files.push(file("bootx64.efi", boot.loaders.shim.clone()));
+    files.push(file("grubx64.efi", loader.clone()));
     for start in hosts.iter().map(|host| host.boot.start).collect::<BTreeSet<_>>() {
         files.extend(start_files(boot, start, &StartFiles::over_network(start))?);
-    }
-    for role in dnsmasq::Role::ALL {
-        files.push(file(role.file(), dnsmasq::config(role, &dhcp_hosts(hosts))?.into_bytes()));
     }
     let scripts = grub::pxe(&boot_hosts(hosts))?;
     files.extend(scripts.into_iter().map(|script| file(&script.path, script.text.into_bytes())));
@@ -226,6 +233,16 @@ pub fn pxe(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         files.push(file(&grub::pxe_orders(&host.order.host), orders));
     }
     complete(hosts, files, blobs, key)
+}
+
+/// The list of revoked orders, and for each what a server answers that is asked about it.
+fn revocations(revoked: &Revocations) -> Result<Vec<ContentFile>> {
+    let list = serde_json::to_string_pretty(revoked).context("writing the revoked orders")? + "\n";
+    let mut files = vec![file(revocation::NAME, list.into_bytes())];
+    let answer = format!("{}\n", OrderState::Revoked.word());
+    let answers = revoked.orders.iter().map(|revoked| order_state_path(&revoked.order));
+    files.extend(answers.map(|path| file(&path, answer.clone().into_bytes())));
+    Ok(files)
 }
 
 /// The files of one way to start the agent, under these names.
@@ -306,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_asked_for_by_name_must_fit_and_so_must_one_of_all() {
+    fn hosts_asked_for_by_name_must_fit_and_of_all_none_has_to() {
         let (armed, now) = a_week_later();
         let named = sort_out(armed.clone(), Asked::ByName, now).unwrap_err().to_string();
         assert!(
@@ -315,8 +332,32 @@ mod tests {
         );
         assert!(named.contains("if web01 is installed, `ironstrap disarm web01`"), "{named}");
         assert!(sort_out(armed[..1].to_vec(), Asked::ByName, now).is_ok());
-        let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap_err().to_string();
-        assert!(none.starts_with("no permit in this site can be used") && none.contains("web02"), "{none}");
+        let none = sort_out(armed[1..].to_vec(), Asked::AllArmed, now).unwrap();
+        assert_eq!((none.fitting.len(), none.left_out.len()), (0, 2));
+    }
+
+    #[test]
+    fn a_tree_without_hosts_is_one_and_says_what_is_revoked() {
+        use crate::bundle::testing;
+        use crate::spec::revocation::{Reason, Revoked};
+        let mut revoked = Revocations::default();
+        let (time, until) = (Timestamp::from_unix(5), Timestamp::from_unix(9));
+        let order = crate::value::OrderId::from_random([1; 16]);
+        let (host, reason) = ("web01".parse().unwrap(), Reason::Disarmed);
+        revoked.add(Revoked { order: order.clone(), host, time, until, reason });
+        let contents = pxe(&[], &BootFiles::default(), Vec::new(), &revoked, &testing::key()).unwrap();
+        let text = |path: &str| {
+            let found = contents.files.iter().find(|file| file.path == path);
+            String::from_utf8(found.unwrap_or_else(|| panic!("no {path}")).content.clone()).unwrap()
+        };
+        assert_eq!(serde_json::from_str::<Revocations>(&text("revoked.json")).unwrap(), revoked);
+        assert_eq!(text(&format!("v1/orders/{order}")), "revoked\n");
+        // all of it under the manifest's signature
+        let manifest = text(manifest::NAME);
+        assert!(manifest.contains("revoked.json") && manifest.contains(&format!("v1/orders/{order}")));
+        for role in dnsmasq::Role::ALL {
+            assert!(!text(role.file()).is_empty(), "a DHCP server that reads it must start again");
+        }
     }
 
     #[test]
@@ -324,7 +365,9 @@ mod tests {
         use crate::bundle::testing;
         let mut boot = testing::boot();
         boot.loaders.grub_net = None;
-        let error = pxe(&testing::hosts(), &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
+        let error = pxe(&testing::hosts(), &boot, Vec::new(), &Revocations::default(), &testing::key())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("image debian-12@1 has no") && error.contains(NET_GRUB), "{error}");
     }
 }

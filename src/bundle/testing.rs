@@ -110,7 +110,7 @@ pub(crate) fn usb(blobs: &Blobs) -> Contents {
 }
 
 pub(crate) fn pxe(blobs: &Blobs) -> Contents {
-    contents::pxe(&hosts(), &boot(), blobs.blobs.clone(), &key()).unwrap()
+    contents::pxe(&hosts(), &boot(), blobs.blobs.clone(), &Default::default(), &key()).unwrap()
 }
 
 /// Runs a judge; false, said aloud, where it isn't installed.

@@ -3,17 +3,19 @@
 use anyhow::{Context, Result, bail, ensure};
 
 use super::context::SiteContext;
+use super::media::{Carried, Medium};
 use super::paths::SitePaths;
-use super::{output, permits};
+use super::{keys, media, output, permits, revocations};
 use crate::failure::{Blame, BlameExt};
 use crate::host::LockedHost;
 use crate::order::{MintRequest, Past, Summary, mint, question};
 use crate::serve::history::History;
 use crate::serve::journal;
 use crate::spec::order::Permit;
+use crate::spec::revocation::{Reason, Revoked};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::prompt;
-use crate::value::HostName;
+use crate::value::{HostName, Timestamp};
 
 /// Permit the next bundle to wipe and install these hosts, once each.
 ///
@@ -30,9 +32,10 @@ pub struct ArmArgs {
     yes: bool,
 }
 
-/// Take permits back: the next bundle leaves these hosts out.
+/// Take permits back: these hosts aren't to be installed, whatever they boot from.
 ///
-/// A medium that was built before still carries its order until that expires.
+/// Their orders are revoked: a running `serve` of this site refuses them at once, and the next bundle tells copies of the tree. A
+/// stick that reaches no server can still install until its order expires; it is named.
 #[derive(Debug, clap::Args)]
 pub struct DisarmArgs {
     /// The hosts, by name.
@@ -43,15 +46,16 @@ pub struct DisarmArgs {
 /// Arms hosts: all that were named, or none.
 ///
 /// # Errors
-/// An unknown host, one whose image isn't locked, or one that another installer installs; nobody agreed to what may be lost.
+/// A site without its key, an unknown host, one whose image isn't locked, or one that another installer installs; nobody agreed to what may be lost.
 pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
+    let key = keys::secret(paths)?;
     let context = SiteContext::load(paths)?;
     let hosts: Vec<_> =
         unique(&args.hosts).into_iter().map(|name| armable(&context, name)).collect::<Result<_>>()?;
     agree(&hosts, args.yes, paths)?;
     let mut minted = Vec::new();
     for LockedHost { host, image } in &hosts {
-        let previous = permits::newest(paths, &host.name)?;
+        let previous = permits::last_generation(paths, &host.name)?;
         let request = MintRequest {
             host: &host.name,
             image,
@@ -61,12 +65,16 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
             now: SystemClock.now(),
             validity: context.site.order_validity,
         };
-        minted.push(mint(&request, random()?, previous.as_ref()));
+        minted.push(mint(&request, random()?, previous));
     }
     let mut text = String::new();
     for permit in &minted {
-        permits::write(paths, permit)?;
+        let replaced = permits::replace(paths, permit, &key)?;
         text.push_str(&line(permit));
+        if let Some(old) = replaced {
+            text.push_str(&replaces(&old, permit.not_before));
+            text.push_str(&out_of_reach(paths, &permit.host, permit.not_before)?);
+        }
     }
     if json {
         text = serde_json::to_string_pretty(&minted).context("writing the permits")? + "\n";
@@ -116,11 +124,54 @@ fn agree(hosts: &[LockedHost], agreed: bool, paths: &SitePaths) -> Result<()> {
 /// When a permit can't be moved.
 pub fn disarm(args: &DisarmArgs, paths: &SitePaths) -> Result<()> {
     let mut text = String::new();
+    let now = SystemClock.now();
     for host in unique(&args.hosts) {
-        let was = permits::revoke(paths, host)?;
-        text.push_str(&format!("{host} {}\n", if was { "disarmed" } else { "was not armed" }));
+        // on media there may be orders that the permit doesn't show any more
+        let carried = carried(paths, host, now)?;
+        let orders = carried.iter().map(|(_, carried)| Revoked {
+            order: carried.order.clone(),
+            host: host.clone(),
+            time: now,
+            until: carried.until,
+            reason: Reason::Disarmed,
+        });
+        let disarmed = permits::revoke(paths, host, now)?;
+        revocations::add(paths, orders.collect())?;
+        text.push_str(&match disarmed {
+            None if carried.is_empty() => format!("{host} was not armed\n"),
+            None => format!("{host} was not armed; the orders that media still carry are revoked\n"),
+            Some(permit) if permit.not_after < now => {
+                format!("{host} disarmed: its order {} had expired at {}\n", permit.id, permit.not_after)
+            }
+            Some(permit) => format!(
+                "{host} disarmed: its order {}, valid until {}, is revoked\n",
+                permit.id, permit.not_after
+            ),
+        });
+        text.push_str(&out_of_reach(paths, host, now)?);
     }
     Ok(output::print(&text)?)
+}
+
+/// Media that carry an order of this host which would still hold.
+fn carried(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Vec<(Medium, Carried)>> {
+    let media = media::read(paths)?.into_iter();
+    let carrying = media.filter_map(|medium| medium.carries(host).cloned().map(|carried| (medium, carried)));
+    Ok(carrying.filter(|(_, carried)| carried.until >= now).collect())
+}
+
+/// A line for each medium whose order for this host is revoked, and which may not hear of it.
+fn out_of_reach(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<String> {
+    let revoked = revocations::read(paths)?;
+    let carried = carried(paths, host, now)?;
+    let lines = carried.iter().filter(|(_, carried)| revoked.find(&carried.order).is_some());
+    Ok(lines.map(|(medium, carried)| format!("  {}\n", medium.out_of_reach(carried))).collect())
+}
+
+fn replaces(old: &permits::Stub, now: Timestamp) -> String {
+    let permits::Stub { id, generation, not_after, .. } = old;
+    let was = if *not_after < now { "had expired at" } else { "is revoked; it was valid until" };
+    format!("  replaces order {id}, generation {generation}, which {was} {not_after}\n")
 }
 
 fn line(permit: &Permit) -> String {

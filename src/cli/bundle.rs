@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::context::SiteContext;
+use super::media::{self, Kind, Medium};
 use super::paths::SitePaths;
 use super::progress::Bytes;
-use super::{clocks, installers, keys, output, permits};
+use super::{clocks, installers, keys, output, permits, revocations};
 use crate::answers;
 use crate::bundle::agent_file::AgentFile;
 use crate::bundle::bootfiles::{self, BootFiles, Started};
@@ -34,7 +35,8 @@ use crate::value::{Digest, HostName};
 
 /// Build boot media for the hosts that are armed.
 ///
-/// Every order in it was minted by `ironstrap arm`. The same site, state and keys give the same bytes, as long as the orders
+/// Every order in it was minted by `ironstrap arm`, and the tree tells which were revoked. Without an armed host, the tree is one
+/// that installs nothing. The same site, state and keys give the same bytes, as long as the orders
 /// hold. Hosts whose permit expired, or was given for another image, disk or machine than the site means now, are left out, and
 /// it is said; with --host, they are an error.
 #[derive(Debug, clap::Args)]
@@ -71,8 +73,11 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let now = SystemClock.now();
     let asked = if args.hosts.is_empty() { Asked::AllArmed } else { Asked::ByName };
     let Sorted { fitting: armed, left_out } =
-        contents::sort_out(armed_hosts(&context, paths, &args.hosts)?, asked, now)?;
+        contents::sort_out(armed_hosts(&context, paths, &args.hosts, &key.public())?, asked, now)?;
     output::note(&tell_left_out(&left_out));
+    if armed.is_empty() {
+        tell_empty(args)?;
+    }
     let images = images(&store, &armed, &key.public())?;
     let own_kernels = armed.iter().filter(|(host, _)| host.host.agent_start() == Some(AgentStart::Kernel));
     starts::require_one_kernel(
@@ -97,11 +102,13 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         output::note(&clocks::warn_of_stick(orders()));
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
         write("stick", path, &contents, &store, usb::write)?;
+        media::add(paths, Medium::built(Kind::Usb, path, now, &hosts))?;
     }
     if let Some(path) = &args.pxe {
-        let contents = contents::pxe(&hosts, &boot, blobs, &key)?;
+        let contents = contents::pxe(&hosts, &boot, blobs, &revocations::read(paths)?, &key)?;
         write("PXE tree", path, &contents, &store, pxe::write)
             .map_err(|error| beside(args.usb.as_deref(), error))?;
+        media::add(paths, Medium::built(Kind::Pxe, path, now, &hosts))?;
     }
     for host in &hosts {
         output::print(&format!(
@@ -117,6 +124,7 @@ fn armed_hosts(
     context: &SiteContext,
     paths: &SitePaths,
     named: &[HostName],
+    key: &SitePublicKey,
 ) -> Result<Vec<(LockedHost, Permit)>> {
     let hosts: Vec<&Host> = match named {
         [] => context.hosts.iter().collect(),
@@ -124,7 +132,7 @@ fn armed_hosts(
     };
     let mut armed: BTreeMap<HostName, (LockedHost, Permit)> = BTreeMap::new();
     for host in hosts {
-        match permits::read(paths, &host.name)? {
+        match permits::proven(paths, &host.name, key)? {
             Some(permit) => {
                 armed.insert(host.name.clone(), (context.locked(host)?, permit));
             }
@@ -134,10 +142,18 @@ fn armed_hosts(
             None => {}
         }
     }
-    if armed.is_empty() {
-        bail!("no host is armed, so there is nothing to install; run `ironstrap arm HOST` first");
-    }
     Ok(armed.into_values().collect())
+}
+
+/// A tree without a host says that nothing is to be installed; a stick without one says nothing.
+fn tell_empty(args: &Args) -> Result<()> {
+    if args.usb.is_some() {
+        bail!(
+            "no host is armed, so there is nothing to install from a stick; run `ironstrap arm HOST` first"
+        );
+    }
+    output::note("note: no host is armed: the tree installs nothing, and has no loader\n");
+    Ok(())
 }
 
 /// An image that a bundle needs.
@@ -202,7 +218,7 @@ fn boot_files(
     hosts: &[BundledHost],
     images: &Images,
 ) -> Result<BootFiles> {
-    let first = hosts.first().context("no host is armed")?;
+    let Some(first) = hosts.first() else { return Ok(BootFiles::default()) };
     let loaders =
         opened(place.store, images, first, |image| bootfiles::loaders(&image.esp()?, &image.root()?))?;
     let mut starts = BTreeMap::new();

@@ -23,6 +23,7 @@ mod keys;
 mod lint;
 mod lock;
 mod lock_file;
+mod media;
 mod origin;
 mod output;
 mod passwd;
@@ -30,8 +31,10 @@ mod paths;
 mod permits;
 mod progress;
 mod render;
+mod revocations;
 mod schema;
 mod serve;
+mod standing;
 mod status;
 mod text_file;
 

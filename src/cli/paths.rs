@@ -73,6 +73,21 @@ impl SitePaths {
         self.permits().join(format!("{host}.disarmed"))
     }
 
+    /// Orders that nobody may carry out any more. Not among the permits: no host's permit can be taken for it.
+    pub fn revoked(&self) -> PathBuf {
+        self.private().join("revoked.json")
+    }
+
+    /// The media that were built, as far as their orders may still hold.
+    pub fn media(&self) -> PathBuf {
+        self.private().join("media.json")
+    }
+
+    /// Hosts of which what was heard so far counts no more.
+    pub fn forgotten(&self) -> PathBuf {
+        self.private().join("forgotten.json")
+    }
+
     /// Events that `serve` received, one JSON a line.
     pub fn events(&self) -> PathBuf {
         self.private().join("events.jsonl")

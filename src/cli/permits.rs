@@ -1,30 +1,68 @@
 //! The site's permits: a file a host, and the last one of a host that was disarmed.
 
 use std::io;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 
 use super::paths::SitePaths;
+use super::revocations;
+use crate::order::SealedPermit;
 use crate::spec::order::Permit;
+use crate::spec::revocation::{Reason, Revoked};
 use crate::sys::files;
-use crate::value::HostName;
+use crate::trust::{SiteKey, SitePublicKey};
+use crate::value::{HostName, OrderId, Timestamp};
 
 /// No permit is longer.
 const LONGEST: u64 = 64 << 10;
 
-/// The permit of an armed host.
-///
-/// # Errors
-/// When it is there and can't be read.
-pub fn read(paths: &SitePaths, host: &HostName) -> Result<Option<Permit>> {
-    read_file(&paths.permit(host))
+/// What every version of a permit says: enough to count on from it and to revoke it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Stub {
+    /// The order.
+    pub id: OrderId,
+    /// Whose it is.
+    pub host: HostName,
+    /// Counts the host's permits, from 1.
+    pub generation: u64,
+    /// When it ends.
+    pub not_after: Timestamp,
 }
 
-/// The permits in force, by host name.
+impl Stub {
+    /// The revocation of it.
+    pub fn revoked(&self, time: Timestamp, reason: Reason) -> Revoked {
+        let Self { id, host, not_after, .. } = self;
+        Revoked { order: id.clone(), host: host.clone(), time, until: *not_after, reason }
+    }
+}
+
+/// The permit of an armed host, as the site's key sealed it.
+///
+/// # Errors
+/// When it is there and can't be read, or was edited: names host and file.
+pub fn proven(paths: &SitePaths, host: &HostName, key: &SitePublicKey) -> Result<Option<Permit>> {
+    let path = paths.permit(host);
+    let way_out = || {
+        format!(
+            "{host}: its permit {} is not as `arm` minted it with this site's key; only to install {host}, \
+             `ironstrap arm {host}` mints a new one, and `ironstrap disarm {host}` takes this one away",
+            path.display()
+        )
+    };
+    let Some(sealed) = read_file(&path).with_context(way_out)? else { return Ok(None) };
+    ensure!(sealed.is_by(key), "{}", way_out());
+    ensure!(sealed.permit().host == *host, "{}: it is the permit of {}", way_out(), sealed.permit().host);
+    Ok(Some(sealed.permit().clone()))
+}
+
+/// The permits in force, by host name, whether they are proven or not.
 ///
 /// # Errors
 /// When one can't be read.
-pub fn all(paths: &SitePaths) -> Result<Vec<Permit>> {
+pub fn all(paths: &SitePaths) -> Result<Vec<SealedPermit>> {
     let directory = paths.permits();
     let names = match std::fs::read_dir(&directory) {
         Ok(names) => names,
@@ -38,42 +76,66 @@ pub fn all(paths: &SitePaths) -> Result<Vec<Permit>> {
             permits.extend(read_file(&path)?);
         }
     }
-    permits.sort_by(|a, b| a.host.cmp(&b.host));
+    permits.sort_by(|a, b| a.permit().host.cmp(&b.permit().host));
     Ok(permits)
 }
 
-/// The newest permit that a host ever had, disarmed or not: generations count on from it.
+/// The permit in force, whatever its version, proven or not.
 ///
 /// # Errors
 /// When it is there and can't be read.
-pub fn newest(paths: &SitePaths, host: &HostName) -> Result<Option<Permit>> {
-    let both = [read(paths, host)?, read_file(&paths.disarmed_permit(host))?];
-    Ok(both.into_iter().flatten().max_by_key(|permit| permit.generation))
+pub fn in_force(paths: &SitePaths, host: &HostName) -> Result<Option<Stub>> {
+    stub(&paths.permit(host))
 }
 
-/// Puts a permit in force.
+/// The highest generation that a host ever had, disarmed or not: the next one counts on from it; 0 for none.
 ///
 /// # Errors
-/// When it can't be written.
-pub fn write(paths: &SitePaths, permit: &Permit) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(permit).context("writing a permit")?;
-    text.push(b'\n');
-    files::write_whole(&paths.permit(&permit.host), 0o600, &text)
+/// When one is there and can't be read.
+pub fn last_generation(paths: &SitePaths, host: &HostName) -> Result<u64> {
+    let both = [in_force(paths, host)?, stub(&paths.disarmed_permit(host))?];
+    Ok(both.into_iter().flatten().map(|permit| permit.generation).max().unwrap_or(0))
 }
 
-/// Takes a permit out of force; false where there was none. It is kept under another name, for its generation.
+/// Puts a permit in force. The one that it replaces is revoked first, and given back.
 ///
 /// # Errors
-/// When it can't be moved.
-pub fn revoke(paths: &SitePaths, host: &HostName) -> Result<bool> {
+/// When the old one can't be revoked or the new one can't be written.
+pub fn replace(paths: &SitePaths, permit: &Permit, key: &SiteKey) -> Result<Option<Stub>> {
+    let sealed = SealedPermit::new(permit.clone(), key)?;
+    let replaced = in_force(paths, &permit.host)?;
+    let revoked = replaced.iter().map(|old| old.revoked(permit.not_before, Reason::Replaced)).collect();
+    revocations::add(paths, revoked)?;
+    files::write_whole(&paths.permit(&permit.host), 0o600, sealed.to_text()?.as_bytes())?;
+    Ok(replaced)
+}
+
+/// Revokes a host's permit and takes it out of force; `None` where there was none. It is kept under another name, for its
+/// generation.
+///
+/// # Errors
+/// When it can't be revoked or moved.
+pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Option<Stub>> {
+    let Some(permit) = in_force(paths, host).with_context(|| format!("disarming {host}"))? else {
+        return Ok(None);
+    };
+    revocations::add(paths, vec![permit.revoked(now, Reason::Disarmed)])?;
     match std::fs::rename(paths.permit(host), paths.disarmed_permit(host)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(()) => Ok(Some(permit)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(permit)),
         Err(error) => Err(error).with_context(|| format!("disarming {host}")),
     }
 }
 
-fn read_file(path: &std::path::Path) -> Result<Option<Permit>> {
+fn read_file(path: &Path) -> Result<Option<SealedPermit>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = files::read_text(path, LONGEST)?;
+    SealedPermit::from_text(&text).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+fn stub(path: &Path) -> Result<Option<Stub>> {
     if !path.exists() {
         return Ok(None);
     }
@@ -84,34 +146,64 @@ fn read_file(path: &std::path::Path) -> Result<Option<Permit>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{MintRequest, mint};
-    use crate::spec::image::ImagePin;
-    use crate::value::{Digest, Timestamp};
+    use crate::order::fixtures;
+
+    fn site() -> (tempfile::TempDir, SitePaths) {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = SitePaths::new(dir.path());
+        (dir, paths)
+    }
 
     #[test]
     fn a_disarmed_host_is_not_armed_and_its_generation_counts_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let paths = SitePaths::new(dir.path());
-        let host: HostName = "web01".parse().unwrap();
-        let image = ImagePin { image: "a@1".parse().unwrap(), manifest: Digest::of(b"a") };
-        let target = serde_json::from_str(r#"{"serial":"A"}"#).unwrap();
-        let request = MintRequest {
-            host: &host,
-            image: &image,
-            target: &target,
-            matching: &Default::default(),
-            wipe: Default::default(),
-            now: Timestamp::from_unix(9),
-            validity: 1,
-        };
-        assert!(!revoke(&paths, &host).unwrap());
+        let (_dir, paths) = site();
+        let (key, host) = (fixtures::key(), fixtures::permit().host);
+        let now = fixtures::now();
+        assert_eq!(revoke(&paths, &host, now).unwrap(), None);
         for generation in 1..=3 {
-            let permit = mint(&request, [generation as u8; 16], newest(&paths, &host).unwrap().as_ref());
-            assert_eq!(permit.generation, generation);
-            write(&paths, &permit).unwrap();
-            assert_eq!(read(&paths, &host).unwrap(), Some(permit));
-            assert!(revoke(&paths, &host).unwrap());
-            assert_eq!(read(&paths, &host).unwrap(), None);
+            assert_eq!(last_generation(&paths, &host).unwrap(), generation - 1);
+            let id = OrderId::from_random([generation as u8; 16]);
+            let permit = Permit { generation, id: id.clone(), ..fixtures::permit() };
+            assert_eq!(replace(&paths, &permit, &key).unwrap(), None);
+            assert_eq!(proven(&paths, &host, &key.public()).unwrap(), Some(permit));
+            assert_eq!(revoke(&paths, &host, now).unwrap().unwrap().id, id);
+            assert_eq!(proven(&paths, &host, &key.public()).unwrap(), None);
+            assert_eq!(revocations::read(&paths).unwrap().find(&id).unwrap().reason, Reason::Disarmed);
         }
+    }
+
+    #[test]
+    fn arming_anew_revokes_what_it_replaces() {
+        let (_dir, paths) = site();
+        let (key, old) = (fixtures::key(), fixtures::permit());
+        replace(&paths, &old, &key).unwrap();
+        let new = Permit { generation: 2, id: OrderId::from_random([8; 16]), ..old.clone() };
+        assert_eq!(replace(&paths, &new, &key).unwrap().unwrap().id, old.id);
+        let list = revocations::read(&paths).unwrap();
+        assert_eq!(list.find(&old.id).unwrap().reason, Reason::Replaced);
+        assert_eq!(list.find(&new.id), None);
+    }
+
+    #[test]
+    fn a_permit_that_was_edited_is_refused_with_host_and_file_and_can_be_taken_away() {
+        let (_dir, paths) = site();
+        let (key, permit) = (fixtures::key(), fixtures::permit());
+        let file = paths.permit(&permit.host);
+        let edits: [(&str, &str); 3] =
+            [("2026-11-23", "2036-11-23"), ("\"seal\"", "\"steal\""), ("\"version\": 2", "\"version\": 1")];
+        for (from, to) in edits {
+            replace(&paths, &permit, &key).unwrap();
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, text.replace(from, to)).unwrap();
+            let said = format!("{:#}", proven(&paths, &permit.host, &key.public()).unwrap_err());
+            assert!(said.starts_with("web01: ") && said.contains("orders/web01.json"), "{said}");
+            assert!(revoke(&paths, &permit.host, fixtures::now()).unwrap().is_some());
+        }
+        // another host's, whole
+        replace(&paths, &permit, &key).unwrap();
+        let other: HostName = "db01".parse().unwrap();
+        std::fs::rename(&file, paths.permit(&other)).unwrap();
+        let said = format!("{:#}", proven(&paths, &other, &key.public()).unwrap_err());
+        assert!(said.contains("db01: ") && said.contains("the permit of web01"), "{said}");
     }
 }

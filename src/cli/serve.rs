@@ -45,6 +45,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         store: paths.store(),
         key,
         events: paths.events(),
+        forgotten: paths.forgotten(),
+        revoked: paths.revoked(),
         listen: args.listen,
         rate: args.rate,
     };

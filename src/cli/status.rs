@@ -6,11 +6,14 @@ use anyhow::{Context, Result, ensure};
 
 use super::output;
 use super::paths::SitePaths;
-use super::permits;
+use super::{permits, standing};
 use crate::failure::{Blame, BlameExt};
+use crate::serve::forgotten::Forgotten;
 use crate::serve::journal;
+use crate::serve::standing::Standing;
 use crate::serve::state::{HostStatus, Phase, Report, Stranger};
 use crate::spec::event;
+use crate::sys::clock::{Clock, SystemClock};
 use crate::value::{HostName, HttpUrl};
 
 /// How long a server may take to answer.
@@ -21,6 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Args {
     /// Only this host.
     host: Option<HostName>,
+    /// Forget what was heard of this host so far: events of a machine that is gone, or forged ones.
+    ///
+    /// What was heard stays in the file of events. An order of the host that was done counts as waiting again: a disk that shows
+    /// that it is installed stays as it is, a blank one is installed.
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["host", "server"])]
+    forget: Option<HostName>,
     /// Ask a running `serve` instead of reading the site's events.
     #[arg(long, value_name = "URL")]
     server: Option<HttpUrl>,
@@ -31,12 +40,18 @@ pub struct Args {
 /// # Errors
 /// Events that can't be read, a server that doesn't answer, a host that nothing is known of.
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
+    if let Some(host) = &args.forget {
+        return forget(host, paths);
+    }
     let mut report = match &args.server {
         Some(server) => ask(server).blame(Blame::Environment)?,
         None => {
             let armed = permits::all(paths)?;
-            let expected = armed.iter().map(|permit| (&permit.host, &permit.id));
-            journal::read(&paths.events())?.report(expected)
+            let expected = armed.iter().map(|sealed| (&sealed.permit().host, &sealed.permit().id));
+            let forgotten = Forgotten::read(&paths.forgotten())?;
+            let mut report = journal::read(&paths.events(), &forgotten)?.report(expected);
+            standing::add(paths, &mut report, armed, SystemClock.now())?;
+            report
         }
     };
     if let Some(host) = &args.host {
@@ -50,6 +65,17 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         table(&report)
     };
     Ok(output::print(&text)?)
+}
+
+/// From now on, in a running `serve` too.
+fn forget(host: &HostName, paths: &SitePaths) -> Result<()> {
+    let mut forgotten = Forgotten::read(&paths.forgotten())?;
+    let heard = journal::read(&paths.events(), &forgotten)?.report([]);
+    ensure!(heard.hosts.iter().any(|status| status.host == *host), "nothing was heard of {host} yet");
+    let now = SystemClock.now();
+    forgotten.hosts.insert(host.clone(), now);
+    forgotten.write(&paths.forgotten())?;
+    Ok(output::print(&format!("{host} forgotten: what was heard of it up to {now} counts no more\n"))?)
 }
 
 fn ask(server: &HttpUrl) -> Result<Report> {
@@ -84,9 +110,11 @@ fn phase(phase: &Phase) -> String {
 
 fn table(report: &Report) -> String {
     let mut rows = vec![["HOST", "HEARD", "CLAIMS", "STATE"].map(str::to_owned)];
-    for HostStatus { host, phase: at, claims, heard, .. } in &report.hosts {
+    for HostStatus { host, phase: at, claims, heard, standing, .. } in &report.hosts {
         let heard = heard.map_or("-".to_owned(), |time| time.to_string());
-        rows.push([host.to_string(), heard, claims.to_string(), phase(at)]);
+        let stands = standing.iter().filter(|standing| **standing != Standing::Armed);
+        let stands: String = stands.map(|standing| format!(" ({standing})")).collect();
+        rows.push([host.to_string(), heard, claims.to_string(), phase(at) + &stands]);
     }
     for Stranger { client, heard, phase: at } in &report.strangers {
         rows.push([format!("({client})"), heard.to_string(), "-".to_owned(), phase(at)]);

@@ -30,7 +30,7 @@ pub(crate) fn permit() -> Permit {
         now: now(),
         validity: 3_600,
     };
-    mint(&request, [7; 16], None)
+    mint(&request, [7; 16], 0)
 }
 
 pub(crate) fn parts() -> OrderParts {

@@ -26,14 +26,14 @@ pub struct MintRequest<'a> {
 
 /// Mints a permit that holds from now on.
 ///
-/// `previous` is the newest permit that this host ever had, disarmed or not: the generation counts on from it, so that a
-/// disk that has seen the old order refuses it from then on.
-pub fn mint(request: &MintRequest<'_>, random: [u8; 16], previous: Option<&Permit>) -> Permit {
+/// `previous` is the highest generation of the permits that this host ever had, disarmed or not: the generation counts on from
+/// it, so that a disk that has seen the old order refuses it from then on.
+pub fn mint(request: &MintRequest<'_>, random: [u8; 16], previous: u64) -> Permit {
     Permit {
         version: FormatVersion,
         id: OrderId::from_random(random),
         host: request.host.clone(),
-        generation: previous.map_or(0, |permit| permit.generation).saturating_add(1),
+        generation: previous.saturating_add(1),
         not_before: request.now,
         not_after: request.now.plus_seconds(request.validity),
         image: request.image.image.clone(),
@@ -63,7 +63,7 @@ mod tests {
             now: Timestamp::from_unix(1_000),
             validity: 60,
         };
-        let second = mint(&request, [8; 16], Some(&first));
+        let second = mint(&request, [8; 16], first.generation);
         assert_eq!(second.generation, 2);
         assert_ne!(second.id, first.id);
         assert_eq!((second.not_before.as_unix(), second.not_after.as_unix()), (1_000, 1_060));
@@ -73,7 +73,7 @@ mod tests {
     fn a_permit_reads_back_and_another_version_does_not() {
         let text = serde_json::to_string(&fixtures::permit()).unwrap();
         assert_eq!(serde_json::from_str::<Permit>(&text).unwrap(), fixtures::permit());
-        let newer = text.replace("\"version\":1", "\"version\":2");
+        let newer = text.replace("\"version\":2", "\"version\":3");
         assert_ne!(newer, text);
         assert!(serde_json::from_str::<Permit>(&newer).is_err());
     }

@@ -6,11 +6,13 @@
 
 mod build;
 mod mint;
+mod sealed;
 mod sign;
 mod summary;
 
 pub use build::{BuildError, Meant, OrderParts, build, check};
 pub use mint::{MintRequest, mint};
+pub use sealed::SealedPermit;
 pub use sign::{SignedOrder, is_granted, seal, sign, verify};
 pub use summary::{Past, PastDisk, Summary, question};
 

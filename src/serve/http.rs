@@ -1,7 +1,7 @@
 //! The routes: what a request is answered with.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Method, StatusCode};
 
@@ -9,10 +9,12 @@ use super::access::AccessLog;
 use super::answer::{Body, Part, Response, kind, part, sentence, tag};
 use super::boot;
 use super::follow::Followed;
+use super::forgotten::Watched;
 use super::journal::Journal;
 use super::page::Page;
 use super::places::Places;
 use super::request::Request;
+use super::revoked::Revoked;
 use super::state::{Received, Story};
 use super::status;
 use super::tree::{Found, Tree};
@@ -26,6 +28,8 @@ const MAX_RUN: usize = 64;
 /// What the handlers share.
 pub struct App {
     pub site: Followed,
+    pub revoked: Revoked,
+    pub forgotten: Mutex<Watched>,
     pub story: Mutex<Story>,
     pub journal: Mutex<Journal>,
     pub page: Page,
@@ -43,6 +47,24 @@ impl App {
         httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
     }
 
+    /// The story, without what somebody wants forgotten.
+    pub fn story(&self) -> MutexGuard<'_, Story> {
+        let mut story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        if forgotten.look(&mut story) {
+            self.page.outdated();
+        }
+        story
+    }
+
+    /// Looks whether the site's lists of revoked orders and forgotten hosts are others than before.
+    pub fn look_at_lists(&self) {
+        drop(self.story());
+        if self.revoked.look() {
+            self.page.outdated();
+        }
+    }
+
     /// Takes over what is at the tree's place, if it is another tree and a good one. Blocks.
     pub fn look(&self) {
         self.site.look(|tree| {
@@ -53,6 +75,7 @@ impl App {
             journal.expect(&story);
             self.page.outdated();
         });
+        self.look_at_lists();
     }
 }
 
@@ -186,8 +209,10 @@ fn serve(
 
 fn order(app: &App, id: &str) -> Response {
     let tree = app.site.now();
-    let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-    let state = id.parse().ok().and_then(|id| boot::state(&tree, &story, &id));
+    let state = id.parse().ok().and_then(|id| {
+        let revoked = app.revoked.why(&tree, &id).is_some();
+        boot::state(&tree, &app.story(), revoked, &id)
+    });
     match state {
         Some(state) => sentence(StatusCode::OK, state.word()),
         None => sentence(StatusCode::NOT_FOUND, "no order of this server"),

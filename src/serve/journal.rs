@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::forgotten::Forgotten;
 use super::state::{Received, Story, says_done};
 use crate::failure::{Blame, BlameExt};
 use crate::spec::event::Event;
@@ -180,8 +181,9 @@ fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mu
 ///
 /// # Errors
 /// When one is there and can't be read.
-pub fn read(path: &Path) -> Result<Story> {
+pub fn read(path: &Path, forgotten: &Forgotten) -> Result<Story> {
     let mut story = Story::default();
+    story.forget(forgotten);
     each(path, |received| story.add(received))?;
     Ok(story)
 }
@@ -262,7 +264,7 @@ mod tests {
         assert!(whole.contains("\"new\":\"kept\""));
         drop(journal);
         std::fs::write(&path, format!("{whole}not json\n{}", &whole[..whole.len() / 2])).unwrap();
-        assert_eq!(read(&path).unwrap().report([]).hosts.len(), 1);
+        assert_eq!(read(&path, &Forgotten::default()).unwrap().report([]).hosts.len(), 1);
         let mut story = Story::default();
         let mut journal = Journal::open(&path, &mut story).unwrap();
         assert!(story.knows(&serde_json::from_str(event(0).get()).unwrap()));
@@ -318,6 +320,13 @@ mod tests {
         let (mut journal, story) = open();
         assert!(story.is_done(&order), "{}", std::fs::read_to_string(&path).unwrap());
         journal.append(at.0, at.1, &told("later", "web01", "null", "already-done")).unwrap();
-        assert!(read(&path).unwrap().report([]).hosts.iter().any(|status| status.host == host));
+        assert!(
+            read(&path, &Forgotten::default())
+                .unwrap()
+                .report([])
+                .hosts
+                .iter()
+                .any(|status| status.host == host)
+        );
     }
 }

@@ -17,12 +17,16 @@ pub mod boot;
 mod connections;
 mod conversation;
 mod follow;
+pub mod forgotten;
 pub mod history;
 mod http;
 pub mod journal;
 mod page;
 mod places;
+mod published;
 mod request;
+pub mod revoked;
+pub mod standing;
 pub mod state;
 mod status;
 pub mod tree;
@@ -44,10 +48,12 @@ use crate::trust::SitePublicKey;
 use access::AccessLog;
 use connections::Limits;
 use follow::{Followed, Source};
+use forgotten::Watched;
 use http::App;
 use journal::Journal;
 use page::Page;
 use places::Places;
+use revoked::Revoked;
 use state::Story;
 use tree::Tree;
 use turns::Turns;
@@ -75,6 +81,10 @@ pub struct Options {
     pub key: SitePublicKey,
     /// Where events are kept.
     pub events: PathBuf,
+    /// The site's list of hosts to forget.
+    pub forgotten: PathBuf,
+    /// The site's list of revoked orders.
+    pub revoked: PathBuf,
     /// Address and port; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Bytes per second and transfer, for tests of slow networks.
@@ -110,6 +120,8 @@ impl Server {
             Source { tree: options.tree.clone(), store: options.store.clone(), key: options.key.clone() };
         let site = Followed::open(source, Arc::clone(&log))?;
         let mut story = Story::expecting(site.now().orders());
+        let forgotten = Watched::open(&options.forgotten, &mut story)?;
+        let revoked = Revoked::open(&options.revoked)?;
         let journal = Journal::open(&options.events, &mut story)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -124,6 +136,8 @@ impl Server {
             .blame(Blame::Environment)?;
         let app = App {
             site,
+            revoked,
+            forgotten: Mutex::new(forgotten),
             story: Mutex::new(story),
             journal: Mutex::new(journal),
             page: Page::default(),

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::Standing;
 use crate::spec::event::{Event, Step, What};
 use crate::spec::{Code, FormatVersion};
 use crate::value::{HostName, ImageRef, OrderId, Timestamp};
@@ -150,6 +151,9 @@ pub struct HostStatus {
     pub heard: Option<Timestamp>,
     /// From where.
     pub client: Option<IpAddr>,
+    /// How its permit stands, as far as whoever made the report knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 impl HostStatus {
@@ -165,6 +169,7 @@ impl HostStatus {
             ssh_host_key: None,
             heard: None,
             client: None,
+            standing: None,
         }
     }
 }
@@ -209,12 +214,14 @@ pub struct Story {
     expected_hosts: BTreeSet<HostName>,
     expected_orders: BTreeSet<OrderId>,
     hosts: BTreeMap<HostName, HostStatus>,
-    done: BTreeSet<OrderId>,
+    /// Done orders, of whom, and when that was heard last.
+    done: BTreeMap<OrderId, (HostName, Timestamp)>,
     claims: BTreeMap<OrderId, u32>,
     runs: HashMap<String, Run>,
     /// The names of the runs, the oldest first.
     run_ages: VecDeque<String>,
     strangers: Vec<(String, Stranger)>,
+    forgotten: BTreeMap<HostName, Timestamp>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -251,7 +258,7 @@ impl Story {
     /// Counts an event, once.
     pub fn add(&mut self, received: &Received) {
         let event = &received.event;
-        if self.knows(event) {
+        if self.knows(event) || self.is_forgotten(received) {
             return;
         }
         let room = self.room_for(event.order.as_ref(), self.claims.len());
@@ -311,7 +318,7 @@ impl Story {
         if let (Some(order), true) = (&order, says_done(&event.what))
             && (self.done.len() < MAX_OTHER_ORDERS || self.expected_orders.contains(order))
         {
-            self.done.insert(order.clone());
+            self.done.insert(order.clone(), (host.clone(), *time));
         }
         if order != status.order && !late {
             *status = HostStatus::waiting(host.clone(), order.clone());
@@ -350,7 +357,7 @@ impl Story {
 
     /// Whether a host installed under this order boots its own disk: committed or converged was seen.
     pub fn is_done(&self, order: &OrderId) -> bool {
-        self.done.contains(order)
+        self.done.contains_key(order)
     }
 
     /// All of it, with the hosts of which nothing was heard and which are known to be expected under an order.
@@ -373,5 +380,6 @@ impl Story {
     }
 }
 
+mod forget;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! `/v1/status`: what is told of the hosts, bounded by those that the tree expects.
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use http::StatusCode;
 
 use super::answer::{Body, Response, sentence};
 use super::http::App;
+use super::published::published;
 use super::state::Report;
 use super::tree::Tree;
 use crate::value::HostName;
@@ -16,6 +17,7 @@ const MAX_OTHERS: usize = 1000;
 
 /// The page for everybody.
 pub async fn answer(app: &Arc<App>) -> Response {
+    app.look_at_lists();
     let maker = Arc::clone(app);
     let body = app.page.body(move || body(&maker)).await;
     if body.is_empty() {
@@ -27,8 +29,8 @@ pub async fn answer(app: &Arc<App>) -> Response {
 
 fn body(app: &App) -> Vec<u8> {
     let tree = app.site.now();
-    let report = app.story.lock().unwrap_or_else(PoisonError::into_inner).report(tree.orders());
-    serde_json::to_vec(&bounded(report, &tree)).unwrap_or_default()
+    let report = app.story().report(tree.orders());
+    serde_json::to_vec(&published(bounded(report, &tree), &tree, &app.revoked)).unwrap_or_default()
 }
 
 fn bounded(mut report: Report, tree: &Tree) -> Report {

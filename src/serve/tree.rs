@@ -14,15 +14,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::revoked::{self, Orders};
 use crate::boot::grub::pxe_orders;
 use crate::bundle::manifest;
 use crate::order;
 use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
+use crate::spec::revocation::{self, Reason};
 use crate::sys::directory::{Directory, Identity};
 use crate::trust::{Purpose, SitePublicKey, Verified};
-use crate::value::{Digest, DigestWriter, HostName, OrderId, stays_inside};
+use crate::value::{Digest, DigestWriter, HostName, OrderId, Timestamp, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
 const MAX_DOCUMENT: u64 = 64 << 20;
@@ -89,6 +91,7 @@ pub struct Tree {
     stamp: Stamp,
     files: HashMap<String, ServedFile>,
     orders: BTreeMap<HostName, OrderId>,
+    revoked: Orders,
 }
 
 impl Tree {
@@ -110,8 +113,10 @@ impl Tree {
             .parse_json::<BundleManifest>()
             .with_context(|| format!("reading {}", manifest_path.display()))?;
         let stamp = [Some(own), Some(its)];
-        let mut tree = Self { root, stamp, files: HashMap::new(), orders: BTreeMap::new() };
+        let mut tree =
+            Self { root, stamp, files: HashMap::new(), orders: BTreeMap::new(), revoked: Orders::new() };
         tree.add_listed(dir, store, &listed.files)?;
+        tree.revoked = tree.read_revoked()?;
         for (name, content, identity) in
             [(manifest::NAME, text, own), (manifest::SIGNATURE_NAME, signature, its)]
         {
@@ -172,6 +177,20 @@ impl Tree {
         }
         known.is_not = Some(identity);
         Found::Changed
+    }
+
+    /// When and why this order was revoked, as far as this tree knows.
+    pub fn revoked(&self, order: &OrderId) -> Option<(Timestamp, Reason)> {
+        self.revoked.get(order).copied()
+    }
+
+    fn read_revoked(&self) -> Result<Orders> {
+        let Some(file) = self.files.get(revocation::NAME) else { return Ok(Orders::new()) };
+        let path = file.path.display();
+        let (text, _) = read(&self.root, &file.path).with_context(|| format!("reading {path}"))?;
+        let right = Digest::of(&text) == file.digest;
+        ensure!(right, "{path} isn't the one that the manifest names");
+        revoked::parse(&text).with_context(|| format!("reading {path}"))
     }
 
     fn add_listed(&mut self, dir: &Path, store: &Path, listed: &[BundleFile]) -> Result<()> {

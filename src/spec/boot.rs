@@ -34,6 +34,8 @@ pub enum OrderState {
     Waits,
     /// An install by it was committed.
     Done,
+    /// Nobody may carry it out any more.
+    Revoked,
 }
 
 impl OrderState {
@@ -42,12 +44,13 @@ impl OrderState {
         match self {
             Self::Waits => "waits",
             Self::Done => "done",
+            Self::Revoked => "revoked",
         }
     }
 
     /// What an answer says; `None` for anything else.
     pub fn in_answer(text: &str) -> Option<Self> {
-        [Self::Waits, Self::Done].into_iter().find(|state| state.word() == text.trim_end())
+        [Self::Waits, Self::Done, Self::Revoked].into_iter().find(|state| state.word() == text.trim_end())
     }
 }
 
@@ -62,6 +65,12 @@ pub const BUNDLE_TIME: &str = "etc/ironstrap/time";
 pub const MODULES: &str = "lib/modules";
 /// Longest initramfs that is built, in bytes: firmware's memory is small, and GRUB drops what doesn't fit.
 pub const MAX_INITRAMFS: u64 = 64 << 20;
+
+/// Where a server answers with the [`OrderState`] of an order. A tree has a file of this name for each revoked one, so that any
+/// web server can answer.
+pub fn order_state_path(order: &OrderId) -> String {
+    format!("v1/orders/{order}")
+}
 
 /// Path in the initramfs of a host's order.
 pub fn order_path(host: &HostName) -> String {

@@ -56,6 +56,8 @@ codes! {
     ClockUnknown = "IS-110", "set the machine's clock in its firmware setup, or let it reach the site's server; for machines that can do neither there is `policy: { allow_dead_clock: true }`, after which the medium is built again";
     /// Runs under this order failed as often as an order is tried.
     OrderFailed = "IS-111", "mend what failed (the recorder and `status` name it), then arm the host again";
+    /// The order was revoked: its host was disarmed, or armed anew.
+    OrderRevoked = "IS-112", "if the machine is to be installed after all, arm the host again, build the medium again and restart the machine";
     /// No disk matches the selector.
     NoDisk = "IS-201", "compare the disks listed above with `storage.target`";
     /// Several disks match the selector.

@@ -126,6 +126,16 @@ pub enum What {
     Unknown,
 }
 
+impl What {
+    /// The code of a refusal or a failure.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Refused { code, .. } | Self::Failed { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
 /// Where a machine goes from the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

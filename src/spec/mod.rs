@@ -18,6 +18,7 @@ pub mod order;
 pub mod payload;
 pub mod plan;
 pub mod recorder;
+pub mod revocation;
 pub mod samples;
 pub mod system;
 pub mod transport;

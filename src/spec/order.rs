@@ -14,12 +14,12 @@ use crate::value::{
     Timestamp,
 };
 
-/// A right to wipe one disk of one host once. Lives in the site's state, never on a medium.
+/// A right to wipe one disk of one host once. Lives in the site's state, sealed by the site's key, never on a medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permit {
-    /// Format of this document.
-    pub version: FormatVersion<1>,
+    /// Format of this document; the first one had no seal.
+    pub version: FormatVersion<2>,
     /// Name of the order that will be signed.
     pub id: OrderId,
     /// Whose disk.

@@ -21,6 +21,9 @@ pub enum Purpose {
 /// What is signed before the bytes themselves where a signature must be short: it can't be taken for one of another kind.
 const SEAL_CONTEXT: &[u8] = b"ironstrap grant v1\n";
 
+/// The same for permits, which are whole documents.
+const PERMIT_CONTEXT: &[u8] = b"ironstrap permit v2\n";
+
 impl Purpose {
     fn trusted_comment(self) -> &'static str {
         match self {
@@ -170,6 +173,14 @@ impl SiteKey {
     }
 }
 
+/// What proves that a permit is as `arm` minted it.
+impl SiteKey {
+    /// A signature of 64 bytes over a permit.
+    pub fn seal_permit(&self, permit: &[u8]) -> Seal {
+        Seal::from_bytes(self.key.sign(&[PERMIT_CONTEXT, permit].concat()).to_bytes())
+    }
+}
+
 /// The public half: in every initramfs, and given to whoever verifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SitePublicKey {
@@ -202,9 +213,18 @@ impl SitePublicKey {
 
     /// Whether this key sealed these bytes.
     pub fn has_sealed(&self, grant: &[u8], seal: &Seal) -> bool {
+        self.made(SEAL_CONTEXT, grant, seal)
+    }
+
+    /// Whether this key sealed this permit.
+    pub fn has_sealed_permit(&self, permit: &[u8], seal: &Seal) -> bool {
+        self.made(PERMIT_CONTEXT, permit, seal)
+    }
+
+    fn made(&self, context: &[u8], bytes: &[u8], seal: &Seal) -> bool {
         let signature = Signature::from_bytes(seal.as_bytes());
         let key = VerifyingKey::from_bytes(&self.key);
-        key.is_ok_and(|key| key.verify_strict(&[SEAL_CONTEXT, grant].concat(), &signature).is_ok())
+        key.is_ok_and(|key| key.verify_strict(&[context, bytes].concat(), &signature).is_ok())
     }
 
     /// The id that minisign prints, 16 hexadecimal digits.

@@ -89,6 +89,67 @@ fn an_order_waits_until_its_install_is_committed() {
     assert_eq!(order().text(), "done\n");
 }
 
+/// Of the host's order that the tree carries.
+fn arm(site: &Site) {
+    site.write_permit("2036-11-30T07:00:00Z");
+}
+
+#[test]
+fn a_running_server_knows_at_once_who_was_disarmed() {
+    let site = Site::new();
+    let server = Running::start(&site, &[]);
+    let order = || get(&server, &format!("/v1/orders/{ORDER}"), &[]).text();
+    arm(&site);
+    assert_eq!(order(), "waits\n");
+    let said = site.ironstrap(&["disarm", HOST]);
+    assert!(
+        said.contains(&format!("web01 disarmed: its order {ORDER}, valid until 2036-11-30T07:00:00Z")),
+        "{said}"
+    );
+    assert_eq!(order(), "revoked\n");
+    // whatever anybody says of it
+    let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
+    assert_eq!(server.post(&event("run", 1, committed)).status, 200);
+    assert_eq!(order(), "revoked\n");
+    let url = format!("http://{}", server.address);
+    for args in [&["status"][..], &["status", HOST, "--server", &url]] {
+        assert!(site.ironstrap(args).contains("(revoked at 20"), "{}", site.ironstrap(args));
+    }
+    // neither a damaged list nor one that is gone gives an order back
+    for damage in ["{", ""] {
+        std::fs::write(site.state("revoked.json"), damage).unwrap();
+        assert_eq!(order(), "revoked\n");
+    }
+    std::fs::remove_file(site.state("revoked.json")).unwrap();
+    assert_eq!(order(), "revoked\n");
+    assert_eq!(site.ironstrap(&["disarm", HOST]), "web01 was not armed\n");
+}
+
+#[test]
+fn what_was_heard_of_a_host_can_be_forgotten_while_the_server_runs() {
+    let site = Site::new();
+    let server = Running::start(&site, &[]);
+    let order = |server: &Running| get(server, &format!("/v1/orders/{ORDER}"), &[]).text();
+    let committed = r#"{"event":"committed","ssh_host_key":"SHA256:forged","peak_rss_kib":1}"#;
+    assert_eq!(server.post(&event("run", 0, committed)).status, 200);
+    assert_eq!(order(&server), "done\n");
+    // times of the server are whole seconds
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(site.ironstrap(&["status", "--forget", HOST]).starts_with("web01 forgotten: "));
+    assert_eq!(order(&server), "waits\n");
+    let status = get(&server, "/v1/status", &[]).text();
+    assert!(status.contains("waiting") && !status.contains("forged"), "{status}");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let claimed = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
+    assert_eq!(server.post(&event("later", 0, claimed)).status, 200);
+    server.stop();
+    let server = Running::start(&site, &[]);
+    assert_eq!(order(&server), "waits\n");
+    assert!(get(&server, "/v1/status", &[]).text().contains("\"phase\":\"claimed\""));
+    let shown = site.ironstrap(&["status"]);
+    assert!(shown.contains("claimed") && !shown.contains("committed"), "{shown}");
+}
+
 #[test]
 fn every_answer_tells_the_time_to_machines_whose_clock_is_dead() {
     let site = Site::new();
@@ -124,7 +185,8 @@ fn events_count_once_and_outlive_the_server() {
         (&host["host"], &host["phase"], &host["claims"]),
         (&HOST.into(), &"converged".into(), &1.into())
     );
-    assert_eq!((&host["order"], &host["client"]), (&ORDER.into(), &"127.0.0.1".into()));
+    assert_eq!((&host["order"], &host["client"]), (&serde_json::Value::Null, &"127.0.0.1".into()));
+    assert!(!status.to_string().contains(ORDER), "order ids are for hosts and the site's people");
     let url = format!("http://{}", server.address);
     for args in [&["status"][..], &["status", HOST, "--server", &url]] {
         let shown = site.ironstrap(args);

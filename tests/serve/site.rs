@@ -115,6 +115,23 @@ impl Site {
         self.dir.path().join(".ironstrap/events.jsonl")
     }
 
+    /// A file of the site's state.
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.dir.path().join(".ironstrap").join(name)
+    }
+
+    /// Arms the host with the tree's order.
+    pub fn write_permit(&self, until: &str) {
+        let image = Digest::of(&self.image());
+        let permit = serde_json::from_value(serde_json::json!({
+            "version": 2, "id": ORDER, "host": HOST, "generation": 1, "not_before": "2026-11-23T07:00:00Z",
+            "not_after": until, "image": "debian@1", "manifest": image, "target": { "serial": "S1" },
+            "matching": {}, "wipe": "ours",
+        }));
+        let sealed = order::SealedPermit::new(permit.unwrap(), &SiteKey::from_random([7; 40])).unwrap();
+        self.write(&format!(".ironstrap/orders/{HOST}.json"), sealed.to_text().unwrap().as_bytes());
+    }
+
     pub fn events(&self) -> String {
         std::fs::read_to_string(self.events_path()).unwrap()
     }

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ironstrap::order::SealedPermit;
+use ironstrap::trust::SiteKey;
+use ironstrap::value::Timestamp;
 
 use super::golden::Golden;
 use super::ironstrap;
@@ -102,11 +105,13 @@ impl Site {
     /// When the host isn't armed.
     pub fn shorten_permit(&self, host: &str, seconds: u64) -> Result<()> {
         let path = self.path(&format!(".ironstrap/orders/{host}.json"));
-        let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let mut permit: serde_json::Value = serde_json::from_slice(&text).context("reading a permit")?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let mut permit = SealedPermit::from_text(&text)?.permit().clone();
         let end = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() + seconds;
-        permit["not_after"] = jiff::Timestamp::from_second(end.try_into()?)?.to_string().into();
-        std::fs::write(&path, permit.to_string()).with_context(|| format!("writing {}", path.display()))
+        permit.not_after = Timestamp::from_unix(end.try_into()?);
+        let key = SiteKey::from_text(&std::fs::read_to_string(self.path(".ironstrap/site.key"))?)?;
+        std::fs::write(&path, SealedPermit::new(permit, &key)?.to_text()?)
+            .with_context(|| format!("writing {}", path.display()))
     }
 
     /// Builds a stick's image beside the site.

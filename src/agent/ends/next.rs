@@ -2,7 +2,7 @@
 //!
 //! Pure: from how the run ended, from what the machine has to boot, and from what it remembers. Promises:
 //! - every end has a next step that needs no hand, but for an order that failed [`MOST_FAILURES`] times, whose machine rests and
-//!   says so;
+//!   says so, and one that was revoked after its claim;
 //! - a key stops what is coming (`super::wait`), for an hour: noise on a serial line presses keys too;
 //! - a disk is booted only if all of it is there: it has a partition table, so no install of ours was cut off on it, and no
 //!   claim of ours says otherwise; never where the kernel could take another disk's root for its own, unless an order is done on
@@ -58,6 +58,8 @@ pub(in crate::agent) enum End {
         /// How many failures the claim had counted before.
         before: u32,
     },
+    /// The order was revoked after the claim: the disk doesn't boot, and nothing is to be installed on it.
+    Revoked,
 }
 
 /// What the decision is made from, beside the end.
@@ -149,6 +151,9 @@ pub(in crate::agent) fn next(end: &End, known: &Known) -> Next {
         End::Installed => installed(known),
         End::Failed { before } => failed(before, known),
         End::Refused { code } => refused(code, known),
+        End::Revoked => {
+            rest("its order was revoked after the claim, and its disk doesn't boot".to_owned(), known)
+        }
     }
 }
 
@@ -166,7 +171,7 @@ fn installed(known: &Known) -> Next {
 
 fn refused(code: Code, known: &Known) -> Next {
     match (code, done_disk(known)) {
-        (Code::OrderDone, Some(disk)) => {
+        (Code::OrderDone | Code::OrderRevoked, Some(disk)) => {
             boot(disk, Duration::ZERO, "the order is done there".to_owned(), known)
         }
         (Code::OrderFailed, _) => rest(format!("the order failed {MOST_FAILURES} times"), known),

@@ -40,6 +40,7 @@ fn attempt_with(
         manifest: &world.manifest,
         index: &world.index,
         source,
+        leave: &(),
     };
     super::install(&install, personaliser, &mut |_| ())
 }
@@ -120,7 +121,7 @@ fn frames_are_streamed_and_progress_ends_at_the_total() {
     let (world, device) = (fixture::world(), used_disk());
     let plan = fixture::plan_for(&world, &device.content()).unwrap();
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source, leave: &() };
     preflight(&install).unwrap();
     assert_eq!(device.operations(), []);
     let mut seen = Vec::new();
@@ -255,7 +256,7 @@ fn another_disk_than_the_planned_one_is_not_touched() {
     let plan = fixture::plan_for(&world, &vec![0; DISK_SIZE]).unwrap();
     let device = MemoryDevice::new(vec![0xee; DISK_SIZE + 512]);
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source, leave: &() };
     assert_eq!(
         super::install(&install, &mut Marker::new(&device), &mut |_| ()).unwrap_err().code,
         Code::Internal
@@ -269,7 +270,7 @@ fn a_claim_that_cannot_be_written_was_told_before() {
     let device = used_disk().with_bad_range(claim::OFFSET..claim::OFFSET + 1);
     let plan = fixture::plan_for(&world, &device.content()).unwrap();
     let World { order, manifest, index, source, .. } = &world;
-    let install = Install { device: &device, plan: &plan, order, manifest, index, source };
+    let install = Install { device: &device, plan: &plan, order, manifest, index, source, leave: &() };
     let mut seen = Vec::new();
     let failure =
         super::install(&install, &mut Marker::new(&device), &mut |progress| seen.push(progress)).unwrap_err();

@@ -219,7 +219,7 @@ fn two_ways() -> (Vec<BundledHost>, BootFiles) {
 #[test]
 fn hosts_of_both_kinds_share_a_tree_each_with_its_own_kernel() {
     let (hosts, boot) = two_ways();
-    let contents = contents::pxe(&hosts, &boot, Vec::new(), &testing::key()).unwrap();
+    let contents = contents::pxe(&hosts, &boot, Vec::new(), &Default::default(), &testing::key()).unwrap();
     let content = |path: &str| &contents.files.iter().find(|file| file.path == path).unwrap().content;
     assert_eq!(content("debian-12/linux"), b"linux");
     assert_eq!(content("debian-12/initrd.gz"), b"own");
@@ -252,7 +252,9 @@ fn loaders_of_another_distribution_do_not_start_debian_installer() {
     let (hosts, mut boot) = two_ways();
     for vendors in [vec!["ubuntu".to_owned()], Vec::new()] {
         boot.loaders.vendors = vendors;
-        let pxe = contents::pxe(&hosts, &boot, Vec::new(), &testing::key()).unwrap_err().to_string();
+        let pxe = contents::pxe(&hosts, &boot, Vec::new(), &Default::default(), &testing::key())
+            .unwrap_err()
+            .to_string();
         assert!(pxe.starts_with("web01: ") && pxe.contains("signed by Debian"), "{pxe}");
         assert!(contents::usb(&hosts[1..], &boot, Vec::new(), &testing::key()).is_err());
         // the image's own kernel is its own distribution's

@@ -60,6 +60,8 @@ fn table() -> String {
     let lost = Known { failures: None, remembers: false, ..with(&["sda"]) };
     let lost = words(&repeated(&End::Failed { before: 0 }, &lost, 1));
     row("the same, counted neither by the disk nor by the firmware", &lost, &lost);
+    let revoked = words(&repeated(&End::Revoked, &with(&["sda"]), 1));
+    row("revoked after the claim", &revoked, &words(&repeated(&End::Revoked, &with(&[]), 1)));
     let crash = End::Refused { code: Code::Internal };
     let (own, none) = (words(&repeated(&crash, &with(&["sda"]), 8)), words(&repeated(&crash, &with(&[]), 8)));
     row("a crash before the claim", &own, &none);

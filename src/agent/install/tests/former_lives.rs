@@ -145,7 +145,7 @@ fn blkid(disk: &Path, partition: &crate::spec::image::ImagePartition) -> Option<
 fn installed_on(world: &World, device: &FileDevice) -> DiskLayout {
     let plan = fixture::plan_for_device(world, device).unwrap();
     let World { order, manifest, index, source, .. } = world;
-    let install = Install { device, plan: &plan, order, manifest, index, source };
+    let install = Install { device, plan: &plan, order, manifest, index, source, leave: &() };
     super::super::install(&install, &mut Grower(device), &mut |_| ()).unwrap().layout
 }
 

@@ -1,0 +1,158 @@
+//! The media that were built: whoever takes an order back is told where it still is.
+//!
+//! A list in the site's state, of what `bundle` finished. A medium is forgotten when the last of its orders has ended, a tree when
+//! it is replaced. Where a stick went that was written from an image, nobody here can know.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::paths::SitePaths;
+use crate::bundle::parts::BundledHost;
+use crate::spec::FormatVersion;
+use crate::sys::files;
+use crate::value::{HostName, OrderId, Timestamp};
+
+/// Longest list that is read.
+const LONGEST: u64 = 64 << 20;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct List {
+    version: FormatVersion<1>,
+    media: Vec<Medium>,
+}
+
+/// What was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The image of a stick.
+    Usb,
+    /// A tree.
+    Pxe,
+}
+
+/// One medium.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Medium {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it was written.
+    pub path: PathBuf,
+    /// When.
+    pub time: Timestamp,
+    /// The orders in it.
+    pub orders: Vec<Carried>,
+}
+
+/// An order on a medium.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Whose.
+    pub host: HostName,
+    /// Which.
+    pub order: OrderId,
+    /// Until when it holds.
+    pub until: Timestamp,
+}
+
+impl Medium {
+    /// One that was finished just now.
+    pub fn built(kind: Kind, path: &Path, time: Timestamp, hosts: &[BundledHost]) -> Self {
+        let carried = |host: &BundledHost| Carried {
+            host: host.order.host.clone(),
+            order: host.order.id.clone(),
+            until: host.order.not_after,
+        };
+        Self { kind, path: path.to_owned(), time, orders: hosts.iter().map(carried).collect() }
+    }
+
+    /// Its order for this host.
+    pub fn carries(&self, host: &HostName) -> Option<&Carried> {
+        self.orders.iter().find(|carried| carried.host == *host)
+    }
+
+    /// One line about what it can still do with an order that was revoked.
+    pub fn out_of_reach(&self, carried: &Carried) -> String {
+        let Self { kind, path, time, .. } = self;
+        let (path, Carried { host, order, until }) = (path.display(), carried);
+        match kind {
+            Kind::Usb => format!(
+                "stick {path} (built {time}) carries order {order}: whatever was written from it can install {host} until {until} \
+                 where it reaches no server that knows better"
+            ),
+            Kind::Pxe => format!(
+                "tree {path} (built {time}) carries order {order} until {until}: this site's `serve` refuses it from now on, copies \
+                 of the tree do after the next `ironstrap bundle --pxe`"
+            ),
+        }
+    }
+}
+
+/// All of which orders may still hold, the oldest first.
+///
+/// # Errors
+/// When the list is there and can't be read.
+pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
+    let path = paths.media();
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = files::read_text(&path, LONGEST)?;
+    let list: List = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    Ok(list.media)
+}
+
+/// Remembers a medium that was finished.
+///
+/// # Errors
+/// When the list can't be read or written.
+pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
+    medium.path = absolute(&medium.path);
+    let now = medium.time;
+    let mut media = read(paths)?;
+    media.retain(|known| {
+        let replaced = known.kind == Kind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
+        !replaced && known.orders.iter().any(|carried| carried.until >= now)
+    });
+    media.push(medium);
+    let list = List { version: FormatVersion, media };
+    let text = serde_json::to_string_pretty(&list).context("writing the list of media")? + "\n";
+    files::write_whole(&paths.media(), 0o600, text.as_bytes())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sticks_are_remembered_until_their_orders_end_and_trees_until_they_are_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = SitePaths::new(dir.path());
+        let host: HostName = "web01".parse().unwrap();
+        let medium = |kind, path: &str, time, until| {
+            let order = OrderId::from_random([time as u8; 16]);
+            let orders = vec![Carried { host: host.clone(), order, until: Timestamp::from_unix(until) }];
+            Medium { kind, path: path.into(), time: Timestamp::from_unix(time), orders }
+        };
+        for (kind, path, time, until) in [
+            (Kind::Usb, "/a.img", 1, 100),
+            (Kind::Pxe, "/tree", 2, 100),
+            (Kind::Usb, "/a.img", 3, 200),
+            (Kind::Pxe, "/tree", 4, 200),
+            (Kind::Pxe, "/other", 101, 300),
+        ] {
+            add(&paths, medium(kind, path, time, until)).unwrap();
+        }
+        let left: Vec<_> = read(&paths).unwrap().iter().map(|medium| medium.time.as_unix()).collect();
+        assert_eq!(left, [3, 4, 101]);
+        let media = read(&paths).unwrap();
+        let said = media[0].out_of_reach(media[0].carries(&host).unwrap());
+        assert!(said.contains("/a.img") && said.contains("until 1970-01-01T00:03:20Z"), "{said}");
+    }
+}

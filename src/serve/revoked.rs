@@ -1,0 +1,103 @@
+//! Which orders are revoked: what the tree's signed list says, and the site's list as it is at this moment.
+//!
+//! `disarm` writes the site's list; a running server looks at each question whether it is another one than before, which is one
+//! look at a file's name. A server that stands elsewhere, with a copy of the tree, knows what the tree knows.
+//!
+//! A list that can't be read leaves what was known: nobody gets an order back by damaging it. So does one that is gone.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+
+use super::tree::Tree;
+use crate::spec::revocation::{Reason, Revocations};
+use crate::sys::files;
+use crate::value::{OrderId, Timestamp};
+
+/// Longest list that is read: some hundred thousand orders.
+const LONGEST: u64 = 64 << 20;
+
+/// What is revoked.
+#[derive(Debug)]
+pub struct Revoked {
+    path: PathBuf,
+    of_site: Mutex<Seen>,
+}
+
+/// The site's list, as it was seen last.
+#[derive(Debug, Default)]
+struct Seen {
+    /// What tells this file from the one that is renamed over it.
+    mark: Option<(u64, u64, i64, i64)>,
+    orders: Orders,
+}
+
+/// Orders, with when and why.
+pub type Orders = HashMap<OrderId, (Timestamp, Reason)>;
+
+/// Reads a site's list; an empty one where there is none.
+///
+/// # Errors
+/// When it is there and can't be read.
+pub fn read(path: &Path) -> Result<Revocations> {
+    if !path.exists() {
+        return Ok(Revocations::default());
+    }
+    let list: Revocations = serde_json::from_str(&files::read_text(path, LONGEST)?)
+        .with_context(|| format!("reading {}", path.display()))?;
+    Ok(list.sorted())
+}
+
+impl Revoked {
+    /// Reads the site's list.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let of_site = Seen { mark: mark(path), orders: orders(read(path)?) };
+        Ok(Self { path: path.to_owned(), of_site: Mutex::new(of_site) })
+    }
+
+    /// Reads the site's list again if it is another one; whether it was.
+    pub fn look(&self) -> bool {
+        self.seen().1
+    }
+
+    /// When and why this order was revoked, by the site or by this tree; `None` where it isn't.
+    pub fn why(&self, tree: &Tree, order: &OrderId) -> Option<(Timestamp, Reason)> {
+        tree.revoked(order).or_else(|| self.seen().0.orders.get(order).copied())
+    }
+
+    fn seen(&self) -> (MutexGuard<'_, Seen>, bool) {
+        let mut seen = self.of_site.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = mark(&self.path);
+        if mark.is_some()
+            && mark != seen.mark
+            && let Ok(list) = read(&self.path)
+        {
+            *seen = Seen { mark, orders: orders(list) };
+            return (seen, true);
+        }
+        (seen, false)
+    }
+}
+
+/// What a tree's list says.
+///
+/// # Errors
+/// When it is no such list.
+pub fn parse(text: &[u8]) -> Result<Orders> {
+    Ok(orders(serde_json::from_slice(text).context("reading the revoked orders")?))
+}
+
+fn orders(list: Revocations) -> Orders {
+    list.orders.into_iter().map(|it| (it.order, (it.time, it.reason))).collect()
+}
+
+fn mark(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}

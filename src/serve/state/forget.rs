@@ -1,0 +1,67 @@
+//! What a story forgets when it is told to.
+
+use super::{Received, Story};
+use crate::serve::forgotten::Forgotten;
+
+impl Story {
+    /// Forgets what was heard of these hosts up to the time of each, and what comes of that time later. Their orders count as
+    /// waiting again.
+    pub fn forget(&mut self, forgotten: &Forgotten) {
+        self.forgotten.clone_from(&forgotten.hosts);
+        for (host, until) in &forgotten.hosts {
+            if self.hosts.get(host).is_some_and(|status| status.heard.is_none_or(|heard| heard <= *until)) {
+                let order = self.hosts.remove(host).and_then(|status| status.order);
+                order.map(|order| self.claims.remove(&order));
+            }
+            self.done.retain(|_, (of, heard)| of != host || *heard > *until);
+        }
+    }
+
+    /// Whether this was heard in a time that is forgotten.
+    pub(super) fn is_forgotten(&self, received: &Received) -> bool {
+        let until = received.event.host.as_ref().and_then(|host| self.forgotten.get(host));
+        until.is_some_and(|until| received.time <= *until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::state::Phase;
+    use crate::spec::FormatVersion;
+    use crate::spec::event::{Event, What};
+    use crate::value::{HostName, OrderId, Timestamp};
+
+    fn received(time: i64, host: &HostName, order: &OrderId, what: What) -> Received {
+        let event = Event {
+            version: FormatVersion,
+            run: format!("run{time}"),
+            seq: 0,
+            time: Timestamp::from_unix(0),
+            host: Some(host.clone()),
+            order: Some(order.clone()),
+            what,
+        };
+        Received { time: Timestamp::from_unix(time), client: "10.0.0.1".parse().unwrap(), event }
+    }
+
+    #[test]
+    fn a_forgotten_host_waits_again_and_what_it_says_later_counts() {
+        let (web, db): (HostName, HostName) = ("web01".parse().unwrap(), "db01".parse().unwrap());
+        let orders = [OrderId::from_random([1; 16]), OrderId::from_random([2; 16])];
+        let mut story = Story::expecting([(&web, &orders[0]), (&db, &orders[1])]);
+        let mut forgotten = Forgotten::default();
+        forgotten.hosts.insert(web.clone(), Timestamp::from_unix(10));
+        story.add(&received(9, &web, &orders[0], What::AlreadyDone));
+        story.add(&received(10, &db, &orders[1], What::AlreadyDone));
+        story.forget(&forgotten);
+        assert!(!story.is_done(&orders[0]) && story.is_done(&orders[1]));
+        assert_eq!(story.report([(&web, &orders[0])]).hosts[1].phase, Phase::Waiting);
+        // from the file, at the next start
+        story.add(&received(8, &web, &orders[0], What::AlreadyDone));
+        assert!(!story.is_done(&orders[0]));
+        story.add(&received(11, &web, &orders[0], What::AlreadyDone));
+        story.forget(&forgotten);
+        assert!(story.is_done(&orders[0]));
+    }
+}
