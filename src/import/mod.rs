@@ -17,6 +17,7 @@ mod autoinstall;
 mod cards;
 mod draft;
 mod kickstart;
+mod layout;
 mod ledger;
 mod names;
 mod preseed;
@@ -111,6 +112,7 @@ pub fn import(request: &Request<'_>) -> Imported {
         kinds: BTreeMap::new(),
         settings: Vec::new(),
         keeps_disk: false,
+        layout: Vec::new(),
         target: Disk::of(&request.machine),
     };
     match Format::of_release(request.os) {
@@ -249,6 +251,8 @@ struct Reading<'r> {
     settings: Vec<(ledger::Id, String)>,
     /// Whether the file keeps something that is on a disk already.
     keeps_disk: bool,
+    /// What the file lays out on disks, each with its line.
+    layout: Vec<(ledger::Id, layout::Thing)>,
     /// The disk that the system goes to, as far as the operator says it.
     target: Disk,
 }

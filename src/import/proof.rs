@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::draft::Draft;
+use super::layout::Found;
 use super::ledger::{Id, State};
 use super::said::Said;
-use super::{Reading, autoinstall, kickstart, preseed, secret};
+use super::{Reading, autoinstall, kickstart, layout, preseed, secret};
 use crate::answers::table::{self, Target};
 use crate::answers::{self, Answers, Format, Seed, Templates};
 use crate::handoff;
@@ -31,7 +32,11 @@ pub fn prove(reading: &mut Reading<'_>, name: &HostName) -> Vec<String> {
     for round in 0.. {
         match attempt(reading, name) {
             Ok((answers, scripted)) => {
-                settle(reading, &answers);
+                let found = laid_out(reading, &answers);
+                if deny(reading, &found) && round <= 2 * ROUNDS {
+                    continue;
+                }
+                settle(reading, &answers, &found);
                 return by_script(reading, scripted);
             }
             Err(complaints) => {
@@ -154,8 +159,30 @@ fn take_out(reading: &mut Reading<'_>, complaints: &[Complaint], whole_sections:
     reading.draft.remove_all(&gone);
 }
 
+/// What was rendered for each line of the file's layout.
+fn laid_out(reading: &Reading<'_>, answers: &Answers) -> Found {
+    let rendered = match Format::of_release(reading.os) {
+        Format::Kickstart => Some(kickstart::laid_out(&answers.text, reading.os)),
+        Format::Preseed => preseed::laid_out(answers),
+        Format::Autoinstall => Some(autoinstall::laid_out(&answers.text)),
+    };
+    let Some(rendered) = rendered else { return Found::new() };
+    let standing = reading.layout.iter().filter(|(id, _)| !reading.ledger.is_refused(*id)).cloned();
+    layout::compare(&standing.collect::<Vec<_>>(), &rendered)
+}
+
+/// Takes out what was rendered as something else, or not at all; says whether there was anything.
+fn deny(reading: &mut Reading<'_>, found: &Found) -> bool {
+    let gone: HashSet<_> = found.iter().filter(|(_, found)| found.is_err()).map(|(id, _)| *id).collect();
+    for (id, why) in found.iter().filter_map(|(id, found)| Some((*id, found.as_ref().err()?))) {
+        reading.ledger.refuse(id, why.clone());
+    }
+    reading.draft.remove_all(&gone);
+    !gone.is_empty()
+}
+
 /// Compares what lines say with what was rendered.
-fn settle(reading: &mut Reading<'_>, answers: &Answers) {
+fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
     let said = match Format::of_release(reading.os) {
         Format::Kickstart => kickstart::said(&answers.text, reading.os),
         Format::Preseed => preseed::said(answers, reading.os),
@@ -180,7 +207,9 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers) {
         if claimed && missing.is_empty() {
             continue;
         }
-        let other = missing.iter().find_map(|claim| similar(claim, &said)).map(ToOwned::to_owned);
+        let same = found.get(&Id(number)).and_then(|found| found.as_ref().ok());
+        let other = || missing.iter().find_map(|claim| similar(claim, &said)).map(ToOwned::to_owned);
+        let other = same.cloned().filter(|line| !line.is_empty()).or_else(other);
         let note = match other {
             Some(line) => format!("written as `{}`", secret::shown(&line)),
             None => "said in another way".to_owned(),

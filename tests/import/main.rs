@@ -10,6 +10,8 @@ mod disks;
 mod golden;
 mod judge;
 mod keys;
+mod layout;
+mod meaning;
 mod open;
 mod words;
 

@@ -14,6 +14,7 @@ use crate::grammar::{self, Finding};
 use crate::host::Os;
 
 use super::Reading;
+use super::layout::Thing;
 use super::ledger::Id;
 use super::said::Said;
 use super::secret;
@@ -113,6 +114,12 @@ fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
 pub fn said(text: &str) -> Said {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Said::new() };
     config(&root).map(units::said).unwrap_or_default()
+}
+
+/// What a rendered file lays out on disks.
+pub fn laid_out(text: &str) -> Vec<Thing> {
+    let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Vec::new() };
+    config(&root).map(|config| storage::laid_out(config, units::shown)).unwrap_or_default()
 }
 
 /// Autoinstall files don't say which release they are for.

@@ -1,13 +1,17 @@
 //! curtin's actions as a layout.
 
+mod things;
+
 use std::collections::BTreeMap;
 
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::Reading;
+use crate::import::layout::Thing;
 use crate::import::ledger::Id;
 use crate::import::names::{Names, identifier};
 use crate::import::stack::Stack;
+use things::Uses;
 
 /// Reads `storage`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -22,15 +26,51 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
     }
     let Some(config) = given.get("storage.config") else { return };
+    let uses = Uses::of(config.items());
+    let formats = things::formats(config.items());
     let mut layout = Layout::of(config.items(), reading);
+    let own_esp = config.items().iter().any(|action| is_esp(action, &uses));
+    if let (Some(number), false) = (root(config.items()), own_esp) {
+        // at the front of the disk, as everywhere; it goes when `/` does
+        let (esp, id) = (layout.ids.fresh("esp"), given.id(&format!("storage.config[{number}]")));
+        for (key, value) in [("id", esp.as_str()), ("role", "esp"), ("size", "512MiB")] {
+            reading.draft.put(&format!("storage.partitions[{esp}].{key}"), value, id);
+        }
+        reading.ledger.note(id, "with an EFI system partition of 512 MiB, which the file doesn't have");
+    }
     for (number, action) in config.items().iter().enumerate() {
         let id = given.id(&format!("storage.config[{number}]"));
         reading.ledger.taken(id);
-        if let Err(why) = layout.add(action, id, reading) {
+        if let Err(why) = layout.add(action, &uses, id, reading) {
             reading.draft.remove(id);
             reading.ledger.refuse(id, why);
+            continue;
+        }
+        if let Some(thing) = things::thing(action, &uses, &formats, "") {
+            reading.layout.push((id, thing));
         }
     }
+}
+
+/// Whether an action makes an EFI system partition.
+fn is_esp(action: &Node, uses: &Uses<'_>) -> bool {
+    let text = |key: &str| action.get(key).and_then(Node::text);
+    text("type") == Some("partition") && text("id").is_some_and(|id| uses.is_esp(id, text("flag")))
+}
+
+/// Which action mounts `/`.
+fn root(actions: &[Node]) -> Option<usize> {
+    let text = |action: &Node, key: &str, value: &str| action.get(key).and_then(Node::text) == Some(value);
+    actions.iter().position(|action| text(action, "type", "mount") && text(action, "path", "/"))
+}
+
+/// What a rendered configuration lays out; `shown` is how a person reads an action.
+pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Thing> {
+    let actions = config.get("storage").and_then(|storage| storage.get("config"));
+    let actions = actions.map(Node::items).unwrap_or_default();
+    let (uses, formats) = (Uses::of(actions), things::formats(actions));
+    let thing = |action| things::thing(action, &uses, &formats, &shown(action));
+    actions.iter().filter_map(thing).collect()
 }
 
 /// What is known of the actions so far, by their ids.
@@ -71,7 +111,13 @@ impl Layout {
         id
     }
 
-    fn add(&mut self, action: &Node, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
+    fn add(
+        &mut self,
+        action: &Node,
+        uses: &Uses<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
         let text = |key: &str| action.get(key).and_then(Node::text);
         if action.get("preserve").is_some_and(Node::is_true) {
             reading.keeps_disk = true;
@@ -86,7 +132,7 @@ impl Layout {
         }
         match text("type").ok_or("it has no type")? {
             "disk" => self.disk(id, action, from, reading),
-            "partition" => self.partition(id, action, from, reading),
+            "partition" => self.partition(id, action, uses, from, reading),
             "lvm_volgroup" => {
                 let name = self.id_for(text("name").unwrap_or(id), from, reading);
                 let path = format!("storage.volume_groups[{name}]");
@@ -196,10 +242,22 @@ impl Layout {
         &mut self,
         id: &str,
         action: &Node,
+        uses: &Uses<'_>,
         from: Id,
         reading: &mut Reading<'_>,
     ) -> Result<(), String> {
         let text = |key: &str| action.get(key).and_then(Node::text);
+        let esp = uses.is_esp(id, text("flag"));
+        match text("flag") {
+            Some("bios_grub" | "prep") if uses.file_systems(id).next().is_some() => {
+                return Err("the boot loader's own partition holds no file system".to_owned());
+            }
+            Some("boot") if !esp && uses.file_systems(id).next().is_none() => {
+                return Err(NO_FAT.to_owned());
+            }
+            Some("boot") if !esp => reading.ledger.lose(from, NO_ESP),
+            _ => {}
+        }
         let device = text("device").ok_or("it has no device")?;
         let (_, disk) =
             self.disks.iter().find(|(known, _)| known == device).ok_or("its disk wasn't taken over")?;
@@ -211,7 +269,7 @@ impl Layout {
             reading.draft.put(&format!("{path}.disk"), disk, from);
         }
         match text("flag") {
-            Some("boot") => {
+            _ if esp => {
                 reading.draft.put(&format!("{path}.role"), "esp", from);
                 self.esps.push(name.clone());
             }
@@ -263,6 +321,12 @@ impl Layout {
         }
     }
 }
+
+/// Said of a flag that makes an EFI system partition of a GPT's.
+const NO_ESP: &str =
+    "`flag: boot` isn't taken over: an EFI system partition is FAT at /boot/efi, and this is something else";
+const NO_FAT: &str =
+    "`flag: boot` makes an EFI system partition, and no action makes FAT on it: give it a `format`";
 
 /// The id of the disk under `/`, through formats, volumes, groups and arrays; of several the one with the boot loader.
 fn target(actions: &[Node]) -> Option<String> {

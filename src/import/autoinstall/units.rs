@@ -260,6 +260,11 @@ fn spelling(node: &Node) -> String {
     }
 }
 
+/// An action of the layout as a person reads it.
+pub fn shown(action: &Node) -> String {
+    format!("storage.config[] {}", spelling(action))
+}
+
 /// All units of a configuration, by what they say.
 pub fn said(config: &Node) -> Said {
     let mut units = Vec::new();

@@ -16,6 +16,7 @@ use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, 
 use crate::host::{Installer, Os};
 
 use super::Reading;
+use super::layout::Thing;
 use super::ledger::Id;
 use super::said::Said;
 
@@ -152,6 +153,28 @@ pub fn said(text: &str, os: Os) -> Said {
         }
     }
     said
+}
+
+/// What a rendered file lays out on disks, with what its scripts write for the installer to include.
+pub fn laid_out(text: &str, os: Os) -> Vec<Thing> {
+    let table = Table::of(answers::kickstart_release(os));
+    let file = parse(text);
+    let mut found = Vec::new();
+    let mut add = |file: &File<'_>| {
+        for command in file.commands() {
+            if let Some(shape) = table.get(command.name()) {
+                let arguments = Arguments::read(shape, &command.words[1..]);
+                let shown = command.line.text().trim();
+                found.extend(storage::things::thing(command.name(), &arguments, shown));
+            }
+        }
+    };
+    add(&file);
+    for section in file.sections() {
+        let included: String = sections::here_documents(section).map(|line| format!("{line}\n")).collect();
+        add(&parse(&included));
+    }
+    found
 }
 
 /// The release that a file was written for, as far as it says so.

@@ -7,6 +7,7 @@
 mod boot;
 mod content;
 mod target;
+pub mod things;
 
 use std::collections::HashMap;
 
@@ -110,7 +111,9 @@ impl<'f> Storage<'f> {
             if let Err(why) = done {
                 reading.draft.remove(given.id);
                 reading.ledger.refuse(given.id, why);
+                continue;
             }
+            reading.layout.extend(things::thing(kind, &given.arguments, "").map(|thing| (given.id, thing)));
         }
     }
 
@@ -131,7 +134,19 @@ impl<'f> Storage<'f> {
                 "a profile has no {what}; encrypted devices stand in `storage: {{ luks: … }}`"
             ));
         }
-        let efi = place == "/boot/efi" || arguments.text("--fstype") == Some("efi");
+        let fs = arguments.text("--fstype");
+        let efi = place == "/boot/efi";
+        if efi != matches!(fs, Some("efi")) && !(efi && matches!(fs, None | Some("vfat"))) {
+            return Err("an EFI system partition is FAT (`--fstype=efi`) at /boot/efi, and nothing else is"
+                .to_owned());
+        }
+        let bios = place == "biosboot";
+        if bios != (fs == Some("biosboot")) && !(bios && fs.is_none()) {
+            return Err(
+                "a BIOS boot partition is `part biosboot --fstype=biosboot`, and holds no file system"
+                    .to_owned(),
+            );
+        }
         let taken = || format!("`{}` is there already", place.escape_debug());
         let wanted = if efi { "esp" } else { place };
         let id = self.id_of(wanted).ok_or_else(taken)?;

@@ -7,6 +7,7 @@ mod accounts;
 mod network;
 mod software;
 mod storage;
+mod things;
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use crate::answers::Answers;
 use crate::grammar::preseed::{Answer, Content, Document, parse};
 use crate::host::Os;
 
+use super::layout::Thing;
 use super::ledger::Id;
 use super::said::Said;
 use super::{Reading, shell};
@@ -196,6 +198,16 @@ pub fn said(answers: &Answers, _: Os) -> Said {
         said.entry(canonical(key, value)).or_insert_with(|| argument.clone());
     }
     said
+}
+
+/// What a rendered file lays out on disks; nothing where ironstrap's own agent does it.
+pub fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
+    let document = parse(&answers.text);
+    let recipe = document.last("partman-auto/expert_recipe")?;
+    let lvm = document.last("partman-auto/method").is_some_and(|method| method.value == "lvm");
+    let decoded = storage::decoded(recipe);
+    let shown = format!("{} {} {} {}", recipe.owner, recipe.key, recipe.kind, recipe.value);
+    Some(things::things(&decoded.partitions, lvm, &shown))
 }
 
 /// The release that a file was written for, as far as it says so.

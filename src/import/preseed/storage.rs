@@ -1,8 +1,8 @@
 //! Recipes of partman-auto as layouts.
 
-use super::Given;
+use super::{Given, things};
 use crate::grammar::preseed::Answer;
-use crate::grammar::recipe::{ABSURD, Machine, Partition, decode};
+use crate::grammar::recipe::{ABSURD, Decoded, Machine, Partition, decode};
 use crate::import::Reading;
 use crate::import::ledger::Id;
 use crate::import::names::identifier;
@@ -85,6 +85,11 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     }
 }
 
+/// The parts of a recipe on an empty GPT disk.
+pub fn decoded(recipe: &Answer) -> Decoded {
+    decode(recipe.words(), &Machine { label: Some("gpt"), ..Machine::default() })
+}
+
 fn layout(
     id: Id,
     recipe: &Answer,
@@ -92,10 +97,12 @@ fn layout(
     given: &Given<'_>,
     reading: &mut Reading<'_>,
 ) -> Result<(), String> {
-    let decoded = decode(recipe.words(), &Machine { label: Some("gpt"), ..Machine::default() });
+    let decoded = decoded(recipe);
     if decoded.partitions.is_empty() || !decoded.dropped.is_empty() {
         return Err("d-i would not read all of the recipe (see `ironstrap lint`)".to_owned());
     }
+    let things = things::things(&decoded.partitions, lvm, "").into_iter();
+    reading.layout.extend(things.map(|thing| (id, thing)));
     let group =
         given.get("partman-auto-lvm/new_vg_name").map_or(GROUP.to_owned(), |(_, name)| identifier(name));
     let mut parts = Parts { id, group, taken: Vec::new(), has_esp: false, has_member: false };

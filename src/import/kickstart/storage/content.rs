@@ -62,9 +62,10 @@ pub fn content(place: &str, id: &str, given: &Given<'_>, reading: &mut Reading<'
             reading.ledger.note(given.id, "it says no file system: XFS");
             "xfs"
         }
-        (_, Some(known @ ("ext4" | "xfs" | "vfat" | "swap"))) => known,
+        (_, Some("swap")) => return Err("swap is mounted nowhere: `part swap`".to_owned()),
+        (_, Some(known @ ("ext4" | "xfs" | "vfat"))) => known,
         (_, Some(old @ ("ext2" | "ext3"))) => {
-            reading.ledger.note(given.id, format!("ext4 instead of {old}"));
+            reading.ledger.lose(given.id, format!("--fstype={old}: ext4 instead"));
             "ext4"
         }
         (_, Some(other)) => return Err(format!("a profile knows no file system `{}`", other.escape_debug())),

@@ -1,0 +1,129 @@
+//! curtin's actions as things that can be compared, and what each partition is for.
+
+use std::collections::HashMap;
+
+use crate::grammar::autoinstall::yaml::Node;
+use crate::import::layout::{Kind, Thing, file_system, holds};
+
+/// What stands on a device: file systems, and where each is mounted.
+#[derive(Debug, Default)]
+pub struct Uses<'d> {
+    /// By the device: its formats' ids with their file systems.
+    formats: HashMap<&'d str, Vec<(&'d str, &'d str)>>,
+    /// By the format: its mounts' paths.
+    mounts: HashMap<&'d str, Vec<&'d str>>,
+}
+
+fn text<'d>(action: &'d Node, key: &str) -> Option<&'d str> {
+    action.get(key).and_then(Node::text)
+}
+
+impl<'d> Uses<'d> {
+    /// Reads formats and mounts, wherever they stand.
+    pub fn of(actions: &'d [Node]) -> Self {
+        let mut uses = Self::default();
+        for action in actions {
+            match (text(action, "type"), text(action, "id")) {
+                (Some("format"), Some(id)) => {
+                    if let (Some(on), Some(fs)) = (text(action, "volume"), text(action, "fstype")) {
+                        uses.formats.entry(on).or_default().push((id, file_system(fs)));
+                    }
+                }
+                (Some("mount"), _) => {
+                    if let (Some(on), Some(path)) = (text(action, "device"), text(action, "path")) {
+                        uses.mounts.entry(on).or_default().push(path);
+                    }
+                }
+                _ => {}
+            }
+        }
+        uses
+    }
+
+    /// The file systems on a device.
+    pub fn file_systems(&self, device: &str) -> impl Iterator<Item = &'d str> {
+        self.formats.get(device).into_iter().flatten().map(|(_, fs)| *fs)
+    }
+
+    /// Where what is on a device is mounted.
+    pub fn places(&self, device: &str) -> Vec<&'d str> {
+        let formats = self.formats.get(device).into_iter().flatten();
+        formats.flat_map(|(id, _)| self.mounts.get(id).into_iter().flatten().copied()).collect()
+    }
+
+    /// Whether a partition is an EFI system partition: FAT at /boot/efi, or FAT with the flag and mounted nowhere.
+    pub fn is_esp(&self, id: &str, flag: Option<&str>) -> bool {
+        let (fat, places) = (self.file_systems(id).all(|fs| fs == "vfat"), self.places(id));
+        let formatted = self.formats.contains_key(id);
+        let here = places.as_slice() == ["/boot/efi"] || (places.is_empty() && flag == Some("boot"));
+        formatted && fat && here
+    }
+}
+
+/// An action as a thing; swap's mounts say nothing.
+pub fn thing(action: &Node, uses: &Uses<'_>, formats: &HashMap<&str, &str>, shown: &str) -> Option<Thing> {
+    let get = |key: &str| text(action, key);
+    let many = |key: &str| {
+        let items = action.get(key).map(Node::items).unwrap_or_default();
+        items.iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let one = |key: &str| get(key).map(str::to_owned).into_iter().collect::<Vec<_>>();
+    let id = get("id")?;
+    let new = |kind, on| Thing::new(kind, id, on, shown);
+    let thing = match get("type")? {
+        "disk" => new(Kind::Disk, Vec::new()),
+        "partition" => {
+            let esp = uses.is_esp(id, get("flag")) && uses.places(id).is_empty();
+            let holds = match get("flag") {
+                Some("bios_grub") => Some("bios".to_owned()),
+                _ => esp.then(|| holds("/boot/efi", "vfat")),
+            };
+            Thing { holds, size: get("size").and_then(bytes), ..new(Kind::Partition, one("device")) }
+        }
+        "lvm_volgroup" => new(Kind::Group, many("devices")),
+        "lvm_partition" => Thing { size: get("size").and_then(bytes), ..new(Kind::Volume, one("volgroup")) },
+        "raid" => {
+            let level = get("raidlevel").map(|level| level.trim_start_matches("raid").to_owned());
+            Thing { detail: level, ..new(Kind::Array, [many("devices"), many("spare_devices")].concat()) }
+        }
+        "format" => {
+            let fs = file_system(get("fstype")?);
+            // an EFI system partition is mounted, whether the file says so or not
+            let unmounted = fs == "vfat" && get("volume").is_some_and(|on| uses.places(on).is_empty());
+            let place = match fs {
+                "swap" => Some("swap".to_owned()),
+                _ => unmounted.then(|| holds("/boot/efi", fs)),
+            };
+            Thing { holds: place, detail: Some(fs.to_owned()), ..new(Kind::Format, one("volume")) }
+        }
+        "mount" => {
+            let fs = formats.get(get("device")?).copied().unwrap_or_default();
+            if fs == "swap" {
+                return None;
+            }
+            Thing { holds: Some(holds(get("path")?, fs)), ..new(Kind::Mount, one("device")) }
+        }
+        _ => return None,
+    };
+    Some(thing)
+}
+
+/// Formats by their ids.
+pub fn formats(actions: &[Node]) -> HashMap<&str, &str> {
+    let of = |action| Some((text(action, "id")?, text(action, "fstype")?));
+    actions.iter().filter(|action| text(action, "type") == Some("format")).filter_map(of).collect()
+}
+
+/// A size that is told exactly.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let shift = match unit.trim_end_matches(['i', 'B', 'b']) {
+        "" => 0,
+        "K" | "k" => 10,
+        "M" | "m" => 20,
+        "G" | "g" => 30,
+        "T" | "t" => 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}

@@ -1,0 +1,201 @@
+//! What a layout means, whatever its parts are called: so that what a file says and what was rendered can be held against each other.
+//!
+//! A part is told by its kind and by what stands on it in the end: mount points with their file systems, swap, a boot partition.
+//! Two parts on which different things stand are never one, however alike they are written.
+//!
+//! Pure; a reader per format makes [`Thing`]s of its lines. Don't add names of devices to what is compared: a profile has its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::ledger::Id;
+
+/// What kind of part it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Disk,
+    Partition,
+    Group,
+    Volume,
+    Array,
+    Format,
+    Mount,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Partition => "partition",
+            Self::Group => "volume group",
+            Self::Volume => "logical volume",
+            Self::Array => "array",
+            Self::Format => "file system",
+            Self::Mount => "mount",
+        }
+    }
+}
+
+/// A part of a layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    pub kind: Kind,
+    /// What its own layout calls it.
+    pub id: String,
+    /// What it stands on or is made of, by the same names.
+    pub on: Vec<String>,
+    /// What it is in itself: `/boot ext4`, `swap`, `bios`.
+    pub holds: Option<String>,
+    /// In bytes, where it is told exactly.
+    pub size: Option<u64>,
+    /// `raid1`, or the file system of a format.
+    pub detail: Option<String>,
+    /// The line that says it, for people.
+    pub text: String,
+}
+
+impl Thing {
+    /// One with neither size nor detail.
+    pub fn new(kind: Kind, id: &str, on: Vec<String>, text: &str) -> Self {
+        Self { kind, id: id.to_owned(), on, holds: None, size: None, detail: None, text: text.to_owned() }
+    }
+}
+
+/// `/boot ext4`, by the names that all formats share.
+pub fn holds(place: &str, fs: &str) -> String {
+    format!("{place} {}", file_system(fs))
+}
+
+/// A file system's name in a profile.
+pub fn file_system(fs: &str) -> &str {
+    match fs {
+        "fat" | "fat32" | "efi" => "vfat",
+        fs => fs,
+    }
+}
+
+/// What stands on each of some things, at last.
+fn places(things: &[&Thing]) -> Vec<BTreeSet<String>> {
+    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (number, thing) in things.iter().enumerate() {
+        by_id.entry(&thing.id).or_default().push(number);
+    }
+    let mut found = vec![BTreeSet::new(); things.len()];
+    for (number, holds) in
+        things.iter().enumerate().filter_map(|(at, thing)| Some((at, thing.holds.as_ref()?)))
+    {
+        let (mut open, mut seen) = (vec![number], HashSet::from([number]));
+        while let Some(at) = open.pop() {
+            if let Some(places) = found.get_mut(at) {
+                places.insert(holds.clone());
+            }
+            let under = things.get(at).into_iter().flat_map(|thing| &thing.on);
+            let under = under.flat_map(|id| by_id.get(id.as_str()).into_iter().flatten());
+            open.extend(under.filter(|other| seen.insert(**other)));
+        }
+    }
+    found
+}
+
+/// For each line what was rendered for it, or why nothing was.
+pub type Found = BTreeMap<Id, Result<String, String>>;
+
+/// Holds what lines say against what was rendered. Things of `said` stand with the line that they came from; of several on one
+/// line each must be there.
+pub fn compare(said: &[(Id, Thing)], rendered: &[Thing]) -> Found {
+    let theirs: Vec<_> = rendered.iter().collect();
+    let mut index: HashMap<(Kind, BTreeSet<String>), Vec<&Thing>> = HashMap::new();
+    let mut disks = Vec::new();
+    for (thing, places) in theirs.iter().zip(places(&theirs)) {
+        match thing.kind {
+            Kind::Disk => disks.push((places, *thing)),
+            kind => index.entry((kind, places)).or_default().push(thing),
+        }
+    }
+    let ours: Vec<_> = said.iter().map(|(_, thing)| thing).collect();
+    // what was rendered once is no two things
+    let mut used = HashSet::new();
+    let mut found = Found::new();
+    for ((id, thing), places) in said.iter().zip(places(&ours)) {
+        // ironstrap makes partitions of its own on a disk
+        let disk = || disks.iter().find(|(on, _)| places.is_subset(on)).map(|(_, disk)| *disk);
+        let same = match thing.kind {
+            Kind::Disk => disk(),
+            kind => {
+                let alike = index.get(&(kind, places.clone())).into_iter().flatten();
+                let free = |other: &&Thing| !used.contains(&std::ptr::from_ref(*other));
+                let same = alike.copied().filter(free).find(|other| agrees(thing, other));
+                used.extend(same.map(std::ptr::from_ref));
+                same
+            }
+        };
+        let verdict = same.map(|thing| thing.text.clone()).ok_or_else(|| lacking(thing, &places));
+        let known = found.entry(*id).or_insert_with(|| verdict.clone());
+        if verdict.is_err() && known.is_ok() {
+            *known = verdict;
+        }
+    }
+    found
+}
+
+/// What one of them leaves open, the other may say.
+fn agrees(thing: &Thing, other: &Thing) -> bool {
+    let size = thing.size.is_none() || other.size.is_none() || thing.size == other.size;
+    size && (thing.detail.is_none() || thing.detail == other.detail)
+}
+
+fn lacking(thing: &Thing, places: &BTreeSet<String>) -> String {
+    let shown: Vec<_> = places.iter().take(4).map(|place| place.escape_debug().to_string()).collect();
+    let of = if shown.is_empty() { String::new() } else { format!(" for `{}`", shown.join("`, `")) };
+    format!("what is rendered has no such {}{of}: say it in `storage:`", Kind::name(thing.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(place: &str, fs: &str) -> Vec<Thing> {
+        let mut mount = Thing::new(Kind::Mount, "m", vec!["f".to_owned()], "the mount");
+        mount.holds = Some(holds(place, fs));
+        let mut format = Thing::new(Kind::Format, "f", vec!["p".to_owned()], "the format");
+        format.detail = Some(file_system(fs).to_owned());
+        let mut partition = Thing::new(Kind::Partition, "p", vec!["d".to_owned()], "the partition");
+        partition.size = Some(5);
+        vec![Thing::new(Kind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
+    }
+
+    fn said(things: Vec<Thing>) -> Vec<(Id, Thing)> {
+        things.into_iter().enumerate().map(|(number, thing)| (Id(number), thing)).collect()
+    }
+
+    #[test]
+    fn what_stands_on_a_part_says_which_it_is() {
+        let rendered = [layout("/srv", "xfs"), layout("/boot/efi", "fat32")].concat();
+        // two layouts that use the same names are one layout with more on each part
+        let alone = layout("/srv", "xfs");
+        assert!(compare(&said(layout("/srv", "xfs")), &alone).values().all(Result::is_ok));
+        for (place, fs) in [("/boot", "xfs"), ("/srv", "ext4")] {
+            let found = compare(&said(layout(place, fs)), &alone);
+            assert!(found.values().all(Result::is_err), "{found:?}");
+        }
+        assert_eq!(
+            compare(&said(layout("/boot/efi", "vfat")), &rendered)[&Id(3)],
+            Ok("the mount".to_owned())
+        );
+    }
+
+    #[test]
+    fn two_sizes_are_two_partitions() {
+        let mut other = layout("/srv", "xfs");
+        other[1].size = Some(6);
+        assert!(compare(&said(layout("/srv", "xfs")), &other)[&Id(1)].is_err());
+        other[1].size = None;
+        assert!(compare(&said(layout("/srv", "xfs")), &other)[&Id(1)].is_ok());
+    }
+
+    #[test]
+    fn what_stands_on_itself_has_no_end() {
+        let mut ring = layout("/", "xfs");
+        ring[1].on = vec!["m".to_owned()];
+        assert!(compare(&said(ring.clone()), &ring).values().all(Result::is_ok));
+    }
+}
