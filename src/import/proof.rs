@@ -210,11 +210,17 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
         let same = found.get(&Id(number)).and_then(|found| found.as_ref().ok());
         let other = || missing.iter().find_map(|claim| similar(claim, &said)).map(ToOwned::to_owned);
         let other = same.cloned().filter(|line| !line.is_empty()).or_else(other);
-        let note = match other {
-            Some(line) => format!("written as `{}`", secret::shown(&line)),
+        let note = match &other {
+            Some(line) => format!("written as `{}`", secret::shown(line)),
             None => "said in another way".to_owned(),
         };
-        reading.ledger.note(Id(number), note);
+        let whole = same.is_some()
+            || missing.iter().all(|claim| other.as_ref().is_none_or(|line| agree(claim, line)));
+        match whole {
+            true => reading.ledger.note(Id(number), note),
+            // another value of the same key isn't the same in other words
+            false => reading.ledger.lose(Id(number), note),
+        }
     }
 }
 
@@ -269,6 +275,45 @@ fn similar<'s>(claim: &str, said: &'s Said) -> Option<&'s str> {
     same.max_by_key(|(known, _)| alike(known)).map(|(_, line)| line.as_str())
 }
 
+/// Options of which two values are two things.
+const TELLING: [&str; 11] = [
+    "--ip",
+    "--netmask",
+    "--gateway",
+    "--mtu",
+    "--vlanid",
+    "--uid",
+    "--gid",
+    "--url",
+    "--baseurl",
+    "--hostname",
+    "--metalink",
+];
+
+/// Whether a rendered line says what a claim does, as far as both speak of it: options of a command, or the answer to a question.
+fn agree(claim: &str, line: &str) -> bool {
+    let value = |text: &str, name: &str| {
+        let option = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        option.map(|value| value.trim_matches(['"', '\'']).trim_end_matches('/').to_owned())
+    };
+    let same = |name: &&str| match (value(claim, name), value(line, name)) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => true,
+    };
+    if !TELLING.iter().all(same) {
+        return false;
+    }
+    let mut words = claim.split_whitespace();
+    let key = words.next().unwrap_or_default();
+    // d-i's kernel takes one name server, and a script adds the others, which the policy tells
+    if !(key.contains('/') || key.contains('.')) || key == "netcfg/get_nameservers" {
+        return true;
+    }
+    let bare = |word: &str| word.trim_matches([',', '"']).trim_end_matches('/').to_owned();
+    let theirs: HashSet<_> = line.split_whitespace().map(bare).collect();
+    words.all(|word| theirs.contains(&bare(word)))
+}
+
 /// What a command is about, where it names a thing: another of that name says nothing of this one.
 fn thing(command: &str) -> Option<&str> {
     let mut words = command.split(' ');
@@ -294,5 +339,20 @@ mod tests {
         assert_eq!(similar("part /var --size=5", &said), None);
         assert_eq!(similar("part / --size=7", &said), Some("part / --size=5"));
         assert_eq!(similar("user --name=b", &said), None);
+    }
+
+    #[test]
+    fn another_value_is_not_the_same_in_other_words() {
+        for (claim, line, whole) in [
+            ("user --name=a --uid=5", "user --name=a --uid=5 --gid=5", true),
+            ("user --name=a --uid=5", "user --name=a --uid=6", false),
+            ("url --url=http://a/b", "url --url=\"http://a/b/\"", true),
+            ("url --url=http://a/b", "url --url=http://a/c", false),
+            ("pkgsel/include vim", "d-i pkgsel/include string cups vim", true),
+            ("time/zone Europe/Berlin", "d-i time/zone string Etc/UTC", false),
+            ("source.id \"minimal\"", "source.id \"server\"", false),
+        ] {
+            assert_eq!(agree(claim, line), whole, "{claim}: {line}");
+        }
     }
 }
