@@ -31,7 +31,8 @@ release: ## The optimised, static binary.
 DYNAMIC := $(CURDIR)/target/ironstrap-dynamic
 .PHONY: dynamic
 dynamic:
-	cargo build --lib
+# with the examples, the library is the one that `check` has built; alone it would be built anew for other features of its dependencies
+	cargo build --lib --examples
 	rustc --edition 2024 --crate-name ironstrap_dynamic src/main.rs -C strip=symbols -o $(DYNAMIC) \
 		--extern ironstrap=target/$(TRIPLE)/debug/libironstrap.rlib \
 		-L dependency=target/$(TRIPLE)/debug/deps -L dependency=target/debug/deps
