@@ -111,3 +111,155 @@ fn connection(
         drop(place);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::sync::Mutex;
+    use std::time::Instant;
+
+    use super::super::access::AccessLog;
+    use super::super::follow::{Followed, Source};
+    use super::super::forgotten::Watched;
+    use super::super::journal::Journal;
+    use super::super::revoked::Revoked;
+    use super::super::state::Story;
+    use super::*;
+    use crate::spec::FormatVersion;
+    use crate::spec::manifest::BundleManifest;
+    use crate::sys::clock::SystemClock;
+    use crate::trust::{Purpose, SiteKey};
+    use crate::value::Timestamp;
+
+    const LIMITS: Limits = Limits {
+        head: Duration::from_millis(300),
+        event: Duration::from_millis(300),
+        most: 8,
+        floor: Some(Floor { window: 2, bytes: 2 << 10 }),
+    };
+
+    /// A tree without files.
+    fn app(dir: &std::path::Path) -> Arc<App> {
+        let key = SiteKey::from_random([7; 40]);
+        let (generator, time) = ("test".to_owned(), Timestamp::from_unix(0));
+        let (version, files, hosts) = (FormatVersion, Vec::new(), Vec::new());
+        let manifest =
+            serde_json::to_vec(&BundleManifest { version, generator, time, files, hosts }).unwrap();
+        std::fs::write(dir.join("manifest.json"), &manifest).unwrap();
+        let signature = key.sign(Purpose::Bundle, &manifest);
+        std::fs::write(dir.join("manifest.json.minisig"), signature).unwrap();
+        let log = Arc::new(AccessLog::new(Box::new(std::io::sink()), Arc::new(SystemClock)));
+        let source = Source { tree: dir.to_owned(), store: dir.to_owned(), key: key.public() };
+        let mut story = Story::default();
+        let forgotten = Mutex::new(Watched::open(&dir.join("forgotten.json"), &mut story).unwrap());
+        let journal = Mutex::new(Journal::open(&dir.join("events.jsonl"), &mut story).unwrap());
+        Arc::new(App {
+            site: Followed::open(source, Arc::clone(&log)).unwrap(),
+            revoked: Revoked::open(&dir.join("revoked.json")).unwrap(),
+            forgotten,
+            story: Mutex::new(story),
+            journal,
+            page: Default::default(),
+            turns: Default::default(),
+            long_events: Places::new(2),
+            clock: Arc::new(SystemClock),
+            log,
+            rate: None,
+        })
+    }
+
+    struct Served {
+        _runtime: tokio::runtime::Runtime,
+        _dir: tempfile::TempDir,
+        address: SocketAddr,
+        told: watch::Sender<bool>,
+    }
+
+    fn server() -> Served {
+        let dir = tempfile::tempdir().unwrap();
+        let app = app(dir.path());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (told, stop) = watch::channel(false);
+        runtime.spawn(serve(listener, app, LIMITS, stop));
+        Served { _runtime: runtime, _dir: dir, address, told }
+    }
+
+    /// Sends some bytes and reads until the server closes; how long that took.
+    fn send(address: SocketAddr, text: &str) -> (String, Duration) {
+        let started = Instant::now();
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // a connection that the server resets has ended too
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the server keeps the connection");
+        }
+        (String::from_utf8(answer).unwrap(), started.elapsed())
+    }
+
+    #[test]
+    fn slow_heads_slow_bodies_and_silence_end_and_whole_requests_are_answered() {
+        let served = server();
+        let whole = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        assert!(send(served.address, whole).0.ends_with("\r\n\r\nalive\n"));
+        for (begun, answer) in [
+            ("", ""),
+            ("POST / HTT", ""),
+            ("POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""),
+            ("POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na", "send it again"),
+            // answered, and then kept open without another request
+            ("POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na", "not an event"),
+        ] {
+            let (got, took) = send(served.address, begun);
+            assert!(got.contains(answer) && took >= LIMITS.head, "{begun:?}: {got:?} after {took:?}");
+        }
+    }
+
+    #[test]
+    fn requests_that_come_together_are_answered_in_their_order() {
+        let served = server();
+        let (got, _) = send(
+            served.address,
+            "GET /health HTTP/1.1\r\n\r\nPOST /v1/events HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}HEAD /ready HTTP/1.1\r\n\r\nGET /nothing HTTP/1.0\r\n\r\nGET /health HTTP/1.1\r\n\r\n",
+        );
+        let codes: Vec<_> = got.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")).collect();
+        assert_eq!(codes, ["200 OK", "400 Bad Request", "200 OK", "404 Not Found"], "{got}");
+        assert_eq!(got.matches("ready").count(), 0, "an answer to HEAD has no body");
+        let (got, _) = send(served.address, "POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert!(got.starts_with("HTTP/1.1 411 Length Required"), "{got}");
+    }
+
+    #[test]
+    fn who_does_not_read_its_answers_is_ended_by_the_floor() {
+        let served = server();
+        let mut deaf = std::net::TcpStream::connect(served.address).unwrap();
+        deaf.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+        let ask = "GET /nothing HTTP/1.1\r\n\r\n".repeat(1000);
+        let started = Instant::now();
+        while deaf.write_all(ask.as_bytes()).is_ok() {
+            assert!(started.elapsed() < Duration::from_secs(60), "it may go on for ever");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_told_to_stop_ends_idle_connections() {
+        let served = server();
+        let mut idle = std::net::TcpStream::connect(served.address).unwrap();
+        idle.write_all(b"GET /health HTTP/1.1\r\n\r\n").unwrap();
+        let mut first = [0; 8];
+        idle.read_exact(&mut first).unwrap();
+        served.told.send(true).unwrap();
+        idle.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        idle.read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    #[test]
+    fn limits_fit_the_files_that_may_be_open() {
+        assert_eq!((Limits::of(1024, None).most, Limits::of(1 << 20, None).most), (480, 2048));
+        assert_eq!(Limits::of(64, None).most, 16);
+        assert!(Limits::of(1024, None).floor.is_some() && Limits::of(1024, Some(9)).floor.is_none());
+    }
+}
