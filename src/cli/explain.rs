@@ -1,6 +1,7 @@
-//! `ironstrap explain`: where each value of a host comes from, and what follows from it.
+//! `ironstrap explain`: where each value of a host comes from, and what follows from it; what a code of the agent means.
 
 mod answer;
+mod code;
 mod text;
 
 use anyhow::{Context, Result, bail};
@@ -15,21 +16,53 @@ use crate::profile::load::{self, Tree};
 use crate::value::HostName;
 
 /// Show where each value of a host comes from (file, line, class), what was overridden, and what is a default; then what
-/// recognises the machine and which templates are used. Password hashes are not shown.
+/// recognises the machine and which templates are used. Password hashes are not shown. Of a code as IS-203: what it means,
+/// why it comes and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The host.
-    host: HostName,
+    /// The host, or a code that a machine showed.
+    #[arg(value_name = "HOST|IS-CODE", required_unless_present = "codes")]
+    subject: Option<Subject>,
+    /// All codes, as Markdown.
+    #[arg(long, conflicts_with = "subject")]
+    codes: bool,
 }
 
-/// Prints it; for a host with mistakes as far as it could be read, and then the mistakes.
+/// What is to be explained. An unknown code is told later, with the known ones.
+#[derive(Debug, Clone)]
+enum Subject {
+    Host(HostName),
+    Code(String),
+}
+
+impl std::str::FromStr for Subject {
+    type Err = <HostName as std::str::FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if code::is_meant(text) { Ok(Self::Code(text.to_owned())) } else { text.parse().map(Self::Host) }
+    }
+}
+
+/// Prints what was asked for; codes are explained anywhere, hosts in their site.
 ///
 /// # Errors
-/// No such host, or mistakes in what it is made of.
+/// No such host or code, or mistakes in what a host is made of.
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
+    let text = match &args.subject {
+        Some(Subject::Host(name)) => return host(name, json, paths),
+        Some(Subject::Code(name)) if json => code::as_json(&[code::find(name)?])?,
+        Some(Subject::Code(name)) => code::as_text(code::find(name)?),
+        None if json => code::as_json(crate::spec::Code::ALL)?,
+        None => code::handbook(),
+    };
+    Ok(output::print(&text)?)
+}
+
+/// For a host with mistakes as far as it could be read, and then the mistakes.
+fn host(name: &HostName, json: bool, paths: &SitePaths) -> Result<()> {
     let tree = load::load(paths.root())?;
-    let Some(explanation) = host::explain(&tree, args.host.as_str()) else {
-        return Err(unknown(&tree, &args.host));
+    let Some(explanation) = host::explain(&tree, name.as_str()) else {
+        return Err(unknown(&tree, name));
     };
     let templates = render::templates(paths)?;
     let format = Format::of(explanation.installer).filter(|_| explanation.agent.is_none());

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+mod causes;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $advice:literal;)*) => {
         /// Why an install was refused or failed. Written as its stable name; unknown names are kept out by the writer and
@@ -23,6 +25,14 @@ macro_rules! codes {
             /// The stable name.
             pub fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name,)* Code::Other => "IS-OTHER" }
+            }
+
+            /// What it means, one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Code::$variant => concat!($($doc),*).trim_ascii(),)*
+                    Code::Other => "A code of a newer ironstrap.",
+                }
             }
 
             /// What the operator should do, one sentence.
