@@ -27,6 +27,8 @@ ssh                                     openssh-client
 debconf-set-selections                  debconf
 grub-script-check                       grub-common
 dnsmasq                                 dnsmasq-base
+udhcpc                                  udhcpc
+/usr/sbin/ip                            iproute2
 /usr/lib/debian-installer/images/12/amd64/text debian-installer-12-netboot-amd64
 cc                                      gcc
 /usr/include/stdio.h                    libc6-dev

@@ -261,6 +261,7 @@ fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
         host: order.host.clone(),
         matching: order.matching.clone(),
         network: order.network.clone(),
+        server: order.payload.as_ref().and_then(|url| url.host().parse().ok()),
     };
     hosts.iter().map(|host| one(&host.order)).collect()
 }

@@ -30,6 +30,7 @@ mod passwd;
 mod paths;
 mod permits;
 mod progress;
+mod recorder;
 mod render;
 mod revocations;
 mod schema;
@@ -45,7 +46,8 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, lint, status.
+    /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, lint,
+    /// recorder, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -69,6 +71,7 @@ enum Command {
     Lint(lint::Args),
     Lock(lock::Args),
     Passwd(passwd::Args),
+    Recorder(recorder::Args),
     Render(render::Args),
     Schema(schema::Args),
     Serve(serve::Args),
@@ -80,7 +83,7 @@ impl Command {
     fn speaks_json(&self) -> bool {
         match self {
             Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) => true,
-            Self::Import(_) | Self::Lint(_) | Self::Status(_) => true,
+            Self::Import(_) | Self::Lint(_) | Self::Recorder(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
@@ -132,6 +135,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Lint(args) => lint::run(args, cli.json),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Passwd(args) => passwd::run(args),
+        Command::Recorder(args) => recorder::run(args, cli.json),
         Command::Render(args) => render::run(args, &paths),
         Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args, &paths),

@@ -44,6 +44,47 @@ pub fn decode(bytes: &[u8]) -> Option<(&[u8], usize)> {
     (crc32fast::hash(json) == crc).then_some((json, (HEADER + length).next_multiple_of(BLOCK)))
 }
 
+/// A part of what is recorded, with its first byte in the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An intact record.
+    Record {
+        /// Where it starts.
+        at: usize,
+        /// Its JSON.
+        json: &'a [u8],
+    },
+    /// Bytes that aren't zero and are no record: one that was torn by a power cut, or a fault of the medium.
+    Damaged {
+        /// Where they start.
+        at: usize,
+        /// How many, in whole blocks.
+        length: usize,
+    },
+}
+
+/// Everything in a recorder, for people: unlike the agent, which stops at the first block that is no record, this looks for
+/// records behind damage too.
+pub fn parts(area: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    let mut at = 0;
+    let is_free = |block: &[u8]| block.iter().all(|byte| *byte == 0);
+    std::iter::from_fn(move || {
+        while area.get(at..at + BLOCK).is_some_and(is_free) {
+            at += BLOCK;
+        }
+        area.get(at..at + BLOCK)?;
+        let start = at;
+        if let Some((json, padded)) = decode(&area[at..]) {
+            at += padded;
+            return Some(Part::Record { at: start, json });
+        }
+        while area.get(at..at + BLOCK).is_some_and(|block| !is_free(block)) && decode(&area[at..]).is_none() {
+            at += BLOCK;
+        }
+        Some(Part::Damaged { at: start, length: at - start })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -107,7 +107,7 @@ fn boot(host: &Host, texts: &mut Texts) -> anyhow::Result<Vec<(String, String)>>
         .extend(grub::pxe(std::slice::from_ref(&boot))?.into_iter().map(|script| (script.path, script.text)));
     scripts.push(("host".to_owned(), grub::pxe_host(&boot)?));
     let network = host.network.for_agent();
-    let dhcp = DhcpHost { host: host.name.clone(), matching: host.matching.clone(), network };
+    let dhcp = DhcpHost { host: host.name.clone(), matching: host.matching.clone(), network, server: None };
     texts.dnsmasq.push(dnsmasq::config(dnsmasq::Role::Server, &[dhcp])?);
     texts.grub.extend(scripts.iter().map(|(_, text)| text.clone()));
     Ok(scripts)

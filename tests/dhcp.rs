@@ -1,0 +1,175 @@
+//! What is written for DHCP, run by the programs that it is for: each server in a network namespace of its own, asked by
+//! busybox's client. Needs root.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ironstrap::boot::dnsmasq::{DhcpHost, Role, config};
+use ironstrap::spec::order::HostMatch;
+use ironstrap::spec::system::{Interface, Ipv4, NetworkSpec};
+
+/// Two namespaces with a cable between them: a server's and a client's.
+struct Cable {
+    name: String,
+    server: Option<Child>,
+}
+
+impl Cable {
+    /// `None`, and a line that says so, where it can't be made.
+    fn new(test: &str, address: &str) -> Option<Self> {
+        let cable = Self { name: format!("isdhcp{}-{test}", std::process::id()), server: None };
+        let (s, c) = (format!("{}s", cable.name), format!("{}c", cable.name));
+        for line in [
+            format!("netns add {s}"),
+            format!("netns add {c}"),
+            format!("-n {s} link add eth0 type veth peer name eth0 netns {c}"),
+            format!("-n {s} link set lo up"),
+            format!("-n {s} address add {address} dev eth0"),
+            format!("-n {s} link set eth0 up"),
+            format!("-n {c} link set eth0 up"),
+        ] {
+            let output = Command::new("ip").args(line.split(' ')).output();
+            if !output.is_ok_and(|output| output.status.success()) {
+                eprintln!("skipped: `ip {line}` (package iproute2, as root) isn't permitted here");
+                return None;
+            }
+        }
+        if Command::new("udhcpc").arg("--help").output().is_err() {
+            eprintln!("skipped: no udhcpc (package udhcpc)");
+            return None;
+        }
+        Some(cable)
+    }
+
+    fn run_in(&self, side: char) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &format!("{}{side}", self.name)]).stdin(Stdio::null());
+        command
+    }
+
+    fn dnsmasq(&mut self, text: &str, dir: &Path) {
+        let (path, log) = (dir.join("dnsmasq.conf"), dir.join("log"));
+        std::fs::write(&path, text).unwrap();
+        let mut command = self.run_in('s');
+        command.args(["dnsmasq", "--no-daemon", "--user=root", "--leasefile-ro", "--pid-file="]);
+        command.arg(format!("--conf-file={}", path.display())).arg(format!("--tftp-root={}", dir.display()));
+        let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        self.server = Some(child);
+        std::thread::sleep(Duration::from_millis(700));
+        let ended = self.server.as_mut().unwrap().try_wait().unwrap();
+        assert!(ended.is_none(), "{}\n{text}", std::fs::read_to_string(&log).unwrap());
+    }
+
+    /// What a machine with this card, an x86-64 UEFI, gets: the client's variables; `None` when nobody offers.
+    fn ask(&self, mac: &str, dir: &Path) -> Option<BTreeMap<String, String>> {
+        let script = dir.join("script");
+        std::fs::write(&script, format!("#!/bin/sh\n[ \"$1\" != bound ] || env >{}/got\n", dir.display()))
+            .unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let _ = std::fs::remove_file(dir.join("got"));
+        let link = self.run_in('c').args(["ip", "link", "set", "eth0", "address", mac]).status().unwrap();
+        assert!(link.success());
+        let mut client = self.run_in('c');
+        client.args([
+            "udhcpc",
+            "-i",
+            "eth0",
+            "-f",
+            "-q",
+            "-n",
+            "-t",
+            "3",
+            "-T",
+            "2",
+            "-x",
+            "0x5d:0007",
+            "-s",
+        ]);
+        client.arg(&script).output().unwrap();
+        let text = std::fs::read_to_string(dir.join("got")).ok()?;
+        Some(
+            text.lines()
+                .filter_map(|line| line.split_once('='))
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
+        )
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for side in ['s', 'c'] {
+            let _ = Command::new("ip").args(["netns", "delete", &format!("{}{side}", self.name)]).output();
+        }
+    }
+}
+
+fn host(name: &str, spare: &[&str], cards: &[(&str, Option<(&str, Option<&str>)>)]) -> DhcpHost {
+    let interfaces = cards.iter().map(|(mac, ipv4)| Interface {
+        mac: mac.parse().unwrap(),
+        ipv4: ipv4.map_or(Ipv4::Dhcp, |(address, gateway)| Ipv4::Static {
+            address: address.parse().unwrap(),
+            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+        }),
+    });
+    DhcpHost {
+        host: name.parse().unwrap(),
+        matching: HostMatch {
+            macs: spare.iter().map(|mac| mac.parse().unwrap()).collect(),
+            ..HostMatch::default()
+        },
+        network: NetworkSpec { interfaces: interfaces.collect(), ..NetworkSpec::default() },
+        server: Some("10.0.0.2".parse().unwrap()),
+    }
+}
+
+const A: &str = "52:54:00:12:34:01";
+const B: &str = "52:54:00:12:34:02";
+const C: &str = "52:54:00:12:34:03";
+const D: &str = "52:54:00:12:34:04";
+
+#[test]
+fn each_named_host_gets_its_address_and_the_profiles_gateway() {
+    let Some(mut cable) = Cable::new("all", "10.0.0.2/24") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = [
+        host("web01", &[B], &[(A, Some(("10.0.0.11/24", Some("10.0.0.1"))))]),
+        host("web02", &[], &[(C, Some(("10.0.0.12/24", None)))]),
+        host("db01", &[], &[(D, None)]),
+    ];
+    cable.dnsmasq(&config(Role::Server, &hosts).unwrap(), dir.path());
+    let got = cable.ask(A, dir.path()).unwrap();
+    assert_eq!((got["ip"].as_str(), got["router"].as_str()), ("10.0.0.11", "10.0.0.1"), "{got:?}");
+    assert_eq!(got["boot_file"], "bootx64.efi", "{got:?}");
+    let got = cable.ask(C, dir.path()).unwrap();
+    assert_eq!((got["ip"].as_str(), got.get("router")), ("10.0.0.12", None), "{got:?}");
+    let got = cable.ask(D, dir.path()).unwrap();
+    assert!(
+        got["ip"].starts_with("10.0.0.") && !["10.0.0.1", "10.0.0.2"].contains(&got["ip"].as_str()),
+        "{got:?}"
+    );
+    let got = cable.ask(B, dir.path()).unwrap();
+    assert_eq!(got["ip"], "10.0.0.11", "the second card: {got:?}");
+    assert_eq!(cable.ask("52:54:00:12:34:99", dir.path()), None, "a stranger");
+}
+
+#[test]
+fn hosts_without_fixed_addresses_get_some_of_the_servers_network() {
+    let Some(mut cable) = Cable::new("dhcp", "10.0.0.2/24") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = [host("db01", &[], &[(A, None)]), host("db02", &[B], &[])];
+    cable.dnsmasq(&config(Role::Server, &hosts).unwrap(), dir.path());
+    for mac in [A, B] {
+        let got = cable.ask(mac, dir.path()).unwrap();
+        assert!(got["ip"].starts_with("10.0.0.") && !got.contains_key("router"), "{got:?}");
+    }
+    assert_eq!(cable.ask(C, dir.path()), None, "a stranger");
+}
