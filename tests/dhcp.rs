@@ -1,7 +1,7 @@
 //! What is written for DHCP, run by the programs that it is for: each server in a network namespace of its own, asked by
 //! busybox's client. Needs root.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,6 +66,12 @@ impl Cable {
 
     /// What a machine with this card, an x86-64 UEFI, gets: the client's variables; `None` when nobody offers.
     fn ask(&self, mac: &str, dir: &Path) -> Option<BTreeMap<String, String>> {
+        self.ask_as(mac, "0007", dir)
+    }
+
+    /// The same for a machine of this architecture (option 93).
+    fn ask_as(&self, mac: &str, arch: &str, dir: &Path) -> Option<BTreeMap<String, String>> {
+        let arch = format!("0x5d:{arch}");
         let script = dir.join("script");
         std::fs::write(&script, format!("#!/bin/sh\n[ \"$1\" != bound ] || env >{}/got\n", dir.display()))
             .unwrap();
@@ -74,21 +80,7 @@ impl Cable {
         let link = self.run_in('c').args(["ip", "link", "set", "eth0", "address", mac]).status().unwrap();
         assert!(link.success());
         let mut client = self.run_in('c');
-        client.args([
-            "udhcpc",
-            "-i",
-            "eth0",
-            "-f",
-            "-q",
-            "-n",
-            "-t",
-            "3",
-            "-T",
-            "2",
-            "-x",
-            "0x5d:0007",
-            "-s",
-        ]);
+        client.args(["udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "3", "-T", "2", "-x", &arch, "-s"]);
         client.arg(&script).output().unwrap();
         let text = std::fs::read_to_string(dir.join("got")).ok()?;
         Some(
@@ -112,7 +104,10 @@ impl Drop for Cable {
     }
 }
 
-fn host(name: &str, spare: &[&str], cards: &[(&str, Option<(&str, Option<&str>)>)]) -> DhcpHost {
+/// A card and its fixed address with a gateway.
+type Card<'a> = (&'a str, Option<(&'a str, Option<&'a str>)>);
+
+fn host(name: &str, spare: &[&str], cards: &[Card<'_>]) -> DhcpHost {
     let interfaces = cards.iter().map(|(mac, ipv4)| Interface {
         mac: mac.parse().unwrap(),
         ipv4: ipv4.map_or(Ipv4::Dhcp, |(address, gateway)| Ipv4::Static {
@@ -172,4 +167,77 @@ fn hosts_without_fixed_addresses_get_some_of_the_servers_network() {
         assert!(got["ip"].starts_with("10.0.0.") && !got.contains_key("router"), "{got:?}");
     }
     assert_eq!(cable.ask(C, dir.path()), None, "a stranger");
+}
+
+/// The handbook's code after this fence.
+fn snippet(fence: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dhcp.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once(&format!("\n```{fence}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// Whether a server's program is there; says so if not.
+fn is_there(program: &str, package: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    if !there {
+        eprintln!("skipped: no {program} (package {package})");
+    }
+    there
+}
+
+/// The three values reach UEFI x86-64, and nobody else is told a boot file.
+fn starts_uefi_only(cable: &Cable, dir: &Path) {
+    for (arch, file) in [("0007", Some("bootx64.efi")), ("0009", Some("bootx64.efi")), ("0000", None)] {
+        let got = cable.ask_as(A, arch, dir).unwrap();
+        assert_eq!(got.get("boot_file").map(String::as_str), file, "{arch}: {got:?}");
+        assert_eq!(got.get("siaddr").map(String::as_str), file.map(|_| "10.0.0.2"), "{arch}: {got:?}");
+    }
+}
+
+#[test]
+fn the_handbooks_snippet_makes_kea_start_uefi_machines() {
+    let Some(mut cable) = Cable::new("kea", "10.0.0.1/24") else { return };
+    if !is_there("kea-dhcp4", "kea-dhcp4-server") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&snippet("json kea")).unwrap();
+    let path = dir.path().join("kea.json");
+    std::fs::write(&path, config.to_string()).unwrap();
+    let places = [("KEA_PIDFILE_DIR", dir.path()), ("KEA_LOCKFILE_DIR", dir.path())];
+    let judged = Command::new("kea-dhcp4").arg("-t").arg(&path).envs(places).output().unwrap();
+    assert!(judged.status.success(), "{judged:?}");
+    config["Dhcp4"]["interfaces-config"] = serde_json::json!({ "interfaces": ["eth0"] });
+    config["Dhcp4"]["lease-database"] = serde_json::json!({ "type": "memfile", "persist": false });
+    config["Dhcp4"]["subnet4"] =
+        serde_json::json!([{ "subnet": "10.0.0.0/24", "pools": [{ "pool": "10.0.0.100-10.0.0.120" }] }]);
+    std::fs::write(&path, config.to_string()).unwrap();
+    // the interface is up a moment after its link
+    std::thread::sleep(Duration::from_secs(1));
+    let mut command = cable.run_in('s');
+    command.args(["kea-dhcp4", "-c"]).arg(&path).envs(places).stdout(Stdio::null());
+    cable.server = Some(command.spawn().unwrap());
+    std::thread::sleep(Duration::from_secs(3));
+    starts_uefi_only(&cable, dir.path());
+}
+
+#[test]
+fn the_handbooks_snippet_makes_isc_dhcpd_start_uefi_machines() {
+    let Some(mut cable) = Cable::new("isc", "10.0.0.1/24") else { return };
+    if !is_there("dhcpd", "isc-dhcp-server") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (path, leases) = (dir.path().join("dhcpd.conf"), dir.path().join("leases"));
+    let subnet = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.100 10.0.0.120; }\n";
+    std::fs::write(&path, snippet("text isc") + subnet).unwrap();
+    std::fs::write(&leases, "").unwrap();
+    let judged = Command::new("dhcpd").args(["-t", "-cf"]).arg(&path).output().unwrap();
+    assert!(judged.status.success(), "{judged:?}");
+    let mut command = cable.run_in('s');
+    command.args(["dhcpd", "-f", "--no-pid", "-cf"]).arg(&path).arg("-lf").arg(&leases).arg("eth0");
+    cable.server = Some(command.stderr(Stdio::null()).spawn().unwrap());
+    std::thread::sleep(Duration::from_secs(2));
+    starts_uefi_only(&cable, dir.path());
 }

@@ -28,6 +28,8 @@ debconf-set-selections                  debconf
 grub-script-check                       grub-common
 dnsmasq                                 dnsmasq-base
 udhcpc                                  udhcpc
+kea-dhcp4                               kea-dhcp4-server
+dhcpd                                   isc-dhcp-server
 /usr/sbin/ip                            iproute2
 /usr/lib/debian-installer/images/12/amd64/text debian-installer-12-netboot-amd64
 cc                                      gcc
