@@ -64,15 +64,24 @@ impl Template {
         self.environment.get_template(&self.name).map_err(told)?.render(view).map_err(told)
     }
 
-    /// File, line, reason and the line itself.
+    /// File, line, reason, and the name that it is about.
     fn tell(&self, error: &Error) -> anyhow::Error {
         let mut reason = error.kind().to_string();
         if let Some(detail) = error.detail() {
             reason = format!("{reason}: {detail}");
         }
         let Some(number) = error.line() else { return anyhow!("{}: {reason}", self.name) };
-        let line = self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-        anyhow!("{}:{number}: {reason}\n  {number} | {line}", self.name)
+        match self.name_in(error) {
+            Some(name) => anyhow!("{}:{number}: {reason}: `{name}`", self.name),
+            None => anyhow!("{}:{number}: {reason}", self.name),
+        }
+    }
+
+    /// What the error is about, where that is a name; the rest of the line may hold a secret.
+    fn name_in(&self, error: &Error) -> Option<&str> {
+        let token = self.text.get(error.range()?)?.trim();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        (!token.is_empty() && token.chars().all(is_name)).then_some(token)
     }
 }
 
@@ -150,10 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_file_line_and_source() {
+    fn an_error_shows_file_line_and_name() {
         let error = rendered("one\ntwo {{ host.nam }}\n", Escape::Word).unwrap_err().to_string();
         assert!(error.starts_with("templates/x.j2:2: undefined value"), "{error}");
-        assert!(error.ends_with("\n  2 | two {{ host.nam }}"), "{error}");
+        assert!(error.ends_with(": `host.nam`"), "{error}");
         let error = rendered("{% if %}", Escape::Word).unwrap_err().to_string();
         assert!(error.starts_with("templates/x.j2:1: syntax error"), "{error}");
     }

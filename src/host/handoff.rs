@@ -70,6 +70,12 @@ fn no_nul(text: &str, why: &str) -> Result<(), String> {
     }
 }
 
+/// The first word of a line that says what a text is, and nothing of any other: it may be a secret.
 fn shown(line: &str) -> String {
-    line.chars().take(40).collect::<String>().escape_debug().to_string()
+    let word = line.split_ascii_whitespace().next().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "#!/_-".contains(c);
+    match word.starts_with('#') && word.len() <= 40 && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => "…".to_owned(),
+    }
 }

@@ -193,9 +193,9 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
         match &self.node.data {
             Data::List(items) => visitor.visit_seq(ListAccess::new(items)),
             _ if self.node.is_null() => visitor.visit_seq(ListAccess::new(&[])),
-            Data::Scalar { text, .. } => {
+            Data::Scalar { .. } => {
                 let error: Error = de::Error::invalid_type(self.unexpected(), &visitor);
-                Err(error.help(format!("write `[{}]`", text.escape_debug())))
+                Err(error.help("put it between `[` and `]`"))
             }
             Data::Map(_) => Err(de::Error::invalid_type(self.unexpected(), &visitor)),
         }

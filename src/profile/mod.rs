@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod diag;
+mod excerpt;
 pub mod load;
 mod merge;
 pub mod raw;

@@ -22,6 +22,12 @@ impl Span {
     pub fn file(source: SourceId) -> Self {
         Self { source, start: 0, end: 0 }
     }
+
+    /// Its beginning: where what it holds could be a secret, so that nobody shows it.
+    #[must_use]
+    pub fn begin(self) -> Self {
+        Self { end: self.start, ..self }
+    }
 }
 
 /// One text.

@@ -87,10 +87,10 @@ impl FromStr for KernelArg {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/@+%~^*[]!#".contains(c);
         if text.is_empty() || text.len() > 512 || !text.chars().all(allowed) {
-            return Err(ValueError::new(format!(
-                "`{}` is not one kernel argument (no blanks, quotes, `;`, `$` or backslashes)",
-                text.escape_debug()
-            )));
+            // it may hold a password for the installer: it is not shown
+            return Err(ValueError::new(
+                "not one kernel argument (no blanks, quotes, `;`, `$` or backslashes; at most 512 bytes)",
+            ));
         }
         if text == "---" || text == "--" {
             return Err(ValueError::new(format!("`{text}` separates arguments; it can't be one")));

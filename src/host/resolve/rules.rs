@@ -90,7 +90,7 @@ fn variable(name: &str) -> Result<(), String> {
 pub fn variables(vars: &Vars, diagnostics: &mut Vec<Diagnostic>) {
     for (name, value) in vars {
         if let Err(message) = variable(name) {
-            diagnostics.push(Diagnostic::new(value.span, message));
+            diagnostics.push(Diagnostic::new(value.span.begin(), message));
         }
     }
 }

@@ -163,11 +163,37 @@ fn diagnostic(error: &Error, text: &str, place: Place<'_>) -> Diagnostic {
         place,
         None,
     );
-    let message = match error.detail() {
+    let message = match error.detail().filter(|_| says_no_values(error.kind())) {
         Some(detail) => format!("in this template: {}: {detail}", error.kind()),
         None => format!("in this template: {}", error.kind()),
     };
-    Diagnostic::new(span, message)
+    // an expression may hold a secret as a text
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_. {}|()".contains(c);
+    let token = error.range().and_then(|range| text.get(range));
+    let is_plain = token.is_some_and(|token| token.chars().all(is_name));
+    Diagnostic::new(if is_plain { span } else { span.begin() }, message)
+}
+
+/// Whether the engine's words about such an error name only what the template's author calls things.
+fn says_no_values(kind: ErrorKind) -> bool {
+    use ErrorKind::{MissingArgument, OutOfFuel, SyntaxError, TemplateNotFound, TooManyArguments};
+    use ErrorKind::{
+        UndefinedError, UnknownBlock, UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest,
+    };
+    matches!(
+        kind,
+        SyntaxError
+            | OutOfFuel
+            | TemplateNotFound
+            | MissingArgument
+            | TooManyArguments
+            | UndefinedError
+            | UnknownBlock
+            | UnknownFilter
+            | UnknownFunction
+            | UnknownMethod
+            | UnknownTest
+    )
 }
 
 fn line_range(text: &str, line: usize) -> Option<Range<usize>> {

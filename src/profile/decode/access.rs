@@ -5,6 +5,7 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::Deserializer;
 use super::error::Error;
+use crate::profile::excerpt;
 use crate::profile::yaml::{Data, Entry, Node};
 
 /// Items of a list.
@@ -22,7 +23,10 @@ impl<'de> de::SeqAccess<'de> for ListAccess<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(node) = self.0.next() else { return Ok(None) };
-        seed.deserialize(Deserializer::new(node)).map(Some).map_err(|error| error.at(node.id, node.span))
+        seed.deserialize(Deserializer::new(node)).map(Some).map_err(|error| {
+            let place = if error.is_of_a_text() { node.span.begin() } else { node.span };
+            error.at(node.id, place)
+        })
     }
 }
 
@@ -46,15 +50,22 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_> {
         self.current = self.entries.next();
         let Some(Entry { key, .. }) = self.current else { return Ok(None) };
         let text: de::value::StrDeserializer<'_, Error> = (&*key.text).into_deserializer();
-        seed.deserialize(text).map(Some).map_err(|error| error.at(key.id, key.span))
+        seed.deserialize(text).map(Some).map_err(|error| {
+            let place = if error.is_of_a_text() { key.span.begin() } else { key.span };
+            error.at(key.id, place)
+        })
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let Some(Entry { key, value }) = self.current.take() else {
             return Err(de::Error::custom("a value without a key"));
         };
-        let place = if &*key.text == "password" { key.span } else { value.span };
-        seed.deserialize(Deserializer::new(value)).map_err(|error| error.at(value.id, place))
+        let is_secret = excerpt::is_secret(&key.text);
+        seed.deserialize(Deserializer::new(value)).map_err(|error| {
+            let place = if error.is_of_a_text() { key.span } else { value.span };
+            let error = error.at(value.id, place);
+            if is_secret { error.over(key.span) } else { error }
+        })
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     message: String,
     help: Option<String>,
+    is_of_a_text: bool,
     at: Option<(u32, Span)>,
 }
 
@@ -27,6 +28,17 @@ impl Error {
     pub fn at(mut self, id: u32, span: Span) -> Self {
         self.0.at.get_or_insert((id, span));
         self
+    }
+
+    /// Moves it to the key of a value that could be a secret.
+    pub fn over(mut self, key: Span) -> Self {
+        self.0.at = self.0.at.map(|(id, _)| (id, key));
+        self
+    }
+
+    /// Whether what was found is a text that nobody asked for: it could be anything, also a secret.
+    pub fn is_of_a_text(&self) -> bool {
+        self.0.is_of_a_text
     }
 
     /// The node it belongs to.
@@ -49,9 +61,14 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What can be shown of a name that nobody knows.
+fn is_word(text: &str) -> bool {
+    text.len() <= 64 && text.chars().all(|c| c.is_alphanumeric() || "_-.<".contains(c))
+}
+
 fn found(unexpected: Unexpected<'_>) -> String {
     match unexpected {
-        Unexpected::Str(text) => format!("`{}`", text.escape_debug()),
+        Unexpected::Str(_) => "a text".to_owned(),
         Unexpected::Unit => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),
@@ -81,11 +98,13 @@ impl de::Error for Error {
             text if text == "invalid IPv4 address syntax" => "not an IPv4 address (like 10.0.0.1)".to_owned(),
             text => text,
         };
-        Self(Box::new(Inner { message, help: None, at: None }))
+        Self(Box::new(Inner { message, help: None, is_of_a_text: false, at: None }))
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format!("expected {}, found {}", wanted(expected), found(unexpected)))
+        let mut error = Self::custom(format!("expected {}, found {}", wanted(expected), found(unexpected)));
+        error.0.is_of_a_text = matches!(unexpected, Unexpected::Str(_));
+        error
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -95,13 +114,22 @@ impl de::Error for Error {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let help = match field {
             "<<" => "merge keys are not YAML 1.2; put what is common into a class".to_owned(),
+            _ if !is_word(field) => {
+                // `pasword:hunter2` is a key with the secret in it
+                let mut error = Self::custom("a key is one word, and a colon and a blank behind it");
+                error.0.is_of_a_text = true;
+                return error;
+            }
             _ => suggestion(field, expected),
         };
         Self::custom(format!("unknown key `{}`", field.escape_debug())).help(help)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let message = format!("`{}` is not known here", variant.escape_debug());
+        let message = match is_word(variant) {
+            true => format!("`{variant}` is not known here"),
+            false => "this is not known here".to_owned(),
+        };
         Self::custom(message).help(suggestion(variant, expected))
     }
 }

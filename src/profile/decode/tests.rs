@@ -57,10 +57,10 @@ fn keys_and_words_that_are_nearly_right_are_suggested() {
 
 #[test]
 fn wrong_kinds_are_told_in_words_of_yaml() {
-    assert_eq!(one("packages: vim\n").1, "expected a list, found `vim`");
+    assert_eq!(one("packages: vim\n").1, "expected a list, found a text");
     assert_eq!(one("storage: []\n").1, "expected a map, found a list");
-    assert_eq!(one("storage: { confirm: soon }\n").1, "expected a whole number, not negative, found `soon`");
-    assert_eq!(one("storage: { confirm: -1 }\n").1, "expected a whole number, not negative, found `-1`");
+    assert_eq!(one("storage: { confirm: soon }\n").1, "expected a whole number, not negative, found a text");
+    assert_eq!(one("storage: { confirm: -1 }\n").1, "expected a whole number, not negative, found a text");
     assert_eq!(one("name: [a]\n").0, "[a");
     assert_eq!(one("- a\n").1, "expected a map, found a list");
     assert_eq!(one("handoff: { ansible: {}, script: x }\n").0, "script");
@@ -77,7 +77,7 @@ fn an_address_is_a_word_or_a_map() {
     assert_eq!(ipv4(0), RawIpv4::Dhcp);
     assert!(matches!(ipv4(1), RawIpv4::Static(fixed) if fixed.address.is_some()));
     assert_eq!(one("network: { interfaces: [{ ipv4: { adress: x } }] }\n").0, "adress");
-    assert_eq!(one("network: { interfaces: [{ ipv4: static }] }\n").0, "static");
+    assert_eq!(one("network: { interfaces: [{ ipv4: static }] }\n").0, "ipv4");
 }
 
 #[test]

@@ -48,7 +48,9 @@ impl Texts {
                         source
                     }
                     Err(Refusal { message, help }) => {
-                        diagnostics.push(Diagnostic::new(*span, message).maybe_help(help));
+                        // what doesn't look like a path may be the text itself, with secrets in it
+                        let place = if is_inside(path) { *span } else { span.begin() };
+                        diagnostics.push(Diagnostic::new(place, message).maybe_help(help));
                         continue;
                     }
                 },
@@ -61,7 +63,7 @@ impl Texts {
     /// Where a file is that may be read.
     fn check(&self, path: &str) -> Result<PathBuf, Refusal> {
         if !is_inside(path) {
-            let message = format!("`{}` is not a file under `files/` or `scripts/`", path.escape_debug());
+            let message = "not the path of a file under `files/` or `scripts/`".to_owned();
             return Err(Refusal { message, help: Some("paths start at the site's directory".to_owned()) });
         }
         let full = self.root.join(path);

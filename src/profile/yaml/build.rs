@@ -135,7 +135,8 @@ impl<'d> Builder<'d> {
                 let id = self.next_id(span)?;
                 if self.replaces(tag.as_deref(), span) {
                     let help = "it says that a list or a map replaces what earlier classes gave";
-                    self.diagnostics.push(Diagnostic::new(span, "`!replace` on a single value").help(help));
+                    self.diagnostics
+                        .push(Diagnostic::new(span.begin(), "`!replace` on a single value").help(help));
                 }
                 let data = Data::Scalar { text: text.into(), plain: style == ScalarStyle::Plain };
                 self.finish(Node { id, span, replace: false, data }, anchor)
@@ -163,9 +164,10 @@ impl<'d> Builder<'d> {
         match tag {
             None => false,
             Some(tag) if tag.handle == "!" && tag.suffix == "replace" => true,
-            Some(tag) => {
-                let message = format!("unknown tag `{tag}`");
-                self.diagnostics.push(Diagnostic::new(span, message).help("the only tag is `!replace`"));
+            Some(_) => {
+                let message = "unknown tag";
+                self.diagnostics
+                    .push(Diagnostic::new(span.begin(), message).help("the only tag is `!replace`"));
                 false
             }
         }
