@@ -1,10 +1,13 @@
 //! `ironstrap check`: everything that can be found wrong without a machine, all at once; nothing is written.
 
+mod pins;
+
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::context::SiteContext;
+use super::context::{Inspected, SiteContext};
 use super::paths::SitePaths;
 use super::{clocks, installers, keys, output, render};
 use crate::answers::{self, table::Target};
@@ -12,8 +15,9 @@ use crate::boot::grub::{self, BootHost};
 use crate::bundle::inside::Inside;
 use crate::failure::{Blame, BlameExt};
 use crate::handoff;
-use crate::host::{Host, Installer};
+use crate::host::{self, Host, Installer, Waived};
 use crate::image::store::Store;
+use crate::profile::diag::Report;
 use crate::spec::image::{ImagePin, ImageSystem};
 use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::trust::SitePublicKey;
@@ -28,35 +32,72 @@ pub struct Args {}
 /// # Errors
 /// Any mistake, or a site that can't be read.
 pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
-    if !json {
-        let context = SiteContext::load(paths)?;
-        let refused = [render::check(paths, &context)?, installs(paths, &context)].concat();
-        if !refused.is_empty() {
-            output::note(&refused.iter().map(|text| format!("error: {text}\n")).collect::<String>());
-            bail!("{} of {} hosts can't be installed", refused.len(), context.hosts.len());
-        }
-        let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-        let allowing = by_agent.filter(|host| host.allow_dead_clock).map(|host| &host.name);
-        output::note(&clocks::cost_of_allowing(allowing));
-        let count = context.hosts.len();
-        let plural = if count == 1 { "" } else { "s" };
-        return Ok(output::print(&format!("{count} host{plural}, all good\n"))?);
+    let Inspected { context, sources, resolved, lock } = SiteContext::inspect(paths)?;
+    let host::Resolved { diagnostics, warnings, waived, mut waivers, .. } = resolved;
+    let mut report = Report::new(sources, [diagnostics, warnings].concat());
+    let mut waived = waived;
+    let images = pins::look(paths, &context);
+    if lock.is_ok() {
+        let mut missing = images.missing(&report);
+        waived.extend(waivers.apply(&mut missing));
+        report = report.with(missing);
     }
-    let (context, report) = SiteContext::examine(paths)?;
-    let (answers, installs) = (render::check(paths, &context)?, installs(paths, &context));
-    let answer = serde_json::json!({
-        "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
+    let mut unread: Vec<_> = lock.err().map(|error| format!("{error:#}")).into_iter().collect();
+    let answers = render::check(paths, &context).unwrap_or_else(|error| {
+        unread.push(format!("{error:#}"));
+        Vec::new()
     });
-    let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
-    output::print(&format!("{text}\n"))?;
-    if !report.diagnostics().is_empty() {
-        bail!("{}", report.summary());
-    }
+    let installs = installs(paths, &context);
     let refused = answers.len() + installs.len();
-    if refused > 0 {
-        bail!("{refused} of {} hosts can't be installed", context.hosts.len());
+    // a mistake may hide what a waiver is for
+    if refused + unread.len() == 0 && !report.has_errors() {
+        report = report.with(waivers.unused());
     }
-    Ok(())
+    if json {
+        let waived = waived.iter().map(|Waived { finding, reason }| {
+            let mut entry = serde_json::to_value(report.entry(finding)).unwrap_or_default();
+            entry["reason"] = reason.as_str().into();
+            entry
+        });
+        let answer = serde_json::json!({
+            "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
+            "waived": waived.collect::<Vec<_>>(), "images_elsewhere": images.elsewhere, "unread": unread,
+        });
+        let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
+        output::print(&format!("{text}\n"))?;
+    } else {
+        output::note(&report.render(std::io::stderr().is_terminal()));
+        let refused = unread.iter().chain(&answers).chain(&installs);
+        output::note(&refused.map(|text| format!("error: {text}\n")).collect::<String>());
+        output::note(&images.note());
+    }
+    if !unread.is_empty() && !report.has_errors() && refused == 0 {
+        bail!("not every file of the site could be read");
+    }
+    let cannot = || format!("{refused} of {} hosts can't be installed", context.hosts.len());
+    match (report.has_errors(), refused > 0) {
+        (true, true) => bail!("{}; of those without, {}", report.summary(), cannot()),
+        (true, false) => bail!("{}", report.summary()),
+        (false, true) => bail!("{}", cannot()),
+        (false, false) if json => Ok(()),
+        (false, false) => {
+            let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
+            let allowing = by_agent.filter(|host| host.allow_dead_clock).map(|host| &host.name);
+            output::note(&clocks::cost_of_allowing(allowing));
+            Ok(output::print(&verdict(context.hosts.len(), report.warnings(), waived.len()))?)
+        }
+    }
+}
+
+/// The last line: nothing with a warning is all good.
+fn verdict(hosts: usize, warnings: usize, waived: usize) -> String {
+    let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let hosts = many(hosts, "host");
+    match (warnings, waived) {
+        (0, 0) => format!("{hosts}, all good\n"),
+        (0, _) => format!("{hosts}, all good; {} waived in site.yaml\n", many(waived, "finding")),
+        _ => format!("{hosts}, {}\n", many(warnings, "warning")),
+    }
 }
 
 /// What `bundle` would refuse of the hosts that the agent installs, a text a host: all of it where the host's image is
@@ -178,132 +219,4 @@ impl Images {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::image::{import, testing};
-    use crate::spec::lock::LockFile;
-
-    const HOST: &str =
-        "name: web01\nimage: test@1\nmatch: { serial: CZ1 }\nstorage: { target: { serial: D1 } }\n";
-
-    /// A site of one host; its image isn't there yet.
-    fn site(wants: &str) -> (tempfile::TempDir, SitePaths) {
-        let dir = tempfile::tempdir().unwrap();
-        let paths = SitePaths::new(dir.path());
-        std::fs::write(dir.path().join("site.yaml"), "name: test\n").unwrap();
-        std::fs::create_dir(dir.path().join("hosts")).unwrap();
-        std::fs::write(dir.path().join("hosts/web01.yaml"), format!("{HOST}{wants}")).unwrap();
-        (dir, paths)
-    }
-
-    /// Imports this image and locks it.
-    fn lock(paths: &SitePaths, device: &std::sync::Arc<dyn crate::sys::block::BlockDevice>) {
-        let key = testing::key();
-        std::fs::write(paths.public_key(), key.public().to_text()).unwrap();
-        let store = Store::open(&paths.store()).unwrap();
-        let image: crate::value::ImageRef = "test@1".parse().unwrap();
-        let digest =
-            import::import(&store, device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
-        let mut lock = LockFile::default();
-        lock.images.insert(image, digest);
-        std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
-    }
-
-    #[test]
-    fn an_installer_that_hands_over_must_be_somewhere() {
-        let (dir, paths) = site("installer: debian-installer\nos: debian-12\n");
-        let refused = found(&paths);
-        assert_eq!(refused.len(), 1);
-        assert!(refused[0].starts_with("web01: site.yaml doesn't say where"), "{refused:?}");
-        let text = "name: test\ndebian_installer:\n  debian-12: { kernel: linux, initrd: initrd.gz, udebs: udebs }\n";
-        std::fs::write(dir.path().join("site.yaml"), text).unwrap();
-        assert_eq!(
-            found(&paths),
-            Vec::<String>::new(),
-            "whether the files are good is told when they are locked"
-        );
-    }
-
-    fn found(paths: &SitePaths) -> Vec<String> {
-        installs(paths, &SiteContext::load(paths).unwrap())
-    }
-
-    #[test]
-    fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
-        let Some(device) = testing::image() else { return };
-        let (_dir, paths) =
-            site("handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: []\n");
-        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
-        lock(&paths, &device);
-        let refused = found(&paths);
-        assert_eq!(refused.len(), 1);
-        assert!(refused[0].starts_with("web01: ") && refused[0].contains("cloud-init"), "{refused:?}");
-    }
-
-    #[test]
-    fn more_kernel_arguments_than_a_kernel_takes_are_found() {
-        let long = format!(
-            "kernel_args: [{}]\n",
-            (0..8).map(|n| format!("a{n}={}", "x".repeat(400))).collect::<Vec<_>>().join(", ")
-        );
-        let (_dir, paths) = site(&long);
-        let refused = found(&paths);
-        assert_eq!(refused.len(), 1);
-        assert!(refused[0].starts_with("web01: kernel_args") && refused[0].contains("2047"), "{refused:?}");
-    }
-
-    #[test]
-    fn what_an_image_s_tree_lacks_is_found_all_of_it() {
-        let Some(device) = testing::image() else { return };
-        let (_dir, paths) = site(
-            "locale: { timezone: Europe/Berlin }\nusers:\n  - { name: ops, uid: 1000, shell: /usr/bin/zsh }\n",
-        );
-        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
-        lock(&paths, &device);
-        let refused = found(&paths);
-        assert_eq!(refused.len(), 1);
-        for misfit in ["uid 1000 belongs to `debian`", "has no `/usr/bin/zsh`", "time zone `Europe/Berlin`"] {
-            assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
-        }
-    }
-
-    #[test]
-    fn an_image_that_an_installer_unpacks_is_looked_into_too() {
-        let Some(device) = testing::image() else { return };
-        let (dir, paths) = site("");
-        let host = format!(
-            "{HOST}installer: anaconda\nos: el-9\nmirror: http://mirror.example/os\nusers:\n  - {{ name: debian }}\n"
-        );
-        std::fs::write(dir.path().join("hosts/web01.yaml"), host).unwrap();
-        assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
-        lock(&paths, &device);
-        let refused = found(&paths);
-        assert_eq!(refused.len(), 1);
-        for misfit in
-            ["web01: can't be installed with test@1", "enable NetworkManager", "has an account `debian`"]
-        {
-            assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
-        }
-    }
-
-    fn arguments<T: clap::Args>(line: &[&str]) -> T {
-        let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));
-        T::from_arg_matches(&command.get_matches_from(line)).unwrap()
-    }
-
-    #[test]
-    fn what_check_finds_in_a_tree_bundle_refuses_before_it_writes() {
-        let Some(device) = testing::image() else { return };
-        let (dir, paths) = site("locale: { timezone: Europe/Berlin }\n");
-        lock(&paths, &device);
-        std::fs::create_dir_all(paths.private()).unwrap();
-        crate::sys::files::write_whole(&paths.secret_key(), 0o600, testing::key().to_text().as_bytes())
-            .unwrap();
-        crate::cli::arm::arm(&arguments(&["web01"]), false, &paths).unwrap();
-        let usb = dir.path().join("usb.img");
-        let error =
-            crate::cli::bundle::run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
-        assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
-        assert!(!usb.exists());
-    }
-}
+mod tests;

@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 
 use super::paths::SitePaths;
 use super::{lock_file, output};
-use crate::host::{self, Host, LockedHost, Site};
+use crate::host::{self, Host, LockedHost, Resolved, Site};
 use crate::profile::diag::{Report, nearest};
 use crate::profile::load;
+use crate::profile::source::Sources;
 use crate::spec::lock::LockFile;
 use crate::value::HostName;
 
@@ -23,6 +24,19 @@ pub struct SiteContext {
     /// Every host, sorted by name.
     pub hosts: Vec<Host>,
     lock: LockFile,
+}
+
+/// A site as far as it could be loaded.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The hosts without mistakes; nothing is pinned where the lock file can't be read.
+    pub context: SiteContext,
+    /// The texts.
+    pub sources: Sources,
+    /// What there is to say; the hosts are in the context.
+    pub resolved: Resolved,
+    /// The lock file, or why it can't be read.
+    pub lock: Result<LockFile>,
 }
 
 impl SiteContext {
@@ -44,6 +58,16 @@ impl SiteContext {
     /// # Errors
     /// No site, or files that can't be read.
     pub fn examine(paths: &SitePaths) -> Result<(Self, Report)> {
+        let Inspected { mut context, sources, resolved, lock } = Self::inspect(paths)?;
+        context.lock = lock?;
+        Ok((context, Report::new(sources, resolved.diagnostics)))
+    }
+
+    /// Loads all that can be loaded of a site, and all that there is to say of it.
+    ///
+    /// # Errors
+    /// No site, or a directory that can't be listed.
+    pub fn inspect(paths: &SitePaths) -> Result<Inspected> {
         let (shared, mut files) = load::open(paths.root())?;
         let mut resolver = host::Resolver::new(&shared);
         while !files.is_empty() {
@@ -51,10 +75,11 @@ impl SiteContext {
             resolver.add(hosts, &texts, files.sources());
         }
         let (sources, found) = files.finish();
-        let host::Resolved { site, hosts, diagnostics } = resolver.finish(found);
-        let report = Report::new(sources, diagnostics);
-        let lock = lock_file::read(paths)?;
-        Ok((Self { site, hosts, lock }, report))
+        let mut resolved = resolver.finish(found);
+        let read = lock_file::read(paths);
+        let (site, hosts) = (resolved.site.clone(), std::mem::take(&mut resolved.hosts));
+        let context = Self { site, hosts, lock: read.as_ref().ok().cloned().unwrap_or_default() };
+        Ok(Inspected { context, sources, resolved, lock: read })
     }
 
     /// The host with this name.

@@ -17,4 +17,4 @@ pub use model::{
     Network, Os, Partition, Raid, RaidLevel, Repository, Role, Route, Script, Scripted, Scripts, Site, Size,
     Subvolume, TARGET, ThinPool, Unlock, Vlan, VolumeGroup, agent_start,
 };
-pub use resolve::{Class, Explanation, Resolved, Resolver, explain, resolve};
+pub use resolve::{Class, Explanation, Resolved, Resolver, Waived, Waivers, explain, resolve};

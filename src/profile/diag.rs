@@ -2,10 +2,16 @@
 //!
 //! A message never repeats a text that could be a secret; what is shown of a text's lines is decided in `excerpt`.
 
+use std::collections::HashMap;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
 use super::excerpt;
+use super::rule::{Rule, Severity};
 use super::source::{Sources, Span};
+
+/// So many hosts are named that have a warning in common.
+const MOST_NAMES: usize = 5;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,12 +24,16 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Another place that belongs to it, and why.
     pub related: Option<(Span, String)>,
+    /// The rule that it breaks, where that has an id.
+    pub rule: Option<Rule>,
+    /// The hosts that break that.
+    pub hosts: Vec<String>,
 }
 
 impl Diagnostic {
     /// A mistake at a place.
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None, related: None }
+        Self { span, message: message.into(), help: None, related: None, rule: None, hosts: Vec::new() }
     }
 
     /// Says what to do.
@@ -38,6 +48,19 @@ impl Diagnostic {
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
+    }
+
+    /// Says which rule is broken, and by which hosts.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule, hosts: impl IntoIterator<Item = String>) -> Self {
+        self.rule = Some(rule);
+        self.hosts = hosts.into_iter().collect();
+        self
+    }
+
+    /// What it means.
+    pub fn severity(&self) -> Severity {
+        self.rule.map_or(Severity::Error, Rule::severity)
     }
 
     /// Shows a second place.
@@ -82,6 +105,11 @@ pub struct Entry<'a> {
     file: &'a str,
     line: usize,
     column: usize,
+    severity: Severity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<Rule>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    hosts: &'a [String],
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
@@ -115,31 +143,62 @@ impl Report {
         &self.diagnostics
     }
 
-    /// The mistakes for programs.
-    pub fn entries<'a>(&'a self) -> Vec<Entry<'a>> {
+    /// Whether anything of these is an error.
+    pub fn has_errors(&self) -> bool {
+        self.errors().next().is_some()
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+
+    /// How many findings aren't errors.
+    pub fn warnings(&self) -> usize {
+        self.diagnostics.len() - self.errors().count()
+    }
+
+    /// The files of hosts, by their names without `.yaml`.
+    pub fn host_files(&self) -> HashMap<&str, Span> {
+        self.sources.in_folder("hosts").map(|(name, source)| (name, Span::file(source))).collect()
+    }
+
+    /// Adds findings.
+    #[must_use]
+    pub fn with(self, more: Vec<Diagnostic>) -> Self {
+        let Self { sources, mut diagnostics } = self;
+        diagnostics.extend(more);
+        Self::new(sources, diagnostics)
+    }
+
+    /// One finding for programs.
+    pub fn entry<'a>(&'a self, diagnostic: &'a Diagnostic) -> Entry<'a> {
         let place = |span: Span| {
             let (line, column) = self.sources.position(span);
             (self.sources.get(span.source).path.as_str(), line, column)
         };
-        let entry = |diagnostic: &'a Diagnostic| {
-            let Diagnostic { span, message, help, related } = diagnostic;
+        let Diagnostic { span, message, help, related, rule, hosts } = diagnostic;
+        let (file, line, column) = place(*span);
+        let related = related.as_ref().map(|(span, label)| {
             let (file, line, column) = place(*span);
-            let related = related.as_ref().map(|(span, label)| {
-                let (file, line, column) = place(*span);
-                Related { file, line, column, label }
-            });
-            Entry { file, line, column, message, help: help.as_deref(), related }
-        };
-        self.diagnostics.iter().map(entry).collect()
+            Related { file, line, column, label }
+        });
+        let severity = diagnostic.severity();
+        Entry { file, line, column, severity, rule: *rule, hosts, message, help: help.as_deref(), related }
+    }
+
+    /// The mistakes for programs.
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        self.diagnostics.iter().map(|diagnostic| self.entry(diagnostic)).collect()
     }
 
     /// One line about all of them.
     pub fn summary(&self) -> String {
-        let mut files: Vec<_> = self.diagnostics.iter().map(|d| d.span.source).collect();
+        let mut files: Vec<_> = self.errors().map(|d| d.span.source).collect();
+        let mistakes = files.len();
         files.sort();
         files.dedup();
         let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let (mistakes, files) = (self.diagnostics.len(), files.len());
+        let files = files.len();
         format!("{mistakes} mistake{} in {files} file{}", plural(mistakes), plural(files))
     }
 
@@ -148,22 +207,47 @@ impl Report {
         let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(110);
         let mut out = String::new();
+        let mut told = HashMap::new();
         for diagnostic in &self.diagnostics {
-            out.push_str(&renderer.render(&[self.group(diagnostic)]));
+            // a warning that many hosts have in common is shown of the first
+            if let Some(key) = common(diagnostic) {
+                told.entry(key).or_insert_with(Vec::new).push(diagnostic);
+            }
+        }
+        for diagnostic in &self.diagnostics {
+            let alike = common(diagnostic).and_then(|key| told.get(&key)).map_or(&[][..], Vec::as_slice);
+            if alike.first().is_some_and(|first| !std::ptr::eq(*first, diagnostic)) {
+                continue;
+            }
+            out.push_str(&renderer.render(&[self.group(diagnostic, alike)]));
             out.push_str("\n\n");
         }
         out
     }
 
-    fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
+    fn group<'a>(&'a self, diagnostic: &'a Diagnostic, alike: &[&Diagnostic]) -> Group<'a> {
         let message = annotate_snippets::normalize_untrusted_str(&diagnostic.message);
-        let mut group = Level::ERROR.primary_title(message).element(self.snippet(
-            diagnostic.span,
-            AnnotationKind::Primary,
-            None,
-        ));
+        let level = match diagnostic.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(message);
+        let title = match diagnostic.rule {
+            Some(rule) => title.id(rule.name()),
+            None => title,
+        };
+        let mut group = title.element(self.snippet(diagnostic.span, AnnotationKind::Primary, None));
         if let Some((span, label)) = &diagnostic.related {
             group = group.element(self.snippet(*span, AnnotationKind::Context, Some(label)));
+        }
+        if let [_, others @ ..] = alike
+            && !others.is_empty()
+        {
+            let names: Vec<_> =
+                others.iter().flat_map(|other| &other.hosts).take(MOST_NAMES).cloned().collect();
+            let more = others.len().saturating_sub(names.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            group = group.element(Level::NOTE.message(format!("so do {}{more}", names.join(", "))));
         }
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(annotate_snippets::normalize_untrusted_str(help)));
@@ -191,6 +275,12 @@ impl Report {
             .path(source.path.as_str())
             .annotation(kind.span(marked).label(label))
     }
+}
+
+/// What makes warnings about whole files the same one.
+fn common(diagnostic: &Diagnostic) -> Option<(Rule, &str, Option<&str>)> {
+    let is_whole = diagnostic.span.end == 0 && diagnostic.severity() == Severity::Warning;
+    is_whole.then_some((diagnostic.rule?, diagnostic.message.as_str(), diagnostic.help.as_deref()))
 }
 
 fn floor(text: &str, at: usize) -> usize {

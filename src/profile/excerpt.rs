@@ -25,7 +25,10 @@ pub fn is_secret(key: &str) -> bool {
 /// A line as an excerpt shows it, and where what is marked stands in that.
 pub fn shown(line: &str, marked: Range<usize>) -> (String, Range<usize>) {
     let (before, rest) = line.split_at(marked.start);
-    let (token, after) = rest.split_at(marked.end - marked.start);
+    let token = &rest[..marked.end - marked.start];
+    // a quoted text in a map is marked with the blank behind it
+    let bare = token.trim_end();
+    let (token, after) = (bare, &line[marked.start + bare.len()..]);
     let indent = before.len() - before.trim_start().len();
     let mut out = before[..indent].to_owned();
     let item = before[indent..].strip_prefix("- ").map_or("", |_| "- ");

@@ -10,6 +10,7 @@ mod excerpt;
 pub mod load;
 mod merge;
 pub mod raw;
+pub mod rule;
 pub mod schema;
 pub mod source;
 pub mod spanned;

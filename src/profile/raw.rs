@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rule::Rule;
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
 use crate::value::{
@@ -47,6 +48,20 @@ pub struct RawSite {
     pub order_validity: Option<Spanned<String>>,
     /// Variables of templates, under those of classes and hosts.
     pub vars: Vars,
+    /// Findings of `ironstrap check` that this site knows of and wants.
+    pub waive: List<RawWaiver>,
+}
+
+/// One of `waive` in `site.yaml`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawWaiver {
+    /// The rule's id, as `check` prints it.
+    pub rule: Option<Spanned<Rule>>,
+    /// Only what it finds of this host.
+    pub host: Option<Spanned<HostName>>,
+    /// Why, for whoever reads it next.
+    pub reason: Option<Spanned<String>>,
 }
 
 /// `debian_installer:` in `site.yaml`

@@ -58,6 +58,15 @@ impl Sources {
         }
     }
 
+    /// The YAML files of a folder, by their names without `.yaml`.
+    pub fn in_folder(&self, folder: &str) -> impl Iterator<Item = (&str, SourceId)> {
+        (0..).zip(&self.0).filter_map(move |(number, source)| {
+            let (path, name) = source.path.strip_suffix(".yaml")?.rsplit_once('/')?;
+            let is_there = path.rsplit('/').next() == Some(folder);
+            is_there.then_some((name, SourceId(number)))
+        })
+    }
+
     /// One text; an unknown number names an empty one.
     pub fn get(&self, id: SourceId) -> &Source {
         static NOTHING: Source = Source { path: String::new(), text: String::new() };

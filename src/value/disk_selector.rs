@@ -62,10 +62,22 @@ impl DiskSelector {
         };
         let Fields { serial, wwn, model, min_size, max_size } = &self.0;
         text(serial, disk.serial)
-            && wwn.as_ref().is_none_or(|want| disk.wwn.is_some_and(|have| plain_wwn(have) == plain_wwn(want)))
+            && wwn.as_ref().is_none_or(|want| {
+                disk.wwn.is_some_and(|have| Self::plain_wwn(have) == Self::plain_wwn(want))
+            })
             && model.as_ref().is_none_or(|want| disk.model.is_some_and(|have| want.matches(have)))
             && min_size.is_none_or(|want| disk.size >= want)
             && max_size.is_none_or(|want| disk.size <= want)
+    }
+
+    /// A world-wide name without the prefixes that tools give it, in lower case.
+    pub fn plain_wwn(text: &str) -> String {
+        let text = text.trim().to_ascii_lowercase();
+        ["0x", "naa.", "eui.", "wwn-0x"]
+            .iter()
+            .find_map(|prefix| text.strip_prefix(prefix))
+            .unwrap_or(&text)
+            .to_owned()
     }
 
     /// Whether it names a disk, by serial number or world-wide name, and doesn't only describe it: a disk that replaces it
@@ -98,16 +110,6 @@ impl DiskSelector {
     pub fn max_size(&self) -> Option<ByteSize> {
         self.0.max_size
     }
-}
-
-/// `0x5000…`, `naa.5000…` and `eui.0025…` name the same thing with different prefixes.
-fn plain_wwn(text: &str) -> String {
-    let text = text.trim().to_ascii_lowercase();
-    ["0x", "naa.", "eui.", "wwn-0x"]
-        .iter()
-        .find_map(|prefix| text.strip_prefix(prefix))
-        .unwrap_or(&text)
-        .to_owned()
 }
 
 impl TryFrom<Fields> for DiskSelector {

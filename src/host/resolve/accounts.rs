@@ -1,9 +1,11 @@
 //! `root:` and `users:`.
 
 use super::{Context, rules};
+use crate::host::{Handoff, Host, Scripts};
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawRoot, RawUser};
-use crate::profile::source::Span;
+use crate::profile::rule::Rule;
+use crate::profile::source::{SourceId, Span};
 use crate::profile::spanned::{List, Section, Spanned};
 use crate::spec::system::{RootAccount, User};
 use crate::value::AccountName;
@@ -58,6 +60,22 @@ pub fn users(context: &Context<'_>, raw: List<RawUser>, diagnostics: &mut Vec<Di
         });
     }
     users
+}
+
+/// What to say of a host that nobody can log into, and that nobody takes over who could change that.
+pub fn no_login(host: &Host, source: SourceId) -> Option<Diagnostic> {
+    let shut = |user: &User| ["/nologin", "/false"].iter().any(|shell| user.shell.ends_with(shell));
+    let open = |user: &User| !shut(user) && (user.password.is_some() || !user.ssh_keys.is_empty());
+    let by_root = host.root.password.is_some() || !host.root.ssh_keys.is_empty();
+    let Scripts { pre: _, post, post_outside, first_boot, on_error: _ } = &host.scripts;
+    let by_script = [post, post_outside, first_boot].into_iter().any(|scripts| !scripts.is_empty());
+    if host.users.iter().any(open) || by_root || by_script || host.handoff != Handoff::None {
+        return None;
+    }
+    let message = "nobody can log in: no user and no root with a password or a key, and no hand-off that would bring one";
+    let help = "add `users: [{ name: …, ssh_keys: […] }]`; or waive `no-login` in site.yaml where the image brings an account";
+    let diagnostic = Diagnostic::new(Span::file(source), message).help(help);
+    Some(diagnostic.rule(Rule::NoLogin, [host.name.to_string()]))
 }
 
 fn once<T: PartialEq + Clone + std::fmt::Display>(

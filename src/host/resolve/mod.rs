@@ -4,6 +4,7 @@
 //! about. A mistake in a class is worded without the host's name, so that it is told once.
 
 mod accounts;
+mod clashes;
 mod classes;
 mod explain;
 mod handoff;
@@ -14,16 +15,19 @@ mod rivals;
 mod rules;
 mod site;
 mod template;
+mod waivers;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use explain::{Class, Explanation, explain};
+pub use waivers::{Waived, Waivers};
 
 use super::model::agent_start;
 use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared, Tree};
 use crate::profile::raw::{RawLocale, RawProfile};
+use crate::profile::rule::Severity;
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Merge, Section, Spanned};
 use crate::spec::order::HostMatch;
@@ -37,6 +41,12 @@ pub struct Resolved {
     pub hosts: Vec<Host>,
     /// All mistakes, those of reading too.
     pub diagnostics: Vec<Diagnostic>,
+    /// What isn't good and yet no mistake.
+    pub warnings: Vec<Diagnostic>,
+    /// What would be among these if the site didn't want it.
+    pub waived: Vec<Waived>,
+    /// For findings that are made later, see [`Waivers::apply`].
+    pub waivers: Waivers,
 }
 
 /// Resolves a whole site.
@@ -55,6 +65,10 @@ pub struct Resolver<'t> {
     /// What hosts of the same classes have in common.
     stacks: HashMap<Vec<SourceId>, RawProfile>,
     claims: Vec<rivals::Claim>,
+    clashes: clashes::Clashes,
+    server: Option<std::net::IpAddr>,
+    warnings: Vec<Diagnostic>,
+    waivers: Waivers,
     hosts: Vec<Host>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -65,8 +79,10 @@ impl<'t> Resolver<'t> {
         let mut diagnostics = Vec::new();
         let site = site::resolve(shared, &mut diagnostics);
         let chains = classes::Chains::new(shared, &mut diagnostics);
-        let (stacks, claims, hosts) = Default::default();
-        Self { shared, site, chains, stacks, claims, hosts, diagnostics }
+        let waivers = Waivers::new(shared, &mut diagnostics);
+        let server = clashes::server(&site);
+        let (stacks, claims, clashes, warnings, hosts) = Default::default();
+        Self { shared, site, chains, stacks, claims, clashes, server, warnings, waivers, hosts, diagnostics }
     }
 
     /// Resolves some hosts. `texts` are the files that they and the classes name.
@@ -98,12 +114,16 @@ impl<'t> Resolver<'t> {
             damaged: layer.damaged || chain.damaged,
         };
         self.claims.push(rivals::Claim::new(&layer, &raw));
-        self.hosts.extend(resolve_host(&context, raw, &mut self.diagnostics));
+        self.clashes.add(&layer, &raw, self.server);
+        let host = resolve_host(&context, raw, &mut self.diagnostics);
+        self.warnings.extend(host.as_ref().and_then(|host| accounts::no_login(host, layer.source)));
+        self.hosts.extend(host);
     }
 
     /// The site, when all hosts are in. `found` is what was wrong with the files.
     pub fn finish(self, found: Vec<Diagnostic>) -> Resolved {
-        let Self { shared, site, claims, mut hosts, diagnostics: own, .. } = self;
+        let Self { shared, site, claims, clashes, server, warnings, mut waivers, mut hosts, .. } = self;
+        let own = self.diagnostics;
         let mut diagnostics = found;
         diagnostics.extend(own);
         if claims.is_empty() && diagnostics.is_empty() {
@@ -114,7 +134,13 @@ impl<'t> Resolver<'t> {
         rivals::check(&claims, &mut diagnostics);
         // no two have one name: it is their file's
         hosts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Resolved { site, hosts, diagnostics }
+        let mut findings = warnings;
+        findings.extend(clashes.finish(shared, server));
+        let waived = waivers.apply(&mut findings);
+        let (mistakes, warnings): (Vec<_>, _) =
+            findings.into_iter().partition(|finding| finding.severity() == Severity::Error);
+        diagnostics.extend(mistakes);
+        Resolved { site, hosts, diagnostics, warnings, waived, waivers }
     }
 }
 

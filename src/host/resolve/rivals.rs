@@ -8,9 +8,12 @@ use std::collections::HashMap;
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Layer;
 use crate::profile::raw::{RawMatch, RawProfile};
+use crate::profile::rule::Rule;
 use crate::profile::source::Span;
 use crate::spec::order::HostMatch;
 use crate::value::Pattern;
+
+const MAC: &str = "MAC address";
 
 /// What a host says of its machine, and where.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Claim {
     pub fn new(layer: &Layer, raw: &RawProfile) -> Self {
         let raw = &raw.matching.value;
         let mut keys = Vec::new();
-        keys.extend(raw.mac.items.iter().map(|mac| (format!("MAC address {}", mac.value), mac.span)));
+        keys.extend(raw.mac.items.iter().map(|mac| (format!("{MAC} {}", mac.value), mac.span)));
         keys.extend(raw.uuid.iter().map(|uuid| (format!("UUID {}", uuid.value), uuid.span)));
         keys.extend(raw.serial.iter().map(|serial| {
             (format!("serial number {}", serial.value.to_string().to_ascii_uppercase()), serial.span)
@@ -57,6 +60,15 @@ pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) {
             let rival = owners
                 .iter()
                 .find(|(other, _)| *other == index || !are_apart(&claims[*other].matching, &claim.matching));
+            if let (None, Some((other, first)), true) = (rival, owners.first(), key.starts_with(MAC)) {
+                // other keys keep the machines apart, but a card is in one of them, and starts with one file
+                let message = format!("`{}` and `{}` both have the {key}", claims[*other].name, claim.name);
+                let hosts = [claims[*other].name.clone(), claim.name.clone()];
+                let diagnostic =
+                    Diagnostic::new(*span, message).related(*first, format!("of `{}`", hosts[0]));
+                let help = "no two network cards have one, and the boot file of a card is for one host";
+                diagnostics.push(diagnostic.help(help).rule(Rule::SameMac, hosts));
+            }
             if let Some((other, first)) = rival {
                 let (message, label) = match *other == index {
                     true => (format!("the {key} stands here a second time"), "the first time".to_owned()),
@@ -65,7 +77,13 @@ pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) {
                         format!("also of `{}`", claims[*other].name),
                     ),
                 };
-                diagnostics.push(Diagnostic::new(*span, message).related(*first, label));
+                let hosts = [claims[*other].name.clone(), claim.name.clone()];
+                let diagnostic = Diagnostic::new(*span, message).related(*first, label);
+                diagnostics.push(if *other == index {
+                    diagnostic
+                } else {
+                    diagnostic.rule(Rule::SameMachine, hosts)
+                });
             }
             owners.push((index, *span));
         }

@@ -1,0 +1,86 @@
+//! Whether the images that hosts name are pinned, and whether they are on this machine.
+//!
+//! An image that nobody pinned is missing for everybody; one that is pinned and only not in this machine's store is no
+//! mistake: it may be checked in a place that builds nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::context::SiteContext;
+use super::super::paths::SitePaths;
+use crate::image::store::Store;
+use crate::profile::diag::{Diagnostic, Report};
+use crate::profile::rule::Rule;
+use crate::value::{HostName, ImageRef};
+
+/// What became of the images of a site's hosts.
+#[derive(Debug, Default)]
+pub struct Images {
+    /// The hosts whose image isn't pinned, by image, and whether it is in the store.
+    unpinned: BTreeMap<ImageRef, (Vec<HostName>, bool)>,
+    /// Those that are pinned and not in this machine's store.
+    pub elsewhere: BTreeSet<String>,
+}
+
+/// Looks at the lock file and the store; a store that can't be opened holds nothing.
+pub fn look(paths: &SitePaths, context: &SiteContext) -> Images {
+    let store = paths.store().exists().then(|| Store::open(&paths.store()).ok()).flatten();
+    let mut images = Images::default();
+    let mut seen = BTreeSet::new();
+    for host in &context.hosts {
+        let Some(image) = host.image.as_ref().and_then(|image| image.stored()) else { continue };
+        match context.lock().images.get(image) {
+            Some(digest) => {
+                let is_here = || store.as_ref().is_some_and(|store| store.blob_path(digest).exists());
+                if seen.insert(image) && !is_here() {
+                    images.elsewhere.insert(image.to_string());
+                }
+            }
+            None => {
+                let find = || store.as_ref().is_some_and(|store| matches!(store.find(image), Ok(Some(_))));
+                let (hosts, _) = images.unpinned.entry(image.clone()).or_insert_with(|| (Vec::new(), find()));
+                hosts.push(host.name.clone());
+            }
+        }
+    }
+    images
+}
+
+impl Images {
+    /// What to say of images that nobody pinned, a finding a host.
+    pub fn missing(&self, report: &Report) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        if self.unpinned.is_empty() {
+            return found;
+        }
+        let files = report.host_files();
+        for (image, (hosts, is_stored)) in &self.unpinned {
+            let message = format!("the image {image} is not in ironstrap.lock");
+            let help = match is_stored {
+                true => "it is in the store: run `ironstrap lock`".to_owned(),
+                false => {
+                    format!(
+                        "nor is it in the store: `ironstrap image build` or `image import` makes {image}, then run `ironstrap lock`"
+                    )
+                }
+            };
+            for host in hosts {
+                let Some(span) = files.get(host.as_str()).copied() else { continue };
+                let diagnostic = Diagnostic::new(span, message.as_str()).help(help.as_str());
+                found.push(diagnostic.rule(Rule::NotLocked, [host.to_string()]));
+            }
+        }
+        found
+    }
+
+    /// What wasn't looked into, for people.
+    pub fn note(&self) -> String {
+        if self.elsewhere.is_empty() {
+            return String::new();
+        }
+        let images: Vec<_> = self.elsewhere.iter().map(String::as_str).collect();
+        format!(
+            "note: locked, but not in this machine's store, so that hosts weren't held against what is in it: {}\n",
+            images.join(", ")
+        )
+    }
+}

@@ -1,0 +1,125 @@
+use super::*;
+use crate::image::{import, testing};
+use crate::spec::lock::LockFile;
+
+const HOST: &str =
+    "name: web01\nimage: test@1\nmatch: { serial: CZ1 }\nstorage: { target: { serial: D1 } }\n";
+
+/// A site of one host; its image isn't there yet.
+fn site(wants: &str) -> (tempfile::TempDir, SitePaths) {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = SitePaths::new(dir.path());
+    std::fs::write(dir.path().join("site.yaml"), "name: test\n").unwrap();
+    std::fs::create_dir(dir.path().join("hosts")).unwrap();
+    std::fs::write(dir.path().join("hosts/web01.yaml"), format!("{HOST}{wants}")).unwrap();
+    (dir, paths)
+}
+
+/// Imports this image and locks it.
+fn lock(paths: &SitePaths, device: &std::sync::Arc<dyn crate::sys::block::BlockDevice>) {
+    let key = testing::key();
+    std::fs::write(paths.public_key(), key.public().to_text()).unwrap();
+    let store = Store::open(&paths.store()).unwrap();
+    let image: crate::value::ImageRef = "test@1".parse().unwrap();
+    let digest = import::import(&store, device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
+    let mut lock = LockFile::default();
+    lock.images.insert(image, digest);
+    std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
+}
+
+#[test]
+fn an_installer_that_hands_over_must_be_somewhere() {
+    let (dir, paths) = site("installer: debian-installer\nos: debian-12\n");
+    let refused = found(&paths);
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("web01: site.yaml doesn't say where"), "{refused:?}");
+    let text =
+        "name: test\ndebian_installer:\n  debian-12: { kernel: linux, initrd: initrd.gz, udebs: udebs }\n";
+    std::fs::write(dir.path().join("site.yaml"), text).unwrap();
+    assert_eq!(
+        found(&paths),
+        Vec::<String>::new(),
+        "whether the files are good is told when they are locked"
+    );
+}
+
+fn found(paths: &SitePaths) -> Vec<String> {
+    installs(paths, &SiteContext::load(paths).unwrap())
+}
+
+#[test]
+fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
+    let Some(device) = testing::image() else { return };
+    let (_dir, paths) =
+        site("handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: []\n");
+    assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+    lock(&paths, &device);
+    let refused = found(&paths);
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("web01: ") && refused[0].contains("cloud-init"), "{refused:?}");
+}
+
+#[test]
+fn more_kernel_arguments_than_a_kernel_takes_are_found() {
+    let long = format!(
+        "kernel_args: [{}]\n",
+        (0..8).map(|n| format!("a{n}={}", "x".repeat(400))).collect::<Vec<_>>().join(", ")
+    );
+    let (_dir, paths) = site(&long);
+    let refused = found(&paths);
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("web01: kernel_args") && refused[0].contains("2047"), "{refused:?}");
+}
+
+#[test]
+fn what_an_image_s_tree_lacks_is_found_all_of_it() {
+    let Some(device) = testing::image() else { return };
+    let (_dir, paths) = site(
+        "locale: { timezone: Europe/Berlin }\nusers:\n  - { name: ops, uid: 1000, shell: /usr/bin/zsh }\n",
+    );
+    assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+    lock(&paths, &device);
+    let refused = found(&paths);
+    assert_eq!(refused.len(), 1);
+    for misfit in ["uid 1000 belongs to `debian`", "has no `/usr/bin/zsh`", "time zone `Europe/Berlin`"] {
+        assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+    }
+}
+
+#[test]
+fn an_image_that_an_installer_unpacks_is_looked_into_too() {
+    let Some(device) = testing::image() else { return };
+    let (dir, paths) = site("");
+    let host = format!(
+        "{HOST}installer: anaconda\nos: el-9\nmirror: http://mirror.example/os\nusers:\n  - {{ name: debian }}\n"
+    );
+    std::fs::write(dir.path().join("hosts/web01.yaml"), host).unwrap();
+    assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
+    lock(&paths, &device);
+    let refused = found(&paths);
+    assert_eq!(refused.len(), 1);
+    for misfit in
+        ["web01: can't be installed with test@1", "enable NetworkManager", "has an account `debian`"]
+    {
+        assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+    }
+}
+
+fn arguments<T: clap::Args>(line: &[&str]) -> T {
+    let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));
+    T::from_arg_matches(&command.get_matches_from(line)).unwrap()
+}
+
+#[test]
+fn what_check_finds_in_a_tree_bundle_refuses_before_it_writes() {
+    let Some(device) = testing::image() else { return };
+    let (dir, paths) = site("locale: { timezone: Europe/Berlin }\n");
+    lock(&paths, &device);
+    std::fs::create_dir_all(paths.private()).unwrap();
+    crate::sys::files::write_whole(&paths.secret_key(), 0o600, testing::key().to_text().as_bytes()).unwrap();
+    crate::cli::arm::arm(&arguments(&["web01"]), false, &paths).unwrap();
+    let usb = dir.path().join("usb.img");
+    let error = crate::cli::bundle::run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
+    assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
+    assert!(!usb.exists());
+}
