@@ -136,7 +136,10 @@ fn broken_files_and_templates_do_not_show_their_lines() {
         fs::write(site.path().join("templates/kickstart.j2"), template.replace('X', CANARY)).unwrap();
         for arguments in [&["check"][..], &["render", "web01"]] {
             let shown = printed(site.path(), arguments);
-            assert!(shown.contains("templates/kickstart.j2") && !shown.contains("canary"), "{template}{shown}");
+            assert!(
+                shown.contains("templates/kickstart.j2") && !shown.contains("canary"),
+                "{template}{shown}"
+            );
         }
     }
 }

@@ -97,7 +97,8 @@ impl Work<'_, '_> {
         };
         let (text, place) = match named_file(whole) {
             Some(_) => self.named(whole)?,
-            None => (self.inline(user_data)?, user_data.span),
+            // the text itself: it may begin with a secret
+            None => (self.inline(user_data)?, user_data.span.begin()),
         };
         if let Err(message) = rules::user_data(&text) {
             self.diagnostics.push(Diagnostic::new(place, message));

@@ -215,7 +215,7 @@ fn locate(range: Option<Range<usize>>, text: &str, place: Place<'_>, word: Optio
             Span { source, start: small(start), end: small(end) }
         }
         (Place::File(source), None) => Span::file(source),
-        (Place::Within { span, .. }, None) => span,
+        (Place::Within { span, .. }, None) => span.begin(),
         (Place::Within { span, written }, Some(range)) => {
             let (from, to) = (span.start as usize, span.end as usize);
             let inside = written.get(from..to).unwrap_or_default();
@@ -228,7 +228,7 @@ fn locate(range: Option<Range<usize>>, text: &str, place: Place<'_>, word: Optio
                     let start = from + line_at + at;
                     Span { start: small(start), end: small(start + expression.len()), ..span }
                 }
-                None => span,
+                None => span.begin(),
             }
         }
     }
