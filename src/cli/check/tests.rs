@@ -1,3 +1,5 @@
+//! What `check` finds by what stands around the profiles: installers, images, the lock file.
+
 use super::*;
 use crate::image::{import, testing};
 use crate::spec::lock::LockFile;
@@ -122,4 +124,45 @@ fn what_check_finds_in_a_tree_bundle_refuses_before_it_writes() {
     let error = crate::cli::bundle::run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
     assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
     assert!(!usb.exists());
+}
+
+#[test]
+fn an_image_that_is_missing_is_told_apart_from_one_that_is_not_on_this_machine() {
+    let (_dir, paths) = site("");
+    let look = || {
+        let Inspected { context, sources, resolved, .. } = SiteContext::inspect(&paths).unwrap();
+        let images = pins::look(&paths, &context);
+        let report = Report::new(sources, resolved.diagnostics);
+        (images.missing(&report), images.elsewhere.clone())
+    };
+    let (missing, elsewhere) = look();
+    assert_eq!((missing.len(), elsewhere.len()), (1, 0));
+    assert!(missing[0].help.as_ref().unwrap().starts_with("nor is it in the store"), "{missing:?}");
+    let mut lock = LockFile::default();
+    lock.images.insert("test@1".parse().unwrap(), Digest::of(b"elsewhere"));
+    std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
+    let (missing, elsewhere) = look();
+    assert_eq!((missing.len(), elsewhere.len()), (0, 1), "{missing:?}");
+}
+
+#[test]
+fn nothing_with_a_warning_is_all_good() {
+    assert_eq!(verdict(1, 0, 0), "1 host, all good\n");
+    assert_eq!(verdict(2, 0, 1), "2 hosts, all good; 1 finding waived in site.yaml\n");
+    assert_eq!(verdict(2, 2, 1), "2 hosts, 2 warnings\n");
+}
+
+#[test]
+fn a_waiver_takes_a_finding_away_and_one_without_a_finding_is_told() {
+    let (dir, paths) = site("");
+    let said = |waive: &str| {
+        std::fs::write(dir.path().join("site.yaml"), format!("name: test\n{waive}")).unwrap();
+        let host::Resolved { warnings, waived, waivers, .. } = SiteContext::inspect(&paths).unwrap().resolved;
+        (warnings.len(), waived.len(), waivers.unused().len())
+    };
+    assert_eq!(said(""), (1, 0, 0), "nobody can log in");
+    assert_eq!(said("waive: [{ rule: no-login, reason: the image brings ops }]\n"), (0, 1, 0));
+    assert_eq!(said("waive: [{ rule: no-login, host: web01, reason: ops }]\n"), (0, 1, 0));
+    assert_eq!(said("waive: [{ rule: no-login, host: web02, reason: ops }]\n"), (1, 0, 1));
+    assert_eq!(said("waive: [{ rule: same-disk, reason: ops }]\n"), (1, 0, 1));
 }

@@ -146,16 +146,20 @@ fn rivals(a: &str, b: &str) -> usize {
 }
 
 #[test]
-fn hosts_are_rivals_unless_a_key_keeps_them_apart() {
+fn hosts_are_rivals_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
     let mac = "mac: [\"52:54:00:00:00:01\"]";
     assert_eq!(rivals(mac, mac), 1);
     assert_eq!(rivals(mac, "mac: [\"52:54:00:00:00:02\"]"), 0);
     assert_eq!(rivals("serial: CZ1", "serial: cz1"), 1);
-    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), &format!("{mac}, serial: CZ2")), 0);
+    // apart, and yet one boot file would be for both
+    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), &format!("{mac}, serial: CZ2")), 1);
+    assert_eq!(rivals("uuid: 8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33, serial: CZ1", "serial: CZ2"), 0);
     assert_eq!(rivals(&format!("{mac}, serial: CZ1"), mac), 1);
-    assert_eq!(rivals(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 0);
+    assert_eq!(rivals(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 1);
     assert_eq!(rivals(&format!("{mac}, model: \"R*\""), &format!("{mac}, model: R750")), 1);
-    assert_eq!(rivals(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 0);
+    assert_eq!(rivals(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 1);
+    assert_eq!(rivals("serial: C, model: \"R6*\"", "serial: C, model: R750"), 0);
+    assert_eq!(rivals("serial: C, model: \"R*\"", "serial: C, model: R750"), 1);
 }
 
 #[test]
