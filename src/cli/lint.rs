@@ -13,13 +13,13 @@ use crate::grammar::{self, Finding, Severity};
 
 /// Find what an installer or boot loader would stumble over in a file.
 ///
-/// Reads Kickstart, preseed, autoinstall, GRUB scripts, kernel command lines and partman-auto recipes. Exit code 1 if
+/// Reads Kickstart, preseed, autoinstall, cloud-init's user-data, GRUB scripts, kernel command lines and partman-auto recipes. Exit code 1 if
 /// there are errors; warnings are printed only.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file; `-` reads standard input.
     file: PathBuf,
-    /// What it is: kickstart, preseed, autoinstall, grub, cmdline or recipe; told from name and content where absent.
+    /// What it is: kickstart, preseed, autoinstall, cloud-config, grub, cmdline or recipe; told from name and content where absent.
     #[arg(long = "as", value_name = "KIND")]
     kind: Option<Kind>,
     /// The installer's release, such as el-9, debian-12 or 24.04; the newest known where absent.

@@ -2,7 +2,9 @@
 //!
 //! The one place that knows all grammars. A new grammar is one line in [`Kind::ALL`], in [`Kind::of`] and in [`lint`].
 
-use super::{Finding, MAX_FINDINGS, autoinstall, cmdline, grub, kickstart, preseed, recipe};
+use super::{
+    Finding, MAX_FINDINGS, autoinstall, cloud_config, cmdline, grub, kickstart, nearest, preseed, recipe,
+};
 
 /// A grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub enum Kind {
     Preseed,
     /// subiquity's.
     Autoinstall,
+    /// cloud-init's user-data.
+    CloudConfig,
     /// A GRUB script.
     Grub,
     /// A kernel command line.
@@ -23,8 +27,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Kickstart, Self::Preseed, Self::Autoinstall, Self::Grub, Self::Cmdline, Self::Recipe];
+    pub const ALL: &'static [Self] = &[
+        Self::Kickstart,
+        Self::Preseed,
+        Self::Autoinstall,
+        Self::CloudConfig,
+        Self::Grub,
+        Self::Cmdline,
+        Self::Recipe,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -32,6 +43,7 @@ impl Kind {
             Self::Kickstart => "kickstart",
             Self::Preseed => "preseed",
             Self::Autoinstall => "autoinstall",
+            Self::CloudConfig => "cloud-config",
             Self::Grub => "grub",
             Self::Cmdline => "cmdline",
             Self::Recipe => "recipe",
@@ -46,8 +58,17 @@ impl Kind {
     /// First lines that say it themselves.
     fn by_mark(text: &str) -> Option<Self> {
         let first = text.lines().next().unwrap_or_default();
-        if first.starts_with("#cloud-config") {
-            return Some(Self::Autoinstall);
+        if first.trim_end() == "#cloud-config" {
+            let key = |line: &str| line.split_once(':').map(|(key, _)| key.trim_end().to_owned());
+            let meant = text.lines().filter_map(key).any(|key| nearest(&key, ["autoinstall"]).is_some());
+            return Some(if meant { Self::Autoinstall } else { Self::CloudConfig });
+        }
+        let marks = ["#cloud-config-", "## template: jinja", "#include", "#cloud-boothook", "#part-handler"];
+        let mime = ["mime-version:", "content-type: multipart/"];
+        let small = first.to_ascii_lowercase();
+        if marks.iter().any(|mark| first.starts_with(mark)) || mime.iter().any(|mark| small.starts_with(mark))
+        {
+            return Some(Self::CloudConfig);
         }
         first.starts_with("#_preseed_V1").then_some(Self::Preseed)
     }
@@ -149,6 +170,19 @@ fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, 
                 [("24.04", Ubuntu2404), ("noble", Ubuntu2404), ("22.04", Ubuntu2204), ("jammy", Ubuntu2204)];
             autoinstall::lint(text, choose(kind, release, &known)?)
         }
+        Kind::CloudConfig => {
+            use cloud_config::Version::{V22_4, V25_1};
+            let known = [
+                ("25.1", V25_1),
+                ("13", V25_1),
+                ("trixie", V25_1),
+                ("22.4", V22_4),
+                ("12", V22_4),
+                ("bookworm", V22_4),
+            ];
+            let version = release.map(|_| choose(kind, release, &known)).transpose()?;
+            cloud_config::lint(text, version)
+        }
         Kind::Grub => {
             if let Some(release) = release {
                 return Err(format!("grub has no releases here: leave `{release}` out"));
@@ -203,6 +237,9 @@ mod tests {
     fn a_file_is_known_by_its_mark_its_name_or_what_is_in_it() {
         for (name, text, kind) in [
             ("x", "#cloud-config\nautoinstall:\n", Kind::Autoinstall),
+            ("x", "#cloud-config\nruncmd: []\n", Kind::CloudConfig),
+            ("user-data", "Content-Type: multipart/mixed; boundary=x\n", Kind::CloudConfig),
+            ("user-data", "## template: jinja\n#cloud-config\n", Kind::CloudConfig),
             ("http/ks.cfg", "", Kind::Kickstart),
             ("debian.preseed.cfg", "", Kind::Preseed),
             ("boot/grub.cfg", "", Kind::Grub),

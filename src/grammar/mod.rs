@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod autoinstall;
+pub mod cloud_config;
 pub mod cmdline;
 pub mod grub;
 pub mod kickstart;
