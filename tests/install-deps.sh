@@ -23,6 +23,7 @@ faketime                                faketime
 cpio                                    cpio
 zstd                                    zstd
 git                                     git
+ansible-pull                            ansible-core
 ssh                                     openssh-client
 debconf-set-selections                  debconf
 grub-script-check                       grub-common
@@ -101,4 +102,21 @@ if [ ! -e target/unpacked/done ]; then
     (cd target/unpacked/packages && apt-get download -qq cloud-init netplan.io libnetplan0)
     for package in target/unpacked/packages/*.deb; do dpkg-deb -x "$package" target/unpacked; done
     touch target/unpacked/done
+fi
+
+# cloud-init of Debian 13, which takes no key that it doesn't know
+if [ ! -e target/unpacked-13/done ]; then
+    echo "unpacking into target/unpacked-13: cloud-init of Debian 13"
+    state=$PWD/target/unpacked-13/apt
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb [signed-by=$keyring] http://deb.debian.org/debian trixie main" >"$state/sources.list"
+    : >"$state/status"
+    options=(-o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$state/lists"
+        -o "Dir::State::status=$state/status" -o "Dir::Cache=$state/cache" -o APT::Sandbox::User=root)
+    apt-get "${options[@]}" update -qq
+    (cd "$state" && apt-get "${options[@]}" download -qq cloud-init)
+    dpkg-deb -x "$state"/cloud-init_*.deb target/unpacked-13
+    rm -r "$state"
+    touch target/unpacked-13/done
 fi

@@ -48,6 +48,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         Vec::new()
     });
     let installs = installs(paths, &context);
+    let told: Vec<_> = context.hosts.iter().flat_map(handoff::user_data_warnings).collect();
     let refused = answers.len() + installs.len();
     // a mistake may hide what a waiver is for
     if refused + unread.len() == 0 && !report.has_errors() {
@@ -62,6 +63,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let answer = serde_json::json!({
             "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
             "waived": waived.collect::<Vec<_>>(), "images_elsewhere": images.elsewhere, "unread": unread,
+            "user_data": told,
         });
         let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
         output::print(&format!("{text}\n"))?;
@@ -70,6 +72,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let refused = unread.iter().chain(&answers).chain(&installs);
         output::note(&refused.map(|text| format!("error: {text}\n")).collect::<String>());
         output::note(&images.note());
+        output::note(&told.iter().map(|text| format!("note: {text}\n")).collect::<String>());
     }
     if !unread.is_empty() && !report.has_errors() && refused == 0 {
         bail!("not every file of the site could be read");

@@ -1,19 +1,39 @@
 //! `ansible-pull`: the host fetches a Git repository and runs one of its playbooks on itself.
 //!
 //! `ansible-pull` pastes its arguments into shell commands of its own, so that quoting here isn't enough: what isn't a
-//! plain name is refused. Over static HTTP, Git speaks its dumb protocol, which has no shallow clones: `--full`.
+//! plain name is refused. A run that ends well and ran nothing on this host is no success (`outcomes`). Over static HTTP, Git speaks its dumb protocol, which has no shallow clones: `--full`.
 
 use anyhow::{Result, ensure};
 
 use super::shell::quote;
-use super::{Takeover, file, reporter};
+use super::{Takeover, file, outcomes, reporter};
 use crate::host::handoff::is_plain;
-use crate::value::HttpUrl;
+use crate::value::{HostName, HttpUrl};
 
 /// Where the repository is checked out.
 const CHECKOUT: &str = "/var/lib/ironstrap/ansible";
+const BY: &str = "ansible-pull";
 
-pub(super) fn takeover(url: &HttpUrl, playbook: &str, revision: Option<&str>) -> Result<Takeover> {
+/// What plays may call this host: its own name first.
+fn names(host: &HostName) -> Vec<&str> {
+    let mut names = vec![host.as_str(), host.short(), "localhost"];
+    names.dedup();
+    names
+}
+
+/// The host by its name, and its other names as groups of it. Were they hosts as well, a play for `all` would run once for
+/// each, and all at a time.
+fn inventory(host: &HostName) -> String {
+    let groups = names(host).into_iter().skip(1).map(|name| format!("\n\n[{name}]\n{host}"));
+    format!("{host} ansible_connection=local{}", groups.collect::<String>())
+}
+
+pub(super) fn takeover(
+    host: &HostName,
+    url: &HttpUrl,
+    playbook: &str,
+    revision: Option<&str>,
+) -> Result<Takeover> {
     let misfits: Vec<_> = [
         (!is_plain(playbook))
             .then(|| misfit("playbook", playbook, "the path of a playbook in the repository")),
@@ -27,13 +47,16 @@ pub(super) fn takeover(url: &HttpUrl, playbook: &str, revision: Option<&str>) ->
     ensure!(misfits.is_empty(), "{}", misfits.join("\n  "));
     let revision = revision.map(|revision| format!(" --checkout {}", quote(revision))).unwrap_or_default();
     let text = include_str!("ansible.sh")
+        .replace("@INVENTORY@", &inventory(host))
+        .replace("@JUDGE@", &outcomes::judge(BY))
+        .replace("@LIMIT@", &quote(&names(host).join(",")))
         .replace("@DIRECTORY@", CHECKOUT)
         .replace(" @CHECKOUT@", &revision)
         .replace("@PLAYBOOK@", &quote(playbook))
         // last: of the values, only this one could hold an `@`
         .replace("@URL@", &quote(&url.to_string()));
     let files = vec![file(reporter::COMMAND, 0o700, text)];
-    Ok(Takeover { by: "ansible-pull", command: Some(reporter::COMMAND.to_owned()), files, units: Vec::new() })
+    Ok(Takeover { by: BY, command: Some(reporter::COMMAND.to_owned()), files, units: Vec::new() })
 }
 
 fn misfit(key: &str, found: &str, expected: &str) -> String {

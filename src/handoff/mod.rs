@@ -9,6 +9,7 @@
 
 mod ansible;
 mod cloud_init;
+mod outcomes;
 mod reporter;
 mod script;
 pub mod shell;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, bail};
 pub use unpacked::unpacked_misfits;
 
 use crate::fit::{self, Look};
+use crate::grammar::{self, cloud_config};
 use crate::host::{Handoff, Host, LockedHost, Site};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
@@ -60,12 +62,33 @@ pub fn system(
         files,
         units,
     };
+    misfits.extend(user_data_misfits(host, image));
     let inside = fit::misfits(&system, tree);
     misfits.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
     if !misfits.is_empty() {
         bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
     }
     Ok(system)
+}
+
+/// What the image's cloud-init would stumble over, where its version is known; what every version would, `host` has refused.
+fn user_data_misfits(host: &Host, image: &ImageSystem) -> Vec<String> {
+    let Handoff::CloudInit { user_data } = &host.handoff else { return Vec::new() };
+    let Some(version) = cloud_config::Version::of(&image.os, &image.os_version) else { return Vec::new() };
+    if crate::host::handoff::user_data(user_data).is_err() {
+        return Vec::new();
+    }
+    let found = cloud_config::lint(user_data, Some(version));
+    let text = |finding| format!("handoff.cloud_init.user_data: {finding} (cloud-init {version})");
+    grammar::errors(&found).map(text).collect()
+}
+
+/// What a host's user-data says that means less on an installed image than it seems to, a text a finding.
+pub fn user_data_warnings(host: &Host) -> Vec<String> {
+    let Handoff::CloudInit { user_data } = &host.handoff else { return Vec::new() };
+    let found = cloud_config::lint(user_data, None);
+    let warnings = found.iter().filter(|finding| finding.severity == grammar::Severity::Warning);
+    warnings.map(|finding| format!("{}: user-data, {finding}", host.name)).collect()
 }
 
 /// Files to write and units to enable on a host that an image becomes.
@@ -105,7 +128,7 @@ fn takeover(host: &Host, order: Option<&OrderId>) -> Result<Takeover> {
         Handoff::None => Ok(Takeover { by: "boot", command: None, files: Vec::new(), units: Vec::new() }),
         Handoff::CloudInit { user_data } => cloud_init::takeover(&host.name, order, user_data),
         Handoff::AnsiblePull { url, playbook, revision } => {
-            ansible::takeover(url, playbook, revision.as_deref())
+            ansible::takeover(&host.name, url, playbook, revision.as_deref())
         }
         Handoff::Script { content } => script::takeover(content),
     }

@@ -7,6 +7,7 @@ use crate::spec::image::ImagePin;
 use crate::spec::system::User;
 use crate::value::Digest;
 
+mod real_tests;
 mod run_tests;
 
 fn order() -> OrderId {
@@ -137,15 +138,14 @@ fn ansible_pull_clones_in_full_and_runs_locally() {
     for part in [
         "--url 'http://git.example/site.git'",
         "--directory /var/lib/ironstrap/ansible --full",
-        "--inventory localhost,",
-        "--connection local --checkout 'v1.2' 'site/web.yml' && exit 0",
+        "--inventory \"$work/inventory\"",
+        "--limit 'web01.example.com,web01,localhost' --connection local --checkout 'v1.2' 'site/web.yml' 2>&1",
+        "web01.example.com ansible_connection=local\n\n[web01]\nweb01.example.com\n\n[localhost]\nweb01.example.com\n",
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
     let head = made(ansible("web.yml", None));
-    assert!(
-        content(&head, "/usr/lib/ironstrap/handoff-run").contains("--connection local 'web.yml' && exit 0")
-    );
+    assert!(content(&head, "/usr/lib/ironstrap/handoff-run").contains("--connection local 'web.yml' 2>&1"));
 }
 
 #[test]

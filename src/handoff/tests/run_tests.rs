@@ -9,12 +9,12 @@ use super::*;
 use crate::spec::event::{Event, What};
 
 /// The hand-off's files below a directory, with paths turned to it, and a `curl` that a test controls.
-struct Machine {
+pub(super) struct Machine {
     dir: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new(system: &SystemSpec) -> Self {
+    pub(super) fn new(system: &SystemSpec) -> Self {
         let machine = Self { dir: tempfile::tempdir().unwrap() };
         for file in system.files.iter().filter(|file| file.path.starts_with("/usr/lib/ironstrap/")) {
             let root = machine.dir.path().display();
@@ -36,7 +36,7 @@ impl Machine {
         machine
     }
 
-    fn put(&self, path: &str, content: &str, mode: u32) {
+    pub(super) fn put(&self, path: &str, content: &str, mode: u32) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -44,15 +44,15 @@ impl Machine {
     }
 
     /// A program that the scripts find before the machine's own.
-    fn program(&self, name: &str, body: &str) {
+    pub(super) fn program(&self, name: &str, body: &str) {
         self.put(&format!("bin/{name}"), &format!("#!/bin/sh\n{body}\n"), 0o755);
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(super) fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }
 
-    fn boot(&self) -> (Output, String) {
+    pub(super) fn boot(&self) -> (Output, String) {
         let output = Command::new("sh").arg(self.path("usr/lib/ironstrap/handoff")).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         println!("{printed}{}", String::from_utf8_lossy(&output.stderr));
@@ -141,14 +141,23 @@ fn without_a_hand_off_the_boot_itself_is_reported() {
 fn cloud_init_s_words_count_as_well_as_its_exit_status() {
     let cases = [
         ("echo; echo 'status: done'", true),
-        ("echo 'status: done'; exit 2", true),
+        ("echo 'status: done'; exit 2", false),
+        ("case $1 in schema) exit 1 ;; esac; echo 'status: done'", false),
+        (
+            "case $1 in schema) exit 0 ;; esac; echo 'status: done'; echo 'recoverable_errors:'; echo DEPRECATED:; exit 2",
+            true,
+        ),
+        (
+            "case $1 in schema) exit 0 ;; esac; echo 'status: done'; echo DEPRECATED:; echo WARNING:; exit 2",
+            false,
+        ),
         ("echo 'status: error'; exit 1", false),
         ("echo 'status: disabled'", false),
         ("echo 'status: not run'", false),
         ("exit 127", false),
     ];
     for (program, converges) in cases {
-        let machine = Machine::new(&made(cloud_init("#cloud-config\n")));
+        let machine = Machine::new(&made(cloud_init("#cloud-config\nruncmd: [a]\n")));
         machine.program("cloud-init", program);
         let (output, _) = machine.boot();
         assert_eq!(output.status.success(), converges, "{program}");
@@ -165,11 +174,13 @@ fn ansible_pull_is_tried_five_times_at_most() {
         matches!(machine.event().what, What::HandoffFailed { message, .. } if message.starts_with("exit status 4"))
     );
     let machine = Machine::new(&made(ansible("web.yml", Some("main"))));
-    machine.program("ansible-pull", "echo \"$@\" >>\"$0.log\"; [ $(wc -l <\"$0.log\") -ge 2 ]");
+    machine.program("ansible-pull", "echo \"$@\" >>\"$0.log\"; [ $(wc -l <\"$0.log\") -ge 2 ] && echo 'PLAY RECAP' && echo 'web01 : ok=2 failed=0'");
     assert!(machine.boot().0.status.success());
     let arguments = std::fs::read_to_string(machine.path("bin/ansible-pull.log")).unwrap();
     assert!(
-        arguments.contains("--full --inventory localhost, --connection local --checkout main web.yml\n"),
+        arguments.contains(
+            " --limit web01.example.com,web01,localhost --connection local --checkout main web.yml\n"
+        ),
         "{arguments}"
     );
 }

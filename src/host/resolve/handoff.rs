@@ -10,6 +10,7 @@ use minijinja::value::{Serde, Value};
 
 use super::Context;
 use super::template::{Place, Templates as Engine, Values};
+use crate::grammar::{self, cloud_config};
 use crate::host::{Handoff, handoff as rules};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::named_file;
@@ -100,10 +101,29 @@ impl Work<'_, '_> {
             // the text itself: it may begin with a secret
             None => (self.inline(user_data)?, user_data.span.begin()),
         };
-        if let Err(message) = rules::user_data(&text) {
-            self.diagnostics.push(Diagnostic::new(place, message));
+        match rules::user_data(&text) {
+            Err(message) => self.diagnostics.push(Diagnostic::new(place, message)),
+            Ok(()) => self.judge_user_data(&text, place),
         }
         Some(Handoff::CloudInit { user_data: text })
+    }
+
+    /// What cloud-init would go on without, at its line where the text is a file as it stands; a text of the profile and what a
+    /// template renders have lines of their own, which the message names.
+    fn judge_user_data(&mut self, text: &str, place: Span) {
+        let source = self.templates.sources.get(place.source);
+        let verbatim = source.text == text;
+        for finding in grammar::errors(&cloud_config::lint(text, None)) {
+            let span = match verbatim {
+                true => line_of(text, finding.line, place),
+                false => place,
+            };
+            let message = match verbatim {
+                true => format!("user-data: {}", finding.message),
+                false => format!("user-data, line {} of it: {}", finding.line, finding.message),
+            };
+            self.diagnostics.push(Diagnostic::new(span, message).maybe_help(finding.help.clone()));
+        }
     }
 
     fn ansible(&mut self, raw: &RawAnsible, span: Span) -> Option<Handoff> {
@@ -183,4 +203,17 @@ impl Work<'_, '_> {
         }
         self.values.insert(values).clone()
     }
+}
+
+/// The key of a line, and no more of it: what follows may be a secret. Without a key, the beginning of the line.
+fn line_of(text: &str, line: usize, place: Span) -> Span {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let indent = rest.len() - rest.trim_start_matches([' ', '-']).len();
+    let key = rest[indent..].find(':').filter(|end| {
+        rest[indent..indent + end].chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    });
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let from = start + indent;
+    Span { start: offset(from), end: offset(from + key.unwrap_or_default()), ..place }
 }
