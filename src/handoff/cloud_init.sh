@@ -12,12 +12,15 @@ merged=/var/lib/cloud/instance/cloud-config.txt
 # "system", or "files" where reading the data again would run some of it
 schema=@SCHEMA@
 
+# 2: there is no such command yet
 ask_schema() {
-    if cloud-init schema --help >/dev/null 2>&1; then
-        cloud-init schema "$@"
-    else
+    cloud-init schema "$@"
+    answer=$?
+    if [ "$answer" -eq 2 ]; then
         cloud-init devel schema "$@"
+        answer=$?
     fi
+    return "$answer"
 }
 
 fits_schema() {
