@@ -53,7 +53,7 @@ fn found(paths: &SitePaths) -> Vec<String> {
 fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
     let Some(device) = testing::image() else { return };
     let (_dir, paths) =
-        site("handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: []\n");
+        site("handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: [vim]\n");
     assert_eq!(found(&paths), Vec::<String>::new(), "nothing is known of the image yet");
     lock(&paths, &device);
     let refused = found(&paths);

@@ -208,7 +208,7 @@ fn scalar(schema: &Json, node: &Node, text: &str, path: &Path, found: &mut Vec<P
             Json::String(word) => node.kind() == Kind::Text && word == text,
             Json::Bool(word) => node.kind() == Kind::Boolean && *word == node.is_true(),
             Json::Null => node.kind() == Kind::Null,
-            other => matches!(node.kind(), Kind::Integer | Kind::Number) && other.to_string() == text,
+            other => matches!(node.kind(), Kind::Integer | Kind::Number) && *other == *text,
         };
         if !allowed.iter().any(same) {
             let words: Vec<_> =
