@@ -158,8 +158,8 @@ fn hosts_are_rivals_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
     assert_eq!(rivals(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 1);
     assert_eq!(rivals(&format!("{mac}, model: \"R*\""), &format!("{mac}, model: R750")), 1);
     assert_eq!(rivals(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 1);
-    assert_eq!(rivals("serial: C, model: \"R6*\"", "serial: C, model: R750"), 0);
-    assert_eq!(rivals("serial: C, model: \"R*\"", "serial: C, model: R750"), 1);
+    assert_eq!(rivals("serial: CZ3, model: \"R6*\"", "serial: CZ3, model: R750"), 0);
+    assert_eq!(rivals("serial: CZ3, model: \"R*\"", "serial: CZ3, model: R750"), 1);
 }
 
 #[test]
