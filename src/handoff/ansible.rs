@@ -14,20 +14,6 @@ use crate::value::{HostName, HttpUrl};
 const CHECKOUT: &str = "/var/lib/ironstrap/ansible";
 const BY: &str = "ansible-pull";
 
-/// What plays may call this host: its own name first.
-fn names(host: &HostName) -> Vec<&str> {
-    let mut names = vec![host.as_str(), host.short(), "localhost"];
-    names.dedup();
-    names
-}
-
-/// The host by its name, and its other names as groups of it. Were they hosts as well, a play for `all` would run once for
-/// each, and all at a time.
-fn inventory(host: &HostName) -> String {
-    let groups = names(host).into_iter().skip(1).map(|name| format!("\n\n[{name}]\n{host}"));
-    format!("{host} ansible_connection=local{}", groups.collect::<String>())
-}
-
 pub(super) fn takeover(
     host: &HostName,
     url: &HttpUrl,
@@ -47,9 +33,8 @@ pub(super) fn takeover(
     ensure!(misfits.is_empty(), "{}", misfits.join("\n  "));
     let revision = revision.map(|revision| format!(" --checkout {}", quote(revision))).unwrap_or_default();
     let text = include_str!("ansible.sh")
-        .replace("@INVENTORY@", &inventory(host))
+        .replace("@HOST@", &quote(host.as_str()))
         .replace("@JUDGE@", &outcomes::judge(BY))
-        .replace("@LIMIT@", &quote(&names(host).join(",")))
         .replace("@DIRECTORY@", CHECKOUT)
         .replace(" @CHECKOUT@", &revision)
         .replace("@PLAYBOOK@", &quote(playbook))

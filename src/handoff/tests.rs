@@ -139,8 +139,8 @@ fn ansible_pull_clones_in_full_and_runs_locally() {
         "--url 'http://git.example/site.git'",
         "--directory /var/lib/ironstrap/ansible --full",
         "--inventory \"$work/inventory\"",
-        "--limit 'web01.example.com,web01,localhost' --connection local --checkout 'v1.2' 'site/web.yml' 2>&1",
-        "web01.example.com ansible_connection=local\n\n[web01]\nweb01.example.com\n\n[localhost]\nweb01.example.com\n",
+        "--limit \"$host,$short,localhost\" --connection local --checkout 'v1.2' 'site/web.yml' 2>&1",
+        "host='web01.example.com'\n",
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }

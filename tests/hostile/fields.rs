@@ -32,6 +32,8 @@ const NUMBERS: &[&str] =
 const NOWHERE: &[(&str, &str)] = &[
     ("match.vendor", "stands in the signed order, which is JSON by serde; no loader compares it"),
     ("classes[]", "names of files; nothing is written of them"),
+    ("site.waive[].host", "only compared with names of hosts"),
+    ("site.waive[].reason", "told by `check`, written nowhere"),
     (
         "storage.btrfs[].subvolumes[].options[]",
         "of the type that mounts' options have; formats with btrfs refuse them",

@@ -122,7 +122,7 @@ fn what_is_no_answer_file_ends_in_one_sentence() {
         ("grub.cfg", b"menuentry a { }\n".to_vec(), "from which no host can be made"),
         ("poem", b"roses are red\nviolets are blue\n".to_vec(), "no kind of file that is known"),
         ("deep.yaml", [b"autoinstall: ".to_vec(), vec![b'['; 100_000]].concat(), "nested more than"),
-        ("user-data", b"#cloud-config\npackages: [vim]\n".to_vec(), "no autoinstall in it"),
+        ("user-data", b"#cloud-config\npackages: [vim]\n".to_vec(), "from which no host can be made"),
     ];
     for (name, content, wanted) in cases {
         let file = site.path().join(name);
