@@ -42,15 +42,6 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// What programs there are to do at the target once cloud-init is through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
-    /// Some cloud-config that isn't empty.
-    pub config: bool,
-    /// Something that runs again when the data is read again, or that is only known on the target.
-    pub live: bool,
-}
-
 const MAX_DEPTH: usize = 4;
 /// Stands for what a template will say. No schema has such a word.
 const UNKNOWN: &str = "ironstrap0unknown0value";
@@ -66,16 +57,6 @@ pub fn lint(text: &str, version: Option<Version>) -> Vec<Finding> {
     found.sort();
     found.dedup();
     found
-}
-
-/// What is in user-data.
-pub fn content(text: &str) -> Content {
-    let parts = parts_of(text, &mut Vec::new());
-    let says = |part: &Part| part.text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    Content {
-        config: parts.iter().any(|part| !matches!(part.form, Form::Program | Form::Include) && says(part)),
-        live: parts.iter().any(|part| matches!(part.form, Form::Program | Form::Include)),
-    }
 }
 
 fn parts_of(text: &str, found: &mut Vec<Finding>) -> Vec<Part> {

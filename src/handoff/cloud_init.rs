@@ -7,7 +7,6 @@
 use anyhow::{Result, anyhow};
 
 use super::{Takeover, file, outcomes, reporter};
-use crate::grammar::cloud_config;
 use crate::host::handoff;
 use crate::value::{HostName, OrderId};
 
@@ -28,16 +27,13 @@ pub(super) fn takeover(host: &HostName, order: Option<&OrderId>, user_data: &str
         file(&format!("{SEED}/vendor-data"), 0o644, "#cloud-config\n{}\n"),
         file("/etc/cloud/cloud.cfg.d/99-ironstrap.cfg", 0o644, include_str!("cloud_init.cfg")),
         file("/etc/cloud/ds-identify.cfg", 0o644, "datasource: NoCloud\n"),
-        file(reporter::COMMAND, 0o755, judge(user_data)),
+        file(reporter::COMMAND, 0o755, judge()),
     ];
     let units = vec!["cloud-init.target".to_owned()];
     Ok(Takeover { by: BY, command: Some(reporter::COMMAND.to_owned()), files, units })
 }
 
 /// The script that waits for the first run and judges it.
-fn judge(user_data: &str) -> String {
-    let content = cloud_config::content(user_data);
-    // `schema --system` of 22.4 reads the data again, and with it runs boothooks and fetches what is included
-    let schema = if content.config && !content.live { "system" } else { "files" };
-    include_str!("cloud_init.sh").replace("@JUDGE@", &outcomes::judge(BY)).replace("@SCHEMA@", schema)
+fn judge() -> String {
+    include_str!("cloud_init.sh").replace("@JUDGE@", &outcomes::judge(BY))
 }

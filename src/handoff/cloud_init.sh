@@ -9,8 +9,10 @@ merged=/var/lib/cloud/instance/cloud-config.txt
 
 @JUDGE@
 
-# "system", or "files" where reading the data again would run some of it
-schema=@SCHEMA@
+# Whether a file is plain cloud-config that says something; of an empty one, the schema command says that it is no mapping.
+plain() {
+    [ -r "$1" ] && [ "$(head -n 1 "$1" | tr -d ' \r')" = "#cloud-config" ] && grep -q '^[^#[:space:]]' "$1"
+}
 
 # 2: there is no such command yet
 ask_schema() {
@@ -24,11 +26,12 @@ ask_schema() {
 }
 
 fits_schema() {
-    if [ "$schema" = system ]; then
+    # of 22.4, this reads the data again, and with it runs boothooks and fetches what is included: plain data holds none of these
+    if plain "$seed"; then
         ask_schema --system || return 1
     fi
     for file in "$seed" "$merged"; do
-        [ -r "$file" ] && [ "$(head -n 1 "$file")" = "#cloud-config" ] && grep -q '^[^#[:space:]]' "$file" || continue
+        plain "$file" || continue
         ask_schema --config-file "$file" || return 1
     done
 }
