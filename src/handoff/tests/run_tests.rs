@@ -16,12 +16,14 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn new(system: &SystemSpec) -> Self {
         let machine = Self { dir: tempfile::tempdir().unwrap() };
-        for file in system.files.iter().filter(|file| file.path.starts_with("/usr/lib/ironstrap/")) {
+        let read = ["/usr/lib/ironstrap/", "/var/lib/cloud/seed/"];
+        for file in system.files.iter().filter(|file| read.iter().any(|dir| file.path.starts_with(dir))) {
             let root = machine.dir.path().display();
             let content = file
                 .content
                 .replace("/usr/lib/ironstrap", &format!("{root}/usr/lib/ironstrap"))
                 .replace("/var/lib/ironstrap", &format!("{root}/state"))
+                .replace("/var/lib/cloud", &format!("{root}/var/lib/cloud"))
                 .replace("PATH=/", &format!("PATH={root}/bin:/"))
                 .replace("/dev/console", "/dev/null")
                 .replace("/dev/ttyS0", "/dev/null")
@@ -161,6 +163,17 @@ fn cloud_init_s_words_count_as_well_as_its_exit_status() {
         machine.program("cloud-init", program);
         let (output, _) = machine.boot();
         assert_eq!(output.status.success(), converges, "{program}");
+    }
+}
+
+#[test]
+fn only_plain_cloud_config_that_says_something_is_held_against_the_schema() {
+    for data in
+        ["#cloud-config\n# nothing\n", "#!/bin/sh\n", "## template: jinja\n#cloud-config\nruncmd: [a]\n"]
+    {
+        let machine = Machine::new(&made(cloud_init(data)));
+        machine.program("cloud-init", "[ $1 != schema ] || exit 1; echo 'status: done'");
+        assert!(machine.boot().0.status.success(), "{data}");
     }
 }
 
