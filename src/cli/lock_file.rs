@@ -15,9 +15,6 @@ const MAX_LOCK: u64 = 64 << 20;
 /// When it is there and can't be read.
 pub fn read(paths: &SitePaths) -> Result<LockFile> {
     let path = paths.lock_file();
-    if !path.exists() {
-        return Ok(LockFile::default());
-    }
-    let text = files::read_text(&path, MAX_LOCK)?;
+    let Some(text) = files::read_text_if_there(&path, MAX_LOCK)? else { return Ok(LockFile::default()) };
     serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))
 }

@@ -96,10 +96,7 @@ impl Medium {
 /// When the list is there and can't be read.
 pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
     let path = paths.media();
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = files::read_text(&path, LONGEST)?;
+    let Some(text) = files::read_text_if_there(&path, LONGEST)? else { return Ok(Vec::new()) };
     let list: List = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     Ok(list.media)
 }

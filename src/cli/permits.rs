@@ -128,18 +128,12 @@ pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Opti
 }
 
 fn read_file(path: &Path) -> Result<Option<SealedPermit>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = files::read_text(path, LONGEST)?;
+    let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(None) };
     SealedPermit::from_text(&text).map(Some).with_context(|| format!("reading {}", path.display()))
 }
 
 fn stub(path: &Path) -> Result<Option<Stub>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = files::read_text(path, LONGEST)?;
+    let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).with_context(|| format!("reading {}", path.display()))
 }
 

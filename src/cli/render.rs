@@ -108,10 +108,7 @@ pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
 /// # Errors
 /// One that can't be read.
 pub fn templates(paths: &SitePaths) -> Result<Templates> {
-    Templates::new(|name| {
-        let path = paths.templates().join(name);
-        if path.exists() { files::read_text(&path, MAX_TEMPLATE).map(Some) } else { Ok(None) }
-    })
+    Templates::new(|name| files::read_text_if_there(&paths.templates().join(name), MAX_TEMPLATE))
 }
 
 fn answers_of(os: Os, context: &SiteContext, host: &Host, templates: &Templates) -> Result<Answers> {

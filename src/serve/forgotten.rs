@@ -34,11 +34,8 @@ impl Forgotten {
     /// # Errors
     /// When it is there and can't be read.
     pub fn read(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        serde_json::from_str(&files::read_text(path, LONGEST)?)
-            .with_context(|| format!("reading {}", path.display()))
+        let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(Self::default()) };
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
     }
 
     /// Writes it, whole or not at all.

@@ -43,11 +43,9 @@ pub type Orders = HashMap<OrderId, (Timestamp, Reason)>;
 /// # Errors
 /// When it is there and can't be read.
 pub fn read(path: &Path) -> Result<Revocations> {
-    if !path.exists() {
-        return Ok(Revocations::default());
-    }
-    let list: Revocations = serde_json::from_str(&files::read_text(path, LONGEST)?)
-        .with_context(|| format!("reading {}", path.display()))?;
+    let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(Revocations::default()) };
+    let list: Revocations =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     Ok(list.sorted())
 }
 

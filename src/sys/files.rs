@@ -68,6 +68,14 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// The same of a file that need not be there; `None` where it isn't.
+///
+/// # Errors
+/// As [`read_text`], but for missing.
+pub fn read_text_if_there(path: &Path, limit: u64) -> Result<Option<String>> {
+    if path.exists() { read_text(path, limit).map(Some) } else { Ok(None) }
+}
+
 /// Reads a file of at most `limit` bytes; `None` where it is larger. Anything but a regular file is refused, so that a pipe
 /// can't make us wait.
 ///
