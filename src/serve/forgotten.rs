@@ -4,7 +4,6 @@
 //! is another one than before, as it does for [`revoked`](super::revoked).
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::Story;
 use crate::spec::FormatVersion;
+use crate::sys::directory::Identity;
 use crate::sys::files;
 use crate::value::{HostName, Timestamp};
 
@@ -52,7 +52,7 @@ impl Forgotten {
 #[derive(Debug)]
 pub struct Watched {
     path: PathBuf,
-    mark: Option<(u64, u64, i64, i64)>,
+    mark: Option<Identity>,
 }
 
 impl Watched {
@@ -61,14 +61,14 @@ impl Watched {
     /// # Errors
     /// When it is there and can't be read.
     pub fn open(path: &Path, story: &mut Story) -> Result<Self> {
-        let watched = Self { path: path.to_owned(), mark: mark(path) };
+        let watched = Self { path: path.to_owned(), mark: Identity::at(path) };
         story.forget(&Forgotten::read(path)?);
         Ok(watched)
     }
 
     /// Reads it again if it is another one; whether it was. One that can't be read is passed over.
     pub fn look(&mut self, story: &mut Story) -> bool {
-        let now = mark(&self.path);
+        let now = Identity::at(&self.path);
         if now != self.mark
             && let Ok(forgotten) = Forgotten::read(&self.path)
         {
@@ -78,9 +78,4 @@ impl Watched {
         }
         false
     }
-}
-
-fn mark(path: &Path) -> Option<(u64, u64, i64, i64)> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }

@@ -6,7 +6,6 @@
 //! A list that can't be read leaves what was known: nobody gets an order back by damaging it. So does one that is gone.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +13,7 @@ use anyhow::{Context, Result};
 
 use super::tree::Tree;
 use crate::spec::revocation::{Reason, Revocations};
+use crate::sys::directory::Identity;
 use crate::sys::files;
 use crate::value::{OrderId, Timestamp};
 
@@ -31,7 +31,7 @@ pub struct Revoked {
 #[derive(Debug, Default)]
 struct Seen {
     /// What tells this file from the one that is renamed over it.
-    mark: Option<(u64, u64, i64, i64)>,
+    mark: Option<Identity>,
     orders: Orders,
 }
 
@@ -55,7 +55,7 @@ impl Revoked {
     /// # Errors
     /// When it is there and can't be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let of_site = Seen { mark: mark(path), orders: orders(read(path)?) };
+        let of_site = Seen { mark: Identity::at(path), orders: orders(read(path)?) };
         Ok(Self { path: path.to_owned(), of_site: Mutex::new(of_site) })
     }
 
@@ -71,7 +71,7 @@ impl Revoked {
 
     fn seen(&self) -> (MutexGuard<'_, Seen>, bool) {
         let mut seen = self.of_site.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = mark(&self.path);
+        let mark = Identity::at(&self.path);
         if mark.is_some()
             && mark != seen.mark
             && let Ok(list) = read(&self.path)
@@ -93,9 +93,4 @@ pub fn parse(text: &[u8]) -> Result<Orders> {
 
 fn orders(list: Revocations) -> Orders {
     list.orders.into_iter().map(|it| (it.order, (it.time, it.reason))).collect()
-}
-
-fn mark(path: &Path) -> Option<(u64, u64, i64, i64)> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }

@@ -29,6 +29,11 @@ impl Identity {
         }
     }
 
+    /// What identifies the file that has this name now; `None` where there is none to look at.
+    pub fn at(path: &Path) -> Option<Self> {
+        statat(CWD, path, AtFlags::empty()).ok().map(|stat| Self::of(&stat))
+    }
+
     /// Bytes.
     pub fn size(&self) -> u64 {
         self.size
