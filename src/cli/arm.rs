@@ -12,7 +12,7 @@ use crate::order::{MintRequest, Past, Summary, mint, question};
 use crate::serve::history::History;
 use crate::serve::journal;
 use crate::spec::order::Permit;
-use crate::spec::revocation::{Reason, Revoked};
+use crate::spec::revocation::{Reason, Revocations, Revoked};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::prompt;
 use crate::value::{HostName, Timestamp};
@@ -67,13 +67,17 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
         };
         minted.push(mint(&request, random()?, previous));
     }
-    let mut text = String::new();
+    let mut replaced = Vec::new();
     for permit in &minted {
-        let replaced = permits::replace(paths, permit, &key)?;
+        replaced.push(permits::replace(paths, permit, &key)?);
+    }
+    let (media, revoked) = (media::read(paths)?, revocations::read(paths)?);
+    let mut text = String::new();
+    for (permit, replaced) in minted.iter().zip(replaced) {
         text.push_str(&line(permit));
         if let Some(old) = replaced {
             text.push_str(&replaces(&old, permit.not_before));
-            text.push_str(&out_of_reach(paths, &permit.host, permit.not_before)?);
+            text.push_str(&out_of_reach(&media, &revoked, &permit.host, permit.not_before));
         }
     }
     if json {
@@ -123,22 +127,30 @@ fn agree(hosts: &[LockedHost], agreed: bool, paths: &SitePaths) -> Result<()> {
 /// # Errors
 /// When a permit can't be moved.
 pub fn disarm(args: &DisarmArgs, paths: &SitePaths) -> Result<()> {
-    let mut text = String::new();
     let now = SystemClock.now();
+    let media = media::read(paths)?;
+    let mut taken = Vec::new();
     for host in unique(&args.hosts) {
         // on media there may be orders that the permit doesn't show any more
-        let carried = carried(paths, host, now)?;
-        let orders = carried.iter().map(|(_, carried)| Revoked {
-            order: carried.order.clone(),
-            host: host.clone(),
-            time: now,
-            until: carried.until,
-            reason: Reason::Disarmed,
-        });
+        let orders: Vec<_> = carried(&media, host, now)
+            .map(|(_, carried)| Revoked {
+                order: carried.order.clone(),
+                host: host.clone(),
+                time: now,
+                until: carried.until,
+                reason: Reason::Disarmed,
+            })
+            .collect();
+        let is_carried = !orders.is_empty();
         let disarmed = permits::revoke(paths, host, now)?;
-        revocations::add(paths, orders.collect())?;
+        revocations::add(paths, orders)?;
+        taken.push((host, disarmed, is_carried));
+    }
+    let revoked = revocations::read(paths)?;
+    let mut text = String::new();
+    for (host, disarmed, is_carried) in taken {
         text.push_str(&match disarmed {
-            None if carried.is_empty() => format!("{host} was not armed\n"),
+            None if !is_carried => format!("{host} was not armed\n"),
             None => format!("{host} was not armed; the orders that media still carry are revoked\n"),
             Some(permit) if permit.not_after < now => {
                 format!("{host} disarmed: its order {} had expired at {}\n", permit.id, permit.not_after)
@@ -148,24 +160,25 @@ pub fn disarm(args: &DisarmArgs, paths: &SitePaths) -> Result<()> {
                 permit.id, permit.not_after
             ),
         });
-        text.push_str(&out_of_reach(paths, host, now)?);
+        text.push_str(&out_of_reach(&media, &revoked, host, now));
     }
     Ok(output::print(&text)?)
 }
 
 /// Media that carry an order of this host which would still hold.
-fn carried(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Vec<(Medium, Carried)>> {
-    let media = media::read(paths)?.into_iter();
-    let carrying = media.filter_map(|medium| medium.carries(host).cloned().map(|carried| (medium, carried)));
-    Ok(carrying.filter(|(_, carried)| carried.until >= now).collect())
+fn carried<'a>(
+    media: &'a [Medium],
+    host: &'a HostName,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a Medium, &'a Carried)> {
+    let carrying = media.iter().filter_map(|medium| Some((medium, medium.carries(host)?)));
+    carrying.filter(move |(_, carried)| carried.until >= now)
 }
 
 /// A line for each medium whose order for this host is revoked, and which may not hear of it.
-fn out_of_reach(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<String> {
-    let revoked = revocations::read(paths)?;
-    let carried = carried(paths, host, now)?;
-    let lines = carried.iter().filter(|(_, carried)| revoked.find(&carried.order).is_some());
-    Ok(lines.map(|(medium, carried)| format!("  {}\n", medium.out_of_reach(carried))).collect())
+fn out_of_reach(media: &[Medium], revoked: &Revocations, host: &HostName, now: Timestamp) -> String {
+    let lines = carried(media, host, now).filter(|(_, carried)| revoked.find(&carried.order).is_some());
+    lines.map(|(medium, carried)| format!("  {}\n", medium.out_of_reach(carried))).collect()
 }
 
 fn replaces(old: &permits::Stub, now: Timestamp) -> String {

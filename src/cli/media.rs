@@ -106,7 +106,7 @@ pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
 /// # Errors
 /// When the list can't be read or written.
 pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
-    medium.path = absolute(&medium.path);
+    medium.path = std::path::absolute(&medium.path).unwrap_or(medium.path);
     let now = medium.time;
     let mut media = read(paths)?;
     media.retain(|known| {
@@ -117,10 +117,6 @@ pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
     let list = List { version: FormatVersion, media };
     let text = serde_json::to_string_pretty(&list).context("writing the list of media")? + "\n";
     files::write_whole(&paths.media(), 0o600, text.as_bytes())
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]
