@@ -27,7 +27,6 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     }
     let Some(config) = given.get("storage.config") else { return };
     let uses = Uses::of(config.items());
-    let formats = things::formats(config.items());
     let mut layout = Layout::of(config.items(), reading);
     let own_esp = config.items().iter().any(|action| is_esp(action, &uses));
     if let (Some(number), false) = (root(config.items()), own_esp) {
@@ -46,7 +45,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             reading.ledger.refuse(id, why);
             continue;
         }
-        if let Some(thing) = things::thing(action, &uses, &formats, "") {
+        if let Some(thing) = things::thing(action, &uses, "") {
             reading.layout.push((id, thing));
         }
     }
@@ -68,8 +67,8 @@ fn root(actions: &[Node]) -> Option<usize> {
 pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Thing> {
     let actions = config.get("storage").and_then(|storage| storage.get("config"));
     let actions = actions.map(Node::items).unwrap_or_default();
-    let (uses, formats) = (Uses::of(actions), things::formats(actions));
-    let thing = |action| things::thing(action, &uses, &formats, &shown(action));
+    let uses = Uses::of(actions);
+    let thing = |action| things::thing(action, &uses, &shown(action));
     actions.iter().filter_map(thing).collect()
 }
 

@@ -10,6 +10,8 @@ use crate::import::layout::{Kind, Thing, file_system, holds};
 pub struct Uses<'d> {
     /// By the device: its formats' ids with their file systems.
     formats: HashMap<&'d str, Vec<(&'d str, &'d str)>>,
+    /// By the format: its file system, wherever it stands.
+    fs: HashMap<&'d str, &'d str>,
     /// By the format: its mounts' paths.
     mounts: HashMap<&'d str, Vec<&'d str>>,
 }
@@ -25,8 +27,10 @@ impl<'d> Uses<'d> {
         for action in actions {
             match (text(action, "type"), text(action, "id")) {
                 (Some("format"), Some(id)) => {
-                    if let (Some(on), Some(fs)) = (text(action, "volume"), text(action, "fstype")) {
-                        uses.formats.entry(on).or_default().push((id, file_system(fs)));
+                    let Some(fs) = text(action, "fstype").map(file_system) else { continue };
+                    uses.fs.insert(id, fs);
+                    if let Some(on) = text(action, "volume") {
+                        uses.formats.entry(on).or_default().push((id, fs));
                     }
                 }
                 (Some("mount"), _) => {
@@ -61,7 +65,7 @@ impl<'d> Uses<'d> {
 }
 
 /// An action as a thing; swap's mounts say nothing.
-pub fn thing(action: &Node, uses: &Uses<'_>, formats: &HashMap<&str, &str>, shown: &str) -> Option<Thing> {
+pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
     let get = |key: &str| text(action, key);
     let many = |key: &str| {
         let items = action.get(key).map(Node::items).unwrap_or_default();
@@ -97,7 +101,7 @@ pub fn thing(action: &Node, uses: &Uses<'_>, formats: &HashMap<&str, &str>, show
             Thing { holds: place, detail: Some(fs.to_owned()), ..new(Kind::Format, one("volume")) }
         }
         "mount" => {
-            let fs = formats.get(get("device")?).copied().unwrap_or_default();
+            let fs = uses.fs.get(get("device")?).copied().unwrap_or_default();
             if fs == "swap" {
                 return None;
             }
@@ -106,12 +110,6 @@ pub fn thing(action: &Node, uses: &Uses<'_>, formats: &HashMap<&str, &str>, show
         _ => return None,
     };
     Some(thing)
-}
-
-/// Formats by their ids.
-pub fn formats(actions: &[Node]) -> HashMap<&str, &str> {
-    let of = |action| Some((text(action, "id")?, text(action, "fstype")?));
-    actions.iter().filter(|action| text(action, "type") == Some("format")).filter_map(of).collect()
 }
 
 /// A size that is told exactly.
