@@ -39,7 +39,7 @@ fn one_stick_installs_two_machines_and_does_not_install_them_again() -> Result<(
         site.arm(&[ALPHA.name, BRAVO.name])?;
         let stick = site.stick("usb.img")?;
 
-        let alpha = install(dir, &ALPHA, &stick, &key, "cloud-init", 3)?;
+        let alpha = install(dir, &ALPHA, &stick, &key, "cloud-init", 2)?;
         ensure!(
             judges::file(&alpha, "/etc/from-cloud-init")? == "alpha",
             "cloud-init has not written its file"
