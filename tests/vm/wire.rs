@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::support::disk::blank;
+use crate::support::disk::{blank, get};
 use crate::support::golden::IMAGE;
 use crate::support::qemu::{Bus, Machine};
 use crate::support::server::Server;
@@ -14,10 +14,11 @@ const NAME: &str = "hotel";
 const MAC: &str = "52:54:00:70:00:01";
 const DISK: u64 = 6 << 30;
 
-/// A disk that was swapped for a blank one shows no done mark; the server remembers, and the agent asks it before it looks for
+/// A host that is disarmed while it is installed stays unbootable, and is installed once it is armed anew. A disk that was swapped for
+/// a blank one shows no done mark; the server remembers, and the agent asks it before it looks for
 /// a disk.
 #[test]
-fn a_server_that_remembers_keeps_a_blank_disk_from_being_installed_again() -> Result<()> {
+fn what_the_server_knows_of_an_order_stops_a_machine() -> Result<()> {
     with_machines("wire", |dir| {
         let Some(mut wire) = Wire::new("wire")? else { return Ok(()) };
         let host = format!(
@@ -37,6 +38,19 @@ fn a_server_that_remembers_keeps_a_blank_disk_from_being_installed_again() -> Re
             let machine = Machine::new(dir, name)?.disk(Bus::Virtio, &disk, "DISK1", Some(5)).network(MAC);
             Ok(machine.boots_from_wire(&wire, 0).ends_at_reboot())
         };
+        let mut withdrawn = machine("withdrawn")?.start()?;
+        withdrawn.wait_for("ironstrap: claimed attempt=1")?;
+        site.run(&["disarm", NAME])?;
+        withdrawn.wait_for("ironstrap: failed IS-112")?;
+        withdrawn.wait_for("ironstrap: next: rests")?;
+        withdrawn.serial().absent("ironstrap: committed")?;
+        withdrawn.power_off()?;
+        let start = get(&dir.join("withdrawn.raw"), 0, 4096)?;
+        ensure!(start.iter().all(|byte| *byte == 0), "a disk under a revoked order has a partition table");
+        // into the same place: the server goes on with it
+        site.arm(&[NAME])?;
+        site.tree("pxe")?;
+
         let mut first = machine("first")?.start()?;
         first.wait_for("ironstrap: starting the agent")?;
         first.wait_for("ironstrap: committed")?;
