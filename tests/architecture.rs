@@ -59,6 +59,10 @@ const PURE: &[&str] = &[
     "agent/recorded.rs",
     "agent/table.rs",
     "serve/history.rs",
+    "serve/proofs.rs",
+    "serve/report.rs",
+    "serve/state.rs",
+    "serve/state/",
 ];
 
 const EFFECTS: &[&str] = &[

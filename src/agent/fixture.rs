@@ -28,7 +28,7 @@ use crate::spec::{Code, FormatVersion};
 use crate::sys::block::{BlockDevice, MemoryDevice};
 use crate::sys::gpt::{Entry, Table, TableBytes};
 use crate::trust::{SiteKey, Verified};
-use crate::value::{ByteSize, Digest, OrderId, Seal, Timestamp};
+use crate::value::{ByteSize, Digest, EventSecret, OrderId, Seal, Timestamp};
 
 /// Size of the image.
 pub const SIZE: u64 = 2 << 20;
@@ -289,7 +289,7 @@ impl Personaliser for Marker<'_> {
                 .write_at(at, &bytes)
                 .map_err(|error| Failure::new(Code::Personalise, error.to_string()))?;
         }
-        Ok(Personalised { ssh_host_key: Some("SHA256:fake".to_owned()) })
+        Ok(Personalised { ssh_host_key: Some("SHA256:fake".to_owned()), outcomes: None })
     }
 }
 
@@ -310,6 +310,7 @@ pub fn order(manifest: &ImageManifest) -> InstallOrder {
         refusal_pause_seconds: 600,
         allow_dead_clock: false,
         seal: Seal::from_bytes([0; 64]),
+        events: EventSecret::from_bytes([4; 32]),
         network: NetworkSpec::default(),
         payload: None,
         server: None,

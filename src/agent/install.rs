@@ -29,6 +29,7 @@
 use crate::image::read::{Index, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
+use crate::spec::event::Outcomes;
 use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Work};
@@ -108,6 +109,8 @@ pub trait Personaliser {
 pub struct Personalised {
     /// SHA-256 fingerprint of the SSH host key.
     pub ssh_host_key: Option<String>,
+    /// What proves how its hand-off ends.
+    pub outcomes: Option<Outcomes>,
 }
 
 /// A disk that boots.

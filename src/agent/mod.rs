@@ -37,6 +37,7 @@ pub mod orders;
 pub mod payload;
 pub mod personalise;
 pub mod plan;
+mod poster;
 mod probe;
 pub mod progress;
 mod readback;

@@ -5,7 +5,7 @@
 //! trail up, counts a failure into the claim if there is one, tells recorder and server `failed`, and goes on as after any
 //! other end (`ends`). An end that the worker told itself isn't told again. The consoles hear of the crash from PID 1.
 //!
-//! Nothing in the trail is secret. Nothing here touches a disk other than the recorder, but for the claim's count.
+//! Nothing here touches a disk other than the recorder, but for the claim's count.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ use crate::spec::Code;
 use crate::spec::event::What;
 use crate::sys::clock::SystemClock;
 use crate::sys::linux::disk;
-use crate::value::OrderId;
+use crate::value::{OrderId, RunSecret};
 
 /// How long the server gets to take the event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,7 +67,8 @@ fn tell(
         Err(_) => (None, true),
     };
     let Some(left) = left else {
-        let reporter = Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), [0; 8]);
+        let reporter =
+            Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), RunSecret::from_bytes([0; 32]));
         // nobody knows what it has done: a run that can't be counted isn't tried again
         let end =
             if uncounted { End::Failed { before: u32::MAX } } else { End::Refused { code: Code::Internal } };

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use super::*;
 use crate::agent::console::Consoles;
 use crate::agent::stick::Medium;
+use crate::order::{build, fixtures};
 use crate::spec::event::{Event, Step};
 use crate::value::{HttpUrl, OrderId};
 
 const HOW: &str = "signal 9 ended the agent's worker";
 
 fn worker(trail: &Path) -> Reporter {
-    let mut worker = Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), [7; 8]);
+    let mut worker =
+        Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), RunSecret::from_bytes([7; 32]));
     worker.leave_trail(trail);
-    worker.identify(&"web01".parse().unwrap(), &OrderId::from_random([3; 16]));
+    let order = build(&fixtures::permit(), fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
+    worker.identify(&order);
     worker
 }
 
@@ -90,7 +93,7 @@ fn a_run_that_told_its_end_has_no_second_one() {
     worker.record_to("sda", medium.recorder());
     worker.event(progress());
     worker.claimed("sdb", 0);
-    worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1 });
+    worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None });
     worker.event(What::Rebooting { boot_next: true });
     let (end, _) = tell(&trail, HOW, |_| Some(medium.recorder()), &uncalled);
     assert_eq!((end, medium.events().len()), (End::Installed, 3));
@@ -113,7 +116,7 @@ fn a_crash_after_the_claim_is_a_failure_that_is_counted_once() {
         let (end, _) = tell(&trail, HOW, |_| None, &count);
         assert_eq!(end, End::Failed { before: 1 });
     }
-    assert_eq!(counted.into_inner(), [("sdb".to_owned(), OrderId::from_random([3; 16]))]);
+    assert_eq!(counted.into_inner(), [("sdb".to_owned(), OrderId::from_random([7; 16]))]);
 }
 
 #[test]

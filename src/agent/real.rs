@@ -94,7 +94,7 @@ impl KernelPersonaliser<'_> {
         write_done_files(&esp.place, self.order, self.superseded, self.now, self.manifest.root.uuid)?;
         esp.unmount()?;
         root.unmount()?;
-        Ok(Personalised { ssh_host_key: report.ssh_fingerprint })
+        Ok(Personalised { ssh_host_key: report.ssh_fingerprint, outcomes: report.outcomes })
     }
 
     /// The node of a partition, once it is there.

@@ -79,7 +79,7 @@ mod tests {
 
     fn told(run: &str, order: Option<OrderId>, what: What) -> Event {
         let (version, time) = (FormatVersion, Timestamp::from_unix(1));
-        Event { version, run: run.to_owned(), seq: 0, time, host: None, order, what }
+        Event { version, run: run.to_owned(), seq: 0, time, host: None, order, what, token: None }
     }
 
     fn claimed(run: &str, disk: &str) -> Event {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn committed(run: &str) -> Event {
-        let what = What::Committed { ssh_host_key: None, peak_rss_kib: 1 };
+        let what = What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None };
         told(run, Some(OrderId::from_random([1; 16])), what)
     }
 
@@ -104,7 +104,10 @@ mod tests {
         for events in [
             vec![],
             vec![claimed("a", "serial:S1"), claimed("b", "serial:S1")],
-            vec![other(elsewhere()), other(What::Committed { ssh_host_key: None, peak_rss_kib: 1 })],
+            vec![
+                other(elsewhere()),
+                other(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None }),
+            ],
             vec![told("a", None, elsewhere())],
             // a server may have said so, which nobody vouches for
             vec![broken],

@@ -5,18 +5,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::console::Consoles;
 use super::ends::End;
 use super::ends::next::PAUSE;
+use super::poster::Poster;
 use super::stick::Recorder;
 use super::trail::{Claimed, Trail};
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
+use crate::spec::order::InstallOrder;
 use crate::sys::clock::Clock;
-use crate::value::{HostName, HttpUrl, OrderId};
+use crate::trust::{Voucher, run_name};
+use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
 
 /// Tells the story of one run.
 pub struct Reporter {
@@ -41,10 +43,9 @@ impl std::fmt::Debug for Reporter {
 const REMEMBERED: usize = 64;
 
 impl Reporter {
-    /// A reporter that only knows consoles yet. The run's name is random.
-    pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, random: [u8; 8]) -> Self {
-        let run = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::with(consoles, clock, Trail { run, ..Trail::default() })
+    /// A reporter that only knows consoles yet. The run's secret is random.
+    pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, run: RunSecret) -> Self {
+        Self::with(consoles, clock, Trail::new(run))
     }
 
     /// Speaks on for a worker that died, to sinks that are added again; the consoles were told.
@@ -74,10 +75,11 @@ impl Reporter {
         &self.consoles
     }
 
-    /// From here on events carry host and order.
-    pub fn identify(&mut self, host: &HostName, order: &OrderId) {
-        self.trail.host = Some(host.clone());
-        self.trail.order = Some(order.clone());
+    /// From here on events carry host and order, and prove that this machine has the order.
+    pub fn identify(&mut self, order: &InstallOrder) {
+        self.trail.host = Some(order.host.clone());
+        self.trail.order = Some(order.id.clone());
+        self.trail.voucher = Some(Voucher::new(&order.events, &order.id, &self.trail.run));
         self.keep_trail();
     }
 
@@ -137,7 +139,7 @@ impl Reporter {
     pub fn post_to(&mut self, server: &HttpUrl) {
         let poster = Poster::start(server.join("v1/events").to_string());
         for event in &self.earlier {
-            poster.offer(event);
+            poster.offer(event, &self.trail);
         }
         self.server = Some(poster);
         self.trail.server = Some(server.clone());
@@ -156,7 +158,7 @@ impl Reporter {
             recorder.append(&event);
         }
         if let Some(server) = &self.server {
-            server.offer(&event);
+            server.offer(&event, &self.trail);
         }
         if self.earlier.len() < REMEMBERED {
             self.earlier.push(event);
@@ -167,19 +169,20 @@ impl Reporter {
     pub(super) fn remind(&mut self, what: What) {
         let event = self.next_event(what);
         if let Some(server) = &self.server {
-            server.offer(&event);
+            server.offer(&event, &self.trail);
         }
     }
 
     fn next_event(&mut self, what: What) -> Event {
         let event = Event {
             version: FormatVersion,
-            run: self.trail.run.clone(),
+            run: run_name(&self.trail.run),
             seq: self.trail.next,
             time: self.clock.now(),
             host: self.trail.host.clone(),
             order: self.trail.order.clone(),
             what,
+            token: None,
         };
         self.trail.next += 1;
         self.keep_trail();
@@ -217,7 +220,7 @@ fn line(what: &What, host: Option<&HostName>) -> Option<String> {
             let percent = u128::from(*done) * 100 / u128::from(*total).max(1);
             format!("progress {step} {percent}%")
         }
-        What::Committed { ssh_host_key, peak_rss_kib } => {
+        What::Committed { ssh_host_key, peak_rss_kib, .. } => {
             let key = ssh_host_key.as_deref().unwrap_or("none");
             format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}")
         }
@@ -251,78 +254,6 @@ impl Tenths {
     }
 }
 
-/// Events waiting for the server; progress is dropped when there are more.
-const QUEUE: usize = 128;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-struct Poster {
-    queue: SyncSender<String>,
-    done: Receiver<()>,
-}
-
-impl Poster {
-    fn start(url: String) -> Self {
-        let (queue, events) = sync_channel::<String>(QUEUE);
-        let (finished, done) = sync_channel(1);
-        std::thread::spawn(move || {
-            let client = reqwest::blocking::Client::builder()
-                .timeout(Duration::from_secs(10))
-                .connect_timeout(Duration::from_secs(5))
-                // events are for the server that the signed order names, and for nobody whom it or a proxy names
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build();
-            if let Ok(client) = client {
-                for event in events {
-                    deliver(|| taken(&client, &url, &event), std::thread::sleep);
-                }
-            }
-            let _ = finished.send(());
-        });
-        Self { queue, done }
-    }
-
-    fn offer(&self, event: &Event) {
-        let Ok(json) = serde_json::to_string(event) else { return };
-        match self.queue.try_send(json) {
-            Err(TrySendError::Full(json)) if !matches!(event.what, What::Progress { .. }) => {
-                // the thread is stuck in retries; an important event waits a moment for a place
-                let begin = Instant::now();
-                let mut json = json;
-                while begin.elapsed() < Duration::from_secs(2) {
-                    match self.queue.try_send(json) {
-                        Err(TrySendError::Full(back)) => json = back,
-                        _ => return,
-                    }
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn finish(self, patience: Duration) {
-        drop(self.queue);
-        let _ = self.done.recv_timeout(patience);
-    }
-}
-
-/// Whether the server has taken the event, or has said that it never will.
-fn taken(client: &reqwest::blocking::Client, url: &str, event: &str) -> bool {
-    let post = client.post(url).header("content-type", "application/json").body(event.to_owned());
-    post.send().is_ok_and(|answer| !answer.status().is_server_error() && !answer.status().is_redirection())
-}
-
-/// Tries until the event is taken, however long that takes: whoever rests has time.
-fn deliver(mut taken: impl FnMut() -> bool, mut sleep: impl FnMut(Duration)) {
-    let mut pause = FIRST_PAUSE;
-    while !taken() {
-        sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,52 +278,5 @@ mod tests {
         assert_eq!(told, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
         assert!(tenths.is_new(Step::ReadBack, 100, 100));
         assert!(!Tenths::default().is_new(Step::Write, 0, 0));
-    }
-
-    #[test]
-    fn events_reach_a_server_that_answers_late() {
-        use std::io::{Read, Write};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let mut bodies = Vec::new();
-            for status in ["503 Service Unavailable", "302 Found\r\nlocation: /elsewhere", "200 OK"] {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut buffer = [0; 4096];
-                let count = stream.read(&mut buffer).unwrap();
-                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                    .unwrap();
-                bodies.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
-            }
-            bodies
-        });
-        let poster = Poster::start(url);
-        let event = Event {
-            version: FormatVersion,
-            run: "r".to_owned(),
-            seq: 7,
-            time: crate::value::Timestamp::from_unix(1),
-            host: None,
-            order: None,
-            what: What::AlreadyDone,
-        };
-        poster.offer(&event);
-        poster.finish(Duration::from_secs(20));
-        let bodies = server.join().unwrap();
-        assert!(bodies.iter().all(|body| body.contains("\"seq\":7")), "{bodies:?}");
-    }
-
-    #[test]
-    fn a_server_that_is_away_for_an_hour_gets_its_events_soon_after() {
-        let now = std::cell::Cell::new(Duration::ZERO);
-        let hour = Duration::from_secs(3600);
-        let mut asked = 0;
-        let taken = || {
-            asked += 1;
-            now.get() >= hour
-        };
-        deliver(taken, |pause| now.set(now.get() + pause));
-        assert!((hour..hour + LONGEST_PAUSE).contains(&now.get()), "{now:?}");
-        assert!(asked < 300, "{asked} posts");
     }
 }

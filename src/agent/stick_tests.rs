@@ -119,7 +119,16 @@ fn a_disk_without_our_partitions_is_no_medium() {
 
 fn event(seq: u64) -> Event {
     let (version, time) = (FormatVersion, Timestamp::from_unix(1));
-    Event { version, run: "r".to_owned(), seq, time, host: None, order: None, what: What::AlreadyDone }
+    Event {
+        version,
+        run: "r".to_owned(),
+        seq,
+        time,
+        host: None,
+        order: None,
+        what: What::AlreadyDone,
+        token: None,
+    }
 }
 
 #[test]
@@ -163,6 +172,7 @@ fn a_recorder_tells_the_newest_time_that_was_believed_and_no_clock() {
             host: None,
             order: None,
             what,
+            token: None,
         });
     };
     let planned = |believed: Option<i64>| What::Planned {

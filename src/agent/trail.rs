@@ -1,7 +1,7 @@
 //! What a worker leaves behind of itself, in memory-backed `/run`, for [`super::obituary`] to tell,
 //! and to go on from.
 //!
-//! Nothing in it is secret.
+//! The run's secret is in it: it is for root alone, in memory, and gone with the machine's power.
 
 use std::path::Path;
 
@@ -12,22 +12,25 @@ use super::ends::End;
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::sys::files;
-use crate::value::{HostName, HttpUrl, OrderId};
+use crate::trust::Voucher;
+use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
 
 /// Where the worker keeps its trail.
 pub(super) const TRAIL: &str = "/run/ironstrap-trail.json";
 
 /// Who tells the story, how far it is, and who listens.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trail {
-    /// Name of the run.
-    pub(super) run: String,
+    /// What signs the run's events, and names it.
+    pub(super) run: RunSecret,
     /// Number of the next event. Counted up before an event is told: a number may be missing, and none comes twice.
     pub(super) next: u64,
     /// The host, once it is known.
     pub(super) host: Option<HostName>,
     /// Its order, once it is known.
     pub(super) order: Option<OrderId>,
+    /// The order's word that this run is its own.
+    pub(super) voucher: Option<Voucher>,
     /// Kernel name of the disk with the recorder.
     pub(super) medium: Option<String>,
     /// The server that hears this run.
@@ -50,6 +53,22 @@ pub(super) struct Claimed {
 }
 
 impl Trail {
+    /// Of a run that begins.
+    pub(super) fn new(run: RunSecret) -> Self {
+        Self {
+            run,
+            next: 0,
+            host: None,
+            order: None,
+            voucher: None,
+            medium: None,
+            server: None,
+            pause: None,
+            claimed: None,
+            end: None,
+        }
+    }
+
     /// Keeps it. A run goes on without.
     pub(super) fn keep(&self, path: &Path) {
         if let Ok(json) = serde_json::to_vec(self) {

@@ -16,7 +16,7 @@ use super::ends::tries::Tries;
 use super::ends::{self, End, Machine as _};
 use super::facts::{gather, trust_sentence};
 use super::init::DONE;
-use super::install::{self, Install, Installed, Leave};
+use super::install::{self, Install, Installed, Leave, Personalised};
 use super::modules::Loader;
 use super::orders::{self, Orders};
 use super::payload::Payload;
@@ -36,7 +36,7 @@ use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
 use crate::trust::SitePublicKey;
-use crate::value::{HttpUrl, Timestamp};
+use crate::value::{HttpUrl, RunSecret, Timestamp};
 
 pub(super) const ROOT: &str = "/";
 pub(super) const EFIVARS: &str = "/sys/firmware/efi/efivars";
@@ -73,7 +73,8 @@ impl From<Failure> for Trouble {
 pub(super) fn main() -> ExitCode {
     let consoles = Arc::new(Consoles::open());
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
-    let mut reporter = Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), random());
+    let mut reporter =
+        Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), RunSecret::from_bytes(random()));
     reporter.leave_trail(Path::new(trail::TRAIL));
     let mut listener = None;
     if let Err(trouble) = story(&mut reporter, &mut listener) {
@@ -148,7 +149,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     *listener = all.server().map(|server| hears(server, &NetworkSpec::default()));
     let order = all.choose(&machine)?;
     *listener = order.server.as_ref().map(|server| hears(server, &order.network));
-    reporter.identify(&order.host, &order.id);
+    reporter.identify(&order);
     reporter.pause_for(order.refusal_pause_seconds);
     reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
 
@@ -371,9 +372,9 @@ fn run(
 }
 
 fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
-    let ssh_host_key = installed.personalised.ssh_host_key.clone();
+    let Personalised { ssh_host_key, outcomes } = installed.personalised.clone();
     reporter.event(match work {
-        Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib() },
+        Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib(), outcomes },
         Work::Tables { .. } => What::TablesMade,
     });
     let firmware = BootEntries::new(Path::new(EFIVARS));

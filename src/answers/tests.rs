@@ -242,7 +242,7 @@ proptest! {
         let Ok(target) = serde_json::from_str(&json) else { return Ok(()) };
         host.target = target;
         let wanted = host.target.serial().unwrap().to_ascii_lowercase();
-        let file = SystemFile { path: format!("/etc/{content}"), mode: 0o644, content: content.clone() };
+        let file = SystemFile { path: format!("/etc/{content}"), mode: 0o644, content: content.clone(), token: None };
         let seed = Seed { files: vec![file], units: Vec::new() };
         let kickstart = try_render(Os::El9, &host, &seed).unwrap();
         let asked = kickstart.lines().find(|line| line.starts_with("hits=")).unwrap();

@@ -10,7 +10,7 @@ use super::context::SiteContext;
 use super::media::{self, Kind, Medium};
 use super::paths::SitePaths;
 use super::progress::Bytes;
-use super::{clocks, installers, keys, output, permits, revocations};
+use super::{clocks, installers, keys, output, permits, proven, revocations};
 use crate::answers;
 use crate::bundle::agent_file::AgentFile;
 use crate::bundle::bootfiles::{self, BootFiles, Started};
@@ -103,12 +103,14 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
         write("stick", path, &contents, &store, usb::write)?;
         media::add(paths, Medium::built(Kind::Usb, path, now, &hosts))?;
+        output::note(&proven::by(Kind::Usb, orders()));
     }
     if let Some(path) = &args.pxe {
         let contents = contents::pxe(&hosts, &boot, blobs, &revocations::read(paths)?, &key)?;
         write("PXE tree", path, &contents, &store, pxe::write)
             .map_err(|error| beside(args.usb.as_deref(), error))?;
         media::add(paths, Medium::built(Kind::Pxe, path, now, &hosts))?;
+        output::note(&proven::by(Kind::Pxe, orders()));
     }
     for host in &hosts {
         output::print(&format!(

@@ -30,6 +30,7 @@ mod passwd;
 mod paths;
 mod permits;
 mod progress;
+mod proven;
 mod recorder;
 mod render;
 mod revocations;

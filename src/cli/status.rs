@@ -10,8 +10,8 @@ use super::{permits, standing};
 use crate::failure::{Blame, BlameExt};
 use crate::serve::forgotten::Forgotten;
 use crate::serve::journal;
+use crate::serve::report::{HostStatus, Phase, Report, Stranger};
 use crate::serve::standing::Standing;
-use crate::serve::state::{HostStatus, Phase, Report, Stranger};
 use crate::spec::event;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::value::{HostName, HttpUrl};
@@ -110,14 +110,17 @@ fn phase(phase: &Phase) -> String {
 
 fn table(report: &Report) -> String {
     let mut rows = vec![["HOST", "HEARD", "CLAIMS", "STATE"].map(str::to_owned)];
-    for HostStatus { host, phase: at, claims, heard, standing, .. } in &report.hosts {
+    for HostStatus { host, phase: at, claims, heard, standing, proven, .. } in &report.hosts {
         let heard = heard.map_or("-".to_owned(), |time| time.to_string());
+        let unproven = if *proven { "" } else { " (unproven: it has no order)" };
         let stands = standing.iter().filter(|standing| **standing != Standing::Armed);
         let stands: String = stands.map(|standing| format!(" ({standing})")).collect();
-        rows.push([host.to_string(), heard, claims.to_string(), phase(at) + &stands]);
+        rows.push([host.to_string(), heard, claims.to_string(), phase(at) + unproven + &stands]);
     }
-    for Stranger { client, heard, phase: at } in &report.strangers {
-        rows.push([format!("({client})"), heard.to_string(), "-".to_owned(), phase(at)]);
+    for Stranger { client, heard, phase: at, says } in &report.strangers {
+        let says = says.iter().map(|host| format!(" (says it is {host}, and doesn't prove it)"));
+        let state = phase(at) + &says.collect::<String>();
+        rows.push([format!("({client})"), heard.to_string(), "-".to_owned(), state]);
     }
     if rows.len() == 1 {
         return "no host is armed and no events have come yet\n".to_owned();

@@ -80,8 +80,12 @@ fn utc_needs_no_tzdata() {
 #[test]
 fn a_unit_is_the_images_or_the_orders_and_a_mask_is_none() {
     let mut tree = MapTree::usual();
-    let ours =
-        SystemFile { path: format!("{UNITS}/ours.service"), mode: 0o644, content: "[Unit]\n".to_owned() };
+    let ours = SystemFile {
+        path: format!("{UNITS}/ours.service"),
+        mode: 0o644,
+        content: "[Unit]\n".to_owned(),
+        token: None,
+    };
     let wants = SystemSpec { files: vec![ours], units: vec!["ours.service".to_owned()], ..system() };
     assert_eq!(misfits(&wants, &tree).unwrap(), Vec::<String>::new());
     let none = |_: &str| false;

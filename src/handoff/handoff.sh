@@ -64,8 +64,12 @@ run() {
     now=$(date +%s)
     ! is_out "$now" || now=$installed
     time=$(date -u -d "@$now" +%Y-%m-%dT%H:%M:%SZ)
-    sed -e "s/@RUN@/$run/" -e "s/@TIME@/$time/" -e "s/@STATUS@/$status/" \
-        "$lib/$outcome.json" >"$state/handoff-event.json"
+    # what proves the outcome is nobody else's business
+    (
+        umask 077
+        sed -e "s/@RUN@/$run/" -e "s/@TIME@/$time/" -e "s/@STATUS@/$status/" \
+            "$lib/$outcome.json" >"$state/handoff-event.json"
+    )
     echo "$outcome $status" >"$state/handoff-outcome.new"
     sync
     mv "$state/handoff-outcome.new" "$state/handoff-outcome"

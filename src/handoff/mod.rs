@@ -202,7 +202,7 @@ fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
 }
 
 fn file(path: &str, mode: u32, content: impl Into<String>) -> SystemFile {
-    SystemFile { path: path.to_owned(), mode, content: content.into() }
+    SystemFile { path: path.to_owned(), mode, content: content.into(), token: None }
 }
 
 #[cfg(test)]

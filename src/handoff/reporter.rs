@@ -12,7 +12,7 @@ use super::file;
 use super::shell::quote;
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, What};
-use crate::spec::system::SystemFile;
+use crate::spec::system::{Outcome, SystemFile, TOKEN};
 use crate::value::{HostName, HttpUrl, OrderId, Timestamp};
 
 /// The unit.
@@ -43,16 +43,16 @@ pub(super) fn files(
         quote(command.unwrap_or("true")),
         quote(&url)
     );
-    let converged = event(host, order, What::Converged { by: by.to_owned() })?;
+    let converged = event(host, order, Outcome::Converged, What::Converged { by: by.to_owned() })?;
     let message =
         format!("exit status @STATUS@ (124: over {LIMIT} s); see `journalctl -u {UNIT}` on the host");
-    let failed = event(host, order, What::HandoffFailed { by: by.to_owned(), message })?;
+    let failed = event(host, order, Outcome::Failed, What::HandoffFailed { by: by.to_owned(), message })?;
     Ok(vec![
         file(&format!("/etc/systemd/system/{UNIT}"), 0o644, include_str!("handoff.service")),
         file(&format!("{DIRECTORY}/handoff"), 0o755, include_str!("handoff.sh")),
         file(&format!("{DIRECTORY}/handoff.conf"), 0o644, values),
-        file(&format!("{DIRECTORY}/converged.json"), 0o644, converged),
-        file(&format!("{DIRECTORY}/failed.json"), 0o644, failed),
+        converged,
+        failed,
     ])
 }
 
@@ -74,8 +74,9 @@ pub(super) fn move_below_var(files: &mut [SystemFile]) {
     }
 }
 
-/// An event as JSON, with placeholders that the script fills with what can't break it: hexadecimal digits, a time, a number.
-fn event(host: &HostName, order: Option<&OrderId>, what: What) -> Result<String> {
+/// The file of an event as JSON, with placeholders that the script fills with what can't break it: hexadecimal digits, a time, a
+/// number. Under an order, the target's token proves it, which only root may read; without one, nothing could.
+fn event(host: &HostName, order: Option<&OrderId>, outcome: Outcome, what: What) -> Result<SystemFile> {
     let event = Event {
         version: FormatVersion,
         run: "@RUN@".to_owned(),
@@ -84,8 +85,18 @@ fn event(host: &HostName, order: Option<&OrderId>, what: What) -> Result<String>
         host: Some(host.clone()),
         order: order.cloned(),
         what,
+        token: None,
     };
     let mut json = serde_json::to_value(&event).context("rendering the hand-off's event")?;
     json["time"] = "@TIME@".into();
-    Ok(format!("{json}\n"))
+    let name = match outcome {
+        Outcome::Converged => "converged",
+        Outcome::Failed => "failed",
+    };
+    let path = format!("{DIRECTORY}/{name}.json");
+    if order.is_none() {
+        return Ok(file(&path, 0o644, format!("{json}\n")));
+    }
+    json["token"] = TOKEN.into();
+    Ok(SystemFile { token: Some(outcome), ..file(&path, 0o600, format!("{json}\n")) })
 }

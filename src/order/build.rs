@@ -212,6 +212,7 @@ pub fn build(
         refusal_pause_seconds: parts.refusal_pause_seconds,
         allow_dead_clock: parts.allow_dead_clock,
         seal: seal(&permit.grant(), key),
+        events: key.event_secret(&permit.id),
         network: parts.network,
         payload: parts.payload,
         server: parts.server,

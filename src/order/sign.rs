@@ -84,7 +84,7 @@ mod tests {
             changed[at] ^= 1;
             assert!(verify(&changed, &travelling.signature, &key.public()).is_err(), "byte {at}");
         }
-        let newer = String::from_utf8(travelling.json).unwrap().replace("\"version\": 2", "\"version\": 9");
+        let newer = String::from_utf8(travelling.json).unwrap().replace("\"version\": 3", "\"version\": 9");
         let signature = key.sign(Purpose::Order, newer.as_bytes());
         let error = verify(newer.as_bytes(), &signature, &key.public()).unwrap_err();
         assert!(format!("{error:#}").contains("version 9"), "{error:#}");

@@ -159,6 +159,7 @@ mod tests {
             forgotten,
             story: Mutex::new(story),
             journal,
+            proofs: Mutex::default(),
             page: Default::default(),
             turns: Default::default(),
             long_events: Places::new(2),

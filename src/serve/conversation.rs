@@ -124,7 +124,9 @@ impl Talk<'_> {
         let asked = Asked::new(self.peer, &request.method, &request.target, request.range.as_deref());
         let response = if http::wants_body(request) {
             match self.body(request, input).await? {
-                Ok((body, _place)) => http::events(self.app, self.peer.ip(), body).await,
+                Ok((body, _place)) => {
+                    http::events(self.app, self.peer.ip(), request.proof.as_deref(), body).await
+                }
                 Err(refused) => refused,
             }
         } else {

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Received, says_done};
+use super::report::says_done;
+use super::state::Received;
 use crate::order::{Past, PastDisk};
 use crate::spec::event::What;
 use crate::value::HostName;
@@ -64,6 +65,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::state::Trust;
     use crate::spec::FormatVersion;
     use crate::spec::event::Event;
     use crate::value::Timestamp;
@@ -72,8 +74,8 @@ mod tests {
         let time = Timestamp::from_unix(seq as i64);
         let host = host.map(|host| host.parse().unwrap());
         let run = run.to_owned();
-        let event = Event { version: FormatVersion, run, seq, time, host, order: None, what };
-        Received { time, client: "10.0.0.1".parse().unwrap(), event }
+        let event = Event { version: FormatVersion, run, seq, time, host, order: None, what, token: None };
+        Received { time, client: "10.0.0.1".parse().unwrap(), trust: Trust::Proven, event }
     }
 
     fn planned(disk: &str) -> What {

@@ -13,14 +13,16 @@ use super::forgotten::Watched;
 use super::journal::Journal;
 use super::page::Page;
 use super::places::Places;
+use super::proofs::Proofs;
 use super::request::Request;
 use super::revoked::Revoked;
-use super::state::{Received, Story};
+use super::state::{Received, Story, Trust};
 use super::status;
 use super::tree::{Found, Tree};
 use super::turns::Turns;
 use crate::spec::event::Event;
 use crate::sys::clock::Clock;
+use crate::trust::Proof;
 
 /// Longest name of a run: it is kept in memory.
 const MAX_RUN: usize = 64;
@@ -32,6 +34,7 @@ pub struct App {
     pub forgotten: Mutex<Watched>,
     pub story: Mutex<Story>,
     pub journal: Mutex<Journal>,
+    pub proofs: Mutex<Proofs>,
     pub page: Page,
     pub turns: Turns,
     pub long_events: Arc<Places>,
@@ -71,6 +74,8 @@ impl App {
             // in this order everywhere
             let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
             let mut story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+            proofs.take_over(tree.speakers(), self.clock.now());
             story.expect(tree.orders());
             journal.expect(&story);
             self.page.outdated();
@@ -220,13 +225,15 @@ fn order(app: &App, id: &str) -> Response {
 }
 
 /// The answer to an event. Senders take turns, so that many events of one address hold up its own.
-pub async fn events(app: &Arc<App>, client: IpAddr, body: Vec<u8>) -> Response {
+pub async fn events(app: &Arc<App>, client: IpAddr, proof: Option<&[u8]>, body: Vec<u8>) -> Response {
+    // what can't be read proves nothing
+    let proof = proof.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
     let _turn = app.turns.take(client).await;
-    blocking(app, move |app| store(app, client, &body)).await
+    blocking(app, move |app| store(app, client, proof.as_ref(), &body)).await
 }
 
 /// Judges, stores and counts an event; runs where it may block.
-fn store(app: &App, client: IpAddr, body: &[u8]) -> Response {
+fn store(app: &App, client: IpAddr, proof: Option<&Proof>, body: &[u8]) -> Response {
     let bad = |why: String| sentence(StatusCode::BAD_REQUEST, &format!("not an event: {why}"));
     let json: &serde_json::value::RawValue = match serde_json::from_slice(body) {
         Ok(json) => json,
@@ -241,15 +248,26 @@ fn store(app: &App, client: IpAddr, body: &[u8]) -> Response {
     }
     // held from the look-up to the counting, so that two senders of one event don't both store it
     let mut journal = app.journal.lock().unwrap_or_else(PoisonError::into_inner);
-    if app.story.lock().unwrap_or_else(PoisonError::into_inner).knows(&event) {
-        return sentence(StatusCode::OK, "known already");
-    }
     let time = app.clock.now();
-    if let Err(error) = journal.append(time, client, json) {
+    let trust = {
+        let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
+        let proofs = app.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        let trust = proofs.judge(&event, body, proof, &story, time);
+        if story.knows(&event, trust) {
+            return sentence(StatusCode::OK, "known already");
+        }
+        trust
+    };
+    let received = Received { time, client, trust, event };
+    if let Err(error) = journal.append(&received, json) {
         return sentence(StatusCode::INSUFFICIENT_STORAGE, &format!("{error:#}"));
     }
-    let mut story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
-    story.add(&Received { time, client, event });
+    app.story.lock().unwrap_or_else(PoisonError::into_inner).add(&received);
     app.page.outdated();
-    sentence(StatusCode::OK, "stored")
+    let text = match trust {
+        Trust::Proven => "stored",
+        Trust::Open => "stored; nothing proves it, for the host has no order",
+        Trust::Stranger => "stored, but not proven: it shows a stranger and changes no host",
+    };
+    sentence(StatusCode::OK, text)
 }

@@ -1,10 +1,11 @@
-//! The file of received events: one JSON a line, synced before the sender is told that it was stored.
+//! The files of received events: one JSON a line, synced before the sender is told that it was stored.
 //!
 //! What a sender wasn't told about it sends again, so a torn last line (power cut in the middle of an append) is cut off
 //! at the next start and nothing is lost. Lines are kept as they came, with fields this version doesn't know.
 //!
-//! Events are not authenticated, so a full file must not refuse them: it is put aside as `….old`, in place of the one
-//! before it, and a new one begins with a line for each expected order that is done. Two files bound the disk's use.
+//! What isn't proven has a small file of its own, `unproven.jsonl`, and isn't synced: anybody can send it, and it must neither push
+//! out what is proven nor wear the disk. A full file must not refuse events: it is put aside as `….old`, in place of the one before
+//! it, and a new one begins with the words of each expected order that is done. Two files of each bound the disk's use.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
@@ -17,7 +18,8 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::forgotten::Forgotten;
-use super::state::{Received, Story, says_done};
+use super::report::says_done;
+use super::state::{Received, Story, Trust};
 use crate::failure::{Blame, BlameExt};
 use crate::spec::event::Event;
 use crate::value::{OrderId, Timestamp};
@@ -26,18 +28,72 @@ use crate::value::{OrderId, Timestamp};
 pub const MAX_EVENT: usize = 64 << 10;
 /// Length at which a file is put aside: nobody may fill the disk with events.
 const MAX_JOURNAL: u64 = 256 << 20;
+/// The same for what isn't proven.
+const MAX_UNPROVEN: u64 = 8 << 20;
+/// Its name, beside the other's.
+const UNPROVEN: &str = "unproven.jsonl";
 
 /// One line.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     received: Timestamp,
     client: IpAddr,
+    #[serde(default, skip_serializing_if = "Trust::is_proven")]
+    trust: Trust,
     event: std::borrow::Cow<'a, serde_json::value::RawValue>,
 }
 
-/// The file, open for appending and locked against a second server.
+/// The files, open for appending and locked against a second server.
 #[derive(Debug)]
 pub struct Journal {
+    proven: Lines,
+    unproven: Lines,
+}
+
+impl Journal {
+    /// Opens or makes the files and adds what they and those before them hold to the story, which says what is expected.
+    ///
+    /// # Errors
+    /// When one can't be read or written, or another server has it.
+    pub fn open(path: &Path, story: &mut Story) -> Result<Self> {
+        Self::open_up_to(path, story, MAX_JOURNAL)
+    }
+
+    fn open_up_to(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
+        let proven = Lines::open(path, story, longest)?;
+        Ok(Self { proven, unproven: Lines::open(&unproven(path), story, MAX_UNPROVEN)? })
+    }
+
+    /// From now on the orders that the story expects are kept when the file is put aside.
+    pub fn expect(&mut self, story: &Story) {
+        self.proven.expected = story.expected_orders().clone();
+    }
+
+    /// Tries whether events can be stored.
+    ///
+    /// # Errors
+    /// When a file is gone, or nothing can be written there.
+    pub fn writable(&self) -> Result<()> {
+        self.proven.writable()?;
+        self.unproven.writable()
+    }
+
+    /// Stores an event; one that is proven is synced. `json` is the event as it came and was parsed.
+    ///
+    /// # Errors
+    /// When the file can't be written or put aside; it then holds what it held before.
+    pub fn append(&mut self, received: &Received, json: &serde_json::value::RawValue) -> Result<()> {
+        let Received { time, client, trust, .. } = received;
+        let line =
+            Line { received: *time, client: *client, trust: *trust, event: std::borrow::Cow::Borrowed(json) };
+        let lines = if trust.is_proven() { &mut self.proven } else { &mut self.unproven };
+        lines.append(&line, trust.is_proven())
+    }
+}
+
+/// One file.
+#[derive(Debug)]
+struct Lines {
     path: PathBuf,
     file: File,
     length: u64,
@@ -45,17 +101,8 @@ pub struct Journal {
     expected: BTreeSet<OrderId>,
 }
 
-impl Journal {
-    /// Opens or makes the file and adds what it and the one before it hold to the story, which says what is
-    /// expected.
-    ///
-    /// # Errors
-    /// When it can't be read or written, or another server has it.
-    pub fn open(path: &Path, story: &mut Story) -> Result<Self> {
-        Self::open_up_to(path, story, MAX_JOURNAL)
-    }
-
-    fn open_up_to(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
+impl Lines {
+    fn open(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
         if let Some(parent) = path.parent() {
             std::fs::DirBuilder::new()
                 .recursive(true)
@@ -81,16 +128,8 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file, length, longest, expected })
     }
 
-    /// From now on the orders that the story expects are kept when the file is put aside.
-    pub fn expect(&mut self, story: &Story) {
-        self.expected = story.expected_orders().clone();
-    }
-
-    /// Tries whether events can be stored: the file is at its place, and there is room beside it.
-    ///
-    /// # Errors
-    /// When it is gone, or nothing can be written there.
-    pub fn writable(&self) -> Result<()> {
+    /// Whether the file is at its place, and there is room beside it.
+    fn writable(&self) -> Result<()> {
         use std::os::unix::fs::MetadataExt;
         let shown = self.path.display();
         let there = std::fs::metadata(&self.path).with_context(|| format!("looking for {shown}"))?;
@@ -107,25 +146,19 @@ impl Journal {
         trial().with_context(|| format!("trying to write beside {shown}"))
     }
 
-    /// Stores an event and syncs it. `json` is the event as it came and was parsed.
-    ///
-    /// # Errors
-    /// When the file can't be written or put aside; it then holds what it held before.
-    pub fn append(
-        &mut self,
-        time: Timestamp,
-        client: IpAddr,
-        json: &serde_json::value::RawValue,
-    ) -> Result<()> {
-        let line = Line { received: time, client, event: std::borrow::Cow::Borrowed(json) };
-        let mut text = serde_json::to_string(&line).context("encoding an event").blame(Blame::Bug)?;
+    fn append(&mut self, line: &Line<'_>, sync: bool) -> Result<()> {
+        let mut text = serde_json::to_string(line).context("encoding an event").blame(Blame::Bug)?;
         // JSON allows line breaks between tokens; inside strings they are escaped
         text.retain(|c| c != '\n' && c != '\r');
         text.push('\n');
         if self.length + text.len() as u64 > self.longest {
             self.put_aside().with_context(|| format!("putting {} aside", self.path.display()))?;
         }
-        if let Err(error) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self
+            .file
+            .write_all(text.as_bytes())
+            .and_then(|()| if sync { self.file.sync_data() } else { Ok(()) })
+        {
             let _ = self.file.set_len(self.length);
             return Err(error).with_context(|| format!("writing {}", self.path.display()));
         }
@@ -151,6 +184,11 @@ impl Journal {
     }
 }
 
+/// Where what isn't proven is kept.
+fn unproven(path: &Path) -> PathBuf {
+    path.with_file_name(UNPROVEN)
+}
+
 /// Where the file is put when it is full.
 fn former(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -158,17 +196,18 @@ fn former(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Copies a line for each expected order that is done, up to so many bytes; returns how many they were. Without them, a
-/// server that starts again would take these orders for waiting ones.
+/// Copies what says of an expected order that it is done, one line of each kind, up to so many bytes; returns how many they were.
+/// Without them, a server that starts again would take these orders for waiting ones, and believe no hand-off.
 fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mut impl Write) -> Result<u64> {
-    let (mut carried, mut length) = (HashSet::<OrderId>::new(), 0);
+    let (mut carried, mut length) = (HashSet::new(), 0);
     each_line(file, |line| {
         let Some(Received { event, .. }) = parse_line(line) else { return Ok(()) };
         let Some(order) = event.order.filter(|order| says_done(&event.what) && expected.contains(order))
         else {
             return Ok(());
         };
-        if length + line.len() as u64 <= most && carried.insert(order) {
+        let kind = std::mem::discriminant(&event.what);
+        if length + line.len() as u64 <= most && carried.insert((order, kind)) {
             out.write_all(line)?;
             length += line.len() as u64;
         }
@@ -184,11 +223,13 @@ fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mu
 pub fn read(path: &Path, forgotten: &Forgotten) -> Result<Story> {
     let mut story = Story::default();
     story.forget(forgotten);
-    each(path, |received| story.add(received))?;
+    for path in [path, &unproven(path)] {
+        each(path, |received| story.add(received))?;
+    }
     Ok(story)
 }
 
-/// Calls for each event, in the order in which they were received, without touching the files.
+/// Calls for each event that is proven, in the order in which they were received, without touching the files.
 ///
 /// # Errors
 /// When one is there and can't be read.
@@ -236,97 +277,10 @@ fn each_line(file: &mut File, mut call: impl FnMut(&[u8]) -> std::io::Result<()>
 }
 
 fn parse_line(line: &[u8]) -> Option<Received> {
-    let Line { received, client, event } = serde_json::from_slice(line).ok()?;
+    let Line { received, client, trust, event } = serde_json::from_slice(line).ok()?;
     let event: Event = serde_json::from_str(event.get()).ok()?;
-    Some(Received { time: received, client, event })
+    Some(Received { time: received, client, trust, event })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(seq: u64) -> Box<serde_json::value::RawValue> {
-        let text = format!(
-            "{{\"version\":1,\"run\":\"r\",\"seq\":{seq},\n\"time\":\"2026-11-23T07:00:00Z\",\"host\":\"web01\",\"order\":null,\"what\":{{\"event\":\"already-done\"}},\"new\":\"kept\"}}"
-        );
-        serde_json::value::RawValue::from_string(text).unwrap()
-    }
-
-    #[test]
-    fn a_torn_last_line_is_cut_off_and_the_rest_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("sub/events.jsonl");
-        let at = (Timestamp::from_unix(5), "10.0.0.1".parse().unwrap());
-        let mut journal = Journal::open(&path, &mut Story::default()).unwrap();
-        journal.append(at.0, at.1, &event(0)).unwrap();
-        let whole = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(whole.matches('\n').count(), 1, "{whole}");
-        assert!(whole.contains("\"new\":\"kept\""));
-        drop(journal);
-        std::fs::write(&path, format!("{whole}not json\n{}", &whole[..whole.len() / 2])).unwrap();
-        assert_eq!(read(&path, &Forgotten::default()).unwrap().report([]).hosts.len(), 1);
-        let mut story = Story::default();
-        let mut journal = Journal::open(&path, &mut story).unwrap();
-        assert!(story.knows(&serde_json::from_str(event(0).get()).unwrap()));
-        journal.append(at.0, at.1, &event(1)).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().filter(|line| parse_line(line.as_bytes()).is_some()).count(), 2, "{text}");
-    }
-
-    #[test]
-    fn two_servers_do_not_share_a_journal() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("events.jsonl");
-        let (mut story, mut other) = (Story::default(), Story::default());
-        let mut first = Journal::open_up_to(&path, &mut story, 1000).unwrap();
-        let error = Journal::open(&path, &mut other).unwrap_err().to_string();
-        assert!(error.contains("another `ironstrap serve`"), "{error}");
-        // nor when it was put aside
-        let at = (Timestamp::from_unix(5), "10.0.0.1".parse().unwrap());
-        (0..20).for_each(|seq| first.append(at.0, at.1, &event(seq)).unwrap());
-        let error = Journal::open(&path, &mut other).unwrap_err().to_string();
-        assert!(error.contains("another `ironstrap serve`"), "{error}");
-    }
-
-    #[test]
-    fn a_flood_neither_silences_a_host_nor_makes_its_done_order_wait_again() {
-        const LONGEST: u64 = 4000;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("events.jsonl");
-        let order: OrderId = "00000000000000000000000000000001".parse().unwrap();
-        let host = "web01".parse().unwrap();
-        let told = |run: &str, host: &str, order: &str, what: &str| {
-            let text = format!(
-                "{{\"version\":1,\"run\":\"{run}\",\"seq\":0,\"time\":\"2026-11-23T07:00:00Z\",\"host\":\"{host}\",\"order\":{order},\"what\":{{\"event\":\"{what}\"}}}}"
-            );
-            serde_json::value::RawValue::from_string(text).unwrap()
-        };
-        let at = (Timestamp::from_unix(5), "10.0.0.1".parse().unwrap());
-        let open = || {
-            let mut story = Story::expecting([(&host, &order)]);
-            let journal = Journal::open_up_to(&path, &mut story, LONGEST).unwrap();
-            (journal, story)
-        };
-        let (mut journal, _) = open();
-        let done = told("real", "web01", &format!("\"{order}\""), "already-done");
-        journal.append(at.0, at.1, &done).unwrap();
-        for number in 0..100 {
-            let forged = format!("\"{number:032}\"");
-            journal.append(at.0, at.1, &told(&format!("f{number}"), "x", &forged, "already-done")).unwrap();
-        }
-        let bytes = |path: &Path| std::fs::metadata(path).unwrap().len();
-        assert!(bytes(&path) <= LONGEST && bytes(&former(&path)) <= LONGEST);
-        drop(journal);
-        let (mut journal, story) = open();
-        assert!(story.is_done(&order), "{}", std::fs::read_to_string(&path).unwrap());
-        journal.append(at.0, at.1, &told("later", "web01", "null", "already-done")).unwrap();
-        assert!(
-            read(&path, &Forgotten::default())
-                .unwrap()
-                .report([])
-                .hosts
-                .iter()
-                .any(|status| status.host == host)
-        );
-    }
-}
+mod tests;

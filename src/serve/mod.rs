@@ -4,10 +4,10 @@
 //! bundle takes its place; a request is a look-up in that map and never becomes a path, so there is nothing to traverse. Everything a target fetches here it
 //! verifies itself, by signature or digest: this server needs no trust and any web server can stand in for it.
 //!
-//! Events are not authenticated. What they can do is bounded by that: an event makes [`state`] call an order done, and
-//! done means that the host boots its own disk. A forged event can so keep a machine from being installed, and many of them
-//! can show nonsense in `status` and push old events out of the file. They can't silence the hosts of the tree or fill disk
-//! and memory, and can't make a machine install or wipe anything, since that takes a signed order.
+//! An event counts for a host if its sender shows that it has the host's order ([`proofs`]); any other shows a stranger in `status`.
+//! What an event can do is bounded all the same: it makes [`state`] call an order done, and done means that the host boots its
+//! own disk. Nothing that is posted can make a machine install or wipe anything, since that takes a signed order, or fill disk
+//! and memory.
 //!
 //! [`state`] is pure. Don't print here: the access log is a writer that is handed in.
 
@@ -23,7 +23,9 @@ mod http;
 pub mod journal;
 mod page;
 mod places;
+mod proofs;
 mod published;
+pub mod report;
 mod request;
 pub mod revoked;
 pub mod standing;
@@ -53,6 +55,7 @@ use http::App;
 use journal::Journal;
 use page::Page;
 use places::Places;
+use proofs::Proofs;
 use revoked::Revoked;
 use state::Story;
 use tree::Tree;
@@ -121,6 +124,7 @@ impl Server {
         let site = Followed::open(source, Arc::clone(&log))?;
         let mut story = Story::expecting(site.now().orders());
         let forgotten = Watched::open(&options.forgotten, &mut story)?;
+        let proofs = Proofs::of(site.now().speakers());
         let revoked = Revoked::open(&options.revoked)?;
         let journal = Journal::open(&options.events, &mut story)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -140,6 +144,7 @@ impl Server {
             forgotten: Mutex::new(forgotten),
             story: Mutex::new(story),
             journal: Mutex::new(journal),
+            proofs: Mutex::new(proofs),
             page: Page::default(),
             turns: Turns::default(),
             long_events: Places::new(LONG_EVENTS),

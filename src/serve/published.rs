@@ -1,8 +1,8 @@
 //! What anybody may know who asks for the status: no order's name, which is what events are posted under.
 
+use super::report::Report;
 use super::revoked::Revoked;
 use super::standing::Standing;
-use super::state::Report;
 use super::tree::Tree;
 
 /// The report without what only the site's people need. Which orders are revoked is told, since the hosts are to know it, too.

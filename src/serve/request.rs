@@ -5,6 +5,8 @@
 
 use http::{Method, StatusCode};
 
+use crate::trust::PROOF_HEADER;
+
 /// Longest head.
 pub const MAX_HEAD: usize = 16 << 10;
 /// Most header fields.
@@ -23,6 +25,8 @@ pub struct Request {
     pub if_range: Option<Vec<u8>>,
     /// See [`range`](Self::range).
     pub if_none_match: Option<Vec<u8>>,
+    /// What proves the event in the body, as it came.
+    pub proof: Option<Vec<u8>>,
     /// Bytes of the body.
     pub length: u64,
     /// The sender waits for a word before it sends the body.
@@ -81,6 +85,7 @@ fn request(parsed: &httparse::Request<'_, '_>) -> Result<Request, (StatusCode, &
         range: None,
         if_range: None,
         if_none_match: None,
+        proof: None,
         length: 0,
         expects: false,
         keep: parsed.version == Some(1),
@@ -99,6 +104,8 @@ fn request(parsed: &httparse::Request<'_, '_>) -> Result<Request, (StatusCode, &
                 request.if_none_match.take().map_or_else(Vec::new, |list| [&list[..], b","].concat());
             list.extend_from_slice(value);
             request.if_none_match = Some(list);
+        } else if is(PROOF_HEADER) {
+            request.proof = own();
         } else if is("content-length") {
             let digits = value.iter().all(u8::is_ascii_digit) && !value.is_empty();
             let text = std::str::from_utf8(value).ok().filter(|_| digits);

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::answer::{Body, Response, sentence};
 use super::http::App;
 use super::published::published;
-use super::state::Report;
+use super::report::Report;
 use super::tree::Tree;
 use crate::value::HostName;
 

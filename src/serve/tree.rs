@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::proofs::Speaker;
 use super::revoked::{self, Orders};
 use crate::boot::grub::pxe_orders;
 use crate::bundle::manifest;
@@ -23,7 +24,7 @@ use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
 use crate::spec::revocation::{self, Reason};
 use crate::sys::directory::{Directory, Identity};
-use crate::trust::{Purpose, SitePublicKey, Verified};
+use crate::trust::{EventPublicKey, Purpose, SitePublicKey, Verified};
 use crate::value::{Digest, DigestWriter, HostName, OrderId, Timestamp, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
@@ -91,6 +92,7 @@ pub struct Tree {
     stamp: Stamp,
     files: HashMap<String, ServedFile>,
     orders: BTreeMap<HostName, OrderId>,
+    speakers: BTreeMap<OrderId, Speaker>,
     revoked: Orders,
 }
 
@@ -113,8 +115,14 @@ impl Tree {
             .parse_json::<BundleManifest>()
             .with_context(|| format!("reading {}", manifest_path.display()))?;
         let stamp = [Some(own), Some(its)];
-        let mut tree =
-            Self { root, stamp, files: HashMap::new(), orders: BTreeMap::new(), revoked: Orders::new() };
+        let mut tree = Self {
+            root,
+            stamp,
+            files: HashMap::new(),
+            orders: BTreeMap::new(),
+            speakers: BTreeMap::new(),
+            revoked: Orders::new(),
+        };
         tree.add_listed(dir, store, &listed.files)?;
         tree.revoked = tree.read_revoked()?;
         for (name, content, identity) in
@@ -130,6 +138,9 @@ impl Tree {
                 .read_order(&host.host, key)
                 .with_context(|| format!("reading the order of {}", host.host))?;
             ensure!(order.id == host.order, "{}: the tree's order is not the manifest's", host.host);
+            let keys = vec![EventPublicKey::of(&order.events)];
+            let speaker = Speaker { host: order.host.clone(), keys, until: order.not_after };
+            tree.speakers.insert(order.id.clone(), speaker);
             tree.add_image(store, &order).with_context(|| format!("finding the image of {}", host.host))?;
         }
         Ok(tree)
@@ -281,6 +292,11 @@ impl Tree {
     /// Whether nothing is served.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// Who can speak under which order.
+    pub fn speakers(&self) -> impl Iterator<Item = (&OrderId, &Speaker)> {
+        self.speakers.iter()
     }
 
     /// Hosts and their orders.

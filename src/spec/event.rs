@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Code, FormatVersion};
-use crate::value::{HostName, ImageRef, OrderId, Timestamp};
+use crate::value::{Digest, HostName, ImageRef, OrderId, Timestamp, Token};
 
 /// One thing that happened. Posted as JSON to `<server>/v1/events`, appended to the recorder, printed on the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,30 @@ pub struct Event {
     pub order: Option<OrderId>,
     /// What happened.
     pub what: What,
+    /// Proves an outcome of the hand-off; see [`Outcomes`]. Agents sign instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+}
+
+/// What the hand-off will show for each of its outcomes, as digests: a signed event names them before the installed system, which
+/// can't sign, runs for the first time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// Of the token that comes with [`What::Converged`].
+    pub converged: Digest,
+    /// Of the token that comes with [`What::HandoffFailed`].
+    pub failed: Digest,
+}
+
+impl Outcomes {
+    /// Whether this token proves this outcome.
+    pub fn prove(&self, what: &What, token: &Token) -> bool {
+        match what {
+            What::Converged { .. } => token.digest() == self.converged,
+            What::HandoffFailed { .. } => token.digest() == self.failed,
+            _ => false,
+        }
+    }
 }
 
 /// What happened. Writers use the named variants; readers meet `Unknown` for those of newer writers.
@@ -74,6 +98,9 @@ pub enum What {
         ssh_host_key: Option<String>,
         /// Largest resident set of the agent, in KiB.
         peak_rss_kib: u64,
+        /// What will prove how the hand-off ends; none where there is none that could.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcomes: Option<Outcomes>,
     },
     /// The agent restarts the machine.
     Rebooting {

@@ -10,8 +10,8 @@ use super::FormatVersion;
 use super::image::ImagePin;
 use super::system::{NetworkSpec, SystemSpec};
 use crate::value::{
-    Digest, DiskSelector, HostName, HttpUrl, ImageRef, Mac, OrderId, Pattern, Seal, SerialNumber, SystemUuid,
-    Timestamp,
+    Digest, DiskSelector, EventSecret, HostName, HttpUrl, ImageRef, Mac, OrderId, Pattern, Seal,
+    SerialNumber, SystemUuid, Timestamp,
 };
 
 /// A right to wipe one disk of one host once. Lives in the site's state, sealed by the site's key, never on a medium.
@@ -86,7 +86,7 @@ impl Grant {
 #[serde(deny_unknown_fields)]
 pub struct InstallOrder {
     /// Format of this document.
-    pub version: FormatVersion<2>,
+    pub version: FormatVersion<3>,
     /// Name of this order; the done file is called after it.
     pub id: OrderId,
     /// The host's name in the site.
@@ -99,6 +99,8 @@ pub struct InstallOrder {
     pub not_after: Timestamp,
     /// The site's signature over [`InstallOrder::grant`]: it goes into the claim.
     pub seal: Seal,
+    /// What vouches for the runs under this order: whoever has the order can speak for its host.
+    pub events: EventSecret,
     /// Which machine this is for; every key given must match, any one of the MACs.
     pub matching: HostMatch,
     /// What is written.

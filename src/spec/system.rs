@@ -122,6 +122,22 @@ pub struct SystemFile {
     pub mode: u32,
     /// Text content.
     pub content: String,
+    /// The target puts its token for this outcome in the place of each [`TOKEN`] in the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Outcome>,
+}
+
+/// Stands in a file's content for a token that is made on the target.
+pub const TOKEN: &str = "@TOKEN@";
+
+/// How a hand-off can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Configuration management reported success.
+    Converged,
+    /// It reported failure.
+    Failed,
 }
 
 impl std::fmt::Debug for SystemFile {

@@ -5,7 +5,8 @@ use blake2::{Blake2b512, Digest as _, digest::consts::U32};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::Verified;
-use crate::value::{Digest, Seal};
+use super::event;
+use crate::value::{Digest, EventSecret, OrderId, Seal};
 
 /// What kind of document a signature is for. Its text is the signature's trusted comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,14 @@ impl SiteKey {
     /// A signature of 64 bytes over a grant, for a place that has no room for a signature file.
     pub fn seal(&self, grant: &[u8]) -> Seal {
         Seal::from_bytes(self.key.sign(&[SEAL_CONTEXT, grant].concat()).to_bytes())
+    }
+}
+
+/// What speaks for the hosts of its orders.
+impl SiteKey {
+    /// The secret of the key under which the host of an order tells how it goes.
+    pub fn event_secret(&self, order: &OrderId) -> EventSecret {
+        event::derive(&self.key.to_bytes(), order)
     }
 }
 

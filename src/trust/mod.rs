@@ -7,9 +7,11 @@
 //! [`Verified`] has no public constructor but its two checks. Whoever may destroy something asks for one.
 //! Pure: keys come in as text, randomness as an argument.
 
+mod event;
 mod key;
 pub mod password;
 mod verified;
 
+pub use event::{EventPublicKey, PROOF_HEADER, Proof, Voucher, run_name};
 pub use key::{Purpose, SiteKey, SitePublicKey, TrustError};
 pub use verified::Verified;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use super::site::{ORDER, Running, Site, event, get};
+use super::site::{ORDER, Running, Site, get};
 
 /// Waits for something that takes the server a look.
 fn soon(what: &str, mut happened: impl FnMut() -> bool) {
@@ -115,7 +115,7 @@ fn what_is_done_is_remembered_by_the_site_wherever_the_server_is_started() {
     site.write("site.yaml", b"{}\n");
     let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
     let server = Running::start(&site, &[]);
-    assert_eq!(server.post(&event("run", 0, committed)).status, 200);
+    assert_eq!(server.tell("run", 0, committed).status, 200);
     server.stop();
     let elsewhere = tempfile::tempdir().unwrap();
     let server = Running::start_in(&site, elsewhere.path());

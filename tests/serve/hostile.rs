@@ -119,12 +119,12 @@ fn installs(server: &Running, site: &Site, kind: Kind, length: Duration) -> Vec<
     while started.elapsed() < length {
         number += 1;
         let progress = r#"{"event":"progress","step":"write","done":1,"total":4}"#;
-        let told = event(&format!("legitimate-{kind:?}"), number, progress);
+        let run = format!("legitimate-{kind:?}");
         let steps: [&dyn Fn() -> Answer; 4] = [
             &|| get(server, "/kernel", &[]),
             &|| get(server, &blob, &["Range: bytes=1000-9999"]),
             &|| get(server, &format!("/v1/orders/{ORDER}"), &[]),
-            &|| server.post(&told),
+            &|| server.tell(&run, number, progress),
         ];
         for (at, step) in steps.iter().enumerate() {
             let asked = Instant::now();

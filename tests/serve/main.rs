@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod events;
 mod follow;
 mod hostile;
 mod site;
@@ -82,10 +83,10 @@ fn an_order_waits_until_its_install_is_committed() {
         assert_eq!(get(&server, &format!("/v1/orders/{unknown}"), &[]).status, 404);
     }
     let claimed = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
-    assert_eq!(server.post(&event("run", 0, claimed)).status, 200);
+    assert_eq!(server.tell("run", 0, claimed).status, 200);
     assert_eq!(order().text(), "waits\n");
     let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
-    assert_eq!(server.post(&event("run", 1, committed)).status, 200);
+    assert_eq!(server.tell("run", 1, committed).status, 200);
     assert_eq!(order().text(), "done\n");
 }
 
@@ -109,7 +110,7 @@ fn a_running_server_knows_at_once_who_was_disarmed() {
     assert_eq!(order(), "revoked\n");
     // whatever anybody says of it
     let committed = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
-    assert_eq!(server.post(&event("run", 1, committed)).status, 200);
+    assert_eq!(server.tell("run", 1, committed).status, 200);
     assert_eq!(order(), "revoked\n");
     let url = format!("http://{}", server.address);
     for args in [&["status"][..], &["status", HOST, "--server", &url]] {
@@ -131,7 +132,7 @@ fn what_was_heard_of_a_host_can_be_forgotten_while_the_server_runs() {
     let server = Running::start(&site, &[]);
     let order = |server: &Running| get(server, &format!("/v1/orders/{ORDER}"), &[]).text();
     let committed = r#"{"event":"committed","ssh_host_key":"SHA256:forged","peak_rss_kib":1}"#;
-    assert_eq!(server.post(&event("run", 0, committed)).status, 200);
+    assert_eq!(server.tell("run", 0, committed).status, 200);
     assert_eq!(order(&server), "done\n");
     // times of the server are whole seconds
     std::thread::sleep(std::time::Duration::from_millis(1100));
@@ -141,7 +142,7 @@ fn what_was_heard_of_a_host_can_be_forgotten_while_the_server_runs() {
     assert!(status.contains("waiting") && !status.contains("forged"), "{status}");
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let claimed = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
-    assert_eq!(server.post(&event("later", 0, claimed)).status, 200);
+    assert_eq!(server.tell("later", 0, claimed).status, 200);
     server.stop();
     let server = Running::start(&site, &[]);
     assert_eq!(order(&server), "waits\n");
@@ -168,16 +169,16 @@ fn every_answer_tells_the_time_to_machines_whose_clock_is_dead() {
 fn events_count_once_and_outlive_the_server() {
     let site = Site::new();
     let server = Running::start(&site, &[]);
-    let claimed = event("run", 0, r#"{"event":"claimed","disk":"S1","attempt":1}"#);
-    let converged = event("other", 0, r#"{"event":"converged","by":"script"}"#);
-    for json in [&claimed, &claimed, &converged] {
-        assert_eq!(server.post(json).status, 200);
+    let claimed = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
+    let converged = r#"{"event":"converged","by":"script"}"#;
+    for (run, what) in [("run", claimed), ("run", claimed), ("other", converged)] {
+        assert_eq!(server.tell(run, 0, what).status, 200);
     }
     assert_eq!(site.events().lines().count(), 2);
     server.stop();
 
     let server = Running::start(&site, &[]);
-    assert_eq!(server.post(&claimed).text(), "known already\n");
+    assert_eq!(server.tell("run", 0, claimed).text(), "known already\n");
     assert_eq!(get(&server, &format!("/v1/orders/{ORDER}"), &[]).text(), "done\n");
     let status: serde_json::Value = serde_json::from_slice(&get(&server, "/v1/status", &[]).body).unwrap();
     let host = &status["hosts"][0];
@@ -213,8 +214,8 @@ fn what_is_no_event_is_refused_with_a_sentence() {
     let large = event("run", 0, &format!(r#"{{"event":"converged","by":"{}"}}"#, "x".repeat(70_000)));
     assert_eq!(server.post(&large).status, 413);
     assert_eq!(site.events(), "");
-    let future = event("run", 1, r#"{"event":"cooled-down","by":"a fan"}"#);
-    assert_eq!(server.post(&future).status, 200, "a newer writer's event is kept");
+    let future = r#"{"event":"cooled-down","by":"a fan"}"#;
+    assert_eq!(server.tell("run", 1, future).status, 200, "a newer writer's event is kept");
     assert!(site.events().contains("a fan"));
 }
 

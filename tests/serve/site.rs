@@ -12,11 +12,13 @@ use ironstrap::spec::image::{Blob, ImageManifest};
 use ironstrap::spec::manifest::{BundleFile, BundleHost, BundleManifest};
 use ironstrap::spec::order::Grant;
 use ironstrap::sys::files;
-use ironstrap::trust::{Purpose, SiteKey};
-use ironstrap::value::{Digest, Timestamp};
+use ironstrap::trust::{PROOF_HEADER, Purpose, SiteKey, Voucher, run_name};
+use ironstrap::value::{Digest, EventSecret, OrderId, RunSecret, Timestamp};
 
 pub const HOST: &str = "web01";
 pub const ORDER: &str = "0123456789abcdef0123456789abcdef";
+/// The end of its order.
+const UNTIL: &str = "2036-11-30T07:00:00Z";
 pub const BLOB: usize = 1_000_000;
 
 /// How long anything may take here.
@@ -24,14 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Site {
     dir: tempfile::TempDir,
+    /// The end of its host's order.
+    until: String,
     pub blob: Vec<u8>,
 }
 
 impl Site {
     /// One host; the tree lists kernel, loader configuration and order, the image's blobs are in the store only.
     pub fn new() -> Self {
+        Self::until(UNTIL)
+    }
+
+    /// The same, with another end of the order.
+    pub fn until(until: &str) -> Self {
         let blob: Vec<u8> = (0..BLOB).map(|i| (i * 7 % 251) as u8).collect();
-        let site = Self { dir: tempfile::tempdir().unwrap(), blob };
+        let site = Self { dir: tempfile::tempdir().unwrap(), until: until.to_owned(), blob };
         let key = SiteKey::from_random([7; 40]);
         site.write("ironstrap.pub", key.public().to_text().as_bytes());
         site.write(&format!(".ironstrap/store/blobs/{}", Digest::of(&site.blob)), &site.blob);
@@ -50,7 +59,7 @@ impl Site {
 
     fn make_tree(&self, tree: &Path, kernel: &[u8]) {
         let key = SiteKey::from_random([7; 40]);
-        let order = order(&Digest::of(&self.image()), &key);
+        let order = order(&Digest::of(&self.image()), &key, &self.until);
         let signature = key.sign(Purpose::Order, order.as_bytes());
         let path = format!("etc/ironstrap/orders/{HOST}.json");
         let archive = archive(&[(&path, &order), (&format!("{path}.minisig"), &signature)]);
@@ -188,8 +197,8 @@ fn binary() -> std::ffi::OsString {
     soak.unwrap_or_else(|| env!("CARGO_BIN_EXE_ironstrap").into())
 }
 
-fn order(image: &Digest, key: &SiteKey) -> String {
-    let (from, until) = ("2026-11-23T07:00:00Z", "2026-11-30T07:00:00Z");
+fn order(image: &Digest, key: &SiteKey, until: &str) -> String {
+    let from = "2026-11-23T07:00:00Z";
     let grant = Grant {
         host: HOST.parse().unwrap(),
         order: ORDER.parse().unwrap(),
@@ -198,7 +207,7 @@ fn order(image: &Digest, key: &SiteKey) -> String {
         not_after: until.parse().unwrap(),
     };
     serde_json::json!({
-        "version": 2, "id": ORDER, "host": HOST, "generation": 1,
+        "version": 3, "id": ORDER, "host": HOST, "generation": 1, "events": events(),
         "not_before": from, "not_after": until, "seal": order::seal(&grant, key),
         "refusal_pause_seconds": 600, "allow_dead_clock": false,
         "matching": { "macs": ["52:54:00:12:34:56"] },
@@ -219,7 +228,30 @@ fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     cpio::write_cpio(entries, Vec::new()).unwrap()
 }
 
-/// An event of the site's host as JSON.
+/// What vouches for the runs of the site's host.
+pub fn events() -> EventSecret {
+    SiteKey::from_random([7; 40]).event_secret(&id())
+}
+
+/// The name of the host's order.
+pub fn id() -> OrderId {
+    ORDER.parse().unwrap()
+}
+
+/// The secret of the run that a test calls so.
+pub fn run(label: &str) -> RunSecret {
+    RunSecret::from_bytes(*Digest::of(label.as_bytes()).as_bytes())
+}
+
+/// An event of the site's host as its agent sends it, and the header field that proves it.
+pub fn told(label: &str, seq: u64, what: &str) -> (String, String) {
+    let run = run(label);
+    let body = event(&run_name(&run), seq, what);
+    let proof = Voucher::new(&events(), &id(), &run).prove(&run, body.as_bytes());
+    (body, format!("{PROOF_HEADER}: {proof}"))
+}
+
+/// An event of the site's host as JSON, which proves nothing.
 pub fn event(run: &str, seq: u64, what: &str) -> String {
     format!(
         r#"{{"version":1,"run":"{run}","seq":{seq},"time":"2026-11-23T07:00:00Z","host":"{HOST}","order":"{ORDER}","what":{what}}}"#
@@ -289,14 +321,23 @@ impl Running {
         panic!("the server doesn't stop");
     }
 
+    /// Tells an event of the host as its agent does.
+    pub fn tell(&self, label: &str, seq: u64, what: &str) -> Answer {
+        let (body, proof) = told(label, seq, what);
+        self.post_with(&body, &proof)
+    }
+
+    /// Posts an event that proves nothing.
     pub fn post(&self, body: &str) -> Answer {
+        self.post_with(body, "X-Nothing: 1")
+    }
+
+    pub fn post_with(&self, body: &str, field: &str) -> Answer {
         let length = body.len();
-        request(
-            self,
-            &format!(
-                "POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-            ),
-        )
+        let head = format!(
+            "POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{field}\r\nContent-Length: {length}"
+        );
+        request(self, &format!("{head}\r\n\r\n{body}"))
     }
 
     /// Begins a transfer and reads this much of it.

@@ -1,18 +1,51 @@
 //! Files of the order, and units that start at boot.
 
+use std::borrow::Cow;
+
 use anyhow::{Result, ensure};
 
 use crate::fit::{self, MASK, UNITS};
-use crate::spec::system::{SystemFile, SystemSpec};
+use crate::spec::event::Outcomes;
+use crate::spec::system::{Outcome, SystemFile, SystemSpec, TOKEN};
 use crate::sys::rooted::{Attributes, RootedDir};
+use crate::value::Token;
 
-pub(super) fn apply(root: &RootedDir, system: &SystemSpec) -> Result<()> {
-    system.files.iter().try_for_each(|file| write(root, file))?;
-    system.units.iter().try_for_each(|unit| enable(root, unit))
+/// Returns what proves the outcomes of the hand-off, where a file wants a token for that.
+pub(super) fn apply(
+    root: &RootedDir,
+    system: &SystemSpec,
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Option<Outcomes>> {
+    let mut token = || {
+        let mut bytes = [0; 32];
+        random(&mut bytes);
+        Token::from_bytes(bytes)
+    };
+    let tokens = Tokens { converged: token(), failed: token() };
+    system.files.iter().try_for_each(|file| write(root, file, &tokens))?;
+    system.units.iter().try_for_each(|unit| enable(root, unit))?;
+    let wanted = system.files.iter().any(|file| file.token.is_some());
+    Ok(wanted.then(|| Outcomes { converged: tokens.converged.digest(), failed: tokens.failed.digest() }))
 }
 
-fn write(root: &RootedDir, file: &SystemFile) -> Result<()> {
-    let SystemFile { path, mode, content } = file;
+/// Random for each install, and on its disk only.
+struct Tokens {
+    converged: Token,
+    failed: Token,
+}
+
+fn write(root: &RootedDir, file: &SystemFile, tokens: &Tokens) -> Result<()> {
+    let SystemFile { path, mode, content, token } = file;
+    let content = match token {
+        None => Cow::Borrowed(content),
+        Some(outcome) => {
+            let token = match outcome {
+                Outcome::Converged => &tokens.converged,
+                Outcome::Failed => &tokens.failed,
+            };
+            Cow::Owned(content.replace(TOKEN, &token.reveal_text()))
+        }
+    };
     ensure!(
         path.starts_with('/') && !path.ends_with('/'),
         "`{}` is not the path of a file",

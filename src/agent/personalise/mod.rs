@@ -22,6 +22,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::fit;
+use crate::spec::event::Outcomes;
 use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::spec::system::{NetworkSpec, SystemSpec};
 use crate::sys::rooted::RootedDir;
@@ -32,6 +33,8 @@ use crate::value::Timestamp;
 pub struct Report {
     /// SHA-256 fingerprint of its Ed25519 SSH host key, as `ssh-keygen -l` prints it; `None` without sshd.
     pub ssh_fingerprint: Option<String>,
+    /// What proves how its hand-off ends; `None` where nothing will be told.
+    pub outcomes: Option<Outcomes>,
 }
 
 /// Turns the mounted image into the host. `partitions` are the disk's, with the GUIDs of its table.
@@ -62,10 +65,10 @@ pub fn apply(
     homes::apply(&root, system).context("setting up the accounts")?;
     let ssh_fingerprint =
         ssh::apply(&root, &image.system, &system.hostname, random).context("making the SSH host keys")?;
-    files::apply(&root, system).context("writing the order's files")?;
+    let outcomes = files::apply(&root, system, random).context("writing the order's files")?;
     root.sync()?;
     esp.sync()?;
-    Ok(Report { ssh_fingerprint })
+    Ok(Report { ssh_fingerprint, outcomes })
 }
 
 /// Gives the new system a time that its clock is not to be before.

@@ -11,6 +11,7 @@ use crate::value::{ByteSize, Digest};
 
 mod clones;
 mod loaders;
+mod tokens;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ops@example";
@@ -183,6 +184,7 @@ fn spec() -> SystemSpec {
             path: "/usr/lib/ironstrap/handoff".to_owned(),
             mode: 0o755,
             content: "#!/bin/sh\n".to_owned(),
+            token: None,
         }],
         units: Vec::new(),
     }
@@ -309,7 +311,8 @@ fn two_hosts_of_one_image_differ() {
 
 #[test]
 fn what_the_image_can_not_do_is_an_error() {
-    let file = |path: &str| SystemFile { path: path.to_owned(), mode: 0o644, content: String::new() };
+    let file =
+        |path: &str| SystemFile { path: path.to_owned(), mode: 0o644, content: String::new(), token: None };
     let cases = [
         (SystemSpec { timezone: Some("../../etc/shadow".to_owned()), ..spec() }, "time zone"),
         (SystemSpec { timezone: Some("Mars/Olympus".to_owned()), ..spec() }, "tzdata"),

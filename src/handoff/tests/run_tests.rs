@@ -7,10 +7,17 @@ use std::process::{Command, Output};
 
 use super::*;
 use crate::spec::event::{Event, What};
+use crate::spec::system::{Outcome, TOKEN};
+use crate::value::Token;
 
 /// The hand-off's files below a directory, with paths turned to it, and a `curl` that a test controls.
 pub(super) struct Machine {
     dir: tempfile::TempDir,
+}
+
+/// What the agent made for an outcome.
+fn token(outcome: Outcome) -> Token {
+    Token::from_bytes([if outcome == Outcome::Converged { 1 } else { 2 }; 32])
 }
 
 impl Machine {
@@ -30,6 +37,11 @@ impl Machine {
                 .replace("sleep 10", "sleep 0")
                 .replace("sleep 30", "sleep 0")
                 .replace("sleep 2\n", "sleep 0\n");
+            // as the agent does
+            let content = match file.token {
+                Some(outcome) => content.replace(TOKEN, &token(outcome).reveal_text()),
+                None => content,
+            };
             machine.put(&file.path[1..], &content, file.mode);
         }
         machine.program("curl", "cat >/dev/null; echo posted >>\"$0.log\"; cp \"${9#@}\" \"$0.body\"");
@@ -82,6 +94,12 @@ fn success_is_converged_and_told_once() {
     assert!(printed.lines().any(|line| line == "ironstrap: converged by=script"), "{printed}");
     let event = machine.event();
     assert_eq!(event.what, What::Converged { by: "script".to_owned() });
+    assert_eq!(event.token, Some(token(Outcome::Converged)));
+    // what proves it is for root alone
+    for path in ["state/handoff-event.json", "usr/lib/ironstrap/converged.json"] {
+        let mode = std::fs::metadata(machine.path(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{path}");
+    }
     assert_eq!((event.host.unwrap().as_str(), event.order), ("web01.example.com", Some(order())));
     assert_eq!(event.run.len(), 36);
     assert!(event.time.as_unix() > 1_600_000_000);
@@ -100,6 +118,7 @@ fn failure_is_reported_with_its_exit_status() {
     let (output, printed) = machine.boot();
     assert!(!output.status.success());
     assert!(printed.contains("ironstrap: handoff failed: script ended with exit status 7"), "{printed}");
+    assert_eq!(machine.event().token, Some(token(Outcome::Failed)));
     let What::HandoffFailed { by, message } = machine.event().what else { panic!("{printed}") };
     assert_eq!(by, "script");
     assert!(message.starts_with("exit status 7 ("), "{message}");

@@ -11,7 +11,10 @@ impl Story {
         for (host, until) in &forgotten.hosts {
             if self.hosts.get(host).is_some_and(|status| status.heard.is_none_or(|heard| heard <= *until)) {
                 let order = self.hosts.remove(host).and_then(|status| status.order);
-                order.map(|order| self.claims.remove(&order));
+                if let Some(order) = order {
+                    self.claims.remove(&order);
+                    self.committed.remove(&order);
+                }
             }
             self.done.retain(|_, (of, heard)| of != host || *heard > *until);
         }
@@ -27,7 +30,8 @@ impl Story {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::state::Phase;
+    use crate::serve::report::Phase;
+    use crate::serve::state::Trust;
     use crate::spec::FormatVersion;
     use crate::spec::event::{Event, What};
     use crate::value::{HostName, OrderId, Timestamp};
@@ -41,8 +45,10 @@ mod tests {
             host: Some(host.clone()),
             order: Some(order.clone()),
             what,
+            token: None,
         };
-        Received { time: Timestamp::from_unix(time), client: "10.0.0.1".parse().unwrap(), event }
+        let (time, client) = (Timestamp::from_unix(time), "10.0.0.1".parse().unwrap());
+        Received { time, client, trust: Trust::Proven, event }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Stories of installs, told in order, late and twice.
 
+use super::runs::{MAX_EVENTS_OF_RUN, MAX_RUNS, MAX_RUNS_OF_ORDER};
 use super::*;
+use crate::spec::Code;
+use crate::spec::event::Step;
 
 const ORDER: &str = "00000000000000000000000000000001";
 const NEXT: &str = "00000000000000000000000000000002";
@@ -9,6 +12,7 @@ fn event(run: &str, seq: u64, order: &str, what: What) -> Received {
     Received {
         time: Timestamp::from_unix(100),
         client: "10.0.0.1".parse().unwrap(),
+        trust: Trust::Proven,
         event: Event {
             version: FormatVersion,
             run: run.to_owned(),
@@ -17,8 +21,14 @@ fn event(run: &str, seq: u64, order: &str, what: What) -> Received {
             host: Some("web01".parse().unwrap()),
             order: Some(order.parse().unwrap()),
             what,
+            token: None,
         },
     }
+}
+
+/// What somebody says who can't prove it.
+fn forged(run: &str, seq: u64, order: &str, what: What) -> Received {
+    Received { trust: Trust::Stranger, client: "10.0.0.66".parse().unwrap(), ..event(run, seq, order, what) }
 }
 
 fn claimed() -> What {
@@ -30,7 +40,7 @@ fn write(done: u64) -> What {
 }
 
 fn committed() -> What {
-    What::Committed { ssh_host_key: Some("SHA256:x".to_owned()), peak_rss_kib: 1 }
+    What::Committed { ssh_host_key: Some("SHA256:x".to_owned()), peak_rss_kib: 1, outcomes: None }
 }
 
 fn converged() -> What {
@@ -139,28 +149,78 @@ fn a_report_names_expected_hosts_and_reads_back() {
 }
 
 #[test]
-fn invented_hosts_runs_and_orders_are_forgotten_and_expected_ones_are_not() {
+fn invented_hosts_and_runs_are_forgotten_and_expected_ones_are_not() {
     let (web01, order): (HostName, OrderId) = ("web01".parse().unwrap(), ORDER.parse().unwrap());
     let mut story = Story::expecting([(&web01, &order)]);
     story.add(&event("real", 0, ORDER, committed()));
-    for number in 0..MAX_OTHER_ORDERS + 10 {
-        let mut forged = event(&format!("f{number}"), 0, &format!("{:032x}", number + 16), converged());
-        forged.event.host = Some(format!("x{number}").parse().unwrap());
-        // cheap: only the orders are many
-        if number > MAX_OTHERS + 10 {
-            forged.event.host = Some(web01.clone());
-        }
-        story.add(&forged);
+    for number in 0..MAX_OTHERS + 10 {
+        let mut open = event(&format!("f{number}"), 0, NEXT, converged());
+        open.trust = Trust::Open;
+        open.event.host = Some(format!("x{number}").parse().unwrap());
+        // all but the last few make no room
+        story.add(&open);
     }
     assert_eq!(story.hosts.len(), MAX_OTHERS + 1);
-    assert!((story.runs.len(), story.run_ages.len()) == (MAX_RUNS, MAX_RUNS));
-    assert_eq!(story.done.len(), MAX_OTHER_ORDERS);
-    let next = Story { expected_orders: [NEXT.parse().unwrap()].into(), ..story };
-    let mut story = next;
-    story.add(&event("new", 0, NEXT, committed()));
-    assert!(story.is_done(&NEXT.parse().unwrap()) && story.is_done(&order));
+    assert_eq!(story.other_runs.counts("real"), (MAX_RUNS, 0));
+    assert!(story.is_done(&order) && !story.is_done(&NEXT.parse().unwrap()));
+    for run in 0..2 * MAX_RUNS_OF_ORDER {
+        story.add(&event(&run.to_string(), 0, NEXT, claimed()));
+    }
     (0..2 * MAX_EVENTS_OF_RUN as u64).for_each(|seq| story.add(&event("endless", seq, NEXT, write(seq))));
-    assert_eq!(story.runs["endless"].seen.len(), MAX_EVENTS_OF_RUN);
+    let of = |story: &Story, order: &str| story.proven_runs[&Some(order.parse().unwrap())].clone();
+    assert_eq!(of(&story, NEXT).counts("endless"), (MAX_RUNS_OF_ORDER, MAX_EVENTS_OF_RUN));
+    assert_eq!(of(&story, ORDER).counts("real"), (1, 1));
+}
+
+#[test]
+fn what_is_not_proven_shows_a_stranger_and_changes_no_host() {
+    let (web, order): (HostName, OrderId) = ("web01".parse().unwrap(), ORDER.parse().unwrap());
+    let evil =
+        || What::Committed { ssh_host_key: Some("SHA256:evil".to_owned()), peak_rss_kib: 1, outcomes: None };
+    let mut story = Story::expecting([(&web, &order)]);
+    story.add(&forged("f", 0, ORDER, evil()));
+    story.add(&forged("f", 1, ORDER, converged()));
+    let report = story.report([(&web, &order)]);
+    assert_eq!(report.hosts, [HostStatus::waiting(web.clone(), Some(order.clone()))]);
+    assert_eq!(report.strangers[0].says, Some(web.clone()));
+    assert!(!story.is_done(&order));
+    // under the run and number of an event that is still to come, which counts
+    story.add(&forged("a", 0, ORDER, evil()));
+    story.add(&event("a", 0, ORDER, committed()));
+    story.add(&forged("a", 1, ORDER, evil()));
+    story.add(&forged("b", 0, NEXT, evil()));
+    let report = story.report([(&web, &order)]);
+    assert_eq!(report.hosts[0].ssh_host_key.as_deref(), Some("SHA256:x"));
+    assert_eq!(
+        (&report.hosts[0].phase, report.hosts[0].client),
+        (&Phase::Committed, "10.0.0.1".parse().ok())
+    );
+    // nor where no tree tells what is expected, as in a file that is read by itself
+    let mut story = told(&[event("a", 0, ORDER, committed())]);
+    story.add(&Received { trust: Trust::Open, ..forged("c", 0, NEXT, evil()) });
+    assert_eq!(host(&story).ssh_host_key.as_deref(), Some("SHA256:x"));
+}
+
+#[test]
+fn the_first_fingerprint_under_an_order_stands() {
+    let other =
+        What::Committed { ssh_host_key: Some("SHA256:late".to_owned()), peak_rss_kib: 1, outcomes: None };
+    let mut story = told(&[event("a", 0, ORDER, committed()), event("b", 0, ORDER, other.clone())]);
+    assert_eq!(host(&story).ssh_host_key.as_deref(), Some("SHA256:x"));
+    story.add(&event("b", 1, NEXT, other));
+    assert_eq!(host(&story).ssh_host_key.as_deref(), Some("SHA256:late"));
+}
+
+#[test]
+fn a_host_without_an_order_is_shown_as_unproven_until_it_has_one() {
+    let (web, order): (HostName, OrderId) = ("web01".parse().unwrap(), ORDER.parse().unwrap());
+    let mut open = Received { trust: Trust::Open, ..event("o", 0, ORDER, converged()) };
+    open.event.order = None;
+    let mut story = told(&[open]);
+    assert!(!host(&story).proven && matches!(host(&story).phase, Phase::Converged { .. }));
+    assert_eq!(story.report([(&web, &order)]).hosts[0].phase, Phase::Waiting);
+    story.add(&event("a", 0, ORDER, claimed()));
+    assert!(host(&story).proven && host(&story).phase == Phase::Claimed);
 }
 
 #[test]

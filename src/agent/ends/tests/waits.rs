@@ -11,6 +11,7 @@ use super::*;
 use crate::agent::console::Consoles;
 use crate::agent::report::Reporter;
 use crate::sys::clock::SystemClock;
+use crate::value::RunSecret;
 
 /// A machine whose time passes as fast as it is asked for.
 pub(super) struct Simulated {
@@ -33,7 +34,8 @@ impl Simulated {
 
     pub(super) fn go_on(&mut self, end: &End) {
         self.told.clear();
-        let mut reporter = Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), [7; 8]);
+        let mut reporter =
+            Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), RunSecret::from_bytes([7; 32]));
         after(end, &mut reporter, self);
     }
 
