@@ -133,7 +133,9 @@ pub fn blob_bytes(requests: &[Request]) -> u64 {
 
 fn requests(log: &Path) -> Result<Vec<Request>> {
     let text = std::fs::read_to_string(log).unwrap_or_default();
+    // the others tell of trees that were taken over
     text.lines()
+        .filter(|line| line.contains(" status="))
         .map(|line| parse(line).with_context(|| format!("reading `{line}` of the access log")))
         .collect()
 }
