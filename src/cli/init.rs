@@ -12,6 +12,7 @@ use super::paths::SitePaths;
 use crate::failure::{Blame, BlameExt};
 use crate::sys::files;
 use crate::trust::SiteKey;
+use crate::value::KeyId;
 
 macro_rules! example {
     ($($path:literal),* $(,)?) => {
@@ -81,7 +82,7 @@ fn reading(directory: &Path) -> String {
 }
 
 /// Writes everything; returns the key's id.
-fn build(root: &Path) -> Result<String> {
+fn build(root: &Path) -> Result<KeyId> {
     for (path, content) in EXAMPLE {
         let mode = if path.starts_with("scripts/") { 0o755 } else { 0o644 };
         files::write_whole(&root.join(path), mode, content.as_bytes())?;
