@@ -154,10 +154,10 @@ impl KeyRing {
         self.records.iter().filter(|record| record.until.is_some() || record.key == self.current)
     }
 
-    /// Which of them signed at a time; the oldest before all dates.
+    /// Which of them signed at a time; the older one in the second of a rotation, the oldest before all dates.
     pub fn at(&self, time: Timestamp) -> &SitePublicKey {
         let signed =
-            |record: &&Record| record.key == self.current || record.until.is_some_and(|until| time < until);
+            |record: &&Record| record.key == self.current || record.until.is_some_and(|until| time <= until);
         self.records().find(signed).map_or(&self.current, |record| &record.key)
     }
 
