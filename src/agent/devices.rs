@@ -18,7 +18,7 @@ use crate::spec::facts::Disk;
 use crate::spec::order::InstallOrder;
 use crate::sys::block::BlockDevice;
 use crate::sys::linux::disk;
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 
 /// Nothing new for this long means that all is there, if what the order needs is there.
 const QUIET: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub fn wait(
     loader: &mut Loader,
     orders: &Orders,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     started: Option<StartedFrom>,
     consoles: &Consoles,
 ) {
@@ -45,7 +45,7 @@ pub fn wait(
             seen = vec![now];
             quiet.broken(Instant::now());
         }
-        match quiet.judge(Instant::now(), || is_enough(orders, key, started)) {
+        match quiet.judge(Instant::now(), || is_enough(orders, keys, started)) {
             Wait::Over => return,
             Wait::GivenUp => {
                 let seconds = DEADLINE.as_secs();
@@ -95,7 +95,7 @@ impl Quiet {
 }
 
 /// Whether there is an order for this machine, its disk, and the medium if its payload may only be there.
-fn is_enough(orders: &Orders, key: &SitePublicKey, started: Option<StartedFrom>) -> bool {
+fn is_enough(orders: &Orders, keys: &TrustedKeys, started: Option<StartedFrom>) -> bool {
     let Some(order) = orders.first_match(&facts::machine(Path::new("/"))) else { return false };
     let wanted = &order.image.manifest;
     let has_medium =
@@ -103,7 +103,7 @@ fn is_enough(orders: &Orders, key: &SitePublicKey, started: Option<StartedFrom>)
     // the stick has the recorder too, and no network may be where it is used
     let remote = order.payload.is_some() && started != Some(StartedFrom::Stick);
     // whether it is there, not what it holds
-    is_the_disk(order, &live_disks(key, &|_| false)) && (remote || has_medium())
+    is_the_disk(order, &live_disks(keys, &|_| false)) && (remote || has_medium())
 }
 
 /// Whether the one disk that can be meant is among these.
@@ -121,8 +121,8 @@ pub fn open(name: &str) -> io::Result<Box<dyn BlockDevice>> {
 }
 
 /// All disks of this machine as they are now; candidates are read all over, which takes a while.
-pub fn live_disks(key: &SitePublicKey, is_candidate: disks::Candidate<'_>) -> Vec<Disk> {
-    disks::look(Path::new("/sys"), &disks::Look { open: &open, key, is_candidate })
+pub fn live_disks(keys: &TrustedKeys, is_candidate: disks::Candidate<'_>) -> Vec<Disk> {
+    disks::look(Path::new("/sys"), &disks::Look { open: &open, keys, is_candidate })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{ByteSize, OrderId, Timestamp};
 
 /// Opens the disk with this kernel name for reading.
@@ -37,15 +37,15 @@ const MOST_ENTRIES: usize = 1024;
 pub struct Look<'a> {
     /// Opens one for reading.
     pub open: Opener<'a>,
-    /// Claims count if this key sealed them.
-    pub key: &'a SitePublicKey,
+    /// Claims count if one of these keys sealed them.
+    pub keys: &'a TrustedKeys,
     /// Whether one is read all over.
     pub is_candidate: Candidate<'a>,
 }
 
 impl std::fmt::Debug for Look<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Look").field("key", self.key).finish_non_exhaustive()
+        f.debug_struct("Look").field("keys", self.keys).finish_non_exhaustive()
     }
 }
 
@@ -121,7 +121,7 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, look
     starts.dedup();
     disk.filesystems = starts.into_iter().filter_map(|start| filesystem_uuid(device, start)).collect();
     Seen { content: disk.content, samples: disk.samples, unread: disk.unread } =
-        guard::look(device, look.key, (look.is_candidate)(disk));
+        guard::look(device, look.keys, (look.is_candidate)(disk));
     if let DiskContent::Ours { claim, .. } = &disk.content {
         let (root, start) = claim.root;
         disk.claimed_root_in_place = filesystem_uuid(device, start.as_bytes()) == Some(root);

@@ -30,7 +30,7 @@ fn with_candidates(
         Some(bytes) => Ok(Box::new(MemoryDevice::new(bytes.clone())) as Box<dyn BlockDevice>),
         None => Err(io::Error::other("no medium")),
     };
-    look(dir.path(), &Look { open: &open, key: &fixture::key().public(), is_candidate })
+    look(dir.path(), &Look { open: &open, keys: &fixture::key().alone(), is_candidate })
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_disk_on_usb_is_removable_whatever_it_says() {
     write(dir.path(), "block/sdb/size", b"8192\n");
     std::os::unix::fs::symlink(format!("../{real}"), dir.path().join("block/sda")).unwrap();
     let open = |_: &str| Err(io::Error::other("no medium"));
-    let look_at = Look { open: &open, key: &fixture::key().public(), is_candidate: &|_| true };
+    let look_at = Look { open: &open, keys: &fixture::key().alone(), is_candidate: &|_| true };
     let disks = look(dir.path(), &look_at);
     assert_eq!(disks.iter().map(|disk| disk.removable).collect::<Vec<_>>(), [true, false]);
 }

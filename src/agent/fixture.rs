@@ -27,7 +27,7 @@ use crate::spec::transport::Transport;
 use crate::spec::{Code, FormatVersion};
 use crate::sys::block::{BlockDevice, MemoryDevice};
 use crate::sys::gpt::{Entry, Table, TableBytes};
-use crate::trust::{SiteKey, Verified};
+use crate::trust::{SiteKey, TrustedKeys, Verified};
 use crate::value::{ByteSize, Digest, EventSecret, OrderId, Seal, Timestamp};
 
 /// Size of the image.
@@ -201,10 +201,15 @@ pub fn plan_for(world: &World, disk: &[u8]) -> Result<Plan, Refusal> {
 
 /// The plan for a disk with this content.
 pub fn plan_for_device(world: &World, device: &dyn BlockDevice) -> Result<Plan, Refusal> {
+    plan_with_keys(world, device, &key().alone())
+}
+
+/// The same for an agent whose medium carries these keys.
+pub fn plan_with_keys(world: &World, device: &dyn BlockDevice, keys: &TrustedKeys) -> Result<Plan, Refusal> {
     let mut facts = facts(device.size());
     let seen = &mut facts.disks[0];
     Seen { content: seen.content, samples: seen.samples, unread: seen.unread } =
-        guard::look(device, &key().public(), true);
+        guard::look(device, keys, true);
     if let DiskContent::Ours { .. } = seen.content {
         seen.claimed_root_in_place = root_is_there(world, device);
     }

@@ -45,6 +45,8 @@ pub mod real;
 mod recall;
 mod recorded;
 pub mod report;
+#[cfg(test)]
+mod rotation_tests;
 pub mod source;
 pub mod stick;
 pub mod table;

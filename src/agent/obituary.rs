@@ -37,7 +37,7 @@ pub(super) fn main(how: &str) -> ExitCode {
     let mut machine = RealMachine {
         consoles: &consoles,
         firmware: BootEntries::new(Path::new(worker::EFIVARS)),
-        key: orders::site_key(Path::new(worker::ROOT)).ok(),
+        keys: orders::site_keys(Path::new(worker::ROOT)).ok(),
         tell: &|_| (),
     };
     ends::after(&end, &mut reporter, &mut machine);

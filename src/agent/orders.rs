@@ -10,7 +10,7 @@ use crate::spec::boot;
 use crate::spec::facts::Machine;
 use crate::spec::order::{HostMatch, InstallOrder};
 use crate::spec::plan::Refusal;
-use crate::trust::{SitePublicKey, TrustError, Verified};
+use crate::trust::{SitePublicKey, TrustError, TrustedKeys, Verified};
 use crate::value::{HttpUrl, Timestamp, ValueError};
 
 /// What came with the initramfs.
@@ -23,16 +23,24 @@ pub struct Orders {
 /// File name of an order, and what is wrong with it.
 type Rejected = (String, Code, String);
 
-/// The site's public key in the initramfs below this directory.
+/// The site's public keys in the initramfs below this directory. Orders are the current one's; claims on disks may be those of
+/// former ones, too.
 ///
 /// # Errors
-/// A refusal when it is missing or damaged: nothing can be verified then.
-pub fn site_key(root: &Path) -> Result<SitePublicKey, Refusal> {
-    let path = root.join(boot::PUBLIC_KEY);
-    let refuse =
-        |why: String| Refusal::new(Code::OrderSignature, format!("site key /{}: {why}", boot::PUBLIC_KEY));
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-    SitePublicKey::from_text(&text).map_err(|error| refuse(error.to_string()))
+/// A refusal when the current one is missing, or any is damaged: nothing can be verified then.
+pub fn site_keys(root: &Path) -> Result<TrustedKeys, Refusal> {
+    let refuse = |name: &str, why: String| {
+        Refusal::new(Code::OrderSignature, format!("the site's keys, /{name}: {why}"))
+    };
+    let read = |name: &str| std::fs::read_to_string(root.join(name));
+    let current = read(boot::PUBLIC_KEY).map_err(|error| refuse(boot::PUBLIC_KEY, error.to_string()))?;
+    let current =
+        SitePublicKey::from_text(&current).map_err(|error| refuse(boot::PUBLIC_KEY, error.to_string()))?;
+    let former = match read(boot::FORMER_KEYS) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(current.into()),
+        other => other.map_err(|error| refuse(boot::FORMER_KEYS, error.to_string()))?,
+    };
+    TrustedKeys::with_former(current, &former).map_err(|error| refuse(boot::FORMER_KEYS, error.to_string()))
 }
 
 /// The bundle's time, below which no clock is right: what the initramfs says, or the newest time at which one of its orders

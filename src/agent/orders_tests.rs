@@ -104,7 +104,7 @@ fn only_a_verified_order_names_a_server() {
 #[test]
 fn a_medium_without_a_key_is_refused() {
     let dir = medium(&[("web01", &site())], |json| json);
-    assert_eq!(site_key(dir.path()).unwrap_err().code, Code::OrderSignature);
+    assert_eq!(site_keys(dir.path()).unwrap_err().code, Code::OrderSignature);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn serve(tree: &Path, revoked: &Path) -> HttpUrl {
     let options = Options {
         tree: tree.to_owned(),
         store: beside("store"),
-        key: key().public(),
+        keys: std::sync::Arc::new(|| Ok(key().alone())),
         events: beside("events.jsonl"),
         forgotten: beside("forgotten.json"),
         revoked: revoked.to_owned(),

@@ -35,7 +35,7 @@ use crate::spec::system::NetworkSpec;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::{machine, mount};
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{HttpUrl, RunSecret, Timestamp};
 
 pub(super) const ROOT: &str = "/";
@@ -91,7 +91,7 @@ fn go_on(reporter: &mut Reporter, consoles: &Consoles, listener: Option<&Listene
     let mut machine = RealMachine {
         consoles,
         firmware: BootEntries::new(Path::new(EFIVARS)),
-        key: orders::site_key(Path::new(ROOT)).ok(),
+        keys: orders::site_keys(Path::new(ROOT)).ok(),
         tell: &reach,
     };
     machine.reach_server(reporter);
@@ -134,11 +134,11 @@ fn tell(reporter: &mut Reporter, trouble: Trouble) {
 }
 
 fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
-    let key = orders::site_key(Path::new(ROOT))?;
-    let all = orders::read(Path::new(ROOT), &key);
+    let keys = orders::site_keys(Path::new(ROOT))?;
+    let all = orders::read(Path::new(ROOT), keys.current());
     let floor = orders::floor(Path::new(ROOT), &all);
     let mut time = keep_time(reporter, &floor);
-    wake_devices(reporter, &all, &key);
+    wake_devices(reporter, &all, &keys);
     let machine = super::facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &all, &machine, &mut time);
 
@@ -168,7 +168,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
 
     let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
     let look = |time: &Timekeeper<_>| {
-        let disks = devices::live_disks(&key, &is_candidate);
+        let disks = devices::live_disks(&keys, &is_candidate);
         gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
     };
     let facts = look(&time);
@@ -237,7 +237,7 @@ fn set_clock(reporter: &Reporter, time: &mut Timekeeper<SystemClock>, believed: 
 }
 
 /// Drivers, the firmware's variables, and patience until the devices are there.
-fn wake_devices(reporter: &Reporter, all: &Orders, key: &SitePublicKey) {
+fn wake_devices(reporter: &Reporter, all: &Orders, keys: &TrustedKeys) {
     let mut loader = match Loader::new(Path::new(ROOT)) {
         Ok(loader) => loader,
         Err(error) => return reporter.note(&format!("no modules: {error:#}")),
@@ -247,7 +247,7 @@ fn wake_devices(reporter: &Reporter, all: &Orders, key: &SitePublicKey) {
         let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
     }
     loader.load_for_devices(Path::new("/sys"));
-    devices::wait(&mut loader, all, key, started_from(), reporter.consoles());
+    devices::wait(&mut loader, all, keys, started_from(), reporter.consoles());
     reporter.note(&format!("loaded {} modules", loader.loaded));
     for problem in &loader.problems {
         reporter.note(&format!("module {problem}"));

@@ -15,9 +15,9 @@ use super::installer::DebianInstaller;
 use super::modules::ModuleTables;
 use crate::image::tree::{Kind, ReadTree};
 use crate::order::SignedOrder;
-use crate::spec::boot::{BUNDLE_TIME, MAX_INITRAMFS, ORDERS, PUBLIC_KEY, order_path};
+use crate::spec::boot::{BUNDLE_TIME, FORMER_KEYS, MAX_INITRAMFS, ORDERS, PUBLIC_KEY, order_path};
 use crate::spec::installer::{self, InstallerPin};
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{Digest, HostName, Timestamp};
 
 /// Changes whenever the same inputs would give another archive.
@@ -41,8 +41,8 @@ pub struct InitramfsParts<'a> {
     pub release: &'a str,
     /// The agent: this program.
     pub agent: &'a AgentFile,
-    /// The site's key.
-    pub key: &'a SitePublicKey,
+    /// The site's keys.
+    pub keys: &'a TrustedKeys,
 }
 
 impl InitramfsParts<'_> {
@@ -53,7 +53,7 @@ impl InitramfsParts<'_> {
             self.image,
             self.release,
             Digest::of(self.agent.bytes()),
-            self.key.to_text()
+            key_texts(self.keys)
         );
         Digest::of(text.as_bytes())
     }
@@ -70,8 +70,8 @@ pub struct GuestParts<'a> {
     pub images: &'a BTreeSet<Digest>,
     /// The agent: this program.
     pub agent: &'a AgentFile,
-    /// The site's key.
-    pub key: &'a SitePublicKey,
+    /// The site's keys.
+    pub keys: &'a TrustedKeys,
 }
 
 impl GuestParts<'_> {
@@ -87,7 +87,7 @@ impl GuestParts<'_> {
             self.preseed,
             images.collect::<String>(),
             Digest::of(self.agent.bytes()),
-            self.key.to_text()
+            key_texts(self.keys)
         );
         Digest::of(text.as_bytes())
     }
@@ -107,9 +107,22 @@ pub fn build_guest(
     let mut archive = Archive::default();
     archive.file(installer::AGENT, 0o755, parts.agent.bytes().to_vec());
     archive.file(installer::PRESEED, 0o644, parts.preseed.as_bytes().to_vec());
-    archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
+    add_keys(&mut archive, parts.keys);
     add_modules(&mut archive, installer.modules(), images, installer.release(), installer.library())?;
     finish(&archive)
+}
+
+/// What the keys are by; for a site that never had another one, as it always was.
+fn key_texts(keys: &TrustedKeys) -> String {
+    keys.current().to_text() + &keys.former_text()
+}
+
+/// The key that orders are verified by, and those that claims on disks may be sealed with besides.
+fn add_keys(archive: &mut Archive, keys: &TrustedKeys) {
+    archive.file(PUBLIC_KEY, 0o644, keys.current().to_text().into_bytes());
+    if !keys.former().is_empty() {
+        archive.file(FORMER_KEYS, 0o644, keys.former_text().into_bytes());
+    }
 }
 
 /// Builds the first archive, compressed.
@@ -125,7 +138,7 @@ pub fn build(root: &dyn ReadTree, parts: &InitramfsParts<'_>) -> Result<Vec<u8>>
     archive.device("dev/console", 0o600, 5, 1);
     archive.device("dev/null", 0o666, 1, 3);
     archive.file("init", 0o755, parts.agent.bytes().to_vec());
-    archive.file(PUBLIC_KEY, 0o644, parts.key.to_text().into_bytes());
+    add_keys(&mut archive, parts.keys);
     add_modules(&mut archive, root, &[root], parts.release, LIBRARY)?;
     finish(&archive)
 }
@@ -288,4 +301,4 @@ pub fn orders(orders: &[(&HostName, &SignedOrder)], time: Timestamp) -> Result<V
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::context::SiteContext;
+use super::keys::Signing;
 use super::media::{self, Kind, Medium};
 use super::paths::SitePaths;
 use super::progress::Bytes;
@@ -30,7 +31,7 @@ use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::spec::order::Permit;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::{files, interrupt};
-use crate::trust::{SitePublicKey, Verified};
+use crate::trust::{TrustedKeys, Verified};
 use crate::value::{Digest, HostName};
 
 /// Build boot media for the hosts that are armed.
@@ -68,17 +69,17 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     args.pxe.iter().try_for_each(|path| pxe::require_place(path))?;
     let agent = read_agent(&args.agent)?;
     let context = SiteContext::load(paths)?;
-    let key = keys::secret(paths)?;
+    let Signing { key, trusted } = keys::signing(paths)?;
     let store = Store::open(&paths.store())?;
     let now = SystemClock.now();
     let asked = if args.hosts.is_empty() { Asked::AllArmed } else { Asked::ByName };
     let Sorted { fitting: armed, left_out } =
-        contents::sort_out(armed_hosts(&context, paths, &args.hosts, &key.public())?, asked, now)?;
+        contents::sort_out(armed_hosts(&context, paths, &args.hosts, &trusted)?, asked, now)?;
     output::note(&tell_left_out(&left_out));
     if armed.is_empty() {
         tell_empty(args)?;
     }
-    let images = images(&store, &armed, &key.public())?;
+    let images = images(&store, &armed, &trusted)?;
     let own_kernels = armed.iter().filter(|(host, _)| host.host.agent_start() == Some(AgentStart::Kernel));
     starts::require_one_kernel(
         own_kernels
@@ -93,7 +94,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         .collect();
     let hosts = contents::orders(&context.site, &joined, &key, now)?;
     let place = Place { context: &context, paths, store: &store };
-    let boot = boot_files(&agent, &key.public(), &place, &hosts, &images)?;
+    let boot = boot_files(&agent, &trusted, &place, &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);
     let orders = || hosts.iter().map(|host| &host.order);
     let allowing = orders().filter(|order| order.allow_dead_clock).map(|order| &order.host);
@@ -102,14 +103,14 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         output::note(&clocks::warn_of_stick(orders()));
         let contents = contents::usb(&hosts, &boot, blobs.clone(), &key)?;
         write("stick", path, &contents, &store, usb::write)?;
-        media::add(paths, Medium::built(Kind::Usb, path, now, &hosts))?;
+        media::add(paths, Medium::built(Kind::Usb, path, now, &key.public(), &hosts), &trusted)?;
         output::note(&proven::by(Kind::Usb, orders()));
     }
     if let Some(path) = &args.pxe {
         let contents = contents::pxe(&hosts, &boot, blobs, &revocations::read(paths)?, &key)?;
         write("PXE tree", path, &contents, &store, pxe::write)
             .map_err(|error| beside(args.usb.as_deref(), error))?;
-        media::add(paths, Medium::built(Kind::Pxe, path, now, &hosts))?;
+        media::add(paths, Medium::built(Kind::Pxe, path, now, &key.public(), &hosts), &trusted)?;
         output::note(&proven::by(Kind::Pxe, orders()));
     }
     for host in &hosts {
@@ -126,7 +127,7 @@ fn armed_hosts(
     context: &SiteContext,
     paths: &SitePaths,
     named: &[HostName],
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
 ) -> Result<Vec<(LockedHost, Permit)>> {
     let hosts: Vec<&Host> = match named {
         [] => context.hosts.iter().collect(),
@@ -134,7 +135,7 @@ fn armed_hosts(
     };
     let mut armed: BTreeMap<HostName, (LockedHost, Permit)> = BTreeMap::new();
     for host in hosts {
-        match permits::proven(paths, &host.name, key)? {
+        match permits::proven(paths, &host.name, keys)? {
             Some(permit) => {
                 armed.insert(host.name.clone(), (context.locked(host)?, permit));
             }
@@ -178,14 +179,14 @@ fn tell_left_out(left_out: &[BuildError]) -> String {
 
 type Images = BTreeMap<Digest, Image>;
 
-fn images(store: &Store, armed: &[(LockedHost, Permit)], key: &SitePublicKey) -> Result<Images> {
+fn images(store: &Store, armed: &[(LockedHost, Permit)], keys: &TrustedKeys) -> Result<Images> {
     let mut images = Images::new();
     for (host, _) in armed {
         let ImagePin { image, manifest: digest } = &host.image;
         if images.get(digest).is_some_and(|known| known.manifest.image == *image) {
             continue;
         }
-        let found = store.manifest(image, digest, key).and_then(|manifest| {
+        let found = store.manifest(image, digest, keys).and_then(|manifest| {
             let inside = Inside::open(store, &manifest)?;
             Ok(Image { manifest, inside })
         });
@@ -215,7 +216,7 @@ fn listed<'a>(
 /// they are there.
 fn boot_files(
     agent: &AgentFile,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     place: &Place<'_>,
     hosts: &[BundledHost],
     images: &Images,
@@ -227,8 +228,10 @@ fn boot_files(
     for host in hosts {
         if let Entry::Vacant(vacant) = starts.entry(host.boot.start) {
             vacant.insert(match host.boot.start {
-                AgentStart::Kernel => image_start(agent, key, place, host, images)?,
-                AgentStart::Installer(release) => installer_start(agent, key, place, release, hosts, images)?,
+                AgentStart::Kernel => image_start(agent, keys, place, host, images)?,
+                AgentStart::Installer(release) => {
+                    installer_start(agent, keys, place, release, hosts, images)?
+                }
             });
         }
     }
@@ -258,14 +261,14 @@ fn opened<T>(
 /// The kernel of a host's image with the agent's initramfs. The images of the others that start so have the same kernel.
 fn image_start(
     agent: &AgentFile,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     place: &Place<'_>,
     host: &BundledHost,
     images: &Images,
 ) -> Result<Started> {
     let image = &host.order.image.manifest;
     let release = &images[image].manifest.system.kernel;
-    let parts = InitramfsParts { image, release, agent, key };
+    let parts = InitramfsParts { image, release, agent, keys };
     opened(place.store, images, host, |image| {
         let root = image.root()?;
         let kernel = bootfiles::kernel(&root, release)?;
@@ -278,7 +281,7 @@ fn image_start(
 /// An installer with the agent's archive for it, which serves all of the hosts that start it.
 fn installer_start(
     agent: &AgentFile,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     place: &Place<'_>,
     release: DebianRelease,
     hosts: &[BundledHost],
@@ -299,7 +302,7 @@ fn installer_start(
     let installer = installers::read(&place.context.site, place.paths, release)?.verify(pin)?;
     let preseed = answers::take_over(release.into(), place.context.host(&host.order.host)?)?.text;
     let digests = its.keys().copied().collect();
-    let parts = GuestParts { pin: installer.pin(), preseed: &preseed, images: &digests, agent, key };
+    let parts = GuestParts { pin: installer.pin(), preseed: &preseed, images: &digests, agent, keys };
     let path = place.paths.cache().join(format!("initramfs-{}", parts.digest()));
     let initramfs = cached(&path, || {
         let opened_installer = installer.open()?;

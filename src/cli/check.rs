@@ -20,7 +20,7 @@ use crate::image::store::Store;
 use crate::profile::diag::Report;
 use crate::spec::image::{ImagePin, ImageSystem};
 use crate::spec::installer::{AgentStart, DebianRelease};
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{Digest, HostName, ImageRef, OrderId};
 
 /// Check every host of the site.
@@ -106,7 +106,7 @@ fn verdict(hosts: usize, warnings: usize, waived: usize) -> String {
 /// What `bundle` would refuse of the hosts that the agent installs, a text a host: all of it where the host's image is
 /// locked and in the store, else what shows without the image.
 fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
-    let store = Store::open(&paths.store()).ok().zip(keys::public(paths).ok());
+    let store = Store::open(&paths.store()).ok().zip(keys::trusted(paths).ok());
     let mut images = Images { store, known: BTreeMap::new() };
     let unpacked = unpacked(context, &mut images);
     let mut pinned = Pinned { paths, context, known: BTreeMap::new() };
@@ -199,7 +199,7 @@ type Known = Result<(ImageSystem, Inside), String>;
 
 /// The images of the store, each opened once.
 struct Images {
-    store: Option<(Store, SitePublicKey)>,
+    store: Option<(Store, TrustedKeys)>,
     known: BTreeMap<(ImageRef, Digest), Known>,
 }
 
@@ -207,13 +207,13 @@ impl Images {
     /// `None` where the image isn't in the store.
     fn get(&mut self, pin: &ImagePin) -> Option<&Known> {
         let digest = pin.manifest;
-        let (store, key) = self.store.as_ref()?;
+        let (store, keys) = self.store.as_ref()?;
         if !store.blob_path(&digest).exists() {
             return None;
         }
         Some(self.known.entry((pin.image.clone(), digest)).or_insert_with(|| {
             let open = || {
-                let manifest = store.manifest(&pin.image, &digest, key)?;
+                let manifest = store.manifest(&pin.image, &digest, keys)?;
                 anyhow::Ok((manifest.system.clone(), Inside::open(store, &manifest)?))
             };
             open().map_err(|error| format!("{error:#}"))

@@ -223,7 +223,7 @@ fn find(store: &Store, image: &ImageRef, paths: &SitePaths) -> Result<Verified<I
             false => bail!("{image} is not in the store; it has {}", others.join(", ")),
         }
     };
-    store.manifest(image, &digest, &keys::public(paths)?)
+    store.manifest(image, &digest, &keys::trusted(paths)?)
 }
 
 fn inspect(store: &Store, manifest: &Verified<ImageManifest>, json: bool) -> Result<()> {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::output;
 use super::paths::SitePaths;
-use crate::failure::{Blame, BlameExt};
+use super::{output, rotation};
+use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::files;
-use crate::trust::SiteKey;
+use crate::value::KeyId;
 
 macro_rules! example {
     ($($path:literal),* $(,)?) => {
@@ -81,23 +81,13 @@ fn reading(directory: &Path) -> String {
 }
 
 /// Writes everything; returns the key's id.
-fn build(root: &Path) -> Result<String> {
+fn build(root: &Path) -> Result<KeyId> {
     for (path, content) in EXAMPLE {
         let mode = if path.starts_with("scripts/") { 0o755 } else { 0o644 };
         files::write_whole(&root.join(path), mode, content.as_bytes())?;
     }
     let paths = SitePaths::new(root);
-    let mut random = [0; 40];
-    getrandom::fill(&mut random).context("getting random bytes").blame(Blame::Environment)?;
-    let key = SiteKey::from_random(random);
-    let private = paths.private();
-    std::fs::create_dir(&private).with_context(|| format!("making {}", private.display()))?;
-    std::fs::set_permissions(&private, Permissions::from_mode(0o700))
-        .with_context(|| format!("protecting {}", private.display()))?;
-    files::write_whole(&private.join(".gitignore"), 0o600, b"*\n")?;
-    files::write_whole(&paths.secret_key(), 0o600, key.to_text().as_bytes())?;
-    files::write_whole(&paths.public_key(), 0o644, key.public().to_text().as_bytes())?;
-    Ok(key.public().id())
+    Ok(rotation::first(&paths, SystemClock.now())?.current().id())
 }
 
 /// Moves what was built to its place.

@@ -1,52 +1,127 @@
 //! The site's keys, read from their files.
+//!
+//! `ironstrap.pub` is read before `ironstrap.keys`: a rotation writes the list first, so that what is read together belongs together.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::paths::SitePaths;
 use crate::sys::files;
-use crate::trust::{SiteKey, SitePublicKey};
+use crate::trust::{KeyRing, SiteKey, TrustedKeys};
 
 /// No key file is longer.
 const MAX_KEY: u64 = 4096;
+/// Nor a list of the keys that a site ever had.
+pub const MAX_LIST: u64 = 1 << 20;
 
-/// The secret key, for commands that sign.
+/// What a command that signs needs: both of one moment.
+#[derive(Debug)]
+pub struct Signing {
+    /// The current key.
+    pub key: SiteKey,
+    /// The keys that count, this one first.
+    pub trusted: TrustedKeys,
+}
+
+/// The secret key, with the keys that count.
 ///
 /// # Errors
 /// When the site has none, others may read or write it, or it can't be read.
+pub fn signing(paths: &SitePaths) -> Result<Signing> {
+    let ring = ring(paths).with_context(|| match paths.secret_key().exists() {
+        false => "the site has no key".to_owned(),
+        true => format!("{} has no public half", paths.secret_key().display()),
+    })?;
+    Ok(Signing { key: secret_of(paths, &ring)?, trusted: ring.trusted() })
+}
+
+/// The secret key, for commands that only sign.
+///
+/// # Errors
+/// As [`signing`].
 pub fn secret(paths: &SitePaths) -> Result<SiteKey> {
-    let path = paths.secret_key();
-    if !path.exists() {
+    signing(paths).map(|signing| signing.key)
+}
+
+/// The secret half of the current key.
+///
+/// # Errors
+/// When it isn't here, others may read or write it, or it can't be read.
+pub fn secret_of(paths: &SitePaths, ring: &KeyRing) -> Result<SiteKey> {
+    let (path, id) = (paths.secret_key(), ring.current().id());
+    // a rotation that was cut off has left it beside its place
+    if let Some(next) = unfinished(paths, ring)? {
+        return Ok(next);
+    }
+    let Some(key) = read_secret(&path)? else {
         bail!(
-            "the site has no key: {} doesn't exist; copy it from where the site was made (it isn't under version control)",
-            path.display()
+            "the site has no key: {} doesn't exist, which is the secret half of {id} in {}; copy it from where the site was made (it \
+             isn't under version control), or, if it is lost for good, `ironstrap key rotate --lost` makes another one",
+            path.display(),
+            paths.public_key().display()
+        );
+    };
+    if key.public() != *ring.current() {
+        bail!(
+            "{} is another key ({}) than the public one in {} ({id}); targets would refuse what it signs; take both from one place",
+            path.display(),
+            key.public().id(),
+            paths.public_key().display()
         );
     }
-    require_private(&path)?;
-    let text = files::read_text(&path, MAX_KEY)?;
-    let key = SiteKey::from_text(&text).with_context(|| format!("reading {}", path.display()))?;
-    let public = public(paths)?;
-    ensure!(
-        key.public() == public,
-        "{} is another key than the public one in {} ({}); targets would refuse what it signs",
-        path.display(),
-        paths.public_key().display(),
-        public.id()
-    );
     Ok(key)
 }
 
-/// The public key, for commands that verify.
+/// The current secret key that a rotation which was cut off has left beside its place.
 ///
 /// # Errors
-/// When it can't be read.
-pub fn public(paths: &SitePaths) -> Result<SitePublicKey> {
-    let path = paths.public_key();
-    let text = files::read_text(&path, MAX_KEY)
-        .with_context(|| format!("is {} a site? it has no ironstrap.pub", paths.root().display()))?;
-    SitePublicKey::from_text(&text).with_context(|| format!("reading {}", path.display()))
+/// When there is one that can't be read, or that others may read or write.
+pub fn unfinished(paths: &SitePaths, ring: &KeyRing) -> Result<Option<SiteKey>> {
+    let next = read_secret(&paths.next_secret_key())?;
+    Ok(next.filter(|next| next.public() == *ring.current()))
+}
+
+/// A secret key; `None` where there is no such file.
+///
+/// # Errors
+/// When others may read or write it, or it can't be read.
+pub fn read_secret(path: &Path) -> Result<Option<SiteKey>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    require_private(path)?;
+    let text = files::read_text(path, MAX_KEY)?;
+    SiteKey::from_text(&text).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+/// All keys that the site has and had.
+///
+/// # Errors
+/// When they can't be read.
+pub fn ring(paths: &SitePaths) -> Result<KeyRing> {
+    let (current, list) = (paths.public_key(), paths.key_list());
+    let text = files::read_text(&current, MAX_KEY).with_context(|| match paths.site_file().exists() {
+        true => format!(
+            "{} has no ironstrap.pub; it is under version control, or `ironstrap key new` makes a first key",
+            paths.root().display()
+        ),
+        false => format!("is {} a site? it has no ironstrap.pub", paths.root().display()),
+    })?;
+    let listed = files::read_text_if_there(&list, MAX_LIST)?;
+    KeyRing::parse(&text, listed.as_deref()).with_context(|| match listed {
+        Some(_) => format!("reading {} and {}", current.display(), list.display()),
+        None => format!("reading {}", current.display()),
+    })
+}
+
+/// The keys that count, for commands that verify.
+///
+/// # Errors
+/// When they can't be read.
+pub fn trusted(paths: &SitePaths) -> Result<TrustedKeys> {
+    Ok(ring(paths)?.trusted())
 }
 
 /// Refuses a key that is nobody's secret, as ssh does.

@@ -14,7 +14,7 @@ use crate::image::store::Store;
 use crate::spec::installer::{AgentStart, DebianRelease, InstallerPin};
 use crate::spec::lock::{Export, LockFile};
 use crate::sys::files;
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{Digest, HostName, ImageRef};
 
 /// Pin the images that hosts use in ironstrap.lock, and the installers that start the agent.
@@ -35,9 +35,9 @@ pub struct Args {
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = SiteContext::load(paths)?;
     let store = Store::open(&paths.store())?;
-    let key = keys::public(paths)?;
-    let (mut lock, mut notes) = pin(context.lock(), &uses(&context.hosts), &store, &key, args.update)?;
-    notes.push_str(&pin_exports(&mut lock, &unpacked(&context.hosts), &store, &key, args.update)?);
+    let keys = keys::trusted(paths)?;
+    let (mut lock, mut notes) = pin(context.lock(), &uses(&context.hosts), &store, &keys, args.update)?;
+    notes.push_str(&pin_exports(&mut lock, &unpacked(&context.hosts), &store, &keys, args.update)?);
     notes.push_str(&pin_installers(&mut lock, &context, paths, args.update)?);
     if notes.is_empty() {
         notes = format!("nothing to pin: {} images are in ironstrap.lock\n", lock.images.len());
@@ -60,7 +60,7 @@ fn pin(
     old: &LockFile,
     uses: &BTreeMap<&ImageRef, &HostName>,
     store: &Store,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     update: bool,
 ) -> Result<(LockFile, String)> {
     let mut lock = old.clone();
@@ -78,7 +78,7 @@ fn pin(
                 "{image}, which {host} uses, is not in the store; `ironstrap image build` or `image import` put it there"
             ),
             (_, Some(found)) => {
-                store.manifest(image, &found, key).with_context(|| format!("pinning {image}"))?;
+                store.manifest(image, &found, keys).with_context(|| format!("pinning {image}"))?;
                 notes.push_str(&format!("{image} pinned to {found}\n"));
                 lock.images.insert((*image).clone(), found);
             }
@@ -100,7 +100,7 @@ fn pin_exports(
     lock: &mut LockFile,
     images: &BTreeSet<&ImageRef>,
     store: &Store,
-    key: &SitePublicKey,
+    keys: &TrustedKeys,
     update: bool,
 ) -> Result<String> {
     let mut notes = String::new();
@@ -120,7 +120,7 @@ fn pin_exports(
             continue;
         }
         let tar = store
-            .manifest(image, &manifest, key)
+            .manifest(image, &manifest, keys)
             .and_then(|manifest| export::tar_digest(store, &manifest))
             .with_context(|| format!("pinning the tar of {image}"))?;
         if known != Some(tar) {
@@ -218,13 +218,13 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let (image, host) = ("test@1".parse().unwrap(), "web01".parse().unwrap());
         let uses = BTreeMap::from([(&image, &host)]);
-        let key = testing::key().public();
+        let keys = testing::key().alone();
         let empty = LockFile::default();
-        let missing = pin(&empty, &uses, &store, &key, false).unwrap_err().to_string();
+        let missing = pin(&empty, &uses, &store, &keys, false).unwrap_err().to_string();
         assert!(missing.contains("test@1") && missing.contains("web01"), "{missing}");
 
         let first = import(&store, &device, false);
-        let (lock, _) = pin(&empty, &uses, &store, &key, false).unwrap();
+        let (lock, _) = pin(&empty, &uses, &store, &keys, false).unwrap();
         assert_eq!(lock.images[&image], first);
 
         let mut bytes = vec![0; device.size() as usize];
@@ -233,14 +233,14 @@ mod tests {
         let changed: std::sync::Arc<dyn crate::sys::block::BlockDevice> =
             std::sync::Arc::new(crate::sys::block::MemoryDevice::new(bytes));
         let second = import(&store, &changed, true);
-        let (kept, notes) = pin(&lock, &uses, &store, &key, false).unwrap();
+        let (kept, notes) = pin(&lock, &uses, &store, &keys, false).unwrap();
         assert_eq!(kept, lock);
         assert!(notes.contains("--update"), "{notes}");
-        let (updated, _) = pin(&lock, &uses, &store, &key, true).unwrap();
+        let (updated, _) = pin(&lock, &uses, &store, &keys, true).unwrap();
         assert_eq!(updated.images[&image], second);
-        let (pruned, _) = pin(&lock, &BTreeMap::new(), &store, &key, true).unwrap();
+        let (pruned, _) = pin(&lock, &BTreeMap::new(), &store, &keys, true).unwrap();
         assert!(pruned.images.is_empty());
-        let other = crate::trust::SiteKey::from_random([9; 40]).public();
+        let other = crate::trust::SiteKey::from_random([9; 40]).alone();
         assert!(pin(&empty, &uses, &store, &other, false).is_err(), "another site's image isn't pinned");
     }
 
@@ -272,30 +272,30 @@ mod tests {
         let device = testing::image_with(&root, files.into_iter().chain([shim]).collect());
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let key = testing::key().public();
+        let keys = testing::key().alone();
         let image: ImageRef = "test@1".parse().unwrap();
         let manifest = import(&store, &(std::sync::Arc::new(device) as _), false);
         let mut lock = LockFile::default();
         lock.images.insert(image.clone(), manifest);
         let images = BTreeSet::from([&image]);
 
-        let notes = pin_exports(&mut lock, &images, &store, &key, false).unwrap();
+        let notes = pin_exports(&mut lock, &images, &store, &keys, false).unwrap();
         let tar = lock.tar(&image).unwrap();
         assert!(
             notes.contains(&tar.to_string()) && notes.contains("image export test@1 -o test@1.tar"),
             "{notes}"
         );
-        assert_eq!(pin_exports(&mut lock, &images, &store, &key, false).unwrap(), "");
-        assert_eq!(pin_exports(&mut lock, &images, &store, &key, true).unwrap(), "", "the same bytes again");
+        assert_eq!(pin_exports(&mut lock, &images, &store, &keys, false).unwrap(), "");
+        assert_eq!(pin_exports(&mut lock, &images, &store, &keys, true).unwrap(), "", "the same bytes again");
         lock.images.insert(image.clone(), Digest::of(b"another image"));
         assert_eq!(lock.tar(&image), None, "a tar of another image is none of this one");
-        pin_exports(&mut lock, &BTreeSet::new(), &store, &key, true).unwrap();
+        pin_exports(&mut lock, &BTreeSet::new(), &store, &keys, true).unwrap();
         assert!(lock.exports.is_empty());
 
         let Some(device) = testing::image() else { return };
         let debian = import(&store, &device, true);
         lock.images.insert(image.clone(), debian);
-        let error = format!("{:#}", pin_exports(&mut lock, &images, &store, &key, false).unwrap_err());
+        let error = format!("{:#}", pin_exports(&mut lock, &images, &store, &keys, false).unwrap_err());
         assert!(error.contains("pinning the tar of test@1") && error.contains("grub2-mkconfig"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! The media that were built: whoever takes an order back is told where it still is.
 //!
-//! A list in the site's state, of what `bundle` finished. A medium is forgotten when the last of its orders has ended, a tree when
-//! it is replaced. Where a stick went that was written from an image, nobody here can know.
+//! A list in the site's state, of what `bundle` finished. A medium is forgotten when the last of its orders has ended (one of a former
+//! key: when that key was retired, since it tells which key installed a host), a tree when it is replaced. Where a stick went that was written from an image, nobody here can know.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,8 @@ use super::paths::SitePaths;
 use crate::bundle::parts::BundledHost;
 use crate::spec::FormatVersion;
 use crate::sys::files;
-use crate::value::{HostName, OrderId, Timestamp};
+use crate::trust::{SitePublicKey, TrustedKeys};
+use crate::value::{HostName, KeyId, OrderId, Timestamp};
 
 /// Longest list that is read.
 const LONGEST: u64 = 64 << 20;
@@ -42,6 +43,9 @@ pub struct Medium {
     pub path: PathBuf,
     /// When.
     pub time: Timestamp,
+    /// Which key signed it; older lists don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// The orders in it.
     pub orders: Vec<Carried>,
 }
@@ -59,13 +63,20 @@ pub struct Carried {
 
 impl Medium {
     /// One that was finished just now.
-    pub fn built(kind: Kind, path: &Path, time: Timestamp, hosts: &[BundledHost]) -> Self {
+    pub fn built(
+        kind: Kind,
+        path: &Path,
+        time: Timestamp,
+        key: &SitePublicKey,
+        hosts: &[BundledHost],
+    ) -> Self {
         let carried = |host: &BundledHost| Carried {
             host: host.order.host.clone(),
             order: host.order.id.clone(),
             until: host.order.not_after,
         };
-        Self { kind, path: path.to_owned(), time, orders: hosts.iter().map(carried).collect() }
+        let key = Some(key.id());
+        Self { kind, path: path.to_owned(), time, key, orders: hosts.iter().map(carried).collect() }
     }
 
     /// Its order for this host.
@@ -101,19 +112,37 @@ pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
     Ok(list.media)
 }
 
-/// Remembers a medium that was finished.
+/// Remembers a medium that was finished by a site with these keys.
 ///
 /// # Errors
 /// When the list can't be read or written.
-pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
+pub fn add(paths: &SitePaths, mut medium: Medium, keys: &TrustedKeys) -> Result<()> {
     medium.path = std::path::absolute(&medium.path).unwrap_or(medium.path);
     let now = medium.time;
     let mut media = read(paths)?;
     media.retain(|known| {
         let replaced = known.kind == Kind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
-        !replaced && known.orders.iter().any(|carried| carried.until >= now)
+        let is_former = keys.former().iter().any(|key| Some(key.id()) == known.key);
+        !replaced && (is_former || known.orders.iter().any(|carried| carried.until >= now))
     });
     media.push(medium);
+    write(paths, media)
+}
+
+/// Says of media that were built before lists said so that this key signed them: a site had one key only then.
+///
+/// # Errors
+/// When the list can't be read or written.
+pub fn attribute(paths: &SitePaths, key: KeyId) -> Result<()> {
+    let mut media = read(paths)?;
+    if media.iter().all(|medium| medium.key.is_some()) {
+        return Ok(());
+    }
+    media.iter_mut().for_each(|medium| _ = medium.key.get_or_insert(key));
+    write(paths, media)
+}
+
+fn write(paths: &SitePaths, media: Vec<Medium>) -> Result<()> {
     let list = List { version: FormatVersion, media };
     let text = serde_json::to_string_pretty(&list).context("writing the list of media")? + "\n";
     files::write_whole(&paths.media(), 0o600, text.as_bytes())
@@ -122,16 +151,19 @@ pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::SiteKey;
 
     #[test]
     fn sticks_are_remembered_until_their_orders_end_and_trees_until_they_are_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let paths = SitePaths::new(dir.path());
         let host: HostName = "web01".parse().unwrap();
+        let [old, new] = [1, 2].map(|seed| SiteKey::from_random([seed; 40]));
         let medium = |kind, path: &str, time, until| {
             let order = OrderId::from_random([time as u8; 16]);
             let orders = vec![Carried { host: host.clone(), order, until: Timestamp::from_unix(until) }];
-            Medium { kind, path: path.into(), time: Timestamp::from_unix(time), orders }
+            let key = (time < 5).then(|| old.public().id());
+            Medium { kind, path: path.into(), time: Timestamp::from_unix(time), key, orders }
         };
         for (kind, path, time, until) in [
             (Kind::Usb, "/a.img", 1, 100),
@@ -140,12 +172,23 @@ mod tests {
             (Kind::Pxe, "/tree", 4, 200),
             (Kind::Pxe, "/other", 101, 300),
         ] {
-            add(&paths, medium(kind, path, time, until)).unwrap();
+            add(&paths, medium(kind, path, time, until), &old.alone()).unwrap();
         }
         let left: Vec<_> = read(&paths).unwrap().iter().map(|medium| medium.time.as_unix()).collect();
         assert_eq!(left, [3, 4, 101]);
+        // after a rotation: those of the former key stay until it is retired
+        attribute(&paths, new.public().id()).unwrap();
+        let rotated = TrustedKeys::new(new.public(), vec![old.public()]).unwrap();
+        let late = |time| medium(Kind::Usb, "/b.img", time, time);
+        for (keys, time, left) in [(&rotated, 400, vec![3, 4, 400]), (&new.alone(), 500, vec![500])] {
+            add(&paths, late(time), keys).unwrap();
+            let times: Vec<_> = read(&paths).unwrap().iter().map(|medium| medium.time.as_unix()).collect();
+            assert_eq!(times, left);
+        }
+        add(&paths, medium(Kind::Usb, "/a.img", 1, 200), &new.alone()).unwrap();
         let media = read(&paths).unwrap();
-        let said = media[0].out_of_reach(media[0].carries(&host).unwrap());
+        let last = media.last().unwrap();
+        let said = last.out_of_reach(last.carries(&host).unwrap());
         assert!(said.contains("/a.img") && said.contains("until 1970-01-01T00:03:20Z"), "{said}");
     }
 }

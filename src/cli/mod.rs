@@ -34,9 +34,11 @@ mod proven;
 mod recorder;
 mod render;
 mod revocations;
+mod rotation;
 mod schema;
 mod serve;
 mod standing;
+mod stands;
 mod status;
 mod text_file;
 
@@ -47,8 +49,8 @@ struct Cli {
     /// The site's directory.
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
-    /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, lint,
-    /// recorder, status.
+    /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, key
+    /// show, lint, recorder, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -86,8 +88,9 @@ impl Command {
             Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) => true,
             Self::Import(_) | Self::Lint(_) | Self::Recorder(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
+            Self::Key(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
-            Self::Key(_) | Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
+            Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
             Self::Schema(_) | Self::Serve(_) => false,
         }
     }
@@ -132,7 +135,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Disarm(args) => arm::disarm(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
-        Command::Key(args) => key::run(args, &paths),
+        Command::Key(args) => key::run(args, cli.json, &paths),
         Command::Lint(args) => lint::run(args, cli.json),
         Command::Lock(args) => lock::run(args, &paths),
         Command::Passwd(args) => passwd::run(args),
@@ -156,13 +159,18 @@ mod tests {
             "i arm web01 --json",
             "i image list --json",
             "i status --json",
+            "i key show --json",
             "i explain web01 --json",
         ] {
             assert!(speaks(words), "{words}");
         }
-        for words in
-            ["i --json lock", "i disarm web01 --json", "i image verify --json", "i bundle --usb x --json"]
-        {
+        for words in [
+            "i --json lock",
+            "i key rotate --json",
+            "i disarm web01 --json",
+            "i image verify --json",
+            "i bundle --usb x --json",
+        ] {
             assert!(!speaks(words), "{words}");
         }
     }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::value::HostName;
+use crate::value::{HostName, KeyId};
 
 /// The layout of a site. Under version control: `site.yaml`, `hosts/`, `profiles/`, `templates/`, `files/`,
-/// `scripts/`, `ironstrap.lock`, `ironstrap.pub`. Never under version control: all of `.ironstrap/` (0700, and it
+/// `scripts/`, `ironstrap.lock`, `ironstrap.pub`, `ironstrap.keys`. Never under version control: all of `.ironstrap/` (0700, and it
 /// ignores itself in Git).
 #[derive(Debug, Clone)]
 pub struct SitePaths {
@@ -23,6 +23,11 @@ impl SitePaths {
         &self.root
     }
 
+    /// What makes a directory a site.
+    pub fn site_file(&self) -> PathBuf {
+        self.root.join("site.yaml")
+    }
+
     /// The site's own templates.
     pub fn templates(&self) -> PathBuf {
         self.root.join("templates")
@@ -38,9 +43,29 @@ impl SitePaths {
         self.private().join("site.key")
     }
 
+    /// The secret key that a rotation is about to put into its place, 0600; gone when the rotation is finished.
+    pub fn next_secret_key(&self) -> PathBuf {
+        self.private().join("next.key")
+    }
+
+    /// The secret half of a key that the site had before, 0600, until that key is retired.
+    pub fn former_secret_key(&self, key: KeyId) -> PathBuf {
+        self.private().join("former").join(format!("{key}.key"))
+    }
+
+    /// Held by whoever changes the site's keys.
+    pub fn keys_lock(&self) -> PathBuf {
+        self.private().join("keys.lock")
+    }
+
     /// The public key, minisign's format.
     pub fn public_key(&self) -> PathBuf {
         self.root.join("ironstrap.pub")
+    }
+
+    /// Public halves of all keys that the site ever had, with their dates; a site may have none of it.
+    pub fn key_list(&self) -> PathBuf {
+        self.root.join("ironstrap.keys")
     }
 
     /// Pinned images.
@@ -61,6 +86,11 @@ impl SitePaths {
     /// Permits, a file a host.
     pub fn permits(&self) -> PathBuf {
         self.private().join("orders")
+    }
+
+    /// Held by whoever changes permits.
+    pub fn permits_lock(&self) -> PathBuf {
+        self.private().join("orders.lock")
     }
 
     /// The permit of one host.

@@ -1,7 +1,7 @@
 //! The site's permits: a file a host, and the last one of a host that was disarmed.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::order::SealedPermit;
 use crate::spec::order::Permit;
 use crate::spec::revocation::{Reason, Revoked};
 use crate::sys::files;
-use crate::trust::{SiteKey, SitePublicKey};
+use crate::trust::{SiteKey, TrustedKeys};
 use crate::value::{HostName, OrderId, Timestamp};
 
 /// No permit is longer.
@@ -39,11 +39,11 @@ impl Stub {
     }
 }
 
-/// The permit of an armed host, as the site's key sealed it.
+/// The permit of an armed host, as one of the site's keys sealed it.
 ///
 /// # Errors
 /// When it is there and can't be read, or was edited: names host and file.
-pub fn proven(paths: &SitePaths, host: &HostName, key: &SitePublicKey) -> Result<Option<Permit>> {
+pub fn proven(paths: &SitePaths, host: &HostName, keys: &TrustedKeys) -> Result<Option<Permit>> {
     let path = paths.permit(host);
     let way_out = || {
         format!(
@@ -53,7 +53,7 @@ pub fn proven(paths: &SitePaths, host: &HostName, key: &SitePublicKey) -> Result
         )
     };
     let Some(sealed) = read_file(&path).with_context(way_out)? else { return Ok(None) };
-    ensure!(sealed.is_by(key), "{}", way_out());
+    ensure!(sealed.by(keys).is_some(), "{}", way_out());
     ensure!(sealed.permit().host == *host, "{}: it is the permit of {}", way_out(), sealed.permit().host);
     Ok(Some(sealed.permit().clone()))
 }
@@ -63,21 +63,28 @@ pub fn proven(paths: &SitePaths, host: &HostName, key: &SitePublicKey) -> Result
 /// # Errors
 /// When one can't be read.
 pub fn all(paths: &SitePaths) -> Result<Vec<SealedPermit>> {
-    let directory = paths.permits();
-    let names = match std::fs::read_dir(&directory) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", directory.display())),
-    };
     let mut permits = Vec::new();
-    for name in names {
-        let path = name.with_context(|| format!("reading {}", directory.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            permits.extend(read_file(&path)?);
-        }
+    for path in files_of(paths)? {
+        permits.extend(read_file(&path)?);
     }
     permits.sort_by(|a, b| a.permit().host.cmp(&b.permit().host));
     Ok(permits)
+}
+
+/// Those of them that can be read.
+///
+/// # Errors
+/// When they can't be listed.
+pub fn readable(paths: &SitePaths) -> Result<Vec<SealedPermit>> {
+    Ok(files_of(paths)?.iter().filter_map(|path| read_file(path).ok().flatten()).collect())
+}
+
+/// Where permits are, sorted.
+fn files_of(paths: &SitePaths) -> Result<Vec<PathBuf>> {
+    let directory = paths.permits();
+    let entries = files::list_dir(&directory).with_context(|| format!("reading {}", directory.display()))?;
+    let names = entries.into_iter().map(|entry| directory.join(entry.name));
+    Ok(names.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect())
 }
 
 /// The permit in force, whatever its version, proven or not.
@@ -103,6 +110,7 @@ pub fn last_generation(paths: &SitePaths, host: &HostName) -> Result<u64> {
 /// When the old one can't be revoked or the new one can't be written.
 pub fn replace(paths: &SitePaths, permit: &Permit, key: &SiteKey) -> Result<Option<Stub>> {
     let sealed = SealedPermit::new(permit.clone(), key)?;
+    let _held = files::hold(&paths.permits_lock())?;
     let replaced = in_force(paths, &permit.host)?;
     let revoked = replaced.iter().map(|old| old.revoked(permit.not_before, Reason::Replaced)).collect();
     revocations::add(paths, revoked)?;
@@ -116,6 +124,10 @@ pub fn replace(paths: &SitePaths, permit: &Permit, key: &SiteKey) -> Result<Opti
 /// # Errors
 /// When it can't be revoked or moved.
 pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Option<Stub>> {
+    if !paths.permit(host).exists() {
+        return Ok(None);
+    }
+    let _held = files::hold(&paths.permits_lock())?;
     let Some(permit) = in_force(paths, host).with_context(|| format!("disarming {host}"))? else {
         return Ok(None);
     };
@@ -125,6 +137,47 @@ pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Opti
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(permit)),
         Err(error) => Err(error).with_context(|| format!("disarming {host}")),
     }
+}
+
+/// What became of the permits when the key changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SealedAnew {
+    /// The hosts whose permits have a seal of the current key now.
+    pub hosts: Vec<HostName>,
+    /// A sentence for each permit that was left as it is, since it is none of these keys' or can't be read.
+    pub left: Vec<String>,
+}
+
+/// Seals the permits that another trusted key sealed with the current one. What they permit stays.
+///
+/// # Errors
+/// When they can't be listed, or one can't be written; those before it are done then.
+pub fn seal_anew(paths: &SitePaths, keys: &TrustedKeys, key: &SiteKey) -> Result<SealedAnew> {
+    let mut done = SealedAnew::default();
+    let _held = files::hold(&paths.permits_lock())?;
+    for path in files_of(paths)? {
+        let sealed = match read_file(&path) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                done.left.push(format!("{error:#}"));
+                continue;
+            }
+        };
+        let Some(sealed) = sealed else { continue };
+        let host = sealed.permit().host.clone();
+        match sealed.by(keys) {
+            Some(by) if *by == key.public() => {}
+            Some(_) => {
+                let anew = SealedPermit::new(sealed.permit().clone(), key)?;
+                files::write_whole(&path, 0o600, anew.to_text()?.as_bytes())?;
+                done.hosts.push(host);
+            }
+            None => {
+                done.left.push(format!("{host}: its permit {} is not as `arm` minted it", path.display()))
+            }
+        }
+    }
+    Ok(done)
 }
 
 fn read_file(path: &Path) -> Result<Option<SealedPermit>> {
@@ -159,9 +212,9 @@ mod tests {
             let id = OrderId::from_random([generation as u8; 16]);
             let permit = Permit { generation, id: id.clone(), ..fixtures::permit() };
             assert_eq!(replace(&paths, &permit, &key).unwrap(), None);
-            assert_eq!(proven(&paths, &host, &key.public()).unwrap(), Some(permit));
+            assert_eq!(proven(&paths, &host, &key.alone()).unwrap(), Some(permit));
             assert_eq!(revoke(&paths, &host, now).unwrap().unwrap().id, id);
-            assert_eq!(proven(&paths, &host, &key.public()).unwrap(), None);
+            assert_eq!(proven(&paths, &host, &key.alone()).unwrap(), None);
             assert_eq!(revocations::read(&paths).unwrap().find(&id).unwrap().reason, Reason::Disarmed);
         }
     }
@@ -189,7 +242,7 @@ mod tests {
             replace(&paths, &permit, &key).unwrap();
             let text = std::fs::read_to_string(&file).unwrap();
             std::fs::write(&file, text.replace(from, to)).unwrap();
-            let said = format!("{:#}", proven(&paths, &permit.host, &key.public()).unwrap_err());
+            let said = format!("{:#}", proven(&paths, &permit.host, &key.alone()).unwrap_err());
             assert!(said.starts_with("web01: ") && said.contains("orders/web01.json"), "{said}");
             assert!(revoke(&paths, &permit.host, fixtures::now()).unwrap().is_some());
         }
@@ -197,7 +250,27 @@ mod tests {
         replace(&paths, &permit, &key).unwrap();
         let other: HostName = "db01".parse().unwrap();
         std::fs::rename(&file, paths.permit(&other)).unwrap();
-        let said = format!("{:#}", proven(&paths, &other, &key.public()).unwrap_err());
+        let said = format!("{:#}", proven(&paths, &other, &key.alone()).unwrap_err());
         assert!(said.contains("db01: ") && said.contains("the permit of web01"), "{said}");
+    }
+    #[test]
+    fn a_rotation_seals_anew_what_its_keys_sealed_and_nothing_else() {
+        let (_dir, paths) = site();
+        let (old, new, stranger) =
+            (fixtures::key(), SiteKey::from_random([4; 40]), SiteKey::from_random([9; 40]));
+        let keys = TrustedKeys::new(new.public(), vec![old.public()]).unwrap();
+        let permit = |host: &str| Permit { host: host.parse().unwrap(), ..fixtures::permit() };
+        for (host, key) in [("web01", &old), ("web02", &new), ("web03", &stranger)] {
+            replace(&paths, &permit(host), key).unwrap();
+        }
+        std::fs::write(paths.permits().join("web04.json"), "{").unwrap();
+        let web01: HostName = "web01".parse().unwrap();
+        assert_eq!(proven(&paths, &web01, &keys).unwrap(), Some(permit("web01")), "counts before it, too");
+        let SealedAnew { hosts, left } = seal_anew(&paths, &keys, &new).unwrap();
+        assert_eq!(hosts, std::slice::from_ref(&web01));
+        assert!(left[0].starts_with("web03: ") && left[1].contains("web04.json"), "{left:?}");
+        assert_eq!(proven(&paths, &web01, &new.alone()).unwrap(), Some(permit("web01")));
+        assert!(proven(&paths, &"web03".parse().unwrap(), &keys).is_err());
+        assert_eq!(seal_anew(&paths, &keys, &new).unwrap().hosts, []);
     }
 }

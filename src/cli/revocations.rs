@@ -1,8 +1,5 @@
 //! The site's list of revoked orders, written: whoever revokes adds to it, and nobody takes anything out while it matters.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-
 use anyhow::{Context, Result};
 
 use super::paths::SitePaths;
@@ -27,12 +24,8 @@ pub fn read(paths: &SitePaths) -> Result<Revocations> {
 /// When the list can't be read or written; it is then as it was.
 pub fn add(paths: &SitePaths, orders: Vec<Revoked>) -> Result<()> {
     let Some(now) = orders.iter().map(|order| order.time).max() else { return Ok(()) };
-    let (path, private) = (paths.revoked(), paths.private());
-    let lock = path.with_extension("lock");
-    let making = || format!("opening {}", lock.display());
-    DirBuilder::new().recursive(true).mode(0o700).create(&private).with_context(making)?;
-    let held = OpenOptions::new().create(true).append(true).mode(0o600).open(&lock).with_context(making)?;
-    held.lock().with_context(making)?;
+    let path = paths.revoked();
+    let _held = files::hold(&path.with_extension("lock"))?;
     let mut list = read(paths)?;
     orders.into_iter().for_each(|order| list.add(order));
     list.orders.retain(|order| order.until.plus_seconds(KEPT) >= now);

@@ -36,14 +36,14 @@ pub struct Args {
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// A tree that isn't signed by the site's key or isn't whole, a port that is taken, files that can't be written.
+/// A tree that isn't signed by one of the site's keys or isn't whole, a port that is taken, files that can't be written.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let paths = &site_of(paths, &args.pxe);
-    let key = keys::public(paths)?;
+    let site = paths.clone();
     let options = Options {
         tree: args.pxe.clone(),
         store: paths.store(),
-        key,
+        keys: Arc::new(move || keys::trusted(&site)),
         events: paths.events(),
         forgotten: paths.forgotten(),
         revoked: paths.revoked(),

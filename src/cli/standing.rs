@@ -12,13 +12,13 @@ use crate::order::SealedPermit;
 use crate::serve::report::{HostStatus, Report};
 use crate::serve::standing::Standing;
 use crate::spec::revocation::{Revocations, Revoked};
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{HostName, Timestamp};
 
 /// What it is told from.
 struct Known {
     permits: Vec<SealedPermit>,
-    key: Option<SitePublicKey>,
+    keys: Option<TrustedKeys>,
     media: Vec<Medium>,
     revoked: Revocations,
     now: Timestamp,
@@ -30,8 +30,8 @@ struct Known {
 /// When the site's state can't be read.
 pub fn add(paths: &SitePaths, report: &mut Report, permits: Vec<SealedPermit>, now: Timestamp) -> Result<()> {
     // a state without a site around it has no key to prove permits by, and still a story
-    let key = keys::public(paths).ok();
-    let known = Known { permits, key, media: media::read(paths)?, revoked: revocations::read(paths)?, now };
+    let keys = keys::trusted(paths).ok();
+    let known = Known { permits, keys, media: media::read(paths)?, revoked: revocations::read(paths)?, now };
     let mut named: BTreeSet<_> = report.hosts.iter().map(|status| status.host.clone()).collect();
     for revoked in known.revoked.orders.iter().filter(|revoked| revoked.until >= now) {
         if named.insert(revoked.host.clone()) {
@@ -60,7 +60,7 @@ impl Known {
         }
         Some(match () {
             () if removed => Standing::Removed,
-            () if self.key.as_ref().is_some_and(|key| !sealed.is_by(key)) => Standing::Edited,
+            () if self.keys.as_ref().is_some_and(|keys| sealed.by(keys).is_none()) => Standing::Edited,
             () if permit.not_after < self.now => Standing::Expired { since: permit.not_after },
             () if self.media.iter().any(carried) => Standing::Armed,
             () => Standing::LeftOut,

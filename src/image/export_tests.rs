@@ -108,7 +108,7 @@ fn made() -> Option<Made> {
     let store = Store::open(dir.path()).unwrap();
     let (key, name) = (testing::key(), "test@1".parse().unwrap());
     let digest = import::import(&store, &device, &name, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
-    let manifest = store.manifest(&name, &digest, &key.public()).unwrap();
+    let manifest = store.manifest(&name, &digest, &key.alone()).unwrap();
     let image = StoredImage::open(&store, &manifest).unwrap();
     let tar = dir.path().join("test.tar");
     let export = Export::open(&image).unwrap();

@@ -85,9 +85,8 @@ pub fn import(
 ) -> Result<Imported> {
     let layout = layout::read_layout(device)?;
     let Inside { system, net_boot, identity } = look_inside(device, &layout)?;
-    let known = Known::of(store, image.name(), &key.public(), &mut |done, total| {
-        progress(Step::Recall, done, total)
-    })?;
+    let known =
+        Known::of(store, image.name(), &key.alone(), &mut |done, total| progress(Step::Recall, done, total))?;
     let cuts = forced_cuts(device.size(), &layout.partitions);
     let size = device.size();
     let packed = pack(store, &**device, &cuts, &known, &mut |done| progress(Step::Pack, done, size))?;

@@ -48,7 +48,7 @@ fn an_imported_image_reads_back_and_knows_what_is_in_it() {
     let Some(device) = image() else { return };
     let home = home();
     let imported = put(&home, &device, "test@1").unwrap();
-    let manifest = home.store.manifest(&imported.manifest.image, &imported.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&imported.manifest.image, &imported.digest, &key().alone()).unwrap();
     let stored = StoredImage::open(&home.store, &manifest).unwrap();
     assert!(content(&stored) == content(&*device));
     assert_eq!(manifest.raw, Digest::of(&content(&*device)));
@@ -137,7 +137,7 @@ fn a_new_version_shares_the_packs_of_the_old_one() {
     assert!(old.manifest.packs.iter().all(|pack| new.manifest.packs.contains(pack)));
     let elsewhere = put(&home, &device, "unrelated@1").unwrap();
     assert_eq!(elsewhere.manifest.packs, old.manifest.packs, "equal packs are one file");
-    let manifest = home.store.manifest(&new.manifest.image, &new.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&new.manifest.image, &new.digest, &key().alone()).unwrap();
     verify(&StoredImage::open(&home.store, &manifest).unwrap(), &mut |_, _| Ok(())).unwrap();
 }
 
@@ -153,7 +153,7 @@ fn a_damaged_pack_is_named_and_not_shared() {
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     assert!(home.store.check_blob(&pack).unwrap_err().to_string().contains(&pack.digest.to_string()));
-    let manifest = home.store.manifest(&first.manifest.image, &first.digest, &key().public()).unwrap();
+    let manifest = home.store.manifest(&first.manifest.image, &first.digest, &key().alone()).unwrap();
     let stored = StoredImage::open(&home.store, &manifest).unwrap();
     let error = format!("{:#}", verify(&stored, &mut |_, _| Ok(())).unwrap_err());
     assert!(error.contains(&pack.digest.to_string()) && error.contains("damaged"), "{error}");
@@ -167,14 +167,14 @@ fn manifests_of_another_key_or_with_changed_bytes_are_not_read() {
     let Some(device) = image() else { return };
     let home = home();
     let imported = put(&home, &device, "test@1").unwrap();
-    let other = SiteKey::from_random([6; 40]).public();
+    let other = SiteKey::from_random([6; 40]).alone();
     assert!(home.store.manifest(&imported.manifest.image, &imported.digest, &other).is_err());
     let path = home.store.blob_path(&imported.digest);
     let text = std::fs::read_to_string(&path).unwrap().replace("debian", "fedora");
     std::fs::write(&path, text).unwrap();
     let error = format!(
         "{:#}",
-        home.store.manifest(&imported.manifest.image, &imported.digest, &key().public()).unwrap_err()
+        home.store.manifest(&imported.manifest.image, &imported.digest, &key().alone()).unwrap_err()
     );
     assert!(error.contains("damaged"), "{error}");
 }
@@ -185,7 +185,7 @@ fn packing_is_the_same_every_time_and_cut_where_installs_need_it() {
     let (one, two) = (home(), home());
     let first = put(&one, &device, "test@1").unwrap();
     assert_eq!(first.digest, put(&two, &device, "test@1").unwrap().digest);
-    let manifest = one.store.manifest(&first.manifest.image, &first.digest, &key().public()).unwrap();
+    let manifest = one.store.manifest(&first.manifest.image, &first.digest, &key().alone()).unwrap();
     let index = one.store.index(&manifest).unwrap();
     let claim = index.containing((1 << 20) - 4096).unwrap();
     assert_eq!((claim.offset, claim.length, claim.content), ((1 << 20) - 4096, 4096, Extent::Zero));
@@ -307,7 +307,7 @@ fn a_name_that_leads_to_another_image_is_refused() {
     std::fs::copy(names.join("good/1"), names.join("other/1")).unwrap();
     let digest = home.store.find(&other).unwrap().unwrap();
     assert_eq!(digest, good.digest);
-    let error = home.store.manifest(&other, &digest, &key().public()).unwrap_err().to_string();
+    let error = home.store.manifest(&other, &digest, &key().alone()).unwrap_err().to_string();
     assert!(error.contains("the name other@1 leads to") && error.contains("of image good@1"), "{error}");
 }
 

@@ -17,7 +17,7 @@ use super::store::{BlobWriter, Store};
 use crate::failure::{Blame, BlameExt as _};
 use crate::spec::image::{Blob, Extent, ImageManifest, IndexEntry};
 use crate::sys::block::BlockDevice;
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::{Digest, DigestWriter, ImageName};
 
 /// A pack is closed before it gets longer.
@@ -41,7 +41,7 @@ struct Place {
 pub struct Known(HashMap<Digest, Place>);
 
 impl Known {
-    /// The chunks of all versions of an image that this key signed. A version or pack that is damaged is passed over: it
+    /// The chunks of all versions of an image that these keys signed. A version or pack that is damaged is passed over: it
     /// is then written anew. All packs are read for that: `progress` gets the bytes read so far and in all, pack by pack.
     ///
     /// # Errors
@@ -49,12 +49,12 @@ impl Known {
     pub fn of(
         store: &Store,
         name: &ImageName,
-        key: &SitePublicKey,
+        keys: &TrustedKeys,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
         let versions = store.list()?.into_iter().filter(|(image, _)| image.name() == name);
         let versions: Vec<_> =
-            versions.filter_map(|(image, digest)| store.manifest(&image, &digest, key).ok()).collect();
+            versions.filter_map(|(image, digest)| store.manifest(&image, &digest, keys).ok()).collect();
         let packs = versions.iter().flat_map(|manifest| &manifest.packs);
         let packs: BTreeMap<_, _> = packs.map(|pack| (pack.digest, pack)).collect();
         let total = packs.values().map(|pack| pack.size).sum();

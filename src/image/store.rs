@@ -19,8 +19,8 @@ use anyhow::{Context, Result, bail, ensure};
 use super::read::{Index, check_layout};
 use crate::spec::image::{Blob, ImageManifest, MAX_INDEX};
 use crate::sys::files;
-use crate::trust::{Purpose, SiteKey, SitePublicKey, Verified};
-use crate::value::{Digest, DigestWriter, ImageName, ImageRef, ImageVersion};
+use crate::trust::{Purpose, SiteKey, TrustedKeys, Verified, signer};
+use crate::value::{Digest, DigestWriter, ImageName, ImageRef, ImageVersion, KeyId};
 
 /// Manifests are read whole; no real one comes near.
 const MAX_MANIFEST: u64 = 16 << 20;
@@ -95,7 +95,7 @@ impl Store {
         Ok(found)
     }
 
-    /// The manifest of this image, that this key signed.
+    /// The manifest of this image, that one of these keys signed.
     ///
     /// # Errors
     /// Missing, changed, signed by another key, of an unknown version, of another image, or describing what can't be
@@ -104,10 +104,10 @@ impl Store {
         &self,
         image: &ImageRef,
         digest: &Digest,
-        key: &SitePublicKey,
+        keys: &TrustedKeys,
     ) -> Result<Verified<ImageManifest>> {
         let reading = || format!("reading image manifest {digest} in {}", self.root.display());
-        let manifest = self.manifest_unnamed(digest, key).with_context(reading)?;
+        let manifest = self.manifest_unnamed(digest, keys).with_context(reading)?;
         // names aren't signed, manifests are
         ensure!(
             manifest.image == *image,
@@ -117,13 +117,39 @@ impl Store {
         Ok(manifest)
     }
 
-    fn manifest_unnamed(&self, digest: &Digest, key: &SitePublicKey) -> Result<Verified<ImageManifest>> {
+    /// Whose the signature of a manifest says it is.
+    ///
+    /// # Errors
+    /// When it is missing or no signature.
+    pub fn signer(&self, manifest: &Digest) -> Result<KeyId> {
+        let path = self.signature_path(manifest);
+        signer(&files::read_text(&path, MAX_MANIFEST)?).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Signs a manifest that another one of these keys signed with the current one; whether it needed that.
+    ///
+    /// # Errors
+    /// None of these keys signed it, it is damaged, or the store can't be written.
+    pub fn sign_anew(&self, manifest: &Digest, keys: &TrustedKeys, key: &SiteKey) -> Result<bool> {
+        let bytes = self.read_blob(manifest, MAX_MANIFEST)?.into_inner();
+        let path = self.signature_path(manifest);
+        let checking = || format!("checking {}", path.display());
+        let signature = files::read_text(&path, MAX_MANIFEST)?;
+        let (by, bytes) = keys.verify(Purpose::Image, bytes, &signature).with_context(checking)?;
+        if *by == key.public() {
+            return Ok(false);
+        }
+        files::write_whole(&path, 0o644, key.sign(Purpose::Image, &bytes).as_bytes())?;
+        Ok(true)
+    }
+
+    fn manifest_unnamed(&self, digest: &Digest, keys: &TrustedKeys) -> Result<Verified<ImageManifest>> {
         let bytes = self.read_blob(digest, MAX_MANIFEST)?.into_inner();
         let path = self.signature_path(digest);
         let signature = files::read_text(&path, MAX_MANIFEST)?;
-        let verified = key
-            .verify(Purpose::Image, bytes, &signature)
-            .with_context(|| format!("checking {}; the site's key is {}", path.display(), key.id()))?;
+        let (_, verified) = keys.verify(Purpose::Image, bytes, &signature).with_context(|| {
+            format!("checking {}; the site's key is {}", path.display(), keys.current().id())
+        })?;
         let manifest = verified.parse_json::<ImageManifest>()?;
         check_layout(&manifest)?;
         Ok(manifest)

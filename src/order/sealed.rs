@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 
 use crate::spec::order::Permit;
-use crate::trust::{SiteKey, SitePublicKey};
+use crate::trust::{SiteKey, SitePublicKey, TrustedKeys};
 use crate::value::Seal;
 
 /// Key of the seal beside those of the permit.
@@ -34,9 +34,9 @@ impl SealedPermit {
         &self.permit
     }
 
-    /// Whether it is what this key sealed.
-    pub fn is_by(&self, key: &SitePublicKey) -> bool {
-        bytes(&self.permit).is_ok_and(|bytes| key.has_sealed_permit(&bytes, &self.seal))
+    /// Which of these keys sealed it; `None` where it is what none of them did.
+    pub fn by<'a>(&self, keys: &'a TrustedKeys) -> Option<&'a SitePublicKey> {
+        keys.permit_sealer(&bytes(&self.permit).ok()?, &self.seal)
     }
 
     /// The file: the permit's keys, and its seal among them.
@@ -49,7 +49,7 @@ impl SealedPermit {
         Ok(format!("{json:#}\n"))
     }
 
-    /// Reads the file. It is as untrusted afterwards as it was before: ask [`is_by`](Self::is_by).
+    /// Reads the file. It is as untrusted afterwards as it was before: ask [`by`](Self::by).
     ///
     /// # Errors
     /// When it isn't a permit with a seal.
@@ -81,7 +81,8 @@ mod tests {
         let sealed = SealedPermit::new(fixtures::permit(), &key).unwrap();
         let read = SealedPermit::from_text(&sealed.to_text().unwrap()).unwrap();
         assert_eq!(read, sealed);
-        assert!(read.is_by(&key.public()) && !read.is_by(&SiteKey::from_random([9; 40]).public()));
+        assert_eq!(read.by(&key.alone()), Some(&key.public()));
+        assert_eq!(read.by(&SiteKey::from_random([9; 40]).alone()), None);
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
         for (from, to) in edits {
             let edited = text.replace(from, to);
             assert_ne!(edited, text, "{from}");
-            assert!(!SealedPermit::from_text(&edited).unwrap().is_by(&key.public()), "{from}");
+            assert_eq!(SealedPermit::from_text(&edited).unwrap().by(&key.alone()), None, "{from}");
         }
         // a grant of the same key is no permit, and the other way round
         let grant = key.seal(&bytes(&fixtures::permit()).unwrap());

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::spec::claim::Claim;
 use crate::spec::order::{Grant, InstallOrder};
-use crate::trust::{Purpose, SiteKey, SitePublicKey, Verified};
+use crate::trust::{Purpose, SiteKey, SitePublicKey, TrustedKeys, Verified};
 use crate::value::Seal;
 
 /// An order as it travels. Not `Verified`: whoever receives one calls [`verify`].
@@ -33,9 +33,9 @@ pub fn seal(grant: &Grant, key: &SiteKey) -> Seal {
     key.seal(&grant.to_signed_bytes())
 }
 
-/// Whether a claim is of an order that the site's key allowed. What it says beside its grant is the target's word.
-pub fn is_granted(claim: &Claim, key: &SitePublicKey) -> bool {
-    key.has_sealed(&claim.grant.to_signed_bytes(), &claim.seal)
+/// Whether a claim is of an order that one of the site's keys allowed. What it says beside its grant is the target's word.
+pub fn is_granted(claim: &Claim, keys: &TrustedKeys) -> bool {
+    keys.sealer(&claim.grant.to_signed_bytes(), &claim.seal).is_some()
 }
 
 /// Accepts an order that the site's key signed.

@@ -149,7 +149,8 @@ mod tests {
         let signature = key.sign(Purpose::Bundle, &manifest);
         std::fs::write(dir.join("manifest.json.minisig"), signature).unwrap();
         let log = Arc::new(AccessLog::new(Box::new(std::io::sink()), Arc::new(SystemClock)));
-        let source = Source { tree: dir.to_owned(), store: dir.to_owned(), key: key.public() };
+        let source =
+            Source { tree: dir.to_owned(), store: dir.to_owned(), keys: Arc::new(move || Ok(key.alone())) };
         let mut story = Story::default();
         let forgotten = Mutex::new(Watched::open(&dir.join("forgotten.json"), &mut story).unwrap());
         let journal = Mutex::new(Journal::open(&dir.join("events.jsonl"), &mut story).unwrap());

@@ -126,7 +126,8 @@ pub async fn blocking(app: &Arc<App>, call: impl FnOnce(&App) -> Response + Send
 async fn ready(app: &Arc<App>) -> Response {
     let probed = |app: &App| {
         let (tree, refusal) = (app.site.now(), app.site.refusal());
-        if let Err(why) = tree.is_there() {
+        let is_there = || tree.is_there().err().map(|why| why.to_string());
+        if let Some(why) = app.site.retired().or_else(is_there) {
             let text = format!("not ready: {why}");
             return sentence(StatusCode::SERVICE_UNAVAILABLE, &text);
         }
@@ -148,6 +149,9 @@ async fn ready(app: &Arc<App>) -> Response {
 }
 
 async fn file(app: &Arc<App>, request: &Request) -> Response {
+    if let Some(why) = app.site.retired() {
+        return sentence(StatusCode::SERVICE_UNAVAILABLE, &why);
+    }
     let tree = app.site.now();
     match serve(&tree, request, Tree::find) {
         Some(response) => response,

@@ -45,10 +45,10 @@ use anyhow::{Context, Result};
 use crate::failure::{Blame, BlameExt};
 use crate::sys::clock::Clock;
 use crate::sys::sockets;
-use crate::trust::SitePublicKey;
 
 use access::AccessLog;
 use connections::Limits;
+pub use follow::ReadKeys;
 use follow::{Followed, Source};
 use forgotten::Watched;
 use http::App;
@@ -74,14 +74,13 @@ const STACK: usize = 1 << 20;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What to serve, and where.
-#[derive(Debug)]
 pub struct Options {
     /// The tree that `bundle --pxe` made.
     pub tree: PathBuf,
     /// Where blobs are that the tree doesn't hold itself.
     pub store: PathBuf,
-    /// Who must have signed the tree's manifest.
-    pub key: SitePublicKey,
+    /// Reads the keys one of which must have signed the tree's manifest.
+    pub keys: ReadKeys,
     /// Where events are kept.
     pub events: PathBuf,
     /// The site's list of hosts to forget.
@@ -92,6 +91,13 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Bytes per second and transfer, for tests of slow networks.
     pub rate: Option<u64>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tree, listen, .. } = self;
+        f.debug_struct("Options").field("tree", tree).field("listen", listen).finish_non_exhaustive()
+    }
 }
 
 /// A server that holds its port and has checked what it serves, but doesn't answer yet.
@@ -111,7 +117,7 @@ impl Server {
     /// Verifies the tree, reads the events of former runs and takes the port. The log gets a line a request.
     ///
     /// # Errors
-    /// A manifest that the key didn't sign, files that are missing or have another size, an events file that can't be
+    /// A manifest that none of the keys signed, files that are missing or have another size, an events file that can't be
     /// written or belongs to a running server, a port that is taken.
     pub fn open(
         options: &Options,
@@ -119,8 +125,8 @@ impl Server {
         log: Box<dyn Write + Send>,
     ) -> Result<Self> {
         let log = Arc::new(AccessLog::new(log, Arc::clone(&clock)));
-        let source =
-            Source { tree: options.tree.clone(), store: options.store.clone(), key: options.key.clone() };
+        let (tree, store) = (options.tree.clone(), options.store.clone());
+        let source = Source { tree, store, keys: Arc::clone(&options.keys) };
         let site = Followed::open(source, Arc::clone(&log))?;
         let mut story = Story::expecting(site.now().orders());
         let forgotten = Watched::open(&options.forgotten, &mut story)?;

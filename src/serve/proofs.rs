@@ -43,7 +43,15 @@ impl Proofs {
         now: Timestamp,
     ) {
         self.speakers.retain(|_, speaker| speaker.until >= now);
-        self.speakers.extend(Self::of(speakers).speakers);
+        for (order, mut speaker) in Self::of(speakers).speakers {
+            // media of a former key of the site carry the same order with that key's event key
+            if let Some(known) = self.speakers.remove(&order).filter(|known| known.host == speaker.host) {
+                let others = known.keys.into_iter().filter(|key| !speaker.keys.contains(key));
+                let others: Vec<_> = others.collect();
+                speaker.keys.extend(others);
+            }
+            self.speakers.insert(order, speaker);
+        }
     }
 
     /// What stands behind an event. `body` is how it came, `proof` what came with it.

@@ -24,7 +24,7 @@ use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
 use crate::spec::revocation::{self, Reason};
 use crate::sys::directory::{Directory, Identity};
-use crate::trust::{EventPublicKey, Purpose, SitePublicKey, Verified};
+use crate::trust::{EventPublicKey, Purpose, SitePublicKey, TrustedKeys, Verified};
 use crate::value::{Digest, DigestWriter, HostName, OrderId, Timestamp, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
@@ -89,6 +89,7 @@ pub fn stamp(dir: &Path) -> Stamp {
 #[derive(Debug)]
 pub struct Tree {
     root: Directory,
+    signer: SitePublicKey,
     stamp: Stamp,
     files: HashMap<String, ServedFile>,
     orders: BTreeMap<HostName, OrderId>,
@@ -101,22 +102,24 @@ impl Tree {
     /// blobs of the images that the orders install.
     ///
     /// # Errors
-    /// Not signed by this key, files missing or of another size, an order that can't be read.
-    pub fn open(dir: &Path, store: &Path, key: &SitePublicKey) -> Result<Self> {
+    /// Not signed by one of these keys, files missing or of another size, an order that can't be read.
+    pub fn open(dir: &Path, store: &Path, keys: &TrustedKeys) -> Result<Self> {
         let manifest_path = dir.join(manifest::NAME);
         let hint = || format!("{} holds no tree; make one with `ironstrap bundle --pxe`", dir.display());
         let root = Directory::open(dir).with_context(hint)?;
         let read = |name: &str| read(&root, Path::new(name)).with_context(hint);
         let ((text, own), (signature, its)) = (read(manifest::NAME)?, read(manifest::SIGNATURE_NAME)?);
         let words = String::from_utf8(signature.clone()).context("reading the signature")?;
-        let listed = key
+        let (signer, bytes) = keys
             .verify(Purpose::Bundle, &text, &words)
-            .with_context(|| format!("verifying {} with the site's key", manifest_path.display()))?
+            .with_context(|| format!("verifying {} with the site's key", manifest_path.display()))?;
+        let listed = bytes
             .parse_json::<BundleManifest>()
             .with_context(|| format!("reading {}", manifest_path.display()))?;
         let stamp = [Some(own), Some(its)];
         let mut tree = Self {
             root,
+            signer: signer.clone(),
             stamp,
             files: HashMap::new(),
             orders: BTreeMap::new(),
@@ -135,7 +138,7 @@ impl Tree {
         for host in &listed.hosts {
             tree.orders.insert(host.host.clone(), host.order.clone());
             let order = tree
-                .read_order(&host.host, key)
+                .read_order(&host.host, signer)
                 .with_context(|| format!("reading the order of {}", host.host))?;
             ensure!(order.id == host.order, "{}: the tree's order is not the manifest's", host.host);
             let keys = vec![EventPublicKey::of(&order.events)];
@@ -144,6 +147,11 @@ impl Tree {
             tree.add_image(store, &order).with_context(|| format!("finding the image of {}", host.host))?;
         }
         Ok(tree)
+    }
+
+    /// Who signed it, and all orders in it.
+    pub fn signer(&self) -> &SitePublicKey {
+        &self.signer
     }
 
     /// Which tree this is.

@@ -56,6 +56,9 @@ impl OrderState {
 
 /// The site's public key in minisign's format, in the first initramfs.
 pub const PUBLIC_KEY: &str = "etc/ironstrap/site.pub";
+/// The keys that the site had before and hasn't retired, beside it, one a line; no file where there are none. Claims on disks may be
+/// sealed with them; orders are the other one's.
+pub const FORMER_KEYS: &str = "etc/ironstrap/former.pub";
 /// Directory of orders in the second initramfs: `<host>.json` and `<host>.json.minisig`.
 pub const ORDERS: &str = "etc/ironstrap/orders";
 /// The bundle's time (RFC 3339) in the second initramfs: no right clock is below it. Not signed, unlike the times of the orders; it

@@ -1,8 +1,8 @@
 //! Files on the operator's machine: whole or not at all.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -38,6 +38,31 @@ pub fn write_whole_with(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> 
     File::open(&parent)
         .and_then(|dir| dir.sync_all())
         .with_context(|| format!("syncing {}", parent.display()))
+}
+
+/// Gives a file another name, for good when it returns. One that had that name is gone.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    let naming = || format!("naming {} {}", from.display(), to.display());
+    std::fs::rename(from, to).with_context(naming)?;
+    for place in [parent(to), parent(from)] {
+        File::open(&place).and_then(|dir| dir.sync_all()).with_context(naming)?;
+    }
+    Ok(())
+}
+
+/// Keeps others who hold the same file waiting as long as the handle lives. The file is made, 0600, and its directories, 0700.
+///
+/// # Errors
+/// When they can't be made.
+pub fn hold(path: &Path) -> Result<File> {
+    let opening = || format!("opening {}", path.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(parent(path)).with_context(opening)?;
+    let held = OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(opening)?;
+    held.lock().with_context(opening)?;
+    Ok(held)
 }
 
 /// Refuses a path that is there and isn't a regular file, before anything is written.

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::Verified;
 use super::event;
-use crate::value::{Digest, EventSecret, OrderId, Seal};
+use crate::value::{Digest, EventSecret, KeyId, OrderId, Seal};
 
 /// What kind of document a signature is for. Its text is the signature's trusted comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,13 @@ pub enum TrustError {
         /// What the signer said.
         found: String,
     },
+    /// None of the keys that are trusted made the signature.
+    Stranger {
+        /// Whose it says it is.
+        found: KeyId,
+        /// Those that are trusted, the current one first.
+        trusted: Vec<KeyId>,
+    },
     /// The key's text can't be read.
     Key(String),
 }
@@ -64,6 +71,10 @@ impl std::fmt::Display for TrustError {
             Self::Digest { expected, found } => write!(f, "digest is {found}, expected {expected}"),
             Self::Signature(why) => write!(f, "signature doesn't hold: {why}"),
             Self::Purpose { expected, found } => write!(f, "signed as `{found}`, expected `{expected}`"),
+            Self::Stranger { found, trusted } => {
+                let trusted: Vec<_> = trusted.iter().map(ToString::to_string).collect();
+                write!(f, "it is signed by key {found}; trusted are {}", trusted.join(", "))
+            }
             Self::Key(why) => write!(f, "key can't be read: {why}"),
         }
     }
@@ -73,25 +84,20 @@ impl std::error::Error for TrustError {}
 
 /// The secret half. Never printed; its text form is minisign's unencrypted secret key file.
 pub struct SiteKey {
-    id: [u8; 8],
+    id: KeyId,
     key: SigningKey,
 }
 
 impl std::fmt::Debug for SiteKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SiteKey({})", key_id(&self.id))
+        write!(f, "SiteKey({})", self.id)
     }
 }
 
-/// minisign prints the id as a little-endian number.
-fn key_id(id: &[u8; 8]) -> String {
-    format!("{:016X}", u64::from_le_bytes(*id))
-}
-
-fn checksum(id: &[u8; 8], secret: &[u8; 64]) -> [u8; 32] {
+fn checksum(id: &KeyId, secret: &[u8; 64]) -> [u8; 32] {
     let mut hash = blake2::Blake2b::<U32>::new();
     hash.update(b"Ed");
-    hash.update(id);
+    hash.update(id.as_bytes());
     hash.update(secret);
     hash.finalize().into()
 }
@@ -105,7 +111,8 @@ impl SiteKey {
     /// A new key from 40 random bytes: 32 of the secret, 8 of the id.
     pub fn from_random(random: [u8; 40]) -> Self {
         let seed: [u8; 32] = std::array::from_fn(|i| random[i]);
-        Self { id: std::array::from_fn(|i| random[32 + i]), key: SigningKey::from_bytes(&seed) }
+        let id = KeyId::from_bytes(std::array::from_fn(|i| random[32 + i]));
+        Self { id, key: SigningKey::from_bytes(&seed) }
     }
 
     /// minisign's secret key file, not encrypted: `minisign -S -s FILE` can use it. Keep it at mode 0600.
@@ -114,14 +121,10 @@ impl SiteKey {
         let mut bytes = Vec::with_capacity(158);
         bytes.extend_from_slice(b"Ed\0\0B2");
         bytes.extend_from_slice(&[0; 48]); // salt and limits of a key derivation that isn't used
-        bytes.extend_from_slice(&self.id);
+        bytes.extend_from_slice(self.id.as_bytes());
         bytes.extend_from_slice(&secret);
         bytes.extend_from_slice(&checksum(&self.id, &secret));
-        format!(
-            "untrusted comment: ironstrap site secret key {}\n{}\n",
-            key_id(&self.id),
-            BASE64.encode(bytes)
-        )
+        format!("untrusted comment: ironstrap site secret key {}\n{}\n", self.id, BASE64.encode(bytes))
     }
 
     /// Reads [`to_text`](Self::to_text) or a secret key that `minisign -G -W` made.
@@ -138,7 +141,7 @@ impl SiteKey {
                 "it is encrypted; ironstrap runs unattended and needs an unencrypted one".to_owned(),
             ));
         }
-        let id = std::array::from_fn(|i| bytes[54 + i]);
+        let id = KeyId::from_bytes(std::array::from_fn(|i| bytes[54 + i]));
         let secret: [u8; 64] = std::array::from_fn(|i| bytes[62 + i]);
         // minisign leaves the checksum of an unencrypted key zero
         if bytes[126..] != [0; 32] && bytes[126..] != checksum(&id, &secret) {
@@ -159,10 +162,10 @@ impl SiteKey {
         let signature = self.key.sign(&Blake2b512::digest(bytes)).to_bytes();
         let comment = purpose.trusted_comment();
         let global = self.key.sign(&[&signature[..], comment.as_bytes()].concat()).to_bytes();
-        let first = [&b"ED"[..], &self.id, &signature].concat();
+        let first = [&b"ED"[..], self.id.as_bytes(), &signature].concat();
         format!(
             "untrusted comment: signature by ironstrap site key {}\n{}\ntrusted comment: {comment}\n{}\n",
-            key_id(&self.id),
+            self.id,
             BASE64.encode(first),
             BASE64.encode(global)
         )
@@ -193,19 +196,14 @@ impl SiteKey {
 /// The public half: in every initramfs, and given to whoever verifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SitePublicKey {
-    id: [u8; 8],
+    id: KeyId,
     key: [u8; 32],
 }
 
 impl SitePublicKey {
     /// minisign's public key file.
     pub fn to_text(&self) -> String {
-        let bytes = [&b"Ed"[..], &self.id, &self.key].concat();
-        format!(
-            "untrusted comment: ironstrap site public key {}\n{}\n",
-            key_id(&self.id),
-            BASE64.encode(bytes)
-        )
+        format!("untrusted comment: ironstrap site public key {}\n{self}\n", self.id)
     }
 
     /// Reads minisign's public key file.
@@ -213,11 +211,15 @@ impl SitePublicKey {
     /// # Errors
     /// When the text is damaged.
     pub fn from_text(text: &str) -> Result<Self, TrustError> {
-        let bytes = base64_line(text)?;
+        Self::from_bytes(&base64_line(text)?)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, TrustError> {
         if bytes.len() != 42 || &bytes[..2] != b"Ed" {
             return Err(TrustError::Key("it isn't a minisign public key".to_owned()));
         }
-        Ok(Self { id: std::array::from_fn(|i| bytes[2 + i]), key: std::array::from_fn(|i| bytes[10 + i]) })
+        let id = KeyId::from_bytes(std::array::from_fn(|i| bytes[2 + i]));
+        Ok(Self { id, key: std::array::from_fn(|i| bytes[10 + i]) })
     }
 
     /// Whether this key sealed these bytes.
@@ -237,8 +239,8 @@ impl SitePublicKey {
     }
 
     /// The id that minisign prints, 16 hexadecimal digits.
-    pub fn id(&self) -> String {
-        key_id(&self.id)
+    pub fn id(&self) -> KeyId {
+        self.id
     }
 
     /// Accepts bytes that this key signed for this purpose.
@@ -261,6 +263,47 @@ impl SitePublicKey {
             return Err(TrustError::Purpose { expected: purpose.trusted_comment(), found: found.to_owned() });
         }
         Ok(Verified::by_signature(bytes))
+    }
+}
+
+/// The key as one line, as minisign's `-P` takes it.
+impl std::fmt::Display for SitePublicKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&BASE64.encode([&b"Ed"[..], self.id.as_bytes(), &self.key].concat()))
+    }
+}
+
+impl std::str::FromStr for SitePublicKey {
+    type Err = TrustError;
+
+    fn from_str(line: &str) -> Result<Self, TrustError> {
+        let bytes = BASE64.decode(line).map_err(|error| TrustError::Key(error.to_string()))?;
+        Self::from_bytes(&bytes)
+    }
+}
+
+impl serde::Serialize for SitePublicKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for SitePublicKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let line = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+        line.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Whose a signature file says it is. Nothing is verified by that.
+///
+/// # Errors
+/// When it isn't a signature file.
+pub fn signer(signature: &str) -> Result<KeyId, TrustError> {
+    let bytes = base64_line(signature)?;
+    match bytes.get(2..10).and_then(|id| id.try_into().ok()) {
+        Some(id) if bytes.len() == 74 => Ok(KeyId::from_bytes(id)),
+        _ => Err(TrustError::Signature("it isn't a minisign signature".to_owned())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::site::{ORDER, Running, Site, get};
 
 /// Waits for something that takes the server a look.
-fn soon(what: &str, mut happened: impl FnMut() -> bool) {
+pub fn soon(what: &str, mut happened: impl FnMut() -> bool) {
     let start = Instant::now();
     while !happened() {
         assert!(start.elapsed() < Duration::from_secs(20), "{what}");

@@ -5,6 +5,7 @@
 mod events;
 mod follow;
 mod hostile;
+mod keys;
 mod site;
 
 use std::process::Command;

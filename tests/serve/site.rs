@@ -57,8 +57,21 @@ impl Site {
         files::finish_directory(building, &self.tree()).unwrap();
     }
 
+    /// The key that signs: the one that the site has the secret half of, or the one of all these sites.
+    fn key(&self) -> SiteKey {
+        let secret = std::fs::read_to_string(self.state("site.key"));
+        secret.map_or(SiteKey::from_random([7; 40]), |text| SiteKey::from_text(&text).unwrap())
+    }
+
+    /// Makes it a site whose keys can be changed.
+    pub fn with_secret_key(self) -> Self {
+        self.write("site.yaml", b"name: test\n");
+        files::write_whole(&self.state("site.key"), 0o600, self.key().to_text().as_bytes()).unwrap();
+        self
+    }
+
     fn make_tree(&self, tree: &Path, kernel: &[u8]) {
-        let key = SiteKey::from_random([7; 40]);
+        let key = self.key();
         let order = order(&Digest::of(&self.image()), &key, &self.until);
         let signature = key.sign(Purpose::Order, order.as_bytes());
         let path = format!("etc/ironstrap/orders/{HOST}.json");
@@ -137,7 +150,7 @@ impl Site {
             "not_after": until, "image": "debian@1", "manifest": image, "target": { "serial": "S1" },
             "matching": {}, "wipe": "ours",
         }));
-        let sealed = order::SealedPermit::new(permit.unwrap(), &SiteKey::from_random([7; 40])).unwrap();
+        let sealed = order::SealedPermit::new(permit.unwrap(), &self.key()).unwrap();
         self.write(&format!(".ironstrap/orders/{HOST}.json"), sealed.to_text().unwrap().as_bytes());
     }
 
@@ -182,6 +195,14 @@ impl Site {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// What a command says that refuses.
+    pub fn refuses(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    }
+
     /// What `serve` says when it doesn't start.
     pub fn fails(&self, args: &[&str], code: i32) -> String {
         let output = self.serve().args(args).output().unwrap();
@@ -207,7 +228,7 @@ fn order(image: &Digest, key: &SiteKey, until: &str) -> String {
         not_after: until.parse().unwrap(),
     };
     serde_json::json!({
-        "version": 3, "id": ORDER, "host": HOST, "generation": 1, "events": events(),
+        "version": 3, "id": ORDER, "host": HOST, "generation": 1, "events": key.event_secret(&id()),
         "not_before": from, "not_after": until, "seal": order::seal(&grant, key),
         "refusal_pause_seconds": 600, "allow_dead_clock": false,
         "matching": { "macs": ["52:54:00:12:34:56"] },

@@ -89,7 +89,7 @@ fn open_golden() -> Result<StoredImage> {
     let store = Store::open(&site.join(".ironstrap/store"))?;
     let image = IMAGE.parse().context("reading the golden image's name")?;
     let digest = store.find(&image)?.context("the golden image isn't in its store")?;
-    StoredImage::open(&store, &store.manifest(&image, &digest, &SitePublicKey::from_text(&key)?)?)
+    StoredImage::open(&store, &store.manifest(&image, &digest, &SitePublicKey::from_text(&key)?.into())?)
 }
 
 fn fill_root(tree: &Path, golden: &StoredImage) -> Result<()> {

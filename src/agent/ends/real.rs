@@ -14,7 +14,7 @@ use crate::agent::efi::BootEntries;
 use crate::agent::report::Reporter;
 use crate::agent::{devices, plan};
 use crate::spec::facts::{Disk, DiskContent};
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use crate::value::OrderId;
 
 /// Consoles, firmware and disks of this machine.
@@ -23,8 +23,8 @@ pub(in crate::agent) struct RealMachine<'a> {
     pub(in crate::agent) consoles: &'a Consoles,
     /// Its firmware.
     pub(in crate::agent) firmware: BootEntries,
-    /// What claims are believed by; without it no disk is judged, and none booted.
-    pub(in crate::agent) key: Option<SitePublicKey>,
+    /// What claims are believed by; without them no disk is judged, and none booted.
+    pub(in crate::agent) keys: Option<TrustedKeys>,
     /// Brings the network up and names the server to the reporter.
     pub(in crate::agent) tell: Tell<'a>,
 }
@@ -37,7 +37,7 @@ impl std::fmt::Debug for RealMachine<'_> {
 
 impl Machine for RealMachine<'_> {
     fn look(&mut self, order: Option<&OrderId>, pause: Duration) -> Known {
-        let disks = self.key.as_ref().map(|key| devices::live_disks(key, &|_| false)).unwrap_or_default();
+        let disks = self.keys.as_ref().map(|keys| devices::live_disks(keys, &|_| false)).unwrap_or_default();
         let firmware = self.firmware.system_partitions();
         let recalled = self.firmware.recall().map(|bytes| Tries::from_bytes(&bytes));
         Known {

@@ -78,7 +78,7 @@ impl World {
 
     fn content(&self) -> DiskContent {
         let device = FileDevice::new(self.disk.try_clone().unwrap(), self.size, 512);
-        look(&device, &fixture::key().public(), true).content
+        look(&device, &fixture::key().alone(), true).content
     }
 
     fn sgdisk(&self, arguments: &[String]) {

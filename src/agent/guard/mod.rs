@@ -21,7 +21,7 @@ use crate::spec::facts::DiskContent;
 use crate::spec::samples::{self, Samples};
 use crate::sys::block::BlockDevice;
 use crate::sys::gpt;
-use crate::trust::SitePublicKey;
+use crate::trust::TrustedKeys;
 use signatures::UNKNOWN;
 use survey::Survey;
 
@@ -60,13 +60,13 @@ impl Ends {
 }
 
 /// Looks at both ends of a disk, and everywhere else if it is a candidate.
-pub fn look(device: &dyn BlockDevice, key: &SitePublicKey, is_candidate: bool) -> Seen {
+pub fn look(device: &dyn BlockDevice, keys: &TrustedKeys, is_candidate: bool) -> Seen {
     let unreadable = |error: &io::Error| DiskContent::Unreadable { error: error.to_string() };
     let ends = match Ends::read(device) {
         Ok(ends) => ends,
         Err(error) => return Seen { content: unreadable(&error), samples: None, unread: None },
     };
-    let content = classify(&ends.first, &ends.last, device.size(), key);
+    let content = classify(&ends.first, &ends.last, device.size(), keys);
     if !is_candidate {
         return Seen { content, samples: None, unread: None };
     }
@@ -87,11 +87,11 @@ pub fn look(device: &dyn BlockDevice, key: &SitePublicKey, is_candidate: bool) -
 
 /// Judges the first and the last [`LOOK`] bytes of a disk of this size. Where both are blank nothing is known of the rest.
 ///
-/// A claim counts if the site's key sealed its grant; one that anybody may have written is somebody's data.
-pub fn classify(first: &[u8], last: &[u8], disk_size: u64, key: &SitePublicKey) -> DiskContent {
+/// A claim counts if one of the site's keys sealed its grant; one that anybody may have written is somebody's data.
+pub fn classify(first: &[u8], last: &[u8], disk_size: u64, keys: &TrustedKeys) -> DiskContent {
     let record = first.get(claim::OFFSET as usize..claim::OFFSET as usize + claim::SIZE).unwrap_or_default();
     let found_claim = Claim::from_record(record);
-    if let Some(claim) = found_claim.clone().filter(|claim| order::is_granted(claim, key)) {
+    if let Some(claim) = found_claim.clone().filter(|claim| order::is_granted(claim, keys)) {
         // firmware boots nothing from 0xFF either, which is what a discarded disk has there before the first write
         let closed = is_blank(&first[..SECTOR.min(first.len())]);
         let beside =

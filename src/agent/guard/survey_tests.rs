@@ -11,7 +11,7 @@ use crate::spec::facts::DiskContent;
 use crate::sys::block::MemoryDevice;
 
 fn look(device: &dyn BlockDevice, is_candidate: bool) -> Seen {
-    guard::look(device, &fixture::key().public(), is_candidate)
+    guard::look(device, &fixture::key().alone(), is_candidate)
 }
 
 /// A disk of any size that takes no memory: one run of data between blank ends, the rest of one byte; remembers how often it was read.

@@ -29,7 +29,7 @@ fn words(content: DiskContent) -> String {
 }
 
 fn classify(first: &[u8], last: &[u8], disk_size: u64) -> DiskContent {
-    super::classify(first, last, disk_size, &fixture::key().public())
+    super::classify(first, last, disk_size, &fixture::key().alone())
 }
 
 fn claim() -> Claim {

@@ -72,15 +72,22 @@ fn image() -> MapTree {
         .with("/lib/firmware/nic/w1.bin", "w1")
 }
 
+/// What a small initramfs holds that is built by a site with these keys.
+pub(crate) fn files_for(keys: &TrustedKeys) -> BTreeMap<String, Vec<u8>> {
+    let agent = &static_program(b"agent");
+    let parts = InitramfsParts { image: &Digest::of(b"image"), release: RELEASE, agent, keys };
+    files_in(&zstd::decode_all(&build(&image(), &parts).unwrap()[..]).unwrap())
+}
+
 fn unpacked(tree: &MapTree) -> BTreeMap<String, Vec<u8>> {
     let packed = build_with(tree, b"the agent").unwrap();
     files_in(&zstd::decode_all(&packed[..]).unwrap())
 }
 
 fn build_with(tree: &MapTree, agent: &[u8]) -> Result<Vec<u8>> {
-    let key = SiteKey::from_random([1; 40]).public();
+    let keys = SiteKey::from_random([1; 40]).alone();
     let agent = &static_program(agent);
-    build(tree, &InitramfsParts { image: &Digest::of(b"image"), release: RELEASE, agent, key: &key })
+    build(tree, &InitramfsParts { image: &Digest::of(b"image"), release: RELEASE, agent, keys: &keys })
 }
 
 #[test]
@@ -102,6 +109,17 @@ fn it_holds_agent_key_modules_and_the_firmware_that_the_image_has() {
 }
 
 #[test]
+fn former_keys_travel_beside_the_current_one_and_only_where_there_are_some() {
+    let [old, new] = [1, 2].map(|seed| SiteKey::from_random([seed; 40]).public());
+    let files = files_for(&old.clone().into());
+    assert!(!files.contains_key("etc/ironstrap/former.pub"));
+    let rotated = TrustedKeys::new(new.clone(), vec![old.clone()]).unwrap();
+    let files = files_for(&rotated);
+    assert_eq!(files["etc/ironstrap/site.pub"], new.to_text().as_bytes());
+    assert_eq!(files["etc/ironstrap/former.pub"], format!("{old}\n").as_bytes());
+}
+
+#[test]
 fn the_same_parts_give_the_same_bytes() {
     // long enough that two threads share the work
     let agent: Vec<u8> = (0..24_u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -110,15 +128,18 @@ fn the_same_parts_give_the_same_bytes() {
 
 #[test]
 fn its_name_in_the_cache_depends_on_every_part() {
-    let (key, other) = (SiteKey::from_random([1; 40]).public(), SiteKey::from_random([2; 40]).public());
+    let [own, next] = [1, 2].map(|seed| SiteKey::from_random([seed; 40]));
+    let rotated = TrustedKeys::new(next.public(), vec![own.public()]).unwrap();
     let (image, another) = (Digest::of(b"image"), Digest::of(b"another"));
-    let parts = InitramfsParts { image: &image, release: RELEASE, agent: &static_program(b"a"), key: &key };
+    let parts =
+        InitramfsParts { image: &image, release: RELEASE, agent: &static_program(b"a"), keys: &own.alone() };
     let names = [
         parts.digest(),
         InitramfsParts { image: &another, ..parts }.digest(),
         InitramfsParts { release: "6.2", ..parts }.digest(),
         InitramfsParts { agent: &static_program(b"b"), ..parts }.digest(),
-        InitramfsParts { key: &other, ..parts }.digest(),
+        InitramfsParts { keys: &next.alone(), ..parts }.digest(),
+        InitramfsParts { keys: &rotated, ..parts }.digest(),
     ];
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     assert_eq!(parts.digest(), names[0]);

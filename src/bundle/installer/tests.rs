@@ -167,13 +167,13 @@ fn guest(library: &str) -> BTreeMap<String, Vec<u8>> {
         let pin = files.pin();
         files.verify(&pin).unwrap()
     };
-    let (agent, key) = (static_program(b"agent"), SiteKey::from_random([3; 40]).public());
+    let (agent, keys) = (static_program(b"agent"), SiteKey::from_random([3; 40]).alone());
     let parts = GuestParts {
         pin: pinned.pin(),
         preseed: "d-i preseed/early_command string true\n",
         images: &[Digest::of(b"image"), Digest::of(b"another")].into(),
         agent: &agent,
-        key: &key,
+        keys: &keys,
     };
     let image = |folder: &str, name: &str| ModuleTree {
         folder: folder.to_owned(),

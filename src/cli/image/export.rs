@@ -266,7 +266,7 @@ mod tests {
         let (key, image) = (testing::key(), "test@1".parse::<ImageRef>().unwrap());
         let digest =
             import::import(&store, &device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
-        let manifest = store.manifest(&image, &digest, &key.public()).unwrap();
+        let manifest = store.manifest(&image, &digest, &key.alone()).unwrap();
         let mut lock = LockFile::default();
         let tar = tar_digest(&store, &manifest).unwrap();
         lock.images.insert(image.clone(), digest);

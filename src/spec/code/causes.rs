@@ -48,7 +48,7 @@ impl Code {
                 "`storage.target` describes more than one disk of this machine, for example two of the same model and size."
             }
             Self::ForeignData => {
-                "There is a file system, RAID, LVM or other content on the disk that no install of this site left there."
+                "There is a file system, RAID, LVM or other content on the disk that no install of this site left there, or one by a key that the site has retired."
             }
             Self::DiskTooSmall => "The image's disk layout is longer than the disk.",
             Self::SectorSize => {

@@ -56,7 +56,7 @@ fn world() -> Option<World> {
     let store = Store::open(&dir.path().join("store")).unwrap();
     let name = "small@1".parse().unwrap();
     let imported = import(&store, &image, &name, &key(), false, &mut |_, _, _| Ok(())).unwrap();
-    let manifest = store.manifest(&name, &imported.digest, &key().public()).unwrap();
+    let manifest = store.manifest(&name, &imported.digest, &key().alone()).unwrap();
     let index = store.index(&manifest).unwrap();
     let mut source = MemorySource::new();
     for pack in &manifest.packs {
