@@ -256,12 +256,13 @@ fn boot_hosts(hosts: &[BundledHost]) -> Vec<BootHost> {
     hosts.iter().map(|host| host.boot.clone()).collect()
 }
 
-fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
+/// The hosts of a bundle as DHCP sees them.
+pub fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
     let one = |order: &InstallOrder| DhcpHost {
         host: order.host.clone(),
         matching: order.matching.clone(),
         network: order.network.clone(),
-        server: order.payload.as_ref().and_then(|url| url.host().parse().ok()),
+        server: dnsmasq::address(order.payload.as_ref()),
     };
     hosts.iter().map(|host| one(&host.order)).collect()
 }
