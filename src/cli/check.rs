@@ -50,9 +50,13 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     });
     let installs = installs(paths, &context);
     let told: Vec<_> = context.hosts.iter().flat_map(handoff::user_data_warnings).collect();
-    let server = dnsmasq::address(context.site.server.as_ref());
-    let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-    let astray = dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, server)).collect::<Vec<_>>());
+    // without a server there is no PXE tree; and a mistake may hide an address
+    let server = context.site.server.as_ref().filter(|_| !report.has_errors());
+    let astray = server.and_then(|server| {
+        let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
+        let server = dnsmasq::address(Some(server));
+        dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, server)).collect::<Vec<_>>())
+    });
     let refused = answers.len() + installs.len();
     // a mistake may hide what a waiver is for
     if refused + unread.len() == 0 && !report.has_errors() {

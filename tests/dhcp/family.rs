@@ -13,7 +13,7 @@ use super::client::{Offer, Question, asked, strangers};
 use super::{Cable, Card, host};
 
 /// Names that are something else to dnsmasq; the first ones have addresses.
-const WORDS: [&str; 8] = ["ignore", "infinite", "12h", "45", "ignore.example", "1d", "7w", "net"];
+const WORDS: [&str; 8] = ["ignore", "infinite", "12h", "3s", "ignore.example", "1d", "7w", "net"];
 const WORD_ADDRESSES: [&str; 4] = ["10.0.0.11/24", "10.0.0.12/24", "10.0.0.13/24", "10.0.0.14/24"];
 
 /// A set of hosts, and the addresses of the machine that dnsmasq runs on.
