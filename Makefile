@@ -60,7 +60,7 @@ test: needs check deny dynamic ## Everything, with whole installs in QEMU: about
 soak: release ## What takes longer than a test should: more power cuts of an installed machine, storms of connections.
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) \
-		cargo nextest run --profile vm --test vm -E 'test(ends::)'
+		cargo nextest run --profile vm --test vm -E 'test(ends::) | test(proxy::)'
 
 .PHONY: demo
 demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.

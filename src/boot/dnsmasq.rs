@@ -1,10 +1,12 @@
 //! Configurations of dnsmasq that start machines from a PXE tree: beside another DHCP server, or as the only one.
 //!
-//! They are two files, because dnsmasq's two ways don't go together: with `pxe-service` lines a server that also gives addresses
-//! makes an offer that UEFI refuses (PXE-E16).
+//! Promised of a file that is written: dnsmasq starts with it, offers each named host its address (as the only server, one of the
+//! network's free ones where it has none of its own), names no router but the profile's, and answers no machine that isn't named.
+//! What can't be promised is refused or told, with names.
 //!
-//! Promised of a file that is written: dnsmasq starts with it, offers each named host its address (one of the network's free
-//! ones where it has none of its own), and names no router but the profile's. What can't be promised is refused, with names.
+//! Beside another server, a host with a fixed address is still offered it: Debian's GRUB takes the TFTP server from the message that
+//! gave the address and never from a proxy's. `pxe-service` lines must not match such a host: with them, dnsmasq makes an
+//! offer that UEFI refuses (PXE-E16).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -16,9 +18,11 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::template::render;
+use crate::host::Host;
+use crate::host::owners::{Owners, Thing};
 use crate::spec::order::HostMatch;
 use crate::spec::system::{Ipv4, NetworkSpec};
-use crate::value::{HostName, Mac};
+use crate::value::{HostName, HttpUrl, Mac};
 
 /// One host as DHCP sees it.
 #[derive(Debug, Clone)]
@@ -33,13 +37,59 @@ pub struct DhcpHost {
     pub server: Option<Ipv4Addr>,
 }
 
+/// The address of the site's server, where that isn't a name.
+pub fn address(server: Option<&HttpUrl>) -> Option<Ipv4Addr> {
+    server?.host().parse().ok()
+}
+
+/// What no file of dnsmasq can do for these hosts, a sentence each; empty where the files do all that they promise.
+pub fn shortcomings(hosts: &[DhcpHost]) -> Vec<String> {
+    let nameless: Vec<_> = hosts.iter().filter(|host| cards(host).is_empty()).collect();
+    let told = (!nameless.is_empty()).then(|| {
+        format!(
+            "{}: no MAC address is known, so the files for dnsmasq can't name them and start none of them; add `match.mac`",
+            names(&nameless)
+        )
+    });
+    told.into_iter().chain(astray(hosts)).collect()
+}
+
+/// That nothing says in which network the hosts with `ipv4: dhcp` are.
+pub fn astray(hosts: &[DhcpHost]) -> Option<String> {
+    let is_known = hosts.iter().any(|host| host.server.is_some() || fixed(host).next().is_some());
+    let asking: Vec<_> = hosts.iter().filter(|host| asks(host)).collect();
+    (!is_known && !asking.is_empty()).then(|| {
+        format!(
+            "{}: `ipv4: dhcp`, while no host has a fixed address and `server` of site.yaml is no IPv4 address: nothing says which network that is, so the files for dnsmasq start none of them; write `server` as an address, or the range into the file",
+            names(&asking)
+        )
+    })
+}
+
+/// The names of these hosts, of many only the first.
+fn names(hosts: &[&DhcpHost]) -> String {
+    let names: Vec<_> = hosts.iter().map(|host| host.host.as_str()).collect();
+    match names.split_at_checked(5) {
+        Some((some, rest)) if rest.len() > 1 => format!("{} and {} more", some.join(", "), rest.len()),
+        _ => names.join(", "),
+    }
+}
+
 /// What dnsmasq is to its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Another server gives the addresses; this one only says what to boot.
+    /// Another server gives the addresses; this one says what to boot, and offers fixed addresses to the firmware of their hosts.
     Proxy,
     /// The only server: it gives hosts their addresses too.
     Server,
+}
+
+impl DhcpHost {
+    /// A host of the site, whose server is found there.
+    pub fn of(host: &Host, server: Option<Ipv4Addr>) -> Self {
+        let (name, matching) = (host.name.clone(), host.matching.clone());
+        Self { host: name, matching, network: host.network.for_agent(), server }
+    }
 }
 
 impl Role {
@@ -89,11 +139,13 @@ struct Gateway {
 /// One `dhcp-host` line: these cards, one at a time, are this host and have this address.
 #[derive(Debug, Serialize)]
 struct Line {
-    macs: Vec<String>,
-    tag: Option<String>,
-    address: Option<String>,
-    name: String,
+    words: Vec<String>,
+    #[serde(skip)]
+    by_dhcp: bool,
 }
+
+/// So many leases dnsmasq gives unless it is told.
+const USUAL_LEASES: usize = 1000;
 
 /// The tag of hosts whose address comes from a pool.
 const BY_DHCP: &str = "by-dhcp";
@@ -104,9 +156,7 @@ const BY_DHCP: &str = "by-dhcp";
 /// Two hosts with one address or one card: dnsmasq would not start, or mistake one for the other. A network with no free
 /// address for a host with `ipv4: dhcp`.
 pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
-    if role == Role::Server {
-        require_distinct(hosts)?;
-    }
+    require_distinct(hosts)?;
     let gateways: BTreeSet<_> = hosts.iter().flat_map(fixed).filter_map(|(_, _, gateway)| gateway).collect();
     let gateways: BTreeMap<_, _> = gateways
         .into_iter()
@@ -114,11 +164,10 @@ pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
         .map(|(address, number)| (address, format!("gateway{number}")))
         .collect();
     let lines: Vec<_> = hosts.iter().flat_map(|host| lines(host, &gateways)).collect();
-    let by_dhcp =
-        lines.iter().filter(|line| line.address.is_none()).map(|line| line.macs.len()).sum::<usize>();
-    let wanted = if role == Role::Server { by_dhcp } else { 0 };
-    let networks = networks(hosts, wanted)?;
-    let unknown = wanted > 0 && networks.is_empty();
+    let by_dhcp = lines.iter().filter(|line| line.by_dhcp).count();
+    let cards: usize = hosts.iter().map(|host| cards(host).len()).sum();
+    let networks = networks(hosts, by_dhcp, role)?;
+    let unknown = by_dhcp > 0 && networks.is_empty();
     let gateways: Vec<_> =
         gateways.into_iter().map(|(address, tag)| Gateway { tag, address: address.to_string() }).collect();
     let values = context! {
@@ -126,6 +175,8 @@ pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
         gateways => Value::from(Serde(&gateways)),
         hosts => Value::from(Serde(&lines)),
         unknown,
+        by_dhcp => by_dhcp > 0,
+        leases => (cards > USUAL_LEASES / 2).then(|| (cards * 2).to_string()),
     };
     render(role.file(), role.template(), field, values)
 }
@@ -138,34 +189,34 @@ fn fixed(host: &DhcpHost) -> impl Iterator<Item = (Mac, Ipv4Net, Option<Ipv4Addr
     })
 }
 
+/// Some card of it gets its address from a pool.
+fn asks(host: &DhcpHost) -> bool {
+    let by_dhcp = host.network.interfaces.iter().any(|card| card.ipv4 == Ipv4::Dhcp);
+    by_dhcp || (fixed(host).next().is_none() && !cards(host).is_empty())
+}
+
 /// The cards of a host, those that only recognise it too.
 fn cards(host: &DhcpHost) -> BTreeSet<Mac> {
     let interfaces = host.network.interfaces.iter().map(|card| card.mac);
     host.matching.macs.iter().copied().chain(interfaces).collect()
 }
 
+/// What `check` finds too, for sites that waive it and for trees of some hosts.
 fn require_distinct(hosts: &[DhcpHost]) -> Result<()> {
-    let mut addresses: BTreeMap<Ipv4Addr, &HostName> = BTreeMap::new();
-    let mut macs: BTreeMap<Mac, &HostName> = BTreeMap::new();
+    let mut owners = Owners::default();
     for host in hosts {
+        let owner = owners.add(host.host.as_str());
         for (_, net, _) in fixed(host) {
-            let address = net.addr();
-            match addresses.insert(address, &host.host) {
-                Some(other) if *other == host.host => bail!(
-                    "{other} has the address {address} at two interfaces: dnsmasq would not start; give each its own"
-                ),
-                Some(other) => bail!(
-                    "{other} and {} both have the address {address}: dnsmasq would not start; give each its own",
-                    host.host
-                ),
-                None => {}
+            if let Some(clash) = owners.claim(Thing::Address(net.addr().into()), owner, ()) {
+                bail!(
+                    "{clash}: dnsmasq would not start for anybody; give each its own, or make a tree for each with `bundle --host`"
+                );
             }
         }
         for mac in cards(host) {
-            if let Some(other) = macs.insert(mac, &host.host) {
+            if let Some(clash) = owners.claim(Thing::Mac(mac), owner, ()) {
                 bail!(
-                    "{other} and {} both have the card {mac}: over the network nothing else tells them apart; correct `match.mac` or `network`",
-                    host.host
+                    "{clash}: over the network nothing else tells them apart; correct `match.mac` or `network`"
                 );
             }
         }
@@ -173,34 +224,43 @@ fn require_distinct(hosts: &[DhcpHost]) -> Result<()> {
     Ok(())
 }
 
+/// Whether dnsmasq reads it as something else than a name: `ignore`, or the time of a lease.
+fn is_dnsmasqs(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let number = name.strip_suffix(['s', 'm', 'h', 'd', 'w']).unwrap_or(&name);
+    ["ignore", "infinite"].contains(&name.as_str())
+        || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Cards that only recognise a host get the first fixed address, as the host may start from any of them; those with
 /// `ipv4: dhcp` one from a pool.
 fn lines(host: &DhcpHost, gateways: &BTreeMap<Ipv4Addr, String>) -> Vec<Line> {
-    let name = host.host.short().to_owned();
+    let name = Some(host.host.short()).filter(|name| !is_dnsmasqs(name)).map(str::to_owned);
     let own: BTreeSet<_> = host.network.interfaces.iter().map(|card| card.mac).collect();
     let mut spare: Vec<_> = cards(host).difference(&own).map(ToString::to_string).collect();
     let mut lines: Vec<_> = fixed(host)
         .map(|(mac, net, gateway)| {
-            let mut macs = vec![mac.to_string()];
-            macs.append(&mut spare);
-            let tag = gateway.and_then(|gateway| gateways.get(&gateway)).cloned();
-            Line { macs, tag, address: Some(net.addr().to_string()), name: name.clone() }
+            let mut words = vec![mac.to_string()];
+            words.append(&mut spare);
+            let tag = gateway.and_then(|gateway| gateways.get(&gateway));
+            words.extend(tag.map(|tag| format!("set:{tag}")));
+            words.push(net.addr().to_string());
+            words.extend(name.clone());
+            Line { words, by_dhcp: false }
         })
         .collect();
     let dynamic = host.network.interfaces.iter().filter(|card| card.ipv4 == Ipv4::Dhcp);
     let macs = spare.into_iter().chain(dynamic.map(|card| card.mac.to_string()));
-    lines.extend(macs.map(|mac| Line {
-        macs: vec![mac],
-        tag: Some(BY_DHCP.to_owned()),
-        address: None,
-        name: name.clone(),
+    lines.extend(macs.map(|mac| {
+        let words = [mac, format!("set:{BY_DHCP}")].into_iter().chain(name.clone()).collect();
+        Line { words, by_dhcp: true }
     }));
     lines
 }
 
 /// The networks of the hosts, each with room for so many that have no address of their own. Nothing says in which network
 /// these are, so each could be asked for all.
-fn networks(hosts: &[DhcpHost], by_dhcp: usize) -> Result<Vec<Network>> {
+fn networks(hosts: &[DhcpHost], by_dhcp: usize, role: Role) -> Result<Vec<Network>> {
     let mut nets: BTreeSet<Ipv4Net> = hosts.iter().flat_map(fixed).map(|(_, net, _)| net.trunc()).collect();
     let servers: BTreeSet<_> = hosts.iter().filter_map(|host| host.server).collect();
     let guessed = nets.is_empty() && by_dhcp > 0;
@@ -228,7 +288,7 @@ fn networks(hosts: &[DhcpHost], by_dhcp: usize) -> Result<Vec<Network>> {
             tag: format!("network{number}"),
             address: net.network().to_string(),
             mask: net.netmask().to_string(),
-            pool: (by_dhcp > 0).then(|| pool(*net, &taken, by_dhcp)).transpose()?,
+            pool: (role == Role::Server && by_dhcp > 0).then(|| pool(*net, &taken, by_dhcp)).transpose()?,
             gateway,
             guessed,
         })
@@ -275,88 +335,4 @@ fn field(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-    use crate::spec::system::Interface;
-
-    fn host(name: &str, mac: &str, address: Option<&str>) -> DhcpHost {
-        let mac = mac.parse().unwrap();
-        let ipv4 =
-            address.map_or(Ipv4::Dhcp, |a| Ipv4::Static { address: a.parse().unwrap(), gateway: None });
-        DhcpHost {
-            host: name.parse().unwrap(),
-            matching: HostMatch { macs: vec![mac], ..HostMatch::default() },
-            network: NetworkSpec { interfaces: vec![Interface { mac, ipv4 }], ..NetworkSpec::default() },
-            server: None,
-        }
-    }
-
-    #[test]
-    fn it_speaks_on_the_networks_that_the_hosts_are_in() {
-        let hosts = [
-            host("web01.example.com", "52:54:00:12:34:56", Some("10.0.0.11/24")),
-            host("web02", "52:54:00:12:34:57", Some("10.0.0.12/24")),
-            host("db01", "52:54:00:12:34:58", None),
-        ];
-        let text = config(Role::Proxy, &hosts).unwrap();
-        assert_eq!(text.matches("\ndhcp-range=10.0.0.0,proxy,255.255.255.0\n").count(), 1, "{text}");
-        assert!(!text.contains("dhcp-host"), "{text}");
-        let text = config(Role::Server, &hosts).unwrap();
-        assert_eq!(
-            text.matches("\ndhcp-range=set:network1,10.0.0.0,static,255.255.255.0\n").count(),
-            1,
-            "{text}"
-        );
-        assert!(!text.contains("pxe-service"), "{text}");
-        assert!(text.contains("\ndhcp-host=52:54:00:12:34:56,10.0.0.11,web01\n"), "{text}");
-        assert!(text.contains("\ndhcp-host=52:54:00:12:34:58,set:by-dhcp,db01\n"), "{text}");
-        for role in Role::ALL {
-            is_accepted(&config(role, &hosts).unwrap());
-            is_accepted(&config(role, &[]).unwrap());
-        }
-    }
-
-    #[test]
-    fn one_address_or_card_of_two_hosts_is_refused_by_name() {
-        let a = host("a", "52:54:00:12:34:56", Some("10.0.0.11/24"));
-        let b = host("b", "52:54:00:12:34:57", Some("10.0.0.11/24"));
-        let error = config(Role::Server, &[a.clone(), b]).unwrap_err().to_string();
-        assert!(error.contains("a and b both have the address 10.0.0.11"), "{error}");
-        let b = host("b", "52:54:00:12:34:56", Some("10.0.0.12/24"));
-        let error = config(Role::Server, &[a, b]).unwrap_err().to_string();
-        assert!(error.contains("both have the card 52:54:00:12:34:56"), "{error}");
-    }
-
-    #[test]
-    fn a_pool_takes_nobodys_address_and_a_full_network_is_told() {
-        let net: Ipv4Net = "10.0.0.0/24".parse().unwrap();
-        let taken = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<BTreeSet<_>>();
-        let found = pool(net, &taken(&["10.0.0.1", "10.0.0.11", "10.0.0.250"]), 2).unwrap();
-        assert_eq!((found.first.as_str(), found.last.as_str()), ("10.0.0.246", "10.0.0.249"));
-        let small: Ipv4Net = "10.0.0.0/30".parse().unwrap();
-        assert!(pool(small, &taken(&["10.0.0.1", "10.0.0.2"]), 1).is_err());
-        assert!(pool("10.0.0.1/32".parse().unwrap(), &taken(&[]), 1).is_err());
-    }
-
-    fn is_accepted(text: &str) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("dnsmasq.conf");
-        std::fs::write(&path, text).unwrap();
-        let file = format!("--conf-file={}", path.display());
-        match Command::new("dnsmasq").args(["--test", &file]).output() {
-            Ok(output) => {
-                assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr))
-            }
-            Err(_) => crate::skip_tests::missing("dnsmasq", "dnsmasq-base"),
-        }
-    }
-
-    #[test]
-    fn a_field_can_not_become_two() {
-        for text in ["a,b", "a b", "a\nb", "", "a#b"] {
-            assert!(field(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

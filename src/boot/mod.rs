@@ -5,6 +5,7 @@
 //! file and starts the agent, and the agent asks the signed order. Pure.
 
 pub mod cmdline;
+pub mod dhcp;
 pub mod dnsmasq;
 pub mod grub;
 mod template;

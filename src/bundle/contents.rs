@@ -14,6 +14,7 @@ use super::manifest::{self, SignedManifest};
 use super::parts::{BundledHost, ContentFile, time};
 use super::starts;
 use crate::answers::{self, table::Target};
+use crate::boot::dhcp::{self, Dialect};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost, StartFiles};
 use crate::failure::{Blame, BlameExt};
@@ -207,6 +208,12 @@ pub fn pxe(
     if hosts.is_empty() {
         return complete(hosts, files, blobs, key);
     }
+    // all hosts of a site have its server
+    if let Some(tftp) = hosts.iter().find_map(|host| dnsmasq::address(host.order.payload.as_ref())) {
+        for dialect in Dialect::ALL {
+            files.push(file(dialect.file(), dhcp::snippet(dialect, tftp)?.into_bytes()));
+        }
+    }
     let Some(loader) = &boot.loaders.grub_net else {
         let image = hosts.first().map_or_else(String::new, |host| host.order.image.image.to_string());
         bail!(
@@ -256,12 +263,13 @@ fn boot_hosts(hosts: &[BundledHost]) -> Vec<BootHost> {
     hosts.iter().map(|host| host.boot.clone()).collect()
 }
 
-fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
+/// The hosts of a bundle as DHCP sees them.
+pub fn dhcp_hosts(hosts: &[BundledHost]) -> Vec<DhcpHost> {
     let one = |order: &InstallOrder| DhcpHost {
         host: order.host.clone(),
         matching: order.matching.clone(),
         network: order.network.clone(),
-        server: order.payload.as_ref().and_then(|url| url.host().parse().ok()),
+        server: dnsmasq::address(order.payload.as_ref()),
     };
     hosts.iter().map(|host| one(&host.order)).collect()
 }

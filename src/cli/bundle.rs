@@ -13,6 +13,7 @@ use super::paths::SitePaths;
 use super::progress::Bytes;
 use super::{clocks, installers, keys, output, permits, proven, revocations};
 use crate::answers;
+use crate::boot::dnsmasq;
 use crate::bundle::agent_file::AgentFile;
 use crate::bundle::bootfiles::{self, BootFiles, Started};
 use crate::bundle::contents::{self, ArmedHost, Asked, Contents, Sorted};
@@ -107,6 +108,8 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         output::note(&proven::by(Kind::Usb, orders()));
     }
     if let Some(path) = &args.pxe {
+        let told = dnsmasq::shortcomings(&contents::dhcp_hosts(&hosts));
+        output::note(&told.iter().map(|text| format!("warning: {text}\n")).collect::<String>());
         let contents = contents::pxe(&hosts, &boot, blobs, &revocations::read(paths)?, &key)?;
         write("PXE tree", path, &contents, &store, pxe::write)
             .map_err(|error| beside(args.usb.as_deref(), error))?;

@@ -11,6 +11,7 @@ use super::context::{Inspected, SiteContext};
 use super::paths::SitePaths;
 use super::{clocks, installers, keys, output, render};
 use crate::answers::{self, table::Target};
+use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost};
 use crate::bundle::inside::Inside;
 use crate::failure::{Blame, BlameExt};
@@ -49,6 +50,13 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     });
     let installs = installs(paths, &context);
     let told: Vec<_> = context.hosts.iter().flat_map(handoff::user_data_warnings).collect();
+    // without a server there is no PXE tree; and a mistake may hide an address
+    let server = context.site.server.as_ref().filter(|_| !report.has_errors());
+    let astray = server.and_then(|server| {
+        let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
+        let server = dnsmasq::address(Some(server));
+        dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, server)).collect::<Vec<_>>())
+    });
     let refused = answers.len() + installs.len();
     // a mistake may hide what a waiver is for
     if refused + unread.len() == 0 && !report.has_errors() {
@@ -63,7 +71,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let answer = serde_json::json!({
             "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
             "waived": waived.collect::<Vec<_>>(), "images_elsewhere": images.elsewhere, "unread": unread,
-            "user_data": told,
+            "user_data": told, "dhcp": astray,
         });
         let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
         output::print(&format!("{text}\n"))?;
@@ -72,7 +80,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let refused = unread.iter().chain(&answers).chain(&installs);
         output::note(&refused.map(|text| format!("error: {text}\n")).collect::<String>());
         output::note(&images.note());
-        output::note(&told.iter().map(|text| format!("note: {text}\n")).collect::<String>());
+        output::note(&told.iter().chain(&astray).map(|text| format!("note: {text}\n")).collect::<String>());
     }
     if !unread.is_empty() && !report.has_errors() && refused == 0 {
         bail!("not every file of the site could be read");

@@ -12,6 +12,7 @@ mod check;
 mod clocks;
 mod context;
 mod dev;
+mod dhcp;
 mod explain;
 mod formats;
 mod image;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Args),
     #[command(hide = true)]
     Dev(dev::Args),
+    Dhcp(dhcp::Args),
     Disarm(arm::DisarmArgs),
     Explain(explain::Args),
     Formats(formats::Args),
@@ -89,7 +91,7 @@ impl Command {
             Self::Import(_) | Self::Lint(_) | Self::Recorder(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Key(args) => args.speaks_json(),
-            Self::Bundle(_) | Self::Dev(_) | Self::Disarm(_) | Self::Init(_) => false,
+            Self::Bundle(_) | Self::Dev(_) | Self::Dhcp(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
             Self::Schema(_) | Self::Serve(_) => false,
         }
@@ -132,6 +134,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Import(args) => import::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
+        Command::Dhcp(args) => dhcp::run(args, &paths),
         Command::Disarm(args) => arm::disarm(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),

@@ -6,6 +6,7 @@
 pub mod handoff;
 mod lock;
 mod model;
+pub mod owners;
 mod resolve;
 #[cfg(test)]
 pub mod testing;

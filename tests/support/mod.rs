@@ -4,6 +4,7 @@
 //! disks and access logs. Every path is below `target/`, so that a run leaves nothing elsewhere.
 #![allow(dead_code, reason = "each target that includes this uses another part of it")]
 
+pub mod capture;
 pub mod disk;
 mod firmware;
 pub mod git;

@@ -168,6 +168,13 @@ impl Machine {
         self
     }
 
+    /// What its card sends and gets is kept in this file, in the format of libpcap.
+    pub fn captured(mut self, file: &Path) -> Self {
+        let filter = format!("filter-dump,id=capture,netdev=net0,file={}", file.display());
+        self.extra.extend(["-object".to_owned(), filter]);
+        self
+    }
+
     /// The guest's SSH is reached on this port of the host's loopback.
     pub fn ssh(mut self, port: u16) -> Self {
         if let Some(card) = &mut self.card {
@@ -298,7 +305,7 @@ impl Drive {
 impl Card {
     fn arguments(&self) -> Vec<String> {
         let mut net = match self.on_wire {
-            true => format!("tap,id=net0,ifname={TAP},script=no,downscript=no"),
+            true => format!("tap,id=net0,ifname={TAP},script=no,downscript=no,vnet_hdr=off"),
             false => "user,id=net0".to_owned(),
         };
         if let Some((tree, file)) = &self.tftp {

@@ -77,6 +77,21 @@ impl Running {
         format!("machine {}, which QEMU calls {}", self.name, self.monitor.state())
     }
 
+    /// Waits until something has happened outside of the console.
+    ///
+    /// # Errors
+    /// When the time is up, the machine has ended, or asking fails.
+    pub fn wait_until(&mut self, what: &str, happened: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
+        let started = Instant::now();
+        while !happened()? {
+            if started.elapsed() > PATIENCE || !matches!(self.child.try_wait(), Ok(None)) {
+                bail!("awaiting {what}: {}; {}", self.state(), self.serial.tail());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
     /// Tells every line with `ironstrap:` and its time, until one contains `last`.
     ///
     /// # Errors

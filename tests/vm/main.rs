@@ -12,6 +12,7 @@ mod hosts;
 mod installer;
 mod network;
 mod power;
+mod proxy;
 mod refusals;
 mod replay;
 mod stick;

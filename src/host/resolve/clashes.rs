@@ -1,37 +1,24 @@
 //! What only one host can have, and two have: MAC addresses, IP addresses, disks. And the site's server, if none of the hosts'
 //! networks holds it.
-//!
-//! Of each value only its first owner is remembered, so that a site of 100,000 hosts stays small.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::host::Site;
+use crate::host::owners::{Owner, Owners, Thing};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared};
 use crate::profile::raw::{RawIpv4, RawIpv6, RawNetwork, RawProfile, RawTarget};
 use crate::profile::rule::Rule;
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
-use crate::value::{DiskSelector, Mac};
+use crate::value::DiskSelector;
 
-/// What belongs to one host only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Thing {
-    Mac(Mac),
-    Address(IpAddr),
-    /// Lower case.
-    Serial(Box<str>),
-    /// Without the prefixes that tools give it.
-    Wwn(Box<str>),
-}
-
-/// Who had it first.
+/// Where something is said.
 #[derive(Debug, Clone, Copy)]
-struct Owner {
-    host: u32,
+struct Place {
     span: Span,
     /// It is one of `match.mac`: `rivals` tells of two such.
     is_match: bool,
@@ -40,8 +27,7 @@ struct Owner {
 /// What the hosts so far have.
 #[derive(Debug, Default)]
 pub struct Clashes {
-    names: Vec<Box<str>>,
-    owners: HashMap<Thing, Owner>,
+    owners: Owners<Place>,
     found: Vec<Diagnostic>,
     networks: HashSet<IpNet>,
     /// The hosts from which no way leads to the server, with their layers' places.
@@ -51,22 +37,21 @@ pub struct Clashes {
 impl Clashes {
     /// Takes note of a host.
     pub fn add(&mut self, layer: &Layer, raw: &RawProfile, server: Option<IpAddr>) {
-        let host = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names.push(layer.name.as_str().into());
+        let owner = self.owners.add(&layer.name);
         let own: Vec<_> = raw.matching.value.mac.items.iter().map(|mac| mac.value).collect();
         for mac in &raw.matching.value.mac.items {
-            self.claim(Thing::Mac(mac.value), Owner { host, span: mac.span, is_match: true });
+            self.claim(Thing::Mac(mac.value), owner, Place { span: mac.span, is_match: true });
         }
         let network = &raw.network.value;
         for mac in network.interfaces.items.iter().filter_map(|card| card.value.matching.mac.as_ref()) {
             if !own.contains(&mac.value) {
-                self.claim(Thing::Mac(mac.value), Owner { host, span: mac.span, is_match: false });
+                self.claim(Thing::Mac(mac.value), owner, Place { span: mac.span, is_match: false });
             }
         }
         let addresses = addresses(network);
         for (net, span) in &addresses.fixed {
             if !is_link_local(net.addr()) {
-                self.claim(Thing::Address(net.addr()), Owner { host, span: *span, is_match: false });
+                self.claim(Thing::Address(net.addr()), owner, Place { span: *span, is_match: false });
                 self.networks.insert(net.trunc());
             }
         }
@@ -77,45 +62,37 @@ impl Clashes {
             self.lost.push(diagnostic.rule(Rule::ServerElsewhere, [layer.name.clone()]));
         }
         for thing in disks(raw) {
-            self.claim(thing.value, Owner { host, span: thing.span, is_match: false });
+            self.claim(thing.value, owner, Place { span: thing.span, is_match: false });
         }
     }
 
-    fn claim(&mut self, thing: Thing, owner: Owner) {
-        let first = *self.owners.entry(thing.clone()).or_insert(owner);
-        if first.host == owner.host || (first.is_match && owner.is_match) {
+    fn claim(&mut self, thing: Thing, owner: Owner, place: Place) {
+        let Some(clash) = self.owners.claim(thing, owner, place) else { return };
+        let first = clash.place;
+        // a host's own network and layout tell what it has twice, `rivals` of two `match.mac`
+        if clash.is_own() || (first.is_match && place.is_match) {
             return;
         }
-        let name = |host: u32| self.names.get(host as usize).map(ToString::to_string).unwrap_or_default();
-        let (a, b) = (name(first.host), name(owner.host));
-        let (rule, what, help) = match &thing {
-            Thing::Mac(mac) => (
-                Rule::SameMac,
-                format!("the MAC address {mac}"),
-                "no two network cards have one; which is it?",
-            ),
-            Thing::Address(address) => (
+        let (rule, help) = match &clash.thing {
+            Thing::Mac(_) => (Rule::SameMac, "no two network cards have one; which is it?"),
+            Thing::Address(_) => (
                 Rule::SameAddress,
-                format!("the address {address}"),
                 "give one of them another; or waive `same-address` in site.yaml where their networks never meet",
             ),
-            Thing::Serial(serial) => (
+            Thing::Serial(_) => (
                 Rule::SameDisk,
-                format!("the disk with the serial number {}", serial.to_uppercase()),
                 "a disk is in one machine; or waive `same-disk` in site.yaml where these are two disks",
             ),
-            Thing::Wwn(wwn) => (
+            Thing::Wwn(_) => (
                 Rule::SameDisk,
-                format!("the disk with the world-wide name {wwn}"),
                 "a disk is in one machine; or waive `same-disk` in site.yaml where it moves between them",
             ),
         };
-        let message = format!("`{a}` and `{b}` both have {what}");
-        let mut diagnostic = Diagnostic::new(owner.span, message).help(help).rule(rule, [a.clone(), b]);
-        if first.span != owner.span {
-            diagnostic = diagnostic.related(first.span, format!("of `{a}`"));
+        let mut diagnostic = Diagnostic::new(place.span, clash.to_string()).help(help);
+        if first.span != place.span {
+            diagnostic = diagnostic.related(first.span, format!("of `{}`", clash.first));
         }
-        self.found.push(diagnostic);
+        self.found.push(diagnostic.rule(rule, [clash.first, clash.second]));
     }
 
     /// What was found, all hosts being in.

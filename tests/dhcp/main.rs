@@ -1,13 +1,18 @@
 //! What is written for DHCP, run by the programs that it is for: each server in a network namespace of its own, asked by
-//! busybox's client. Needs root.
+//! busybox's client, and by one that asks for many machines at once. Needs root.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
+
+mod client;
+mod command;
+mod family;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use ironstrap::boot::dhcp::{Dialect, snippet};
 use ironstrap::boot::dnsmasq::{DhcpHost, Role, config};
 use ironstrap::spec::order::HostMatch;
 use ironstrap::spec::system::{Interface, Ipv4, NetworkSpec};
@@ -52,16 +57,47 @@ impl Cable {
     }
 
     fn dnsmasq(&mut self, text: &str, dir: &Path) {
+        self.start_dnsmasq(text, dir, &[]);
+        std::thread::sleep(Duration::from_millis(700));
+        self.require_dnsmasq(dir);
+    }
+
+    /// The same in place of one that runs already, for a client that asks again while it begins.
+    fn dnsmasq_at_once(&mut self, text: &str, dir: &Path) {
+        if let Some(mut child) = self.server.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let file = format!("--conf-file={}", dir.join("dnsmasq.conf").display());
+        std::fs::write(dir.join("dnsmasq.conf"), text).unwrap();
+        let judged = Command::new("dnsmasq").args(["--test", &file]).output().unwrap();
+        assert!(judged.status.success(), "{judged:?}\n{text}");
+        self.start_dnsmasq(text, dir, &["--no-ping"]);
+    }
+
+    fn start_dnsmasq(&mut self, text: &str, dir: &Path, more: &[&str]) {
         let (path, log) = (dir.join("dnsmasq.conf"), dir.join("log"));
         std::fs::write(&path, text).unwrap();
         let mut command = self.run_in('s');
-        command.args(["dnsmasq", "--no-daemon", "--user=root", "--leasefile-ro", "--pid-file="]);
+        command.args(["dnsmasq", "--no-daemon", "--user=root", "--leasefile-ro", "--pid-file="]).args(more);
         command.arg(format!("--conf-file={}", path.display())).arg(format!("--tftp-root={}", dir.display()));
-        let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-        self.server = Some(child);
-        std::thread::sleep(Duration::from_millis(700));
+        self.server = Some(command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap());
+    }
+
+    /// That it hasn't ended.
+    fn require_dnsmasq(&mut self, dir: &Path) {
         let ended = self.server.as_mut().unwrap().try_wait().unwrap();
-        assert!(ended.is_none(), "{}\n{text}", std::fs::read_to_string(&log).unwrap());
+        assert!(ended.is_none(), "{}", std::fs::read_to_string(dir.join("log")).unwrap());
+    }
+
+    /// Gives the server these addresses in place of those it has.
+    fn readdress(&self, addresses: &[&str]) {
+        let mut lines = vec!["address flush dev eth0".to_owned()];
+        lines.extend(addresses.iter().map(|address| format!("address add {address} dev eth0")));
+        for line in lines {
+            let output = self.run_in('s').arg("ip").args(line.split(' ')).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
     }
 
     /// What a machine with this card, an x86-64 UEFI, gets: the client's variables; `None` when nobody offers.
@@ -169,12 +205,9 @@ fn hosts_without_fixed_addresses_get_some_of_the_servers_network() {
     assert_eq!(cable.ask(C, dir.path()), None, "a stranger");
 }
 
-/// The handbook's code after this fence.
-fn snippet(fence: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dhcp.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = text.split_once(&format!("\n```{fence}\n")).unwrap();
-    rest.split_once("```").unwrap().0.to_owned()
+/// What is written for a server that is there; the tree is at 10.0.0.2.
+fn written(dialect: Dialect) -> String {
+    snippet(dialect, "10.0.0.2".parse().unwrap()).unwrap()
 }
 
 /// Whether a server's program is there; says so if not.
@@ -196,13 +229,13 @@ fn starts_uefi_only(cable: &Cable, dir: &Path) {
 }
 
 #[test]
-fn the_handbooks_snippet_makes_kea_start_uefi_machines() {
+fn the_snippet_makes_kea_start_uefi_machines() {
     let Some(mut cable) = Cable::new("kea", "10.0.0.1/24") else { return };
     if !is_there("kea-dhcp4", "kea-dhcp4-server") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut config: serde_json::Value = serde_json::from_str(&snippet("json kea")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&written(Dialect::Kea)).unwrap();
     let path = dir.path().join("kea.json");
     std::fs::write(&path, config.to_string()).unwrap();
     let places = [("KEA_PIDFILE_DIR", dir.path()), ("KEA_LOCKFILE_DIR", dir.path())];
@@ -223,7 +256,7 @@ fn the_handbooks_snippet_makes_kea_start_uefi_machines() {
 }
 
 #[test]
-fn the_handbooks_snippet_makes_isc_dhcpd_start_uefi_machines() {
+fn the_snippet_makes_isc_dhcpd_start_uefi_machines() {
     let Some(mut cable) = Cable::new("isc", "10.0.0.1/24") else { return };
     if !is_there("dhcpd", "isc-dhcp-server") {
         return;
@@ -231,7 +264,7 @@ fn the_handbooks_snippet_makes_isc_dhcpd_start_uefi_machines() {
     let dir = tempfile::tempdir().unwrap();
     let (path, leases) = (dir.path().join("dhcpd.conf"), dir.path().join("leases"));
     let subnet = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.100 10.0.0.120; }\n";
-    std::fs::write(&path, snippet("text isc") + subnet).unwrap();
+    std::fs::write(&path, written(Dialect::Isc) + subnet).unwrap();
     std::fs::write(&leases, "").unwrap();
     let judged = Command::new("dhcpd").args(["-t", "-cf"]).arg(&path).output().unwrap();
     assert!(judged.status.success(), "{judged:?}");
