@@ -119,7 +119,9 @@ impl<'s> Walk<'s> {
     fn list(&self, schema: &'s Json, node: &Node, items: &[Node], path: &mut Path, found: &mut Vec<Problem>) {
         let count = items.len() as u64;
         if schema["minItems"].as_u64().is_some_and(|least| count < least) {
-            found.push(problem(node, path, format!("needs at least {} items", schema["minItems"])));
+            let least = &schema["minItems"];
+            let plural = if *least == 1 { "" } else { "s" };
+            found.push(problem(node, path, format!("needs at least {least} item{plural}")));
         }
         if schema["maxItems"].as_u64().is_some_and(|most| count > most) {
             found.push(problem(node, path, format!("takes at most {} items", schema["maxItems"])));
