@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::paths::SitePaths;
+use super::revocations;
 use crate::bundle::parts::BundledHost;
 use crate::spec::FormatVersion;
 use crate::sys::files;
@@ -101,13 +102,14 @@ pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
     Ok(list.media)
 }
 
-/// Remembers a medium that was finished.
+/// Remembers a medium that was finished. Others that do the same at the same time wait.
 ///
 /// # Errors
 /// When the list can't be read or written.
 pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
     medium.path = std::path::absolute(&medium.path).unwrap_or(medium.path);
     let now = medium.time;
+    let _held = revocations::hold(&paths.media())?;
     let mut media = read(paths)?;
     media.retain(|known| {
         let replaced = known.kind == Kind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
@@ -122,6 +124,24 @@ pub fn add(paths: &SitePaths, mut medium: Medium) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_who_finish_at_the_same_time_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = SitePaths::new(dir.path());
+        let medium = |seed: u8| {
+            let (host, order) = ("web01".parse().unwrap(), OrderId::from_random([seed; 16]));
+            let orders = vec![Carried { host, order, until: Timestamp::from_unix(100) }];
+            Medium { kind: Kind::Usb, path: "/a.img".into(), time: Timestamp::from_unix(1), orders }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..16 {
+                let (paths, medium) = (&paths, medium(seed));
+                scope.spawn(move || add(paths, medium).unwrap());
+            }
+        });
+        assert_eq!(read(&paths).unwrap().len(), 16);
+    }
 
     #[test]
     fn sticks_are_remembered_until_their_orders_end_and_trees_until_they_are_replaced() {

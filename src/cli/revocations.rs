@@ -1,7 +1,8 @@
 //! The site's list of revoked orders, written: whoever revokes adds to it, and nobody takes anything out while it matters.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -27,17 +28,27 @@ pub fn read(paths: &SitePaths) -> Result<Revocations> {
 /// When the list can't be read or written; it is then as it was.
 pub fn add(paths: &SitePaths, orders: Vec<Revoked>) -> Result<()> {
     let Some(now) = orders.iter().map(|order| order.time).max() else { return Ok(()) };
-    let (path, private) = (paths.revoked(), paths.private());
-    let lock = path.with_extension("lock");
-    let making = || format!("opening {}", lock.display());
-    DirBuilder::new().recursive(true).mode(0o700).create(&private).with_context(making)?;
-    let held = OpenOptions::new().create(true).append(true).mode(0o600).open(&lock).with_context(making)?;
-    held.lock().with_context(making)?;
+    let path = paths.revoked();
+    let _held = hold(&path)?;
     let mut list = read(paths)?;
     orders.into_iter().for_each(|order| list.add(order));
     list.orders.retain(|order| order.until.plus_seconds(KEPT) >= now);
     let text = serde_json::to_string_pretty(&list).context("writing the revoked orders")? + "\n";
     files::write_whole(&path, 0o600, text.as_bytes())
+}
+
+/// Waits until nobody else changes a list of the site's state, and keeps others from it until what is returned is dropped.
+///
+/// # Errors
+/// When the lock, a file beside the list, can't be made.
+pub fn hold(list: &Path) -> Result<File> {
+    let lock = list.with_extension("lock");
+    let making = || format!("opening {}", lock.display());
+    let private = list.parent().unwrap_or(list);
+    DirBuilder::new().recursive(true).mode(0o700).create(private).with_context(making)?;
+    let held = OpenOptions::new().create(true).append(true).mode(0o600).open(&lock).with_context(making)?;
+    held.lock().with_context(making)?;
+    Ok(held)
 }
 
 #[cfg(test)]
