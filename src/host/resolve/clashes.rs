@@ -1,4 +1,4 @@
-//! What only one host can have, and two have: MAC addresses, IP addresses, disks. And the site's server, if none of the hosts'
+//! What only one host can have, and two have: MAC addresses, wherever they stand, IP addresses, disks. And the site's server, if none of the hosts'
 //! networks holds it.
 //!
 //! Of each value only its first owner is remembered, so that a site of 100,000 hosts stays small.
@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::rivals::Told;
 use crate::host::Site;
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared};
@@ -33,8 +34,6 @@ enum Thing {
 struct Owner {
     host: u32,
     span: Span,
-    /// It is one of `match.mac`: `rivals` tells of two such.
-    is_match: bool,
 }
 
 /// What the hosts so far have.
@@ -43,6 +42,8 @@ pub struct Clashes {
     names: Vec<Box<str>>,
     owners: HashMap<Thing, Owner>,
     found: Vec<Diagnostic>,
+    /// The same of MAC addresses, with the host that has one too: of some `rivals` tells.
+    macs: Vec<(Mac, usize, Diagnostic)>,
     networks: HashSet<IpNet>,
     /// The hosts from which no way leads to the server, with their layers' places.
     lost: Vec<Diagnostic>,
@@ -53,20 +54,19 @@ impl Clashes {
     pub fn add(&mut self, layer: &Layer, raw: &RawProfile, server: Option<IpAddr>) {
         let host = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(layer.name.as_str().into());
-        let own: Vec<_> = raw.matching.value.mac.items.iter().map(|mac| mac.value).collect();
-        for mac in &raw.matching.value.mac.items {
-            self.claim(Thing::Mac(mac.value), Owner { host, span: mac.span, is_match: true });
-        }
         let network = &raw.network.value;
-        for mac in network.interfaces.items.iter().filter_map(|card| card.value.matching.mac.as_ref()) {
+        let cards = network.interfaces.items.iter().filter_map(|card| card.value.matching.mac.as_ref());
+        let mut own: Vec<Mac> = Vec::new();
+        for mac in raw.matching.value.mac.items.iter().chain(cards) {
             if !own.contains(&mac.value) {
-                self.claim(Thing::Mac(mac.value), Owner { host, span: mac.span, is_match: false });
+                own.push(mac.value);
+                self.claim(Thing::Mac(mac.value), Owner { host, span: mac.span });
             }
         }
         let addresses = addresses(network);
         for (net, span) in &addresses.fixed {
             if !is_link_local(net.addr()) {
-                self.claim(Thing::Address(net.addr()), Owner { host, span: *span, is_match: false });
+                self.claim(Thing::Address(net.addr()), Owner { host, span: *span });
                 self.networks.insert(net.trunc());
             }
         }
@@ -77,13 +77,13 @@ impl Clashes {
             self.lost.push(diagnostic.rule(Rule::ServerElsewhere, [layer.name.clone()]));
         }
         for thing in disks(raw) {
-            self.claim(thing.value, Owner { host, span: thing.span, is_match: false });
+            self.claim(thing.value, Owner { host, span: thing.span });
         }
     }
 
     fn claim(&mut self, thing: Thing, owner: Owner) {
         let first = *self.owners.entry(thing.clone()).or_insert(owner);
-        if first.host == owner.host || (first.is_match && owner.is_match) {
+        if first.host == owner.host {
             return;
         }
         let name = |host: u32| self.names.get(host as usize).map(ToString::to_string).unwrap_or_default();
@@ -92,7 +92,7 @@ impl Clashes {
             Thing::Mac(mac) => (
                 Rule::SameMac,
                 format!("the MAC address {mac}"),
-                "no two network cards have one; which is it?",
+                "no two network cards have one, and the boot file of a card is for one host",
             ),
             Thing::Address(address) => (
                 Rule::SameAddress,
@@ -115,12 +115,17 @@ impl Clashes {
         if first.span != owner.span {
             diagnostic = diagnostic.related(first.span, format!("of `{a}`"));
         }
-        self.found.push(diagnostic);
+        match thing {
+            Thing::Mac(mac) => self.macs.push((mac, owner.host as usize, diagnostic)),
+            Thing::Address(_) | Thing::Serial(_) | Thing::Wwn(_) => self.found.push(diagnostic),
+        }
     }
 
-    /// What was found, all hosts being in.
-    pub fn finish(self, shared: &Shared, server: Option<IpAddr>) -> Vec<Diagnostic> {
-        let Self { mut found, lost, networks, .. } = self;
+    /// What was found, all hosts being in; of the MAC addresses in `told` it was told before.
+    pub fn finish(self, shared: &Shared, server: Option<IpAddr>, told: &Told) -> Vec<Diagnostic> {
+        let Self { mut found, macs, lost, networks, .. } = self;
+        let macs = macs.into_iter().filter(|(mac, host, _)| !told.contains(&(*mac, *host)));
+        found.extend(macs.map(|(_, _, diagnostic)| diagnostic));
         let alike = |server: &IpAddr, net: &&IpNet| net.addr().is_ipv4() == server.is_ipv4();
         if let (Some(server), Some(raw)) = (server, &shared.site.server) {
             let known: Vec<_> = networks.iter().filter(|net| alike(&server, net)).collect();

@@ -131,11 +131,11 @@ impl<'t> Resolver<'t> {
             let help = "add one as `hosts/NAME.yaml`";
             diagnostics.push(Diagnostic::new(Span::file(shared.site_source), message).help(help));
         }
-        rivals::check(&claims, &mut diagnostics);
+        let told = rivals::check(&claims, &mut diagnostics);
         // no two have one name: it is their file's
         hosts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut findings = warnings;
-        findings.extend(clashes.finish(shared, server));
+        findings.extend(clashes.finish(shared, server, &told));
         let waived = waivers.apply(&mut findings);
         let (mistakes, warnings): (Vec<_>, _) =
             findings.into_iter().partition(|finding| finding.severity() == Severity::Error);
