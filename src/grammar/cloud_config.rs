@@ -136,10 +136,13 @@ fn config(text: &str, version: Option<Version>, found: &mut Vec<Finding>) {
 
 /// What a version of cloud-init, or any, would stumble over in a map that it is given as cloud-config.
 pub(crate) fn lint_map(root: &Node, version: Option<Version>) -> Vec<Finding> {
-    let [old, new] = [Version::V22_4, Version::V25_1].map(|version| schema::check(root, version));
-    let mut found = merge(&old, &new, version);
+    let problems = |of| match version {
+        Some(asked) if asked != of => Vec::new(),
+        _ => schema::check(root, of),
+    };
+    let mut found = merge(&problems(Version::V22_4), &problems(Version::V25_1), version);
     for (key, _) in root.entries() {
-        let known = schema::keys().any(|known| known == key.text) || key.text.contains(UNKNOWN);
+        let known = schema::knows(&key.text) || key.text.contains(UNKNOWN);
         // told already by a schema that takes no others
         let told =
             found.iter().any(|finding| finding.line == key.line && finding.message.contains("is no key"));
