@@ -101,8 +101,11 @@ fn mistyped_keys_and_wrong_types_are_told() {
 fn what_yaml_1_1_reads_otherwise_is_told() {
     let update = lint(&file("  refresh-installer: {update: yes}\n"), Release::Ubuntu2404);
     assert_eq!((update.len(), update[0].severity), (1, Severity::Warning));
-    says(&file("  network:\n    x: 0644\n"), "`0644` is another number");
-    says(&file("  network:\n    x: 12:30\n"), "`12:30` as a number to the base 60");
+    says(&file("  network:\n    x: 0644\n"), "line 6: a number is another one to readers of YAML 1.1");
+    says(
+        &file("  network:\n    x: 12:30\n"),
+        "line 6: YAML 1.1 reads a number to the base 60 here; quote it",
+    );
     says(&file("  network:\n    x: 52:54:00:12:34:56\n"), "base 60");
     for good in ["'yes'", "\"12:30\"", "aa:bb:cc:00:11:22", "0.5", "true", "0", "10", "12:99"] {
         assert_eq!(judged(&file(&format!("  network:\n    x: {good}\n"))), Vec::<String>::new(), "{good}");
