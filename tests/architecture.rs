@@ -225,6 +225,16 @@ fn files_stay_short_and_say_what_they_are_for() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Arguments are seen by every user of a machine: who starts programs is known, and its tests look for secrets in them
+/// (`image::build_tests`; the agent starts itself with words of its own; `handoff` quotes values into scripts).
+#[test]
+fn programs_are_started_in_two_places() {
+    let starts =
+        |(name, text): &(String, String)| !is_test_file(name) && product_code(text).contains("Command::new(");
+    let found: Vec<_> = sources().into_iter().filter(starts).map(|(name, _)| name).collect();
+    assert_eq!(found, ["agent/init.rs", "sys/process.rs"]);
+}
+
 #[test]
 fn no_shell_is_started() {
     let starts_shell = |code: &str| {

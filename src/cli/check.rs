@@ -18,7 +18,8 @@ use crate::failure::{Blame, BlameExt};
 use crate::handoff;
 use crate::host::{self, Host, Installer, Waived};
 use crate::image::store::Store;
-use crate::profile::diag::Report;
+use crate::profile::diag::{Diagnostic, Report};
+use crate::profile::rule::Rule;
 use crate::spec::image::{ImagePin, ImageSystem};
 use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::trust::TrustedKeys;
@@ -35,6 +36,8 @@ pub struct Args {}
 pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let Inspected { context, sources, resolved, lock } = SiteContext::inspect(paths)?;
     let host::Resolved { diagnostics, warnings, waived, mut waivers, .. } = resolved;
+    let mut opened = Images::of(paths);
+    let warnings = of_unknown_versions(warnings, &context, &mut opened);
     let mut report = Report::new(sources, [diagnostics, warnings].concat());
     let mut waived = waived;
     let images = pins::look(paths, &context);
@@ -48,8 +51,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         unread.push(format!("{error:#}"));
         Vec::new()
     });
-    let installs = installs(paths, &context);
-    let told: Vec<_> = context.hosts.iter().flat_map(handoff::user_data_warnings).collect();
+    let installs = installs(paths, &context, &mut opened);
     // without a server there is no PXE tree; and a mistake may hide an address
     let server = context.site.server.as_ref().filter(|_| !report.has_errors());
     let astray = server.and_then(|server| {
@@ -71,7 +73,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let answer = serde_json::json!({
             "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
             "waived": waived.collect::<Vec<_>>(), "images_elsewhere": images.elsewhere, "unread": unread,
-            "user_data": told, "dhcp": astray,
+            "dhcp": astray,
         });
         let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
         output::print(&format!("{text}\n"))?;
@@ -80,7 +82,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         let refused = unread.iter().chain(&answers).chain(&installs);
         output::note(&refused.map(|text| format!("error: {text}\n")).collect::<String>());
         output::note(&images.note());
-        output::note(&told.iter().chain(&astray).map(|text| format!("note: {text}\n")).collect::<String>());
+        output::note(&astray.iter().map(|text| format!("note: {text}\n")).collect::<String>());
     }
     if !unread.is_empty() && !report.has_errors() && refused == 0 {
         bail!("not every file of the site could be read");
@@ -111,12 +113,31 @@ fn verdict(hosts: usize, warnings: usize, waived: usize) -> String {
     }
 }
 
+/// Without what one version of cloud-init doesn't read, for hosts whose image shows which one it is: `bundle` refuses that then.
+fn of_unknown_versions(
+    mut warnings: Vec<Diagnostic>,
+    context: &SiteContext,
+    images: &mut Images,
+) -> Vec<Diagnostic> {
+    let mut is_unknown = |name: &String| {
+        let host = name.parse().ok().and_then(|name| context.host(&name).ok());
+        let locked = host.and_then(|host| context.locked(host).ok());
+        let image = locked.as_ref().and_then(|locked| images.get(&locked.image));
+        !matches!(image, Some(Ok((system, _))) if handoff::cloud_init_of(system).is_some())
+    };
+    warnings.retain_mut(|warning| {
+        if warning.rule == Some(Rule::UserDataVersion) {
+            warning.hosts.retain(&mut is_unknown);
+        }
+        warning.rule != Some(Rule::UserDataVersion) || !warning.hosts.is_empty()
+    });
+    warnings
+}
+
 /// What `bundle` would refuse of the hosts that the agent installs, a text a host: all of it where the host's image is
 /// locked and in the store, else what shows without the image.
-fn installs(paths: &SitePaths, context: &SiteContext) -> Vec<String> {
-    let store = Store::open(&paths.store()).ok().zip(keys::trusted(paths).ok());
-    let mut images = Images { store, known: BTreeMap::new() };
-    let unpacked = unpacked(context, &mut images);
+fn installs(paths: &SitePaths, context: &SiteContext, images: &mut Images) -> Vec<String> {
+    let unpacked = unpacked(context, images);
     let mut pinned = Pinned { paths, context, known: BTreeMap::new() };
     let mut refuse = |host, start: AgentStart| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
@@ -212,6 +233,11 @@ struct Images {
 }
 
 impl Images {
+    fn of(paths: &SitePaths) -> Self {
+        let store = Store::open(&paths.store()).ok().zip(keys::trusted(paths).ok());
+        Self { store, known: BTreeMap::new() }
+    }
+
     /// `None` where the image isn't in the store.
     fn get(&mut self, pin: &ImagePin) -> Option<&Known> {
         let digest = pin.manifest;

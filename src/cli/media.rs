@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::paths::SitePaths;
+use super::revocations;
 use crate::bundle::parts::BundledHost;
 use crate::spec::FormatVersion;
 use crate::sys::files;
@@ -112,13 +113,14 @@ pub fn read(paths: &SitePaths) -> Result<Vec<Medium>> {
     Ok(list.media)
 }
 
-/// Remembers a medium that was finished by a site with these keys.
+/// Remembers a medium that was finished by a site with these keys. Others that do the same at the same time wait.
 ///
 /// # Errors
 /// When the list can't be read or written.
 pub fn add(paths: &SitePaths, mut medium: Medium, keys: &TrustedKeys) -> Result<()> {
     medium.path = std::path::absolute(&medium.path).unwrap_or(medium.path);
     let now = medium.time;
+    let _held = hold(paths)?;
     let mut media = read(paths)?;
     media.retain(|known| {
         let replaced = known.kind == Kind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
@@ -134,12 +136,18 @@ pub fn add(paths: &SitePaths, mut medium: Medium, keys: &TrustedKeys) -> Result<
 /// # Errors
 /// When the list can't be read or written.
 pub fn attribute(paths: &SitePaths, key: KeyId) -> Result<()> {
+    let _held = hold(paths)?;
     let mut media = read(paths)?;
     if media.iter().all(|medium| medium.key.is_some()) {
         return Ok(());
     }
     media.iter_mut().for_each(|medium| _ = medium.key.get_or_insert(key));
     write(paths, media)
+}
+
+/// Until it is dropped, nobody else changes the list.
+fn hold(paths: &SitePaths) -> Result<File> {
+    files::hold(&paths.media().with_extension("lock"))
 }
 
 fn write(paths: &SitePaths, media: Vec<Medium>) -> Result<()> {
@@ -152,6 +160,24 @@ fn write(paths: &SitePaths, media: Vec<Medium>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::trust::SiteKey;
+
+    #[test]
+    fn two_who_finish_at_the_same_time_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = SitePaths::new(dir.path());
+        let medium = |seed: u8| {
+            let (host, order) = ("web01".parse().unwrap(), OrderId::from_random([seed; 16]));
+            let orders = vec![Carried { host, order, until: Timestamp::from_unix(100) }];
+            Medium { kind: Kind::Usb, path: "/a.img".into(), time: Timestamp::from_unix(1), orders }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..16 {
+                let (paths, medium) = (&paths, medium(seed));
+                scope.spawn(move || add(paths, medium).unwrap());
+            }
+        });
+        assert_eq!(read(&paths).unwrap().len(), 16);
+    }
 
     #[test]
     fn sticks_are_remembered_until_their_orders_end_and_trees_until_they_are_replaced() {

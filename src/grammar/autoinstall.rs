@@ -3,8 +3,8 @@
 //! subiquity's own schema (`schema.txt`, made by `tests/generate/autoinstall_schema.py`) says nothing of `storage`, only warns
 //! of top-level keys that it doesn't know, and is read after YAML 1.1 made `12:30` a number. [`lint`] reads the file as
 //! subiquity does, holds it against the schema, and judges what the schema leaves open: storage actions by the rules of
-//! `apply_autoinstall_config` and `_actions_from_config` in subiquity's storage model, identity, the source, the header.
-//! No password is in a finding.
+//! `apply_autoinstall_config` and `_actions_from_config` in subiquity's storage model, identity, the source, the header, and
+//! `user-data`, which subiquity holds against cloud-init's schema before it installs. No password is in a finding.
 
 mod content;
 mod disks;
@@ -12,7 +12,7 @@ mod schema;
 mod storage;
 pub(crate) mod yaml;
 
-use super::{Finding, nearest, shown};
+use super::{Finding, cloud_config, nearest, shown};
 use yaml::{Data, Node};
 
 /// The installer of a release of Ubuntu.
@@ -31,6 +31,15 @@ impl Release {
         match self {
             Self::Ubuntu2204 => "22.04",
             Self::Ubuntu2404 => "24.04",
+        }
+    }
+
+    /// The cloud-init of its installer and of what that installs, where its media don't differ in it: those of 24.04 have 24.1
+    /// and later, which take what 25.1 takes; those of 22.04 began with 22.1 and ended with 24.2.
+    fn cloud_init(self) -> Option<cloud_config::Version> {
+        match self {
+            Self::Ubuntu2204 => None,
+            Self::Ubuntu2404 => Some(cloud_config::Version::V25_1),
         }
     }
 }
@@ -53,6 +62,7 @@ pub fn lint(text: &str, release: Release) -> Vec<Finding> {
     if let Some(config) = config(text, &root, release, &mut found) {
         schema::check(config, release, &mut found);
         content::check(config, &mut found);
+        found.extend(config.get("user-data").map(|data| user_data(data, release)).unwrap_or_default());
         if let Some(storage) = config.get("storage") {
             storage::check(storage, release, &mut found);
         }
@@ -60,6 +70,16 @@ pub fn lint(text: &str, release: Release) -> Vec<Finding> {
     found.sort();
     found.dedup();
     found
+}
+
+/// What cloud-init would stumble over in `user-data`: subiquity asks its schema, and ends the install for an error.
+pub(crate) fn user_data(data: &Node, release: Release) -> Vec<Finding> {
+    // nothing of an empty one is looked at, and what is no map the schema of subiquity refuses
+    if data.entries().next().is_none() {
+        return Vec::new();
+    }
+    let found = cloud_config::lint_map(data, release.cloud_init()).into_iter();
+    found.map(|finding| Finding { message: format!("user-data: {}", finding.message), ..finding }).collect()
 }
 
 /// Whether this is the first line that cloud-init wants; a template's mark may stand before it.

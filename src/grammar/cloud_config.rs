@@ -3,7 +3,8 @@
 //! cloud-init logs what it can't read, goes on without it, and ends as `done`. [`lint`] takes user-data apart as cloud-init does
 //! (MIME archives, `#cloud-config-archive`, jinja), and holds each cloud-config against the schema of the image's version; keys
 //! are held against the newest, since 22.4's schema takes any. Templates are judged with their expressions as unknown values,
-//! and what an `#include` fetches isn't seen. No value is ever in a finding.
+//! and what an `#include` fetches isn't seen. [`lint_map`] is for cloud-config that stands within another file. No value is ever
+//! in a finding.
 
 mod parts;
 mod schema;
@@ -129,10 +130,19 @@ fn config(text: &str, version: Option<Version>, found: &mut Vec<Finding>) {
         });
         return;
     };
-    let [old, new] = [Version::V22_4, Version::V25_1].map(|version| schema::check(&root, version));
-    found.extend(merge(&old, &new, version));
+    found.extend(lint_map(&root, version));
+    found.extend(told(&root));
+}
+
+/// What a version of cloud-init, or any, would stumble over in a map that it is given as cloud-config.
+pub(crate) fn lint_map(root: &Node, version: Option<Version>) -> Vec<Finding> {
+    let problems = |of| match version {
+        Some(asked) if asked != of => Vec::new(),
+        _ => schema::check(root, of),
+    };
+    let mut found = merge(&problems(Version::V22_4), &problems(Version::V25_1), version);
     for (key, _) in root.entries() {
-        let known = schema::keys().any(|known| known == key.text) || key.text.contains(UNKNOWN);
+        let known = schema::knows(&key.text) || key.text.contains(UNKNOWN);
         // told already by a schema that takes no others
         let told =
             found.iter().any(|finding| finding.line == key.line && finding.message.contains("is no key"));
@@ -141,10 +151,28 @@ fn config(text: &str, version: Option<Version>, found: &mut Vec<Finding>) {
             let message = format!("`{}` is no key that cloud-init reads", shown(&key.text));
             found.push(Finding { help: near, ..Finding::error(key.line, message) });
         }
-        let told = include_str!("cloud_config/told.txt").lines().filter(|line| !line.starts_with('#'));
-        let why = told.filter_map(|line| line.split_once('\t')).find(|(name, _)| *name == key.text);
-        found.extend(why.map(|(name, why)| Finding::warning(key.line, format!("`{name}`: {why}"))));
     }
+    found
+}
+
+/// Keys that mean less on a host that ironstrap installs than they seem to.
+pub(crate) fn told(root: &Node) -> Vec<Finding> {
+    let why = |name: &str| {
+        let told = include_str!("cloud_config/told.txt").lines().filter(|line| !line.starts_with('#'));
+        told.filter_map(|line| line.split_once('\t')).find(|(known, _)| *known == name)
+    };
+    let known = root.entries().filter_map(|(key, _)| Some((key.line, why(&key.text)?)));
+    known.map(|(line, (name, why))| Finding::warning(line, format!("`{name}`: {why}"))).collect()
+}
+
+/// What a finding ends in that holds for one version.
+fn to_one(version: Version) -> String {
+    format!(" (to cloud-init {version})")
+}
+
+/// Whether a finding of [`lint`] without a version holds for one of them only.
+pub fn is_of_one_version(finding: &Finding) -> bool {
+    [Version::V22_4, Version::V25_1].into_iter().any(|version| finding.message.ends_with(&to_one(version)))
 }
 
 /// Problems of two versions as findings for one version, or for any.
@@ -165,7 +193,7 @@ fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Find
             };
             let only = |problem: &Problem, version| {
                 let finding = finding(problem, Severity::Warning);
-                Finding { message: format!("{} (to cloud-init {version})", finding.message), ..finding }
+                Finding { message: format!("{}{}", finding.message, to_one(version)), ..finding }
             };
             let newest = new.iter().map(|problem| {
                 // 22.4 takes any key, and reads no more of them than 25.1

@@ -8,7 +8,8 @@
 mod lexer;
 mod parser;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use super::{Finding, MAX_FINDINGS, cmdline, nearest, shown};
 
@@ -19,7 +20,8 @@ pub use parser::{Command, End, Statement, parse};
 const COMMANDS: &str = include_str!("grub/commands.txt");
 
 fn is_command(name: &str) -> bool {
-    names().any(|known| known == name)
+    static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| names().collect());
+    KNOWN.contains(name)
 }
 
 fn names() -> impl Iterator<Item = &'static str> {

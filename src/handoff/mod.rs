@@ -71,24 +71,21 @@ pub fn system(
     Ok(system)
 }
 
+/// The version of an image's cloud-init, where it is known.
+pub fn cloud_init_of(image: &ImageSystem) -> Option<cloud_config::Version> {
+    cloud_config::Version::of(&image.os, &image.os_version)
+}
+
 /// What the image's cloud-init would stumble over, where its version is known; what every version would, `host` has refused.
 fn user_data_misfits(host: &Host, image: &ImageSystem) -> Vec<String> {
     let Handoff::CloudInit { user_data } = &host.handoff else { return Vec::new() };
-    let Some(version) = cloud_config::Version::of(&image.os, &image.os_version) else { return Vec::new() };
+    let Some(version) = cloud_init_of(image) else { return Vec::new() };
     if crate::host::handoff::user_data(user_data).is_err() {
         return Vec::new();
     }
     let found = cloud_config::lint(user_data, Some(version));
     let text = |finding| format!("handoff.cloud_init.user_data: {finding} (cloud-init {version})");
     grammar::errors(&found).map(text).collect()
-}
-
-/// What a host's user-data says that means less on an installed image than it seems to, a text a finding.
-pub fn user_data_warnings(host: &Host) -> Vec<String> {
-    let Handoff::CloudInit { user_data } = &host.handoff else { return Vec::new() };
-    let found = cloud_config::lint(user_data, None);
-    let warnings = found.iter().filter(|finding| finding.severity == grammar::Severity::Warning);
-    warnings.map(|finding| format!("{}: user-data, {finding}", host.name)).collect()
 }
 
 /// Files to write and units to enable on a host that an image becomes.

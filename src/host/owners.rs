@@ -37,6 +37,13 @@ impl fmt::Display for Thing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner(u32);
 
+impl Owner {
+    /// Its number, from 0, in the order in which they were added.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What the hosts so far have; `P` is where that is said.
 #[derive(Debug)]
 pub struct Owners<P> {
@@ -80,7 +87,7 @@ impl<P: Copy> Owners<P> {
             }
         };
         let name =
-            |owner: Owner| self.names.get(owner.0 as usize).map(ToString::to_string).unwrap_or_default();
+            |owner: Owner| self.names.get(owner.index()).map(ToString::to_string).unwrap_or_default();
         Some(Clash { thing, first: name(first), place, second: name(owner) })
     }
 }

@@ -16,6 +16,20 @@ fn the_example_recipe_asks_for_what_it_says() {
     assert_eq!(arguments[arguments.len() - 2..], ["bookworm", "-"]);
 }
 
+/// Every user of a machine sees the arguments of every process.
+#[test]
+fn no_text_of_a_recipe_that_may_be_a_secret_is_an_argument() {
+    let recipe = format!("{EXAMPLE}files:\n  - path: /etc/token\n    content: canary7\n",);
+    let recipe = recipe.replace("kernel_args: [", "kernel_args: [token=canary7, ");
+    let recipe = Recipe::parse(&recipe).unwrap();
+    assert!(recipe.files.iter().any(|file| file.content.contains("canary7")));
+    let arguments = arguments(&recipe, Path::new("/w"));
+    assert!(!format!("{arguments:?}").contains("canary7"), "{arguments:?}");
+    let mirror = format!("{EXAMPLE}\nmirror: http://ops:canary7@mirror.example/debian\n");
+    let error = format!("{:#}", Recipe::parse(&mirror).unwrap_err());
+    assert!(error.contains("user name or password") && !error.contains("canary7"), "{error}");
+}
+
 #[test]
 fn the_menu_boots_the_newest_kernel_from_the_images_own_root() {
     let recipe = Recipe::parse(EXAMPLE).unwrap();

@@ -130,15 +130,17 @@ fn resolve(reading: &Reading<'_>, draft: &Draft, name: &HostName) -> Result<Host
     let complain = |diagnostic: &crate::profile::diag::Diagnostic| {
         let (line, _) = tree.sources.position(diagnostic.span);
         let path = &tree.sources.get(diagnostic.span.source).path;
-        let of = if path.starts_with("hosts/") && diagnostic.span.end > 0 {
+        let of: Vec<_> = if path.starts_with("hosts/") && diagnostic.span.end > 0 {
             // a section's own line comes from nobody: what stands in it does
-            lines.iter().skip(line - 1).find(|id| **id != Id::NOBODY).copied()
+            let own = lines.iter().skip(line - 1).find(|id| **id != Id::NOBODY);
+            own.copied().into_iter().collect()
         } else {
             let entries = (0..).zip(&reading.ledger.entries);
-            entries.filter(|(_, open)| open.file.as_ref() == Some(path)).map(|(number, _)| Id(number)).next()
+            let all = entries.filter(|(_, open)| open.file.as_ref() == Some(path));
+            all.map(|(number, _)| Id(number)).collect()
         };
         let help = diagnostic.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        Complaint { of: of.into_iter().collect(), message: format!("{}{help}", diagnostic.message) }
+        Complaint { of, message: format!("{}{help}", diagnostic.message) }
     };
     Err(resolved.diagnostics.iter().map(complain).collect())
 }

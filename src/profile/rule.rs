@@ -21,6 +21,10 @@ pub enum Rule {
     NotLocked,
     /// The site's server is in none of the networks of the hosts.
     ServerElsewhere,
+    /// User-data says what means less on an installed host than it seems to, or will mean nothing.
+    UserData,
+    /// One version of cloud-init reads what another one doesn't, and the host's isn't known.
+    UserDataVersion,
     /// A waiver waives nothing.
     UnusedWaiver,
 }
@@ -47,7 +51,7 @@ impl Severity {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SameMachine,
         Self::SameMac,
         Self::SameAddress,
@@ -55,6 +59,8 @@ impl Rule {
         Self::NoLogin,
         Self::NotLocked,
         Self::ServerElsewhere,
+        Self::UserData,
+        Self::UserDataVersion,
         Self::UnusedWaiver,
     ];
 
@@ -68,6 +74,8 @@ impl Rule {
             Self::NoLogin => "no-login",
             Self::NotLocked => "not-locked",
             Self::ServerElsewhere => "server-elsewhere",
+            Self::UserData => "user-data",
+            Self::UserDataVersion => "user-data-version",
             Self::UnusedWaiver => "unused-waiver",
         }
     }
@@ -76,9 +84,13 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Self::SameMachine | Self::SameMac | Self::SameAddress => Severity::Error,
-            Self::SameDisk | Self::NoLogin | Self::NotLocked | Self::ServerElsewhere | Self::UnusedWaiver => {
-                Severity::Warning
-            }
+            Self::SameDisk
+            | Self::NoLogin
+            | Self::NotLocked
+            | Self::ServerElsewhere
+            | Self::UserData
+            | Self::UserDataVersion
+            | Self::UnusedWaiver => Severity::Warning,
         }
     }
 

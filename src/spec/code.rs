@@ -52,11 +52,11 @@ codes! {
     OrderSignature = "IS-103", "build the medium again with the key whose public half is in the initramfs";
     /// The order's validity has ended or not begun.
     OrderExpired = "IS-104", "arm the host again and build the medium again";
-    /// The order's format is unknown to this agent.
+    /// The format of the order, or of its image's manifest, is unknown to this agent.
     OrderVersion = "IS-105", "build the medium with one ironstrap throughout";
     /// The order has an older generation than the one this disk was claimed with.
     OrderStale = "IS-106", "this medium is older than the last install of this disk; use the newest one";
-    /// The order was claimed for another disk or host.
+    /// An install under this order had begun on another disk.
     OrderClaimed = "IS-107", "an order is good for one disk; arm the host again if it has a new disk";
     /// The order is done on this machine.
     OrderDone = "IS-108", "the machine is installed; boot its disk, or arm the host again to reinstall it";
@@ -82,8 +82,8 @@ codes! {
     DuplicateRoot = "IS-206", "remove or wipe the other disk: the kernel could mount the wrong root";
     /// The disk refuses writes.
     DiskReadOnly = "IS-207", "remove the write protection of the disk";
-    /// The image can't be installed by this agent (SELinux, no known network stack, …).
-    ImageUnsupported = "IS-208", "`ironstrap image inspect` says what the image lacks";
+    /// The image can't be installed by this agent (SELinux, no known network stack, stray signatures, …).
+    ImageUnsupported = "IS-208", "the message says what it is: mend it in the image (`ironstrap image inspect` shows what an image holds), import or build it again, lock it, and arm the host again";
     /// A key was pressed during the countdown.
     Cancelled = "IS-209", "start the machine again to get a new countdown";
     /// Between the plan and the claim the target became another disk or got other content.
@@ -95,7 +95,7 @@ codes! {
     /// The payload's bytes aren't those that were signed.
     PayloadDamaged = "IS-303", "build the medium or tree again from an undamaged store (`ironstrap image verify`)";
     /// Reading or writing the disk failed.
-    DiskIo = "IS-401", "replace the disk; its log names the byte";
+    DiskIo = "IS-401", "the message names the byte, or what couldn't be opened: release the disk if something holds it, else replace it, its cable or its controller";
     /// What was read back differs from what was written.
     ReadBack = "IS-402", "replace the disk, its controller or its cable";
     /// Mounting or changing the installed system failed.

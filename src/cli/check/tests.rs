@@ -46,7 +46,7 @@ fn an_installer_that_hands_over_must_be_somewhere() {
 }
 
 fn found(paths: &SitePaths) -> Vec<String> {
-    installs(paths, &SiteContext::load(paths).unwrap())
+    installs(paths, &SiteContext::load(paths).unwrap(), &mut Images::of(paths))
 }
 
 #[test]
@@ -105,6 +105,25 @@ fn an_image_that_an_installer_unpacks_is_looked_into_too() {
     {
         assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
     }
+}
+
+#[test]
+fn what_one_version_of_cloud_init_does_not_read_is_told_until_the_image_shows_which_it_is() {
+    let Some(device) = testing::image() else { return };
+    let (_dir, paths) = site(
+        "handoff:\n  cloud_init:\n    user_data: |\n      #cloud-config\n      packages: [{ snap: [x] }]\n",
+    );
+    let warned = || {
+        let Inspected { context, resolved, .. } = SiteContext::inspect(&paths).unwrap();
+        let found = of_unknown_versions(resolved.warnings, &context, &mut Images::of(&paths));
+        found.iter().filter(|finding| finding.rule == Some(Rule::UserDataVersion)).count()
+    };
+    assert_eq!(warned(), 1);
+    lock(&paths, &device);
+    assert_eq!(warned(), 0);
+    let refused = found(&paths);
+    let told = "`packages`, item 1 is a map, expected a list or a text (cloud-init 22.4)";
+    assert!(refused.len() == 1 && refused[0].contains(told), "{refused:?}");
 }
 
 fn arguments<T: clap::Args>(line: &[&str]) -> T {

@@ -111,7 +111,7 @@ fn group(code: Code) -> &'static str {
             "Codes from IS-301 are about the network and the bytes. Told as `refused`, the disk is as it was; told as `failed`, it isn't bootable and the order can be used again."
         }
         '4' => {
-            "Codes from IS-401 come after the claim: the disk isn't bootable, and the order can be used again."
+            "Codes from IS-401 are about writing. Told as `refused` (IS-401: the disk couldn't be opened or read), the disk is as it was; told as `failed`, it isn't bootable and the order can be used again."
         }
         _ => {
             "Told as `refused`, the disk is as it was; told as `failed`, it isn't bootable and the order can be used again."

@@ -101,11 +101,14 @@ fn mistyped_keys_and_wrong_types_are_told() {
 fn what_yaml_1_1_reads_otherwise_is_told() {
     let update = lint(&file("  refresh-installer: {update: yes}\n"), Release::Ubuntu2404);
     assert_eq!((update.len(), update[0].severity), (1, Severity::Warning));
-    says(&file("  user-data:\n    x: 0644\n"), "`0644` is another number");
-    says(&file("  user-data:\n    x: 12:30\n"), "`12:30` as a number to the base 60");
-    says(&file("  user-data:\n    x: 52:54:00:12:34:56\n"), "base 60");
+    says(&file("  network:\n    x: 0644\n"), "line 6: a number is another one to readers of YAML 1.1");
+    says(
+        &file("  network:\n    x: 12:30\n"),
+        "line 6: YAML 1.1 reads a number to the base 60 here; quote it",
+    );
+    says(&file("  network:\n    x: 52:54:00:12:34:56\n"), "base 60");
     for good in ["'yes'", "\"12:30\"", "aa:bb:cc:00:11:22", "0.5", "true", "0", "10", "12:99"] {
-        assert_eq!(judged(&file(&format!("  user-data:\n    x: {good}\n"))), Vec::<String>::new(), "{good}");
+        assert_eq!(judged(&file(&format!("  network:\n    x: {good}\n"))), Vec::<String>::new(), "{good}");
     }
     use yaml::{Kind, plain};
     for (text, kind) in [
@@ -139,6 +142,36 @@ fn somebody_must_be_able_to_log_in() {
     says(&file("").replace("ops", "root"), "refuses the user name `root`");
     says(&file("").replace("web01", "web_01"), "`web_01` is no host name");
     says(&file("  source: {id: 'http://x/i.squashfs'}\n"), "can't be an address");
+}
+
+#[test]
+fn user_data_is_held_against_the_schema_of_cloud_init() {
+    says(
+        &file("  user-data:\n    timezone: UTC\n    runcmd: apt-get update\n"),
+        "line 7: user-data: `runcmd` is a text, expected a list",
+    );
+    says(
+        &file("  user-data: {run_cmd: [a]}\n"),
+        "line 5: user-data: `run_cmd` is no key that cloud-init reads",
+    );
+    says(&file("  user-data:\n    users:\n      - name: a\n        uuid: 5\n"), "line 8: user-data: `users`");
+    says(&file("  user-data: [a]\n"), "`user-data` must be a map");
+    // the first media of 22.04 had another schema than the last ones
+    let permissions = file("  user-data:\n    ntp: {enabled: maybe}\n    ubuntu_pro: {token: a}\n");
+    let of_2204 = lint(&permissions, Release::Ubuntu2204);
+    assert_eq!(crate::grammar::errors(&of_2204).count(), 1, "{of_2204:?}");
+    for good in ["  user-data: {}\n", "  user-data:\n    runcmd: [[touch, /x]]\n    packages: [vim]\n"] {
+        assert_eq!(judged(&file(good)), Vec::<String>::new(), "{good}");
+    }
+    for text in [
+        "runcmd: s3cr3t",
+        "chpasswd: {list: [[s3cr3t]]}",
+        "password: [s3cr3t]",
+        "users: [{name: a, passwd: 5, uid: s3cr3t}]",
+    ] {
+        let found = judged(&file(&format!("  user-data:\n    {text}\n")));
+        assert!(!found.is_empty() && !found.concat().contains("s3cr3t"), "{found:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,11 @@ fn of(version: Version) -> &'static Json {
     }
 }
 
+/// Whether the newest version knows a key at the top.
+pub(super) fn knows(key: &str) -> bool {
+    of(Version::V25_1)["properties"].get(key).is_some()
+}
+
 /// Keys that the newest version knows at the top.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     of(Version::V25_1)["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str())
@@ -66,7 +71,8 @@ impl<'s> Walk<'s> {
             let below = name.trim_start_matches("#/").split('/').fold(self.whole, |at, key| &at[key]);
             return self.check(below, node, path, found);
         }
-        if super::is_unknown(node) {
+        // of most keys most parts of a schema say nothing
+        if !schema.is_object() || super::is_unknown(node) {
             return;
         }
         if schema["deprecated"] == true {
@@ -82,6 +88,11 @@ impl<'s> Walk<'s> {
             return;
         }
         self.combined(schema, node, path, found);
+        if schema["enum"].is_array() && !matches!(node.data, Data::Scalar { .. }) {
+            // a word of a list of words
+            found.push(wrong_type(node, path, vec!["string"]));
+            return;
+        }
         match &node.data {
             Data::Scalar { text, .. } => scalar(schema, node, text, path, found),
             Data::List(items) => self.list(schema, node, items, path, found),
@@ -119,7 +130,9 @@ impl<'s> Walk<'s> {
     fn list(&self, schema: &'s Json, node: &Node, items: &[Node], path: &mut Path, found: &mut Vec<Problem>) {
         let count = items.len() as u64;
         if schema["minItems"].as_u64().is_some_and(|least| count < least) {
-            found.push(problem(node, path, format!("needs at least {} items", schema["minItems"])));
+            let least = &schema["minItems"];
+            let plural = if *least == 1 { "" } else { "s" };
+            found.push(problem(node, path, format!("needs at least {least} item{plural}")));
         }
         if schema["maxItems"].as_u64().is_some_and(|most| count > most) {
             found.push(problem(node, path, format!("takes at most {} items", schema["maxItems"])));
@@ -153,7 +166,13 @@ impl<'s> Walk<'s> {
             found.push(problem(node, path, "is empty"));
         }
         let named = schema["properties"].as_object();
+        let patterns = schema["patternProperties"].as_object();
+        let takes_others = matches!(schema["additionalProperties"], Json::Null | Json::Bool(true));
         for (key, value) in node.entries() {
+            if takes_others && patterns.is_none() && named.is_none_or(|named| !named.contains_key(&key.text))
+            {
+                continue;
+            }
             path.push(format!("`{}`", shown(&key.text)));
             // of a template, a key may become any
             let mut known = super::holds_unknown(&key.text);
@@ -161,7 +180,7 @@ impl<'s> Walk<'s> {
                 known = true;
                 self.check(below, value, path, found);
             }
-            for (pattern, below) in schema["patternProperties"].as_object().into_iter().flatten() {
+            for (pattern, below) in patterns.into_iter().flatten() {
                 if matches(pattern, &key.text) {
                     known = true;
                     self.check(below, value, path, found);

@@ -141,7 +141,7 @@ fn question(answer: &Answer, release: Release, search: Search) -> Vec<Finding> {
     let Some(known) = keys::known(&answer.key, release) else {
         let bad = answer.kind == "boolean" && !matches!(answer.value.as_str(), "true" | "false");
         let mut found: Vec<_> = unknown(answer, release, search).into_iter().collect();
-        found.extend(bad.then(|| not_boolean(answer)));
+        found.extend(bad.then(|| not_boolean(answer, false)));
         return found;
     };
     let mut found = Vec::new();
@@ -151,7 +151,9 @@ fn question(answer: &Answer, release: Release, search: Search) -> Vec<Finding> {
         found.push(Finding::warning(line, message).help(format!("write {}", known.kind)));
     }
     match known.kind {
-        "boolean" if !matches!(answer.value.as_str(), "true" | "false") => found.push(not_boolean(answer)),
+        "boolean" if !matches!(answer.value.as_str(), "true" | "false") => {
+            found.push(not_boolean(answer, true))
+        }
         "select" if !answer.value.is_empty() => {
             found.extend(choice(answer, &answer.value, &known.choices));
         }
@@ -181,12 +183,9 @@ fn unknown(answer: &Answer, release: Release, search: Search) -> Option<Finding>
     })
 }
 
-fn not_boolean(answer: &Answer) -> Finding {
-    let value = if answer.key.contains("passw") {
-        String::new()
-    } else {
-        format!(", found {}", quoted(&answer.value))
-    };
+/// What stands behind a key that nobody knows may be a secret.
+fn not_boolean(answer: &Answer, known: bool) -> Finding {
+    let value = if known { format!(", found {}", quoted(&answer.value)) } else { String::new() };
     Finding::error(answer.first, format!("{} must be true or false{value}", answer.key))
 }
 

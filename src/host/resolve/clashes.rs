@@ -1,4 +1,4 @@
-//! What only one host can have, and two have: MAC addresses, IP addresses, disks. And the site's server, if none of the hosts'
+//! What only one host can have, and two have: MAC addresses, wherever they stand, IP addresses, disks. And the site's server, if none of the hosts'
 //! networks holds it.
 
 use std::collections::HashSet;
@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::rivals::Told;
 use crate::host::Site;
 use crate::host::owners::{Owner, Owners, Thing};
 use crate::profile::diag::Diagnostic;
@@ -14,21 +15,15 @@ use crate::profile::raw::{RawIpv4, RawIpv6, RawNetwork, RawProfile, RawTarget};
 use crate::profile::rule::Rule;
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
-use crate::value::DiskSelector;
-
-/// Where something is said.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    span: Span,
-    /// It is one of `match.mac`: `rivals` tells of two such.
-    is_match: bool,
-}
+use crate::value::{DiskSelector, Mac};
 
 /// What the hosts so far have.
 #[derive(Debug, Default)]
 pub struct Clashes {
-    owners: Owners<Place>,
+    owners: Owners<Span>,
     found: Vec<Diagnostic>,
+    /// The same of MAC addresses, with the host that has one too: of some `rivals` tells.
+    macs: Vec<(Mac, usize, Diagnostic)>,
     networks: HashSet<IpNet>,
     /// The hosts from which no way leads to the server, with their layers' places.
     lost: Vec<Diagnostic>,
@@ -38,20 +33,19 @@ impl Clashes {
     /// Takes note of a host.
     pub fn add(&mut self, layer: &Layer, raw: &RawProfile, server: Option<IpAddr>) {
         let owner = self.owners.add(&layer.name);
-        let own: Vec<_> = raw.matching.value.mac.items.iter().map(|mac| mac.value).collect();
-        for mac in &raw.matching.value.mac.items {
-            self.claim(Thing::Mac(mac.value), owner, Place { span: mac.span, is_match: true });
-        }
         let network = &raw.network.value;
-        for mac in network.interfaces.items.iter().filter_map(|card| card.value.matching.mac.as_ref()) {
+        let cards = network.interfaces.items.iter().filter_map(|card| card.value.matching.mac.as_ref());
+        let mut own: Vec<Mac> = Vec::new();
+        for mac in raw.matching.value.mac.items.iter().chain(cards) {
             if !own.contains(&mac.value) {
-                self.claim(Thing::Mac(mac.value), owner, Place { span: mac.span, is_match: false });
+                own.push(mac.value);
+                self.claim(Thing::Mac(mac.value), owner, mac.span);
             }
         }
         let addresses = addresses(network);
         for (net, span) in &addresses.fixed {
             if !is_link_local(net.addr()) {
-                self.claim(Thing::Address(net.addr()), owner, Place { span: *span, is_match: false });
+                self.claim(Thing::Address(net.addr()), owner, *span);
                 self.networks.insert(net.trunc());
             }
         }
@@ -62,19 +56,21 @@ impl Clashes {
             self.lost.push(diagnostic.rule(Rule::ServerElsewhere, [layer.name.clone()]));
         }
         for thing in disks(raw) {
-            self.claim(thing.value, owner, Place { span: thing.span, is_match: false });
+            self.claim(thing.value, owner, thing.span);
         }
     }
 
-    fn claim(&mut self, thing: Thing, owner: Owner, place: Place) {
+    fn claim(&mut self, thing: Thing, owner: Owner, place: Span) {
         let Some(clash) = self.owners.claim(thing, owner, place) else { return };
         let first = clash.place;
-        // a host's own network and layout tell what it has twice, `rivals` of two `match.mac`
-        if clash.is_own() || (first.is_match && place.is_match) {
+        // a host's own network and layout tell what it has twice
+        if clash.is_own() {
             return;
         }
         let (rule, help) = match &clash.thing {
-            Thing::Mac(_) => (Rule::SameMac, "no two network cards have one; which is it?"),
+            Thing::Mac(_) => {
+                (Rule::SameMac, "no two network cards have one, and the boot file of a card is for one host")
+            }
             Thing::Address(_) => (
                 Rule::SameAddress,
                 "give one of them another; or waive `same-address` in site.yaml where their networks never meet",
@@ -88,16 +84,23 @@ impl Clashes {
                 "a disk is in one machine; or waive `same-disk` in site.yaml where it moves between them",
             ),
         };
-        let mut diagnostic = Diagnostic::new(place.span, clash.to_string()).help(help);
-        if first.span != place.span {
-            diagnostic = diagnostic.related(first.span, format!("of `{}`", clash.first));
+        let mut diagnostic = Diagnostic::new(place, clash.to_string()).help(help);
+        if first != place {
+            diagnostic = diagnostic.related(first, format!("of `{}`", clash.first));
         }
-        self.found.push(diagnostic.rule(rule, [clash.first, clash.second]));
+        let thing = clash.thing;
+        let diagnostic = diagnostic.rule(rule, [clash.first, clash.second]);
+        match thing {
+            Thing::Mac(mac) => self.macs.push((mac, owner.index(), diagnostic)),
+            Thing::Address(_) | Thing::Serial(_) | Thing::Wwn(_) => self.found.push(diagnostic),
+        }
     }
 
-    /// What was found, all hosts being in.
-    pub fn finish(self, shared: &Shared, server: Option<IpAddr>) -> Vec<Diagnostic> {
-        let Self { mut found, lost, networks, .. } = self;
+    /// What was found, all hosts being in; of the MAC addresses in `told` it was told before.
+    pub fn finish(self, shared: &Shared, server: Option<IpAddr>, told: &Told) -> Vec<Diagnostic> {
+        let Self { mut found, macs, lost, networks, .. } = self;
+        let macs = macs.into_iter().filter(|(mac, host, _)| !told.contains(&(*mac, *host)));
+        found.extend(macs.map(|(_, _, diagnostic)| diagnostic));
         let alike = |server: &IpAddr, net: &&IpNet| net.addr().is_ipv4() == server.is_ipv4();
         if let (Some(server), Some(raw)) = (server, &shared.site.server) {
             let known: Vec<_> = networks.iter().filter(|net| alike(&server, net)).collect();

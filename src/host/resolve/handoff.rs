@@ -3,18 +3,22 @@
 //! Templates are files whose name ends in `.j2`, and texts that stand in the profile itself. Other files are taken as they
 //! are: cloud-init and shell scripts have braces of their own. An undefined variable is a mistake, never an empty text.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 
 use super::Context;
 use super::template::{Place, Templates as Engine, Values};
-use crate::grammar::{self, cloud_config};
+use crate::grammar::cloud_config::{self, Version};
+use crate::grammar::{Finding, Severity};
 use crate::host::{Handoff, handoff as rules};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::named_file;
 use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
+use crate::profile::rule::Rule;
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Section, Spanned};
 
@@ -24,7 +28,14 @@ pub struct Templates<'t> {
     texts: &'t BTreeMap<String, SourceId>,
     sources: &'t Sources,
     engine: Engine<'t>,
+    judged: RefCell<Judged>,
 }
+
+/// What was found in user-data, for many hosts have the same.
+type Judged = Vec<(String, Option<Version>, Rc<[Finding]>)>;
+
+/// Texts of which that is remembered: more than classes name, and what templates render for each host isn't kept.
+const MOST_JUDGED: usize = 64;
 
 impl<'t> Templates<'t> {
     /// Compiles the template files among these; their mistakes are told once.
@@ -37,14 +48,15 @@ impl<'t> Templates<'t> {
         for (path, source) in texts.iter().filter(|(path, _)| path.ends_with(".j2")) {
             engine.add(path, *source, &sources.get(*source).text, diagnostics);
         }
-        Self { texts, sources, engine }
+        Self { texts, sources, engine, judged: RefCell::default() }
     }
 
-    /// The hand-off of a host; `None` if something is wrong with it.
+    /// The hand-off of a host; `None` if something is wrong with it. Its cloud-init is this one, if that is known.
     pub fn handoff(
         &self,
         context: &Context<'_>,
         raw: &RawProfile,
+        version: Option<Version>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Handoff> {
         let Section { value: Some(value), span, .. } = &raw.handoff else { return Some(Handoff::None) };
@@ -52,7 +64,7 @@ impl<'t> Templates<'t> {
         let mut work = Work { templates: self, context, raw, values: None, diagnostics };
         match value {
             RawHandoff::None => Some(Handoff::None),
-            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, span),
+            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, version, span),
             RawHandoff::Ansible(ansible) => work.ansible(ansible, span),
             RawHandoff::Script(_) => {
                 let (content, place) = work.named(value)?;
@@ -74,6 +86,18 @@ impl<'t> Templates<'t> {
     ) -> Option<(String, Span)> {
         Work { templates: self, context, raw, values: None, diagnostics }.file(path)
     }
+
+    fn judged(&self, text: &str, version: Option<Version>) -> Rc<[Finding]> {
+        let mut judged = self.judged.borrow_mut();
+        if let Some((_, _, found)) = judged.iter().find(|(known, of, _)| *of == version && known == text) {
+            return Rc::clone(found);
+        }
+        let found: Rc<[Finding]> = cloud_config::lint(text, version).into();
+        if judged.len() < MOST_JUDGED {
+            judged.push((text.to_owned(), version, Rc::clone(&found)));
+        }
+        found
+    }
 }
 
 struct Work<'w, 't> {
@@ -90,7 +114,13 @@ impl Work<'_, '_> {
         self.diagnostics.push(Diagnostic::new(span, message).help(help));
     }
 
-    fn cloud_init(&mut self, whole: &RawHandoff, raw: &RawCloudInit, span: Span) -> Option<Handoff> {
+    fn cloud_init(
+        &mut self,
+        whole: &RawHandoff,
+        raw: &RawCloudInit,
+        version: Option<Version>,
+        span: Span,
+    ) -> Option<Handoff> {
         let Some(user_data) = &raw.user_data else {
             let help = "add `user_data: files/NAME`";
             self.context.missing(self.diagnostics, Some(span), "cloud-init without user data", help);
@@ -103,17 +133,17 @@ impl Work<'_, '_> {
         };
         match rules::user_data(&text) {
             Err(message) => self.diagnostics.push(Diagnostic::new(place, message)),
-            Ok(()) => self.judge_user_data(&text, place),
+            Ok(()) => self.judge_user_data(&text, version, place),
         }
         Some(Handoff::CloudInit { user_data: text })
     }
 
-    /// What cloud-init would go on without, at its line where the text is a file as it stands; a text of the profile and what a
-    /// template renders have lines of their own, which the message names.
-    fn judge_user_data(&mut self, text: &str, place: Span) {
+    /// What cloud-init would go on without, and what means less than it seems to: at its line where the text is a file as it
+    /// stands; a text of the profile and what a template renders have lines of their own, which the message names.
+    fn judge_user_data(&mut self, text: &str, version: Option<Version>, place: Span) {
         let source = self.templates.sources.get(place.source);
         let verbatim = source.text == text;
-        for finding in grammar::errors(&cloud_config::lint(text, None)) {
+        for finding in self.templates.judged(text, version).iter() {
             let span = match verbatim {
                 true => line_of(text, finding.line, place),
                 false => place,
@@ -122,7 +152,16 @@ impl Work<'_, '_> {
                 true => format!("user-data: {}", finding.message),
                 false => format!("user-data, line {} of it: {}", finding.line, finding.message),
             };
-            self.diagnostics.push(Diagnostic::new(span, message).maybe_help(finding.help.clone()));
+            let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
+            let rule = match finding.severity {
+                Severity::Error => None,
+                Severity::Warning if cloud_config::is_of_one_version(finding) => Some(Rule::UserDataVersion),
+                Severity::Warning => Some(Rule::UserData),
+            };
+            self.diagnostics.push(match rule {
+                Some(rule) => diagnostic.rule(rule, [self.context.layer.name.clone()]),
+                None => diagnostic,
+            });
         }
     }
 

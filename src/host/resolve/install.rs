@@ -1,6 +1,7 @@
 //! What is installed and done beside disks and network: release, software, boot, scripts.
 
 use super::{Context, handoff, rules};
+use crate::grammar::cloud_config::Version;
 use crate::host::handoff as texts;
 use crate::host::model::{Boot, Finish, Installer, Os, Repository, Script, Scripted, Scripts};
 use crate::profile::diag::Diagnostic;
@@ -34,6 +35,16 @@ pub fn release(os: RawOs) -> Os {
         RawOs::Debian13 => Os::Debian13,
         RawOs::Ubuntu2204 => Os::Ubuntu2204,
         RawOs::Ubuntu2404 => Os::Ubuntu2404,
+    }
+}
+
+/// The cloud-init of what a distribution's installer installs; that of a golden image shows in the image.
+pub fn cloud_init(os: Option<Os>, image: bool) -> Option<Version> {
+    match os.filter(|_| !image)? {
+        Os::Debian12 => Some(Version::V22_4),
+        // 24.04's takes what 25.1 takes
+        Os::Debian13 | Os::Ubuntu2404 => Some(Version::V25_1),
+        Os::El8 | Os::El9 | Os::El10 | Os::Fedora43 | Os::Fedora44 | Os::Fedora45 | Os::Ubuntu2204 => None,
     }
 }
 

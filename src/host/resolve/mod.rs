@@ -17,6 +17,7 @@ mod site;
 mod template;
 mod waivers;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 pub use explain::{Class, Explanation, explain};
@@ -27,7 +28,7 @@ use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared, Tree};
 use crate::profile::raw::{RawLocale, RawProfile};
-use crate::profile::rule::Severity;
+use crate::profile::rule::{Rule, Severity};
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Merge, Section, Spanned};
 use crate::spec::order::HostMatch;
@@ -115,7 +116,11 @@ impl<'t> Resolver<'t> {
         };
         self.claims.push(rivals::Claim::new(&layer, &raw));
         self.clashes.add(&layer, &raw, self.server);
-        let host = resolve_host(&context, raw, &mut self.diagnostics);
+        let mut found = Vec::new();
+        let host = resolve_host(&context, raw, &mut found);
+        let (mistakes, warnings) = by_severity(found);
+        self.diagnostics.extend(mistakes);
+        self.warnings.extend(warnings);
         self.warnings.extend(host.as_ref().and_then(|host| accounts::no_login(host, layer.source)));
         self.hosts.extend(host);
     }
@@ -131,17 +136,38 @@ impl<'t> Resolver<'t> {
             let help = "add one as `hosts/NAME.yaml`";
             diagnostics.push(Diagnostic::new(Span::file(shared.site_source), message).help(help));
         }
-        rivals::check(&claims, &mut diagnostics);
+        let told = rivals::check(&claims, &mut diagnostics);
         // no two have one name: it is their file's
         hosts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut findings = warnings;
-        findings.extend(clashes.finish(shared, server));
+        findings.extend(clashes.finish(shared, server, &told));
         let waived = waivers.apply(&mut findings);
-        let (mistakes, warnings): (Vec<_>, _) =
-            findings.into_iter().partition(|finding| finding.severity() == Severity::Error);
+        let (mistakes, warnings) = by_severity(findings);
         diagnostics.extend(mistakes);
+        let warnings = of_user_data_once(warnings);
         Resolved { site, hosts, diagnostics, warnings, waived, waivers }
     }
+}
+
+/// Mistakes, and what is none.
+fn by_severity(findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    findings.into_iter().partition(|finding| finding.severity() == Severity::Error)
+}
+
+/// Hosts share files of user-data: what is found in one is told once, of all of them.
+fn of_user_data_once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (found, mut others): (Vec<_>, Vec<_>) = findings
+        .into_iter()
+        .partition(|finding| matches!(finding.rule, Some(Rule::UserData | Rule::UserDataVersion)));
+    let mut told: BTreeMap<(Span, String), Diagnostic> = BTreeMap::new();
+    for finding in found {
+        match told.entry((finding.span, finding.message.clone())) {
+            Entry::Occupied(mut first) => first.get_mut().hosts.extend(finding.hosts),
+            Entry::Vacant(place) => drop(place.insert(finding)),
+        }
+    }
+    others.extend(told.into_values());
+    others
 }
 
 /// What the parts of a host need to know beside their own section.
@@ -191,7 +217,8 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         let help = "add `image: NAME@VERSION`, or name another `installer`";
         context.missing(diagnostics, None, "the host has no golden image", help);
     }
-    let handoff = context.templates.handoff(context, &raw, diagnostics);
+    let cloud_init = install::cloud_init(os, raw.image.is_some());
+    let handoff = context.templates.handoff(context, &raw, cloud_init, diagnostics);
     let scripts = install::scripts(context, &raw, context.templates, diagnostics);
     let target = rules::target(context, &raw, diagnostics);
     // the answers to other installers name the disk whatever may be wiped
@@ -226,7 +253,8 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         matching,
         installer,
     };
-    (diagnostics.len() == before).then_some(host)
+    let is_good = |found: &Diagnostic| found.severity() == Severity::Warning;
+    diagnostics[before..].iter().all(is_good).then_some(host)
 }
 
 fn resolve_match(context: &Context<'_>, raw: &RawProfile, diagnostics: &mut Vec<Diagnostic>) -> HostMatch {

@@ -1,9 +1,9 @@
 //! Two hosts that one machine could be.
 //!
 //! Every key that a host gives must match. So two hosts are rivals if they share a MAC, the UUID or the serial, and no other key
-//! keeps them apart.
+//! keeps them apart. Of a MAC address that two hosts share and that makes them no rivals, `clashes` tells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Layer;
@@ -11,17 +11,34 @@ use crate::profile::raw::{RawMatch, RawProfile};
 use crate::profile::rule::Rule;
 use crate::profile::source::Span;
 use crate::spec::order::HostMatch;
-use crate::value::Pattern;
-
-const MAC: &str = "MAC address";
+use crate::value::{Mac, Pattern};
 
 /// What a host says of its machine, and where.
 #[derive(Debug)]
 pub struct Claim {
     name: String,
     matching: HostMatch,
-    keys: Vec<(String, Span)>,
+    keys: Vec<(Key, Span)>,
 }
+
+/// What one machine only has, in words; a MAC address as what it is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Mac(Mac),
+    Other(String),
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Mac(mac) => write!(f, "MAC address {mac}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// MAC addresses, each with the number of the later host that it makes a rival.
+pub type Told = HashSet<(Mac, usize)>;
 
 /// The resolved form, without the demand that it names somebody.
 pub fn host_match(raw: &RawMatch) -> HostMatch {
@@ -42,34 +59,30 @@ impl Claim {
     pub fn new(layer: &Layer, raw: &RawProfile) -> Self {
         let raw = &raw.matching.value;
         let mut keys = Vec::new();
-        keys.extend(raw.mac.items.iter().map(|mac| (format!("{MAC} {}", mac.value), mac.span)));
-        keys.extend(raw.uuid.iter().map(|uuid| (format!("UUID {}", uuid.value), uuid.span)));
+        keys.extend(raw.mac.items.iter().map(|mac| (Key::Mac(mac.value), mac.span)));
+        keys.extend(raw.uuid.iter().map(|uuid| (Key::Other(format!("UUID {}", uuid.value)), uuid.span)));
         keys.extend(raw.serial.iter().map(|serial| {
-            (format!("serial number {}", serial.value.to_string().to_ascii_uppercase()), serial.span)
+            let serial_number = serial.value.to_string().to_ascii_uppercase();
+            (Key::Other(format!("serial number {serial_number}")), serial.span)
         }));
         Self { name: layer.name.clone(), matching: host_match(raw), keys }
     }
 }
 
-/// Complains of every host that has a rival before it.
-pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) {
-    let mut owners: HashMap<&str, Vec<(usize, Span)>> = HashMap::new();
+/// Complains of every host that has a rival before it. Returns of which MAC addresses it told.
+pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) -> Told {
+    let mut told = Told::new();
+    let mut owners: HashMap<&Key, Vec<(usize, Span)>> = HashMap::new();
     for (index, claim) in claims.iter().enumerate() {
         for (key, span) in &claim.keys {
             let owners = owners.entry(key).or_default();
             let rival = owners
                 .iter()
                 .find(|(other, _)| *other == index || !are_apart(&claims[*other].matching, &claim.matching));
-            if let (None, Some((other, first)), true) = (rival, owners.first(), key.starts_with(MAC)) {
-                // other keys keep the machines apart, but a card is in one of them, and starts with one file
-                let message = format!("`{}` and `{}` both have the {key}", claims[*other].name, claim.name);
-                let hosts = [claims[*other].name.clone(), claim.name.clone()];
-                let diagnostic =
-                    Diagnostic::new(*span, message).related(*first, format!("of `{}`", hosts[0]));
-                let help = "no two network cards have one, and the boot file of a card is for one host";
-                diagnostics.push(diagnostic.help(help).rule(Rule::SameMac, hosts));
-            }
             if let Some((other, first)) = rival {
+                if let (Key::Mac(mac), true) = (key, *other != index) {
+                    told.insert((*mac, index));
+                }
                 let (message, label) = match *other == index {
                     true => (format!("the {key} stands here a second time"), "the first time".to_owned()),
                     false => (
@@ -88,6 +101,7 @@ pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) {
             owners.push((index, *span));
         }
     }
+    told
 }
 
 /// No machine can be both.

@@ -163,6 +163,74 @@ fn hosts_are_rivals_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
 }
 
 #[test]
+fn one_mac_address_is_told_once_wherever_it_stands() {
+    let card = "network: { interfaces: [{ match: { mac: \"52:54:00:00:00:01\" }, ipv4: dhcp }] }\n";
+    let matched = |name: &str, serial: &str, rest: &str| {
+        format!(
+            "name: {name}\nimage: i@1\nmatch: {{ mac: [\"52:54:00:00:00:01\"]{serial} }}\nstorage: {{ target: {{ serial: {name} }} }}\n{rest}"
+        )
+    };
+    let other = format!(
+        "name: b\nimage: i@1\nmatch: {{ serial: CZ2 }}\nstorage: {{ target: {{ serial: b }} }}\n{card}"
+    );
+    let found =
+        |b: &str| messages(&[("hosts/a.yaml", &matched("a", ", serial: CZ1", card)), ("hosts/b.yaml", b)]);
+    let both = ["`a` and `b` both have the MAC address 52:54:00:00:00:01"];
+    assert_eq!(found(&other), both);
+    assert_eq!(found(&matched("b", ", serial: CZ2", card)), both);
+    let one = found(&matched("b", "", card));
+    assert!(one.len() == 1 && one[0].starts_with("one machine could be `a` and `b`"), "{one:?}");
+}
+
+fn of_user_data(files: &[(&str, &str)], waive: &str) -> (Vec<Diagnostic>, usize) {
+    let mut tree = tree(files);
+    let text = format!("name: test\nwaive: {waive}\n");
+    let source = tree.sources.add("site.yaml", text.as_str());
+    let mut diagnostics = Vec::new();
+    tree.shared.site = decode(yaml::parse(source, &text, &mut diagnostics).unwrap(), &mut diagnostics);
+    assert_eq!(diagnostics, []);
+    let mut resolved = resolve(&tree);
+    assert_eq!(resolved.diagnostics, []);
+    resolved.warnings.retain(|warning| warning.rule != Some(Rule::NoLogin));
+    (resolved.warnings, resolved.waived.len())
+}
+
+#[test]
+fn what_is_found_in_user_data_is_told_once_of_all_its_hosts_and_can_be_waived() {
+    let host = |name: &str, serial: &str| {
+        format!(
+            "name: {name}\nimage: i@1\nmatch: {{ serial: {serial} }}\nstorage: {{ target: {{ serial: {serial} }} }}\nhandoff: {{ cloud_init: {{ user_data: files/u }} }}\n"
+        )
+    };
+    let (a, b) = (host("a", "CZ1"), host("b", "CZ2"));
+    let text = "#cloud-config\npackages: [vim, {snap: [x]}]\n";
+    let files = [("hosts/a.yaml", a.as_str()), ("hosts/b.yaml", &b), ("files/u", text)];
+    let (found, _) = of_user_data(&files, "[]");
+    let mut rules: Vec<_> =
+        found.iter().map(|finding| (finding.rule.unwrap(), finding.hosts.len())).collect();
+    rules.sort();
+    assert_eq!(rules, [(Rule::UserData, 2), (Rule::UserDataVersion, 2)], "{found:?}");
+    let (found, waived) = of_user_data(&files, "[{ rule: user-data, host: b, reason: why }]");
+    assert_eq!(waived, 1);
+    assert!(found.iter().any(|finding| finding.rule == Some(Rule::UserData) && finding.hosts == ["a"]));
+    let both = "[{ rule: user-data, reason: why }, { rule: user-data-version, reason: why }]";
+    assert_eq!(of_user_data(&files, both), (Vec::new(), 4));
+}
+
+#[test]
+fn user_data_is_held_against_the_cloud_init_of_the_release() {
+    let host = |os: &str| {
+        format!(
+            "name: a\ninstaller: debian-installer\nos: {os}\nmatch: {{ serial: CZ1 }}\nstorage: {{ target: {{ serial: D1 }} }}\nmirror: http://m.example/debian\nhandoff: {{ cloud_init: {{ user_data: files/u }} }}\n"
+        )
+    };
+    let text = "#cloud-config\npackages: [{snap: [x]}]\n";
+    let found = |os: &str| messages(&[("hosts/a.yaml", &host(os)), ("files/u", text)]);
+    assert_eq!(found("debian-12"), ["user-data: `packages`, item 1 is a map, expected a list or a text"]);
+    assert_eq!(found("debian-13"), Vec::<String>::new());
+}
+
+#[test]
 fn templates_see_variables_of_site_class_and_host() {
     let host = host(&[
         ("profiles/low.yaml", "vars: { role: low, zone: z1 }\n"),

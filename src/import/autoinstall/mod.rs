@@ -2,12 +2,13 @@
 //!
 //! The file is taken apart into units: a key with its value, an item of a list, or the line that begins a map or list. Each unit
 //! has its lines and an entry; what a handler doesn't take is kept if ironstrap's own file says it anyway, else refused.
-//! Commands become scripts; `user-data` becomes the hand-off's, with its comments.
+//! Commands become scripts; `user-data` becomes the hand-off's, with its comments and without what cloud-init refuses.
 
 mod network;
 mod storage;
 mod system;
 mod units;
+mod user_data;
 
 use crate::grammar::autoinstall::yaml::{self, Node};
 use crate::grammar::{self, Finding};

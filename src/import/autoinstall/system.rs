@@ -1,9 +1,9 @@
 //! Everything but network and storage.
 
-use super::Given;
+use super::{Given, user_data};
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::ledger::Id;
-use crate::import::{Reading, ScriptFile, shell};
+use crate::import::{Reading, shell};
 use crate::value::{AccountName, FullName, HostName, PasswordHash};
 
 /// Reads it.
@@ -34,7 +34,7 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.draft.put("finish", "poweroff", id);
         reading.ledger.taken(id);
     }
-    user_data(text, given, reading);
+    user_data::read(text, given, reading);
 }
 
 fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str> {
@@ -163,29 +163,4 @@ fn command(item: &Node) -> Option<String> {
             words.map(|words| words.join(" "))
         }
     }
-}
-
-/// cloud-init's part, with its comments, as a file of the site.
-fn user_data(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
-    let Some(node) = given.get("user-data").filter(|node| node.entries().next().is_some()) else { return };
-    let id = given.id("user-data");
-    let Some(open) = reading.ledger.entries.get(id.0) else { return };
-    let (first, last) = (open.first, open.last);
-    let lines: Vec<_> = text.lines().skip(first).take(last - first).collect();
-    let indents =
-        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
-    let indent = indents.min().unwrap_or_default();
-    if lines.is_empty() || node.line == first {
-        return reading.ledger.refuse(
-            id,
-            "write it over several lines, or into a file that `handoff: { cloud_init: … }` names",
-        );
-    }
-    let body: String =
-        lines.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
-    let path = format!("files/{}-user-data.yaml", reading.prefix);
-    reading.draft.put("handoff.cloud_init.user_data", path.clone(), id);
-    reading.scripts.push(ScriptFile { path: path.clone(), text: format!("#cloud-config\n{body}") });
-    reading.ledger.file(id, &path);
-    reading.ledger.opaque(id);
 }

@@ -7,8 +7,8 @@ use crate::import::Reading;
 use crate::import::ledger::Id;
 use crate::import::said::Said;
 
-/// Sections that stay whole.
-const WHOLE: [&str; 1] = ["user-data"];
+/// Below this, what keys say stays whole.
+const WHOLE_BELOW: &str = "user-data.";
 
 struct Unit<'d> {
     path: String,
@@ -208,7 +208,7 @@ fn aside<'d>(aside: &Aside) -> Unit<'d> {
 
 fn walk<'d>(path: &str, node: &'d Node, line: usize, units: &mut Vec<Unit<'d>>) {
     let mut unit = |line, what| units.push(Unit { path: path.to_owned(), line, what });
-    let whole = WHOLE.contains(&path);
+    let whole = path.starts_with(WHOLE_BELOW);
     match &node.data {
         Data::Map(entries) if !whole && !entries.is_empty() => {
             if !path.is_empty() {

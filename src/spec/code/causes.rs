@@ -16,33 +16,37 @@ impl Code {
                 "Two hosts of the medium match this machine, for example one by MAC and one by serial; nobody can say which is meant."
             }
             Self::OrderSignature => {
-                "The site has another key than the one that the medium's initramfs was built with, files of two bundles were mixed, or somebody changed the order."
+                "The site has another key than the one that the medium's initramfs was built with, files of two bundles were mixed, a file of the medium is damaged, or somebody changed the order."
             }
             Self::OrderExpired => {
                 "Orders hold for a limited time (`arm` says until when), and the trusted time is after it; or the order begins later than now."
             }
-            Self::OrderVersion => "The order was written by a newer ironstrap than the agent of this medium.",
+            Self::OrderVersion => {
+                "The order or the manifest was written by another version of ironstrap than the agent of this medium."
+            }
             Self::OrderStale => {
-                "The host was armed again and installed since; somebody started the machine with an old stick or a tree that was left behind."
+                "The host was armed again, and an install under that newer order began on a disk of this machine; now it was started with an old stick or a tree that was left behind."
             }
             Self::OrderClaimed => {
-                "A disk was moved between machines, or the machine got another disk after an install under this order had begun."
+                "The disk was exchanged after the install had begun, `storage.target` means another disk of the machine than it did then, or the disk is a copy of the one that was begun on. A claim on a disk or the recorder of the stick tells."
             }
             Self::OrderDone => {
                 "The machine started from the stick or the network again, which is no mistake: a done order never installs twice."
             }
-            Self::BundleTime => "A file of the medium is missing or was damaged, as on a worn-out stick.",
+            Self::BundleTime => {
+                "The initramfs lacks the file with that time, or holds something else in its place: it was repacked by hand, or was damaged on a worn-out stick."
+            }
             Self::ClockUnknown => {
-                "The battery of the machine's clock is empty (it shows a time before the medium was made), and neither the site's server nor the recorder of the stick told a later time."
+                "The battery of the machine's clock is empty (it shows a time before the medium was made, or more than 15 years after that), and neither the site's server, nor the recorder of the stick, nor a disk of this host told the time."
             }
             Self::OrderFailed => {
-                "Each run was cut off or failed by the same mistake: a disk with faults, a server that can't be reached, power that goes."
+                "Runs were cut off or failed again and again: a disk with faults, a server that can't be reached, power that goes."
             }
             Self::OrderRevoked => {
                 "The host was disarmed, or armed anew, after this medium or tree was made; the server or the tree's signed list of revoked orders told the machine."
             }
             Self::NoDisk => {
-                "The disk that `storage.target` describes isn't in the machine, its driver isn't in the agent, or the controller hides it (RAID mode)."
+                "The disk that `storage.target` describes isn't in the machine, its driver isn't in the image's kernel, or the controller hides it (RAID mode). Or it is one that is never taken: the boot medium, a removable disk, a disk in a network that isn't named by its wwn."
             }
             Self::ManyDisks => {
                 "`storage.target` describes more than one disk of this machine, for example two of the same model and size."
@@ -52,23 +56,23 @@ impl Code {
             }
             Self::DiskTooSmall => "The image's disk layout is longer than the disk.",
             Self::SectorSize => {
-                "The disk has logical blocks of 4096 bytes; the image's partition table is written for 512."
+                "The disk has logical blocks of another length than those that the image's partition table is written for, mostly 4096 bytes instead of 512."
             }
             Self::DuplicateRoot => {
-                "The same image was installed on another disk of this machine earlier, or a copy of the disk is still plugged in."
+                "The same image is on another disk of this machine, from an earlier install or as a copy: all installs of an image have its root UUID, and the kernel finds its root by that."
             }
             Self::DiskReadOnly => {
                 "A switch of the disk or card, the firmware (HPE, some NVMe at the end of their life) or the controller forbids writes."
             }
             Self::ImageUnsupported => {
-                "The image was imported from elsewhere and has something that the agent can't make a host's own."
+                "The image enforces SELinux, enables no network stack that ironstrap configures, has a partition table that the agent can't carry over to this disk, or brings along the signature of a second file system. Or the tree holds another image's manifest in the place of the order's."
             }
             Self::Cancelled => "Somebody stood at the console and said no. Nothing was written.",
             Self::DiskChanged => {
                 "Somebody plugged a disk, another system writes to a shared disk, or a controller renumbered its disks during the countdown."
             }
             Self::NetworkDown => {
-                "No link at the interface that the host names, no answer of a DHCP server, or the driver of the card isn't in the agent."
+                "No link at the interface that the host names, no answer of a DHCP server, or the driver of the card isn't in the image's kernel."
             }
             Self::PayloadUnreachable => {
                 "The server of the order doesn't run, a firewall or a missing route is between, the tree was moved, or a stick was pulled."
@@ -76,14 +80,18 @@ impl Code {
             Self::PayloadDamaged => {
                 "The stick or the server's disk has faults, something between changed the transfer, or the tree is of another bundle than the order."
             }
-            Self::DiskIo => "The disk reported an error, or was pulled.",
+            Self::DiskIo => {
+                "The disk reported an error, was pulled, or couldn't be opened since something else holds it."
+            }
             Self::ReadBack => {
-                "A disk, cable, controller or memory that changes bytes silently; counterfeit flash behaves this way beyond its true size."
+                "A disk, cable, controller or memory that changes bytes silently, or a disk that doesn't hold the zeroes that were written; counterfeit flash behaves this way beyond its true size."
             }
             Self::Personalise => {
                 "The image's file system is full or damaged, or lacks something that the host's accounts, network or files need."
             }
-            Self::Internal => "A mistake in ironstrap.",
+            Self::Internal => {
+                "A mistake in ironstrap, or the agent's worker was ended by the kernel, as when memory ran out."
+            }
             Self::Other => "The event was written by a newer ironstrap than this one.",
         }
     }

@@ -1,7 +1,7 @@
 //! What a scalar without quotes means: to readers of YAML 1.1, such as PyYAML, and where 1.2 makes something else of it.
 
 use super::Kind;
-use crate::grammar::{Finding, shown};
+use crate::grammar::Finding;
 
 /// What a scalar without quotes is in YAML 1.1.
 pub fn plain(text: &str) -> Kind {
@@ -85,7 +85,8 @@ fn is_date(text: &str) -> bool {
     bytes.len() == 10 && bytes.iter().enumerate().all(|(at, byte)| shape(at, *byte))
 }
 
-/// A word of what 1.2 makes something else of.
+/// A word of what 1.2 makes something else of. Words that mean true or false are shown, numbers aren't: a password or a PIN may
+/// be one, whatever its key is called.
 pub fn ambiguous(text: &str, line: usize) -> Option<Finding> {
     let quote = "quote it if it is a text";
     if is_boolean(text, &["yes", "no", "on", "off"]) {
@@ -95,8 +96,7 @@ pub fn ambiguous(text: &str, line: usize) -> Option<Finding> {
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if is_base_60(unsigned) {
-        let message = format!("YAML 1.1 reads `{}` as a number to the base 60", shown(text));
-        return Some(Finding::error(line, message).help("quote it"));
+        return Some(Finding::error(line, "YAML 1.1 reads a number to the base 60 here").help("quote it"));
     }
     let octal = unsigned.len() > 1
         && unsigned.starts_with('0')
@@ -104,7 +104,7 @@ pub fn ambiguous(text: &str, line: usize) -> Option<Finding> {
         && !unsigned.starts_with("0x");
     let underscores = unsigned.contains('_') && is_integer(unsigned);
     if octal || underscores {
-        let message = format!("`{}` is another number to readers of YAML 1.1 than to others", shown(text));
+        let message = "a number is another one to readers of YAML 1.1 than to others";
         return Some(Finding::warning(line, message).help(quote));
     }
     None
