@@ -3,13 +3,13 @@
 //! A list in the site's state, of what `bundle` finished. A medium is forgotten when the last of its orders has ended (one of a former
 //! key: when that key was retired, since it tells which key installed a host), a tree when it is replaced. Where a stick went that was written from an image, nobody here can know.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::paths::SitePaths;
-use super::revocations;
 use crate::bundle::parts::BundledHost;
 use crate::spec::FormatVersion;
 use crate::sys::files;
@@ -165,15 +165,22 @@ mod tests {
     fn two_who_finish_at_the_same_time_lose_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let paths = SitePaths::new(dir.path());
+        let keys = SiteKey::from_random([1; 40]).alone();
         let medium = |seed: u8| {
             let (host, order) = ("web01".parse().unwrap(), OrderId::from_random([seed; 16]));
             let orders = vec![Carried { host, order, until: Timestamp::from_unix(100) }];
-            Medium { kind: Kind::Usb, path: "/a.img".into(), time: Timestamp::from_unix(1), orders }
+            Medium {
+                kind: Kind::Usb,
+                path: "/a.img".into(),
+                time: Timestamp::from_unix(1),
+                key: None,
+                orders,
+            }
         };
         std::thread::scope(|scope| {
             for seed in 0..16 {
-                let (paths, medium) = (&paths, medium(seed));
-                scope.spawn(move || add(paths, medium).unwrap());
+                let (paths, medium, keys) = (&paths, medium(seed), &keys);
+                scope.spawn(move || add(paths, medium, keys).unwrap());
             }
         });
         assert_eq!(read(&paths).unwrap().len(), 16);

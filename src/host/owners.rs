@@ -86,8 +86,7 @@ impl<P: Copy> Owners<P> {
                 return None;
             }
         };
-        let name =
-            |owner: Owner| self.names.get(owner.index()).map(ToString::to_string).unwrap_or_default();
+        let name = |owner: Owner| self.names.get(owner.index()).map(ToString::to_string).unwrap_or_default();
         Some(Clash { thing, first: name(first), place, second: name(owner) })
     }
 }
