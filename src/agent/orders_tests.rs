@@ -69,7 +69,7 @@ fn two_orders_for_one_machine_are_refused() {
 fn another_key_an_unknown_version_and_a_changed_byte_are_told_apart() {
     let other = medium(&[("web01", &SiteKey::from_random([4; 40]))], |json| json);
     assert_eq!(chosen(&other, MAC).unwrap_err().code, Code::OrderSignature);
-    let newer = medium(&[("web01", &site())], |json| json.replacen("\"version\": 2", "\"version\": 9", 1));
+    let newer = medium(&[("web01", &site())], |json| json.replacen("\"version\": 3", "\"version\": 9", 1));
     let refusal = chosen(&newer, MAC).unwrap_err();
     assert_eq!(refusal.code, Code::OrderVersion, "{refusal}");
     let changed = medium(&[("web01", &site())], |json| json);
