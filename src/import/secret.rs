@@ -1,7 +1,7 @@
 //! Lines without what could be a password: for reports, comments and notes.
 //!
-//! Errs on the side of hiding: whatever follows a word that sounds like a secret, and all of a line that hands one to a
-//! program. Hashes are hidden as well; where they are taken over, they stand in the profile. A line that ends up in a script
+//! Errs on the side of hiding: whatever follows a word that sounds like a secret, misspelt too, and all of a line that hands one
+//! to a program. Hashes are hidden as well; where they are taken over, they stand in the profile. A line that ends up in a script
 //! isn't touched: it is the operator's.
 
 /// What stands for a secret.
@@ -9,8 +9,9 @@ const MASK: &str = "****";
 /// Longest line that a report shows, in characters.
 const LONGEST: usize = 300;
 /// What names of secrets hold, without dashes.
-const SOUNDS: [&str; 17] = [
+const SOUNDS: [&str; 18] = [
     "password",
+    "rootpw",
     "passwd",
     "passphrase",
     "passcode",
@@ -29,7 +30,7 @@ const SOUNDS: [&str; 17] = [
     "wpapsk",
 ];
 /// Names of secrets where they stand alone: `key: …`, but not `authorized-keys: …` or `apt-setup/local0/key`.
-const ALONE: [&str; 4] = ["key", "pass", "pw", "pwd"];
+const ALONE: [&str; 5] = ["key", "pass", "pw", "pwd", "private"];
 /// Commands whose words without a name are secrets.
 const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
 
@@ -90,6 +91,10 @@ fn mask_line(line: &str, mut hide: Hide, out: &mut String) -> Hide {
                 hide = Hide::All;
                 continue;
             }
+            Hide::Next if matches!(word, "=" | ":") => {
+                out.push_str(word);
+                continue;
+            }
             Hide::Next if word != "\\" => {
                 out.push_str(MASK);
                 hide = after(word, None, Hide::Nothing);
@@ -123,16 +128,16 @@ fn mask_line(line: &str, mut hide: Hide, out: &mut String) -> Hide {
         }
         out.push_str(&without_userinfo(word));
         // of a question its last part counts: `passwd/username` is no secret
-        let last = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=', '"', '\'']);
-        let last = plain(last);
+        let written = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=', '"', '\'']);
+        let last = plain(written);
         let ends_name = word.ends_with([':', '=']);
         let option = word.trim_start_matches('#').starts_with('-') || lower.contains('/') || ends_name;
-        let alone = ALONE.contains(&last.as_str())
+        let alone = (ALONE.contains(&last.as_str()) || ends_name && is_key(&last))
             && !lower.contains('/')
             && (ends_name || word.starts_with('-') && bare.len() + 2 >= word.len() && word.len() > 3);
-        if COMMANDS.contains(&lower.as_str()) {
+        if COMMANDS.iter().any(|command| is_slip(&lower, command)) {
             hide = Hide::Rest;
-        } else if alone || SOUNDS.iter().any(|sound| last == *sound || option && last.contains(sound)) {
+        } else if alone || SOUNDS.contains(&last.as_str()) || option && sounds(&last, written) {
             asked = lower.contains('/');
             hide = if asked { Hide::Rest } else { Hide::Next };
         }
@@ -190,9 +195,32 @@ fn named_value(word: &str) -> Option<usize> {
         let own =
             name.rsplit(['=', ':', ',', ';', '&', '?', '{', '[', '(', '"', '\'']).find(|own| !own.is_empty());
         let own = plain(own.unwrap_or_default());
-        let name = plain(name);
-        ALONE.contains(&own.as_str()) || SOUNDS.iter().any(|sound| name.contains(sound))
+        ALONE.contains(&own.as_str()) || is_key(&own) || sounds(&plain(name), name)
     })
+}
+
+/// Whether a name, in one spelling, sounds like a secret's, or one of the words that it is written with nearly does.
+fn sounds(plain: &str, written: &str) -> bool {
+    let has = SOUNDS.iter().any(|sound| plain.contains(sound));
+    has || written
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .chain([plain])
+        .any(|word| SOUNDS.iter().any(|sound| is_slip(&word.to_ascii_lowercase(), sound)))
+}
+
+/// `tlskey`, `consumerkey`: but a package archive's key is none, and an SSH key that may log in is public.
+fn is_key(plain: &str) -> bool {
+    plain.ends_with("key") && !["key", "gpgkey", "sshkey", "publickey", "hotkey"].contains(&plain)
+}
+
+/// Whether a word is another, or a slip of it: one, or two in a long word.
+fn is_slip(word: &str, meant: &str) -> bool {
+    let most = match meant.len() {
+        ..5 => 0,
+        5..8 => 1,
+        _ => 2,
+    };
+    word.len().abs_diff(meant.len()) <= most && strsim::damerau_levenshtein(word, meant) <= most
 }
 
 fn is_hash(bare: &str) -> bool {
@@ -204,6 +232,10 @@ fn is_hash(bare: &str) -> bool {
 fn without_userinfo(word: &str) -> String {
     let (mut out, mut rest) = (String::new(), word);
     let Some(last) = word.rfind('@') else { return word.to_owned() };
+    if let (false, Some(colon)) = (word.contains("://"), word[..last].find(':')) {
+        // `ops:hunter2@host`; `key: ops@host` has a blank between
+        return if colon > 0 { format!("{MASK}{}", &word[last..]) } else { word.to_owned() };
+    }
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         out.push_str(before);
@@ -325,6 +357,20 @@ mod tests {
             ("hash $6$abc$def", "hash ****"),
             ("ops:$6$abc$def", "****"),
             ("lang en_US.UTF-8", "lang en_US.UTF-8"),
+            ("user --pasword=hunter2 --name=a", "user --pasword=**** --name=a"),
+            ("part / --pasphrase hunter2", "part / --pasphrase ****"),
+            ("rotpw hunter2", "rotpw ****"),
+            ("realm join --one-time-pasword=hunter2 d", "realm join --one-time-pasword=**** d"),
+            ("rhsm --activatoin-key=hunter2", "rhsm --activatoin-key=****"),
+            ("d-i netcfg/wireles_wpa string hunter2", "d-i netcfg/wireles_wpa string ****"),
+            ("tken: hunter2", "tken: ****"),
+            ("password = hunter2", "password = ****"),
+            ("tls_key: hunter2", "tls_key: ****"),
+            ("consumer_key: hunter2", "consumer_key: ****"),
+            ("taste: a, server: b, layout: c", "taste: a, server: b, layout: c"),
+            ("repo --gpgkey=http://h/k", "repo --gpgkey=http://h/k"),
+            ("ops:hunter2@h", "****@h"),
+            ("ssh-rsa AAAA ops@host", "ssh-rsa AAAA ops@host"),
         ] {
             assert_eq!(masked(line), wanted);
         }
