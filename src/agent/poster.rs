@@ -100,7 +100,7 @@ fn deliver(mut taken: impl FnMut() -> bool, mut sleep: impl FnMut(Duration)) {
 mod tests {
     use super::*;
     use crate::spec::FormatVersion;
-    use crate::trust::{EventPublicKey, Voucher, run_name};
+    use crate::trust::{Voucher, event_public_key, run_name};
     use crate::value::{EventSecret, OrderId, RunSecret};
 
     #[test]
@@ -144,8 +144,8 @@ mod tests {
             assert!(body.contains("\"seq\":7"), "{body}");
             let field = head.lines().filter_map(|line| line.split_once(": "));
             let (_, proof) = field.into_iter().find(|(name, _)| *name == PROOF_HEADER).unwrap();
-            let proof = proof.parse().unwrap();
-            assert!(EventPublicKey::of(&events).proves(&proof, &run_name(&run), body.as_bytes()));
+            let proof: Proof = proof.parse().unwrap();
+            assert!(proof.is_by(&event_public_key(&events), &run_name(&run), body.as_bytes()));
             assert!(!head.contains(&run.reveal_text()) && !head.contains(&events.reveal_text()));
         }
     }

@@ -28,7 +28,7 @@ use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::spec::revocation::{self, Revocations};
-use crate::trust::SiteKey;
+use crate::trust::{SiteKey, event_public_key};
 use crate::value::{Digest, Timestamp};
 
 /// A host that is armed, with the image that its lock pins.
@@ -94,7 +94,8 @@ pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) 
     }
 }
 
-/// Joins permits and hosts into signed orders.
+/// Joins permits and hosts into signed orders. Media of the site's former keys, as far as their secret halves are there, stay
+/// believed.
 ///
 /// # Errors
 /// Every host that can't be joined, a line each.
@@ -102,13 +103,18 @@ pub fn orders(
     site: &Site,
     hosts: &[ArmedHost<'_>],
     key: &SiteKey,
+    former: &[SiteKey],
     now: Timestamp,
 ) -> Result<Vec<BundledHost>> {
     let mut bundled = Vec::new();
     let mut misfits = Vec::new();
     for armed in hosts {
         match join(site, armed, key, now) {
-            Ok(host) => bundled.push(host),
+            Ok(mut host) => {
+                let events = |key: &SiteKey| event_public_key(&key.event_secret(&host.order.id));
+                host.former_events = former.iter().map(events).collect();
+                bundled.push(host);
+            }
             Err(error) => misfits.push(format!("{error:#}")),
         }
     }
@@ -149,7 +155,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     };
     let order = order::build(armed.permit, parts, key, now)?;
     let boot = BootHost::of(host, &order.id, start);
-    Ok(BundledHost { signed: order::sign(&order, key)?, order, boot })
+    Ok(BundledHost { signed: order::sign(&order, key)?, order, boot, former_events: Vec::new() })
 }
 
 /// The blobs that installs from these images read, in that order, each once: the manifest, the index, the packs.

@@ -43,6 +43,7 @@ pub fn list(hosts: &[BundledHost], files: &[ContentFile], blobs: &[Blob]) -> Bun
             host: host.order.host.clone(),
             order: host.order.id.clone(),
             generation: host.order.generation,
+            former_events: host.former_events.clone(),
         })
         .collect();
     named.sort_by(|a, b| a.host.cmp(&b.host));

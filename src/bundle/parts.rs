@@ -3,7 +3,7 @@
 use crate::boot::grub::BootHost;
 use crate::order::SignedOrder;
 use crate::spec::order::InstallOrder;
-use crate::value::Timestamp;
+use crate::value::{EventPublicKey, Timestamp};
 
 /// One host of a bundle.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct BundledHost {
     pub signed: SignedOrder,
     /// What its loader needs to know.
     pub boot: BootHost,
+    /// What vouches for the order's runs on media of former keys of the site.
+    pub former_events: Vec<EventPublicKey>,
 }
 
 /// One file of a bundle that is made here.

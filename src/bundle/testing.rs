@@ -36,7 +36,7 @@ pub(crate) fn hosts() -> Vec<BundledHost> {
             start: AgentStart::Kernel,
             kernel_args: Vec::new(),
         };
-        BundledHost { signed: order::sign(&order, &key()).unwrap(), order, boot }
+        BundledHost { signed: order::sign(&order, &key()).unwrap(), order, boot, former_events: Vec::new() }
     };
     vec![host("db01", 1), host("web01", 2)]
 }

@@ -70,7 +70,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     args.pxe.iter().try_for_each(|path| pxe::require_place(path))?;
     let agent = read_agent(&args.agent)?;
     let context = SiteContext::load(paths)?;
-    let Signing { key, trusted } = keys::signing(paths)?;
+    let Signing { key, former, trusted } = keys::signing(paths)?;
     let store = Store::open(&paths.store())?;
     let now = SystemClock.now();
     let asked = if args.hosts.is_empty() { Asked::AllArmed } else { Asked::ByName };
@@ -93,7 +93,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
             ArmedHost { host, permit, image: manifest, tree: inside }
         })
         .collect();
-    let hosts = contents::orders(&context.site, &joined, &key, now)?;
+    let hosts = contents::orders(&context.site, &joined, &key, &former, now)?;
     let place = Place { context: &context, paths, store: &store };
     let boot = boot_files(&agent, &trusted, &place, &hosts, &images)?;
     let blobs = contents::blobs(&listed(&store, &hosts, &images)?);

@@ -21,6 +21,8 @@ pub const MAX_LIST: u64 = 1 << 20;
 pub struct Signing {
     /// The current key.
     pub key: SiteKey,
+    /// Those of the former keys that are here.
+    pub former: Vec<SiteKey>,
     /// The keys that count, this one first.
     pub trusted: TrustedKeys,
 }
@@ -34,7 +36,10 @@ pub fn signing(paths: &SitePaths) -> Result<Signing> {
         false => "the site has no key".to_owned(),
         true => format!("{} has no public half", paths.secret_key().display()),
     })?;
-    Ok(Signing { key: secret_of(paths, &ring)?, trusted: ring.trusted() })
+    let trusted = ring.trusted();
+    let former = trusted.former().iter().map(|key| read_secret(&paths.former_secret_key(key.id())));
+    let former = former.filter_map(Result::transpose).collect::<Result<_>>()?;
+    Ok(Signing { key: secret_of(paths, &ring)?, former, trusted })
 }
 
 /// The secret key, for commands that only sign.

@@ -31,7 +31,7 @@ fn said<T: std::fmt::Debug>(result: Result<T>) -> String {
 
 /// That the site signs with a key that it trusts, whatever was cut off.
 fn signs(paths: &SitePaths) -> TrustedKeys {
-    let keys::Signing { key, trusted } = keys::signing(paths).unwrap();
+    let keys::Signing { key, trusted, .. } = keys::signing(paths).unwrap();
     assert_eq!(key.public(), *trusted.current());
     trusted
 }
@@ -73,6 +73,8 @@ fn a_rotation_keeps_trust_in_the_key_before_it_and_keeps_secrets_private() {
     assert!(!resumed);
     assert_eq!(permits.hosts, [fixtures::permit().host]);
     let trusted = signs(&paths);
+    let former: Vec<_> = keys::signing(&paths).unwrap().former.iter().map(SiteKey::public).collect();
+    assert_eq!(former, [old.public()], "its media are still believed");
     assert_eq!((trusted.current(), trusted.former()), (ring.current(), &[before.current().clone()][..]));
     let aside = paths.former_secret_key(before.current().id());
     assert_eq!(keys::read_secret(&aside).unwrap().unwrap().public(), *before.current());

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::state::{Story, Trust};
 use crate::spec::event::Event;
-use crate::trust::{EventPublicKey, Proof};
-use crate::value::{HostName, OrderId, Timestamp};
+use crate::trust::Proof;
+use crate::value::{EventPublicKey, HostName, OrderId, Timestamp};
 
 /// Who can speak under an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Proofs {
         event.order.as_ref().is_none_or(|order| *order == proof.order)
             && event.host.as_ref().is_none_or(|host| *host == speaker.host)
             && (now <= speaker.until || story.knows_run(&event.run, &proof.order))
-            && speaker.keys.iter().any(|key| key.proves(proof, &event.run, body))
+            && speaker.keys.iter().any(|key| proof.is_by(key, &event.run, body))
     }
 }
 

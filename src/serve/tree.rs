@@ -24,7 +24,7 @@ use crate::spec::manifest::{BundleFile, BundleManifest};
 use crate::spec::order::InstallOrder;
 use crate::spec::revocation::{self, Reason};
 use crate::sys::directory::{Directory, Identity};
-use crate::trust::{EventPublicKey, Purpose, SitePublicKey, TrustedKeys, Verified};
+use crate::trust::{Purpose, SitePublicKey, TrustedKeys, Verified, event_public_key};
 use crate::value::{Digest, DigestWriter, HostName, OrderId, Timestamp, stays_inside};
 
 /// Longest manifest, signature or order archive that is read.
@@ -141,7 +141,8 @@ impl Tree {
                 .read_order(&host.host, signer)
                 .with_context(|| format!("reading the order of {}", host.host))?;
             ensure!(order.id == host.order, "{}: the tree's order is not the manifest's", host.host);
-            let keys = vec![EventPublicKey::of(&order.events)];
+            let own = event_public_key(&order.events);
+            let keys = std::iter::once(own).chain(host.former_events.iter().copied()).collect();
             let speaker = Speaker { host: order.host.clone(), keys, until: order.not_after };
             tree.speakers.insert(order.id.clone(), speaker);
             tree.add_image(store, &order).with_context(|| format!("finding the image of {}", host.host))?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FormatVersion;
-use crate::value::{Digest, HostName, OrderId, Timestamp};
+use crate::value::{Digest, EventPublicKey, HostName, OrderId, Timestamp};
 
 /// All and only the files of a bundle. Its JSON bytes are signed; stored as `manifest.json` with `manifest.json.minisig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct BundleHost {
     pub order: OrderId,
     /// Generation of the order.
     pub generation: u64,
+    /// Event keys that former keys of the site gave this order: media that were built under them carry those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_events: Vec<EventPublicKey>,
 }
 
 /// One file of a bundle.

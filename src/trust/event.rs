@@ -15,7 +15,7 @@ use blake2::digest::consts::U32;
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use crate::value::{EventSecret, OrderId, RunSecret, Seal, ValueError, unhex};
+use crate::value::{EventPublicKey, EventSecret, OrderId, RunSecret, Seal, ValueError, unhex};
 
 /// What is derived and signed for each purpose begins with its own words, so that none can be taken for another.
 const DERIVATION: &[u8] = b"ironstrap event key v1\n";
@@ -34,26 +34,8 @@ pub(super) fn derive(secret: &[u8; 32], order: &OrderId) -> EventSecret {
 }
 
 /// The half of an event key that a server judges by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPublicKey(VerifyingKey);
-
-impl EventPublicKey {
-    /// The half that belongs to this secret.
-    pub fn of(secret: &EventSecret) -> Self {
-        Self(SigningKey::from_bytes(secret.reveal()).verifying_key())
-    }
-
-    /// Whether this proof shows that the sender of these bytes, an event of this run, had the order.
-    pub fn proves(&self, proof: &Proof, run: &str, body: &[u8]) -> bool {
-        let Some(run_key) = unhex(run).and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()) else {
-            return false;
-        };
-        let holds = |key: &VerifyingKey, bytes: &[u8], seal: &Seal| {
-            key.verify_strict(bytes, &Signature::from_bytes(seal.as_bytes())).is_ok()
-        };
-        holds(&self.0, &voucher_bytes(&proof.order, run), &proof.voucher)
-            && holds(&run_key, &[EVENT, body].concat(), &proof.signature)
-    }
+pub fn event_public_key(secret: &EventSecret) -> EventPublicKey {
+    EventPublicKey::from_bytes(SigningKey::from_bytes(secret.reveal()).verifying_key().to_bytes())
 }
 
 fn voucher_bytes(order: &OrderId, run: &str) -> Vec<u8> {
@@ -100,6 +82,19 @@ pub struct Proof {
     signature: Seal,
 }
 
+impl Proof {
+    /// Whether this shows that the sender of these bytes, an event of this run, had the order with this key.
+    pub fn is_by(&self, events: &EventPublicKey, run: &str, body: &[u8]) -> bool {
+        let Some(run_key) = unhex(run) else { return false };
+        let holds = |key: &[u8; 32], bytes: &[u8], seal: &Seal| {
+            let signature = Signature::from_bytes(seal.as_bytes());
+            VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(bytes, &signature).is_ok())
+        };
+        holds(events.as_bytes(), &voucher_bytes(&self.order, run), &self.voucher)
+            && holds(&run_key, &[EVENT, body].concat(), &self.signature)
+    }
+}
+
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.order, self.voucher, self.signature)
@@ -140,22 +135,22 @@ mod tests {
     fn a_proof_holds_for_its_bytes_run_order_and_key_only() {
         let site = SiteKey::from_random([1; 40]);
         let events = site.event_secret(&order(1));
-        let public = EventPublicKey::of(&events);
+        let public = event_public_key(&events);
         let (run, thief) = (RunSecret::from_bytes([3; 32]), RunSecret::from_bytes([4; 32]));
         let voucher = Voucher::new(&events, &order(1), &run);
         let proof: Proof = voucher.prove(&run, b"event").to_string().parse().unwrap();
-        assert!(public.proves(&proof, &run_name(&run), b"event"));
-        assert!(!public.proves(&proof, &run_name(&run), b"another"));
-        assert!(!public.proves(&proof, &run_name(&thief), b"event"));
-        let others = EventPublicKey::of(&site.event_secret(&order(2)));
-        assert!(!others.proves(&proof, &run_name(&run), b"event"));
+        assert!(proof.is_by(&public, &run_name(&run), b"event"));
+        assert!(!proof.is_by(&public, &run_name(&run), b"another"));
+        assert!(!proof.is_by(&public, &run_name(&thief), b"event"));
+        let others = event_public_key(&site.event_secret(&order(2)));
+        assert!(!proof.is_by(&others, &run_name(&run), b"event"));
         // the voucher was overheard, the run's secret was not
         let forged = voucher.prove(&thief, b"event");
-        assert!(!public.proves(&forged, &run_name(&run), b"event"));
-        assert!(!public.proves(&forged, &run_name(&thief), b"event"));
+        assert!(!forged.is_by(&public, &run_name(&run), b"event"));
+        assert!(!forged.is_by(&public, &run_name(&thief), b"event"));
         let renamed = Proof { order: order(2), ..proof };
-        assert!(!public.proves(&renamed, &run_name(&run), b"event"));
-        assert!(!public.proves(&renamed, "not a key", b"event"));
+        assert!(!renamed.is_by(&public, &run_name(&run), b"event"));
+        assert!(!renamed.is_by(&public, "not a key", b"event"));
         assert!("one two".parse::<Proof>().is_err());
     }
 }

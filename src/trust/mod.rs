@@ -17,7 +17,7 @@ mod ring;
 mod trusted;
 mod verified;
 
-pub use event::{EventPublicKey, PROOF_HEADER, Proof, Voucher, run_name};
+pub use event::{PROOF_HEADER, Proof, Voucher, event_public_key, run_name};
 pub use key::{Purpose, SiteKey, SitePublicKey, TrustError, signer};
 pub use ring::{KeyRing, Record, RetireError};
 pub use trusted::TrustedKeys;

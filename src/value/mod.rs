@@ -39,7 +39,7 @@ pub use package::{PackageKind, PackageName};
 pub use pattern::Pattern;
 pub use seal::Seal;
 pub(crate) use secret::unhex;
-pub use secret::{EventSecret, RunSecret, Token};
+pub use secret::{EventPublicKey, EventSecret, RunSecret, Token};
 pub use size::ByteSize;
 pub use storage::{FsLabel, MountOption, MountPath, StorageId};
 pub use time::Timestamp;

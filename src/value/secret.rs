@@ -1,8 +1,9 @@
-//! Secrets of 32 bytes that documents carry: they have a text form for those, and none for people.
+//! Secrets of 32 bytes that documents carry: they have a text form for those, and none for people. And the public half of one.
 
 use std::fmt;
+use std::str::FromStr;
 
-use super::Digest;
+use super::{Digest, ValueError, serde_through_text};
 
 fn hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -17,6 +18,42 @@ pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     }
     digits.then_some(bytes)
 }
+
+/// The half of an event key that a server judges by; see `trust`. Text form: 64 hexadecimal digits. Bytes that are no key prove
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPublicKey([u8; 32]);
+
+impl EventPublicKey {
+    /// From a key's bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl FromStr for EventPublicKey {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let bytes = unhex(text);
+        bytes.map(Self).ok_or_else(|| {
+            ValueError::new(format!("`{}` is not an event key (64 hexadecimal digits)", text.escape_debug()))
+        })
+    }
+}
+
+serde_through_text!(EventPublicKey);
 
 /// A type for such a secret: serde knows its text, `Debug` doesn't.
 macro_rules! secret {

@@ -49,6 +49,10 @@ fn an_old_tree_is_served_and_revocable_after_a_rotation_a_new_one_taken_over_and
     assert_eq!(get(&server, &order, &[]).text(), "revoked\n");
     let rebooting = r#"{"event":"rebooting","boot_next":true}"#;
     assert_eq!(server.tell("old agent", 2, rebooting).text(), "stored\n", "the old medium is still believed");
+    // also by a server that has never seen the old tree
+    server.stop();
+    let server = Running::start(&site, &[]);
+    assert_eq!(server.tell("another run of an old medium", 0, claimed).text(), "stored\n");
 
     let said = site.ironstrap(&["key", "retire"]);
     assert!(

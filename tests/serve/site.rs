@@ -12,8 +12,8 @@ use ironstrap::spec::image::{Blob, ImageManifest};
 use ironstrap::spec::manifest::{BundleFile, BundleHost, BundleManifest};
 use ironstrap::spec::order::Grant;
 use ironstrap::sys::files;
-use ironstrap::trust::{PROOF_HEADER, Purpose, SiteKey, Voucher, run_name};
-use ironstrap::value::{Digest, EventSecret, OrderId, RunSecret, Timestamp};
+use ironstrap::trust::{PROOF_HEADER, Purpose, SiteKey, Voucher, event_public_key, run_name};
+use ironstrap::value::{Digest, EventPublicKey, EventSecret, OrderId, RunSecret, Timestamp};
 
 pub const HOST: &str = "web01";
 pub const ORDER: &str = "0123456789abcdef0123456789abcdef";
@@ -99,11 +99,19 @@ impl Site {
                 host: HOST.parse().unwrap(),
                 order: ORDER.parse().unwrap(),
                 generation: 1,
+                former_events: self.former_events(),
             }],
         };
         let manifest = serde_json::to_vec(&manifest).unwrap();
         write("manifest.json", &manifest);
         write("manifest.json.minisig", key.sign(Purpose::Bundle, &manifest).as_bytes());
+    }
+
+    /// The event keys of the host's order that the site's former keys gave it.
+    fn former_events(&self) -> Vec<EventPublicKey> {
+        let Ok(former) = std::fs::read_dir(self.state("former")) else { return Vec::new() };
+        let key = |path: PathBuf| SiteKey::from_text(&std::fs::read_to_string(path).unwrap()).unwrap();
+        former.map(|entry| event_public_key(&key(entry.unwrap().path()).event_secret(&id()))).collect()
     }
 
     fn image(&self) -> Vec<u8> {
