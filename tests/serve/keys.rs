@@ -52,7 +52,7 @@ fn an_old_tree_is_served_and_revocable_after_a_rotation_a_new_one_taken_over_and
     // also by a server that has never seen the old tree
     server.stop();
     let server = Running::start(&site, &[]);
-    assert_eq!(server.tell("another run of an old medium", 0, claimed).text(), "stored\n");
+    assert_eq!(server.tell("another run of an old medium", 0, written).text(), "stored\n");
 
     let said = site.ironstrap(&["key", "retire"]);
     assert!(
