@@ -283,7 +283,7 @@ fn the_commands_print_none_either() {
         ),
         (
             "user-data",
-            "#cloud-config\nautoinstall:\n  version: 1\n  identity: {password: X, pasword: X}\n  user-data:\n    runcmd: X\n",
+            "#cloud-config\nautoinstall:\n  version: 1\n  identity: {password: X, pasword: X}\n  user-data:\n    password: [X]\n",
         ),
     ] {
         std::fs::write(site.path().join(name), text.replace('X', CANARY)).unwrap();
