@@ -5,7 +5,8 @@ use ironstrap::trust::{PROOF_HEADER, SiteKey, Voucher, run_name};
 use ironstrap::value::{OrderId, Token};
 use serde_json::Value;
 
-use crate::site::{HOST, ORDER, Running, Site, event, events, get, id, run, told};
+use crate::client::{Running, get};
+use crate::site::{HOST, ORDER, Site, event, events, id, run, told};
 
 const CLAIMED: &str = r#"{"event":"claimed","disk":"S1","attempt":1}"#;
 const EVIL: &str = r#"{"event":"committed","ssh_host_key":"SHA256:evil","peak_rss_kib":1}"#;

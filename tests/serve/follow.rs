@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use super::site::{ORDER, Running, Site, get};
+use super::client::{Running, get};
+use super::site::{ORDER, Site};
 
 /// Waits for something that takes the server a look.
 pub fn soon(what: &str, mut happened: impl FnMut() -> bool) {

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::site::{Answer, ORDER, Running, Site, event, get};
+use super::client::{Answer, Running, get};
+use super::site::{ORDER, Site, event};
 
 const ADDRESSES: usize = 8;
 

@@ -1,7 +1,8 @@
 //! A site that changes its key under a running server.
 
+use super::client::{Running, get};
 use super::follow::soon;
-use super::site::{HOST, ORDER, Running, Site, get};
+use super::site::{HOST, ORDER, Site};
 
 /// The id of the key that these sites begin with.
 const FIRST: &str = "0707070707070707";

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod client;
 mod events;
 mod follow;
 mod hostile;
@@ -11,7 +12,8 @@ mod site;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use site::{BLOB, HOST, ORDER, Running, Site, event, get, request};
+use client::{Running, get, request};
+use site::{BLOB, HOST, ORDER, Site, event};
 
 #[test]
 fn a_blob_comes_whole_in_parts_and_not_at_all_for_head() {
