@@ -57,7 +57,7 @@ pub fn run(args: &Args, json: bool) -> Result<()> {
 }
 
 fn line(name: &str, finding: &Finding) -> String {
-    let Finding { line, severity, message, help } = finding;
+    let Finding { line, severity, message, help, only: _ } = finding;
     let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
     format!("{name}:{line}: {}: {message}\n{help}", severity_name(*severity))
 }

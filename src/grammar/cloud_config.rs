@@ -15,7 +15,7 @@ use parts::{Form, Part};
 use schema::Problem;
 
 /// A version of cloud-init.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
     /// 22.4, of Debian 12.
     V22_4,
@@ -165,16 +165,6 @@ pub(crate) fn told(root: &Node) -> Vec<Finding> {
     known.map(|(line, (name, why))| Finding::warning(line, format!("`{name}`: {why}"))).collect()
 }
 
-/// What a finding ends in that holds for one version.
-fn to_one(version: Version) -> String {
-    format!(" (to cloud-init {version})")
-}
-
-/// Whether a finding of [`lint`] without a version holds for one of them only.
-pub fn is_of_one_version(finding: &Finding) -> bool {
-    [Version::V22_4, Version::V25_1].into_iter().any(|version| finding.message.ends_with(&to_one(version)))
-}
-
 /// Problems of two versions as findings for one version, or for any.
 fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Finding> {
     let finding = |problem: &Problem, severity| Finding {
@@ -182,6 +172,7 @@ fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Find
         severity: if problem.deprecated { Severity::Warning } else { severity },
         message: problem.message.clone(),
         help: problem.help.clone(),
+        only: None,
     };
     match version {
         Some(Version::V25_1) => new.iter().map(|problem| finding(problem, Severity::Error)).collect(),
@@ -193,7 +184,8 @@ fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Find
             };
             let only = |problem: &Problem, version| {
                 let finding = finding(problem, Severity::Warning);
-                Finding { message: format!("{}{}", finding.message, to_one(version)), ..finding }
+                let message = format!("{} (to cloud-init {version})", finding.message);
+                Finding { message, only: Some(version), ..finding }
             };
             let newest = new.iter().map(|problem| {
                 // 22.4 takes any key, and reads no more of them than 25.1

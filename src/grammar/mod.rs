@@ -34,6 +34,8 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The one version of the reader that it holds for, where it doesn't for another that is asked about.
+    pub only: Option<cloud_config::Version>,
 }
 
 /// Those that break the install.
@@ -44,12 +46,12 @@ pub fn errors(found: &[Finding]) -> impl Iterator<Item = &Finding> {
 impl Finding {
     /// Something that breaks the install.
     pub fn error(line: usize, message: impl Into<String>) -> Self {
-        Self { line, severity: Severity::Error, message: message.into(), help: None }
+        Self { line, severity: Severity::Error, message: message.into(), help: None, only: None }
     }
 
     /// Something that is seldom meant.
     pub fn warning(line: usize, message: impl Into<String>) -> Self {
-        Self { line, severity: Severity::Warning, message: message.into(), help: None }
+        Self { line, severity: Severity::Warning, message: message.into(), help: None, only: None }
     }
 
     /// Says what to do.

@@ -155,7 +155,7 @@ impl Work<'_, '_> {
             let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
             let rule = match finding.severity {
                 Severity::Error => None,
-                Severity::Warning if cloud_config::is_of_one_version(finding) => Some(Rule::UserDataVersion),
+                Severity::Warning if finding.only.is_some() => Some(Rule::UserDataVersion),
                 Severity::Warning => Some(Rule::UserData),
             };
             self.diagnostics.push(match rule {
