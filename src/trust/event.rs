@@ -15,7 +15,7 @@ use blake2::digest::consts::U32;
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use crate::value::{EventPublicKey, EventSecret, OrderId, RunSecret, Seal, ValueError, unhex};
+use crate::value::{EventPublicKey, EventSecret, OrderId, RunSecret, Seal, ValueError, hex, unhex};
 
 /// What is derived and signed for each purpose begins with its own words, so that none can be taken for another.
 const DERIVATION: &[u8] = b"ironstrap event key v1\n";
@@ -48,8 +48,7 @@ fn sign(secret: &[u8; 32], bytes: &[u8]) -> Seal {
 
 /// Name of the run with this secret: the public half of its key, 64 hexadecimal digits.
 pub fn run_name(secret: &RunSecret) -> String {
-    let public = SigningKey::from_bytes(secret.reveal()).verifying_key();
-    public.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(SigningKey::from_bytes(secret.reveal()).verifying_key().as_bytes())
 }
 
 /// An event key's word that a run is its order's. Not secret.

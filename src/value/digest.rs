@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{ValueError, serde_through_text};
+use super::{ValueError, serde_through_text, unhex};
 
 /// A SHA-256 digest. Text form: 64 lower-case hexadecimal digits, as `sha256sum` prints.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,16 +47,8 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let shown = text.escape_debug();
         let wrong = || ValueError::new(format!("`{shown}` is not a SHA-256 digest (64 hexadecimal digits)"));
-        let hex = text.strip_prefix("sha256:").unwrap_or(text);
-        if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(bytes))
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        unhex(&digits.to_ascii_lowercase()).map(Self).ok_or_else(wrong)
     }
 }
 

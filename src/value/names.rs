@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ValueError, serde_through_text};
+use super::{ValueError, hex, serde_through_text};
 
 /// A host name by RFC 1123, optionally with its domain; lower case. It names files, so it can't hold `/` or `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ pub struct OrderId(String);
 impl OrderId {
     /// From random bytes; `order::mint` is the only caller outside tests.
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&bytes))
     }
 
     /// The digits.
