@@ -5,8 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::context::SiteContext;
 use super::media::{Carried, Medium};
 use super::paths::SitePaths;
-use super::{keys, media, output, permits, revocations};
-use crate::failure::{Blame, BlameExt};
+use super::{keys, media, output, permits, random, revocations};
 use crate::host::LockedHost;
 use crate::order::{MintRequest, Past, Summary, mint, question};
 use crate::serve::history::History;
@@ -65,7 +64,7 @@ pub fn arm(args: &ArmArgs, json: bool, paths: &SitePaths) -> Result<()> {
             now: SystemClock.now(),
             validity: context.site.order_validity,
         };
-        minted.push(mint(&request, random()?, previous));
+        minted.push(mint(&request, random::bytes()?, previous));
     }
     let mut replaced = Vec::new();
     for permit in &minted {
@@ -199,10 +198,4 @@ fn unique(hosts: &[HostName]) -> Vec<&HostName> {
     unique.sort();
     unique.dedup();
     unique
-}
-
-fn random() -> Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).context("asking the system for randomness").blame(Blame::Environment)?;
-    Ok(bytes)
 }

@@ -32,6 +32,7 @@ mod paths;
 mod permits;
 mod progress;
 mod proven;
+mod random;
 mod recorder;
 mod render;
 mod revocations;

@@ -1,10 +1,9 @@
 //! `ironstrap passwd`: a clear password → the hash that a profile holds. The password comes from the terminal or a pipe, never
 //! from an argument or the environment, where other users and logs would see it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::output;
-use crate::failure::{Blame, BlameExt};
+use super::{output, random};
 use crate::sys::prompt;
 use crate::trust::password::{self, Method};
 
@@ -29,9 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         prompt::piped_line()?
     };
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).context("getting random bytes").blame(Blame::Environment)?;
-    let hash = password::hash(args.method, &clear, random)?;
+    let hash = password::hash(args.method, &clear, random::bytes()?)?;
     if String::from_utf8_lossy(&clear).chars().count() < password::SHORT {
         output::note(&format!("note: the password has less than {} characters\n", password::SHORT));
     }

@@ -7,15 +7,11 @@
 //!
 //! Secret halves are moved, never printed, and deleted only with the trust in them.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
-
 use anyhow::{Context, Result, bail, ensure};
 
 use super::paths::SitePaths;
 use super::permits::{self, SealedAnew};
-use super::{keys, media};
-use crate::failure::{Blame, BlameExt};
+use super::{keys, media, random};
 use crate::image::store::Store;
 use crate::sys::files;
 use crate::trust::{KeyRing, Record, RetireError, SiteKey};
@@ -49,7 +45,7 @@ pub fn first(paths: &SitePaths, now: Timestamp) -> Result<KeyRing> {
     let key = match left {
         Some(key) => key,
         None => {
-            let key = random()?;
+            let key = SiteKey::from_random(random::bytes()?);
             files::write_whole(&paths.private().join(".gitignore"), 0o600, b"*\n")?;
             files::write_whole(&paths.secret_key(), 0o600, key.to_text().as_bytes())?;
             key
@@ -100,7 +96,7 @@ pub fn rotate(paths: &SitePaths, lost: bool, now: Timestamp) -> Result<Rotation>
     } else {
         keys::secret_of(paths, &ring)?;
     }
-    let next = random()?;
+    let next = SiteKey::from_random(random::bytes()?);
     let after = ring.rotated(next.public(), now)?;
     files::write_whole(&paths.next_secret_key(), 0o600, next.to_text().as_bytes())?;
     write(paths, &after)?;
@@ -137,9 +133,7 @@ fn finish(paths: &SitePaths, ring: KeyRing, key: &SiteKey, resumed: bool) -> Res
 fn settle_secrets(paths: &SitePaths) -> Result<()> {
     if let Some(old) = keys::read_secret(&paths.secret_key())? {
         let aside = paths.former_secret_key(old.public().id());
-        let parent = aside.parent().unwrap_or(&aside);
-        let making = || format!("making {}", parent.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(parent).with_context(making)?;
+        files::make_private_place(&aside)?;
         files::rename(&paths.secret_key(), &aside)?;
     }
     files::rename(&paths.next_secret_key(), &paths.secret_key())
@@ -175,12 +169,6 @@ pub fn retire(paths: &SitePaths, id: KeyId, now: Timestamp) -> Result<(KeyRing, 
             Err(error.into())
         }
     }
-}
-
-fn random() -> Result<SiteKey> {
-    let mut random = [0; 40];
-    getrandom::fill(&mut random).context("getting random bytes").blame(Blame::Environment)?;
-    Ok(SiteKey::from_random(random))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +22,7 @@ use super::report::says_done;
 use super::state::{Received, Story, Trust};
 use crate::failure::{Blame, BlameExt};
 use crate::spec::event::Event;
+use crate::sys::files;
 use crate::value::{OrderId, Timestamp};
 
 /// Largest event that is accepted, as JSON.
@@ -103,13 +104,7 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
-        if let Some(parent) = path.parent() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(parent)
-                .with_context(|| format!("making directory {}", parent.display()))?;
-        }
+        files::make_private_place(path)?;
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)

@@ -53,13 +53,23 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the directories that a file is to be in, for its owner alone where they aren't there.
+///
+/// # Errors
+/// When they can't be made.
+pub fn make_private_place(path: &Path) -> Result<()> {
+    let place = parent(path);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&place);
+    made.with_context(|| format!("making directory {}", place.display()))
+}
+
 /// Keeps others who hold the same file waiting as long as the handle lives. The file is made, 0600, and its directories, 0700.
 ///
 /// # Errors
 /// When they can't be made.
 pub fn hold(path: &Path) -> Result<File> {
     let opening = || format!("opening {}", path.display());
-    DirBuilder::new().recursive(true).mode(0o700).create(parent(path)).with_context(opening)?;
+    make_private_place(path)?;
     let held = OpenOptions::new().create(true).append(true).mode(0o600).open(path).with_context(opening)?;
     held.lock().with_context(opening)?;
     Ok(held)
