@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::read::{Index, check_layout};
 use crate::spec::image::{Blob, ImageManifest, MAX_INDEX};
 use crate::sys::files;
-use crate::trust::{Purpose, SiteKey, TrustedKeys, Verified, signer};
+use crate::trust::{Purpose, SiteKey, SitePublicKey, TrustedKeys, Verified, signer};
 use crate::value::{Digest, DigestWriter, ImageName, ImageRef, ImageVersion, KeyId};
 
 /// Manifests are read whole; no real one comes near.
@@ -131,25 +131,31 @@ impl Store {
     /// # Errors
     /// None of these keys signed it, it is damaged, or the store can't be written.
     pub fn sign_anew(&self, manifest: &Digest, keys: &TrustedKeys, key: &SiteKey) -> Result<bool> {
-        let bytes = self.read_blob(manifest, MAX_MANIFEST)?.into_inner();
-        let path = self.signature_path(manifest);
-        let checking = || format!("checking {}", path.display());
-        let signature = files::read_text(&path, MAX_MANIFEST)?;
-        let (by, bytes) = keys.verify(Purpose::Image, bytes, &signature).with_context(checking)?;
+        let (by, bytes) = self.signed(manifest, keys)?;
         if *by == key.public() {
             return Ok(false);
         }
-        files::write_whole(&path, 0o644, key.sign(Purpose::Image, &bytes).as_bytes())?;
+        let signature = key.sign(Purpose::Image, &bytes);
+        files::write_whole(&self.signature_path(manifest), 0o644, signature.as_bytes())?;
         Ok(true)
     }
 
-    fn manifest_unnamed(&self, digest: &Digest, keys: &TrustedKeys) -> Result<Verified<ImageManifest>> {
+    /// The bytes of a manifest, and which of these keys signed them.
+    fn signed<'k>(
+        &self,
+        digest: &Digest,
+        keys: &'k TrustedKeys,
+    ) -> Result<(&'k SitePublicKey, Verified<Vec<u8>>)> {
         let bytes = self.read_blob(digest, MAX_MANIFEST)?.into_inner();
         let path = self.signature_path(digest);
         let signature = files::read_text(&path, MAX_MANIFEST)?;
-        let (_, verified) = keys.verify(Purpose::Image, bytes, &signature).with_context(|| {
+        keys.verify(Purpose::Image, bytes, &signature).with_context(|| {
             format!("checking {}; the site's key is {}", path.display(), keys.current().id())
-        })?;
+        })
+    }
+
+    fn manifest_unnamed(&self, digest: &Digest, keys: &TrustedKeys) -> Result<Verified<ImageManifest>> {
+        let (_, verified) = self.signed(digest, keys)?;
         let manifest = verified.parse_json::<ImageManifest>()?;
         check_layout(&manifest)?;
         Ok(manifest)
