@@ -52,13 +52,12 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         Vec::new()
     });
     let installs = installs(paths, &context, &mut opened);
-    // without a server there is no PXE tree; and a mistake may hide an address
+    let by_agent = || context.hosts.iter().filter(|host| host.agent_start().is_some());
+    // without a server there is no PXE tree, and one with an address says which network it is; a mistake may hide an address
     let server = context.site.server.as_ref().filter(|_| !report.has_errors());
-    let astray = server.and_then(|server| {
-        let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-        let server = dnsmasq::address(Some(server));
-        dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, server)).collect::<Vec<_>>())
-    });
+    let is_name = server.is_some_and(|server| dnsmasq::address(Some(server)).is_none());
+    let astray = is_name.then(|| by_agent().map(|host| DhcpHost::of(host, None)).collect::<Vec<_>>());
+    let astray = astray.and_then(|hosts| dnsmasq::astray(&hosts));
     let refused = answers.len() + installs.len();
     // a mistake may hide what a waiver is for
     if refused + unread.len() == 0 && !report.has_errors() {
@@ -94,8 +93,7 @@ pub fn run(_args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         (false, true) => bail!("{}", cannot()),
         (false, false) if json => Ok(()),
         (false, false) => {
-            let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-            let allowing = by_agent.filter(|host| host.allow_dead_clock).map(|host| &host.name);
+            let allowing = by_agent().filter(|host| host.allow_dead_clock).map(|host| &host.name);
             output::note(&clocks::cost_of_allowing(allowing));
             Ok(output::print(&verdict(context.hosts.len(), report.warnings(), waived.len()))?)
         }
