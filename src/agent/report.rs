@@ -24,6 +24,8 @@ use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
 pub struct Reporter {
     consoles: Arc<Consoles>,
     clock: Box<dyn Clock>,
+    /// The run's name: to derive it takes as long as to sign.
+    run: String,
     trail: Trail,
     /// Where the trail is kept, for whoever speaks if this process can't any more.
     kept_in: Option<PathBuf>,
@@ -55,8 +57,8 @@ impl Reporter {
     }
 
     fn with(consoles: Arc<Consoles>, clock: Box<dyn Clock>, trail: Trail) -> Self {
-        let earlier = Vec::new();
-        Self { consoles, clock, trail, kept_in: None, recorder: None, server: None, earlier }
+        let (earlier, run) = (Vec::new(), run_name(&trail.run));
+        Self { consoles, clock, run, trail, kept_in: None, recorder: None, server: None, earlier }
     }
 
     /// From here on a trail is kept in this file, for [`obituary`].
@@ -176,7 +178,7 @@ impl Reporter {
     fn next_event(&mut self, what: What) -> Event {
         let event = Event {
             version: FormatVersion,
-            run: run_name(&self.trail.run),
+            run: self.run.clone(),
             seq: self.trail.next,
             time: self.clock.now(),
             host: self.trail.host.clone(),
