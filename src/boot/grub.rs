@@ -4,7 +4,7 @@
 //! Debian's. A GRUB without `regexp` finds no done file: the agent starts, and finds the order done itself. Debian's PXE
 //! binary reads `/grub/grub.cfg` of the TFTP root; its disk binary reads `/EFI/<vendor>/grub.cfg`, then the one beside itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail, ensure};
 use minijinja::context;
@@ -150,22 +150,15 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     let mut scripts = Vec::new();
     let mut serials = Vec::new();
     let mut by_uuid = false;
-    let owners = owners(hosts);
+    let mut owned = owned(hosts);
     for host in hosts {
         let text = pxe_host(host)?;
-        let own = owners.iter().filter(|(_, owner)| **owner == Some(&host.host));
-        let mut names: Vec<_> = own.map(|(mac, _)| mac.dashed()).collect();
-        names.extend(host.matching.uuid.map(|uuid| uuid.to_string()));
         by_uuid |= host.matching.uuid.is_some();
-        match host.matching.serial.as_ref().map(|serial| serial_pattern(host, serial)) {
-            Some(Ok(pattern)) => {
-                let name = format!("serial-{}", host.host);
-                serials.push(BySerial { pattern, script: format!("/hosts/{name}.cfg") });
-                names.push(name);
-            }
-            // one that is found another way can do without
-            Some(Err(error)) if names.is_empty() => return Err(error),
-            Some(Err(_)) | None => {}
+        let mut names = own_names(host, &owned.remove(&host.host).unwrap_or_default());
+        if let Some(pattern) = own_serial(host, !names.is_empty())? {
+            let name = format!("serial-{}", host.host);
+            serials.push(BySerial { pattern, script: format!("/hosts/{name}.cfg") });
+            names.push(name);
         }
         scripts.extend(
             names.into_iter().map(|name| Script { path: format!("hosts/{name}.cfg"), text: text.clone() }),
@@ -177,9 +170,30 @@ pub fn pxe(hosts: &[BootHost]) -> Result<Vec<Script>> {
     Ok(scripts)
 }
 
-/// Whose script an address finds: the host's that it is matched by, else the one's that has an interface with it; nobody's
-/// where two hosts have.
-fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
+/// Refuses a host that [`pxe`] would refuse however its script reads: one that GRUB can't find by anything.
+///
+/// # Errors
+/// A host that only its serial number names, when GRUB can't compare that number.
+pub fn require_found(host: &BootHost) -> Result<()> {
+    let macs = owned(std::slice::from_ref(host)).remove(&host.host).unwrap_or_default();
+    own_serial(host, !own_names(host, &macs).is_empty()).map(drop)
+}
+
+/// What a host's script is called, by its addresses and its UUID.
+fn own_names(host: &BootHost, macs: &[Mac]) -> Vec<String> {
+    let uuid = host.matching.uuid.map(|uuid| uuid.to_string());
+    macs.iter().map(|mac| mac.dashed()).chain(uuid).collect()
+}
+
+/// The pattern of a host's serial number; a host that is found another way can do without.
+fn own_serial(host: &BootHost, is_found: bool) -> Result<Option<String>> {
+    let pattern = host.matching.serial.as_ref().map(|serial| serial_pattern(host, serial));
+    if is_found { Ok(pattern.and_then(Result::ok)) } else { pattern.transpose() }
+}
+
+/// The addresses that find each host's script: an address is the host's that it is matched by, else the one's that has an
+/// interface with it; nobody's where two hosts have.
+fn owned(hosts: &[BootHost]) -> HashMap<&HostName, Vec<Mac>> {
     let mut owners: BTreeMap<Mac, Option<&HostName>> = BTreeMap::new();
     for host in hosts {
         for mac in &host.interfaces {
@@ -192,7 +206,11 @@ fn owners(hosts: &[BootHost]) -> BTreeMap<Mac, Option<&HostName>> {
     for host in hosts {
         owners.extend(host.matching.macs.iter().map(|mac| (*mac, Some(&host.host))));
     }
-    owners
+    let mut owned: HashMap<_, Vec<_>> = HashMap::new();
+    for (mac, owner) in owners {
+        owned.entry(owner).or_default().push(mac);
+    }
+    owned.into_iter().filter_map(|(owner, macs)| Some((owner?, macs))).collect()
 }
 
 /// The script of one host over PXE: done → its disk, else the agent, which asks the server whether the order is done. GRUB itself

@@ -2,7 +2,7 @@
 
 mod pins;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal as _;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -137,6 +137,9 @@ fn of_unknown_versions(
 fn installs(paths: &SitePaths, context: &SiteContext, images: &mut Images) -> Vec<String> {
     let unpacked = unpacked(context, images);
     let mut pinned = Pinned { paths, context, known: BTreeMap::new() };
+    // any order would do
+    let order = OrderId::from_random([0; 16]);
+    let mut judged = HashSet::new();
     let mut refuse = |host, start: AgentStart| -> Result<()> {
         let misfits = answers::misfits(host, Target::Native);
         if !misfits.is_empty() {
@@ -146,9 +149,13 @@ fn installs(paths: &SitePaths, context: &SiteContext, images: &mut Images) -> Ve
             installers::place(&context.site, release).with_context(|| host.name.to_string())?;
             pinned.require(host, release)?;
         }
-        // any order would do
-        let order = OrderId::from_random([0; 16]);
-        grub::pxe(&[BootHost::of(host, &order, start)])?;
+        let boot = BootHost::of(host, &order, start);
+        // but for quoted names, scripts differ in these alone
+        match judged.contains(&(start, &host.kernel_args[..])) {
+            true => grub::require_found(&boot)?,
+            false => grub::pxe(std::slice::from_ref(&boot)).map(drop)?,
+        }
+        judged.insert((start, &host.kernel_args[..]));
         let locked = context.locked(host).ok();
         match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
             Some((locked, image)) => {

@@ -37,7 +37,7 @@ impl std::fmt::Display for DebianRelease {
 }
 
 /// What starts the agent on a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AgentStart {
     /// The golden image's own kernel, as its first process.
     Kernel,

@@ -101,7 +101,11 @@ fn a_host_without_address_and_uuid_is_found_by_its_serial_in_any_case() {
     assert!(scripts[1].text.contains("source '/hosts/serial-web01.cfg'"));
     assert!(parses(&scripts[1].text));
     web.matching.serial = Some("a'; exit; '1".parse().unwrap());
-    assert!(pxe(&[web]).unwrap_err().to_string().contains("web01"));
+    let refused = require_found(&web).unwrap_err().to_string();
+    assert_eq!(pxe(&[web.clone()]).unwrap_err().to_string(), refused, "`check` and `bundle` say the same");
+    assert!(refused.contains("web01"), "{refused}");
+    web.interfaces = vec!["52:54:00:00:00:0b".parse().unwrap()];
+    require_found(&web).unwrap();
 }
 
 /// A `search` asks every disk, and asks again before it gives up: sixty hosts would be sixty such rounds.

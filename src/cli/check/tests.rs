@@ -61,16 +61,33 @@ fn a_host_that_wants_what_its_image_lacks_is_found_before_it_is_bundled() {
     assert!(refused[0].starts_with("web01: ") && refused[0].contains("cloud-init"), "{refused:?}");
 }
 
+fn too_many_arguments() -> String {
+    let each: Vec<_> = (0..8).map(|n| format!("a{n}={}", "x".repeat(400))).collect();
+    format!("kernel_args: [{}]\n", each.join(", "))
+}
+
 #[test]
 fn more_kernel_arguments_than_a_kernel_takes_are_found() {
-    let long = format!(
-        "kernel_args: [{}]\n",
-        (0..8).map(|n| format!("a{n}={}", "x".repeat(400))).collect::<Vec<_>>().join(", ")
-    );
-    let (_dir, paths) = site(&long);
+    let (_dir, paths) = site(&too_many_arguments());
     let refused = found(&paths);
     assert_eq!(refused.len(), 1);
     assert!(refused[0].starts_with("web01: kernel_args") && refused[0].contains("2047"), "{refused:?}");
+}
+
+/// Scripts that differ in names alone are read back once, but every host is judged.
+#[test]
+fn of_hosts_with_the_same_arguments_each_that_grub_cannot_start_is_found() {
+    let (dir, paths) = site("kernel_args: [quiet]\n");
+    let another = |name: &str, serial: &str, args: &str| {
+        let text = HOST.replace("web01", name).replace("CZ1", serial).replace("D1", name);
+        std::fs::write(dir.path().join(format!("hosts/{name}.yaml")), format!("{text}{args}")).unwrap();
+    };
+    another("web02", "'CZ~2'", "kernel_args: [quiet]\n");
+    another("web03", "CZ3", &too_many_arguments());
+    another("web04", "CZ4", &too_many_arguments());
+    let refused = found(&paths);
+    let begin: Vec<_> = refused.iter().map(|text| &text[..5]).collect();
+    assert_eq!(begin, ["web02", "web03", "web04"], "{refused:?}");
 }
 
 #[test]
