@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::output;
+use crate::spec::lock::LockFile;
+use crate::value::Digest;
 
 /// Tools for ironstrap's own tests and benches.
 #[derive(Debug, clap::Args)]
@@ -70,6 +72,9 @@ const ANSWERED: [(&str, &str); 3] = [
     ("ubuntu", "classes: [ubuntu-24.04]\ninstaller: subiquity\n"),
 ];
 
+/// The image of the others: a site in order names none that isn't pinned.
+const IMAGE: &str = "debian-12-base@1.0.0";
+
 /// Plain writes: a bench needs no site that survives a power cut.
 fn generate(hosts: u32, answers: bool, directory: &Path) -> Result<()> {
     ensure!(!directory.exists(), "{} exists already", directory.display());
@@ -85,6 +90,10 @@ fn generate(hosts: u32, answers: bool, directory: &Path) -> Result<()> {
     write("profiles/base.yaml".to_owned(), BASE)?;
     write("profiles/web.yaml".to_owned(), WEB)?;
     write("files/web.yaml.j2".to_owned(), USER_DATA)?;
+    let images = [(IMAGE.parse()?, Digest::of(IMAGE.as_bytes()))].into();
+    let lock =
+        serde_yaml::to_string(&LockFile { images, ..LockFile::default() }).context("encoding the lock")?;
+    write("ironstrap.lock".to_owned(), &lock)?;
     for (name, text) in ANSWERED {
         write(format!("profiles/{name}.yaml"), &format!("{text}{WEB}"))?;
     }
@@ -141,6 +150,7 @@ mod tests {
         let (context, report) = SiteContext::examine(&paths).unwrap();
         assert_eq!((context.hosts.len(), report.render(false)), (300, String::new()));
         assert_eq!(crate::cli::render::check(&paths, &context).unwrap(), Vec::<String>::new());
+        assert!(context.hosts.iter().all(|host| host.image.is_none() || context.locked(host).is_ok()));
         assert!(generate(1, false, &site).is_err(), "what is there is left alone");
     }
 }
