@@ -10,12 +10,12 @@
 //!  host::Host      resolved: nothing is missing that an installer needs
 //!      │ host::lock  ◄── ironstrap.lock ◄── image (store) ◄── image build | import
 //!      ▼
-//!  host::LockedHost
-//!      ├─► answers   Kickstart, preseed           (templates/)
+//!  host::LockedHost        all of these, with keys, permits and lists: site, a directory opened
+//!      ├─► answers   Kickstart, preseed, autoinstall (templates/)
 //!      ├─► handoff   cloud-init, ansible-pull, script: files and units of the installed system
 //!      ├─► boot      command line, grub.cfg, DHCP (netboot/)
 //!      └─► order     permit minted by `arm`, joined and signed by `bundle`
-//!            │ bundle::contents   a pure list of files
+//!            │ bundle::assemble   reads the site; bundle::contents is a pure list of files
 //!            ▼
 //!  bundle          usb.img │ PXE tree, with a signed manifest ─► serve
 //!      ▼
@@ -27,8 +27,9 @@
 //! # Who may use whom
 //!
 //! Imports point one way, and `tests/architecture.rs` holds the table:
-//! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot} ← bundle ← serve ← cli`; siblings in braces don't
-//! import each other. `grammar` knows what targets read and imports only `value`; `import` reads it into profiles, and proves
+//! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot}, {image, order} ← site ← bundle ← {check, serve} ← cli`;
+//! siblings in braces don't import each other. `cli` knows the words of a command line and prints; the work of a command is a
+//! function below it. `grammar` knows what targets read and imports only `value`; `import` reads it into profiles, and proves
 //! itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
 //! `spec` and, where they judge an image's tree, in `fit`. Effects live in [`sys`]; `fit`, `grammar`, `host`, `handoff`,
@@ -45,6 +46,7 @@ pub mod agent;
 pub mod answers;
 pub mod boot;
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod failure;
 pub mod fit;
@@ -56,6 +58,7 @@ pub mod import;
 pub mod order;
 pub mod profile;
 pub mod serve;
+pub mod site;
 #[cfg(test)]
 mod skip_tests;
 pub mod spec;

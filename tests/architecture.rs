@@ -24,14 +24,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("boot", &["value", "spec", "host", "grammar", "failure"]),
     ("image", &["value", "spec", "fit", "trust", "sys", "failure"]),
     ("order", &["value", "spec", "trust", "sys", "failure"]),
+    ("site", &["value", "spec", "trust", "sys", "profile", "host", "image", "order", "failure"]),
     (
         "bundle",
         &[
             "value", "spec", "fit", "trust", "sys", "host", "answers", "handoff", "boot", "image", "order",
-            "failure",
+            "site", "failure",
         ],
     ),
-    ("serve", &["value", "spec", "trust", "sys", "host", "boot", "bundle", "order", "failure"]),
+    (
+        "check",
+        &["value", "spec", "sys", "profile", "host", "answers", "handoff", "boot", "image", "site", "bundle"],
+    ),
+    (
+        "serve",
+        &["value", "spec", "trust", "sys", "host", "boot", "image", "order", "site", "bundle", "failure"],
+    ),
     ("agent", &["value", "spec", "fit", "trust", "sys", "order", "image", "failure"]),
 ];
 

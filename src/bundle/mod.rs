@@ -1,22 +1,26 @@
 //! Boot media: what a machine starts from to be installed.
 //!
-//! [`contents`] says what goes in, as pure data; [`usb`] and [`pxe`] write it, each file whole or not at all, each blob
+//! [`assemble`] reads a site; [`contents`] says what goes in, as pure data; [`usb`] and [`pxe`] write it, each file whole or not at all, each blob
 //! verified on its way. Promises: the same site, state and keys give the same bytes, whoever builds where and when; only
 //! armed hosts are in; `minisign -V` accepts the manifest.
 
 pub mod agent_file;
 mod archive;
+pub mod assemble;
+mod boot_build;
 pub mod bootfiles;
 mod capped;
 pub mod contents;
 mod copy;
 mod firmware;
+pub mod images;
 pub mod initramfs;
 pub mod inside;
 pub mod installer;
 pub mod manifest;
 mod modules;
 pub mod parts;
+pub mod pinning;
 pub mod pxe;
 pub mod starts;
 #[cfg(test)]

@@ -138,8 +138,8 @@ packages: [openssh-server, \"rack-{rack}\"]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::context::SiteContext;
-    use crate::cli::paths::SitePaths;
+    use crate::site::context::SiteContext;
+    use crate::site::paths::SitePaths;
 
     #[test]
     fn a_generated_site_has_no_mistakes() {
@@ -149,7 +149,7 @@ mod tests {
         let paths = SitePaths::new(&site);
         let (context, report) = SiteContext::examine(&paths).unwrap();
         assert_eq!((context.hosts.len(), report.render(false)), (300, String::new()));
-        assert_eq!(crate::cli::render::check(&paths, &context).unwrap(), Vec::<String>::new());
+        assert_eq!(crate::check::check(&paths).unwrap().answers, Vec::<String>::new());
         assert!(context.hosts.iter().all(|host| host.image.is_none() || context.locked(host).is_ok()));
         assert!(generate(1, false, &site).is_err(), "what is there is left alone");
     }

@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result};
 
-use super::context::SiteContext;
 use super::output;
-use super::paths::SitePaths;
 use crate::boot::dhcp::{self, Dialect};
 use crate::boot::dnsmasq::{self, DhcpHost, Role};
+use crate::site::context::SiteContext;
+use crate::site::paths::SitePaths;
 
 /// Print what a DHCP server must say to start the machines of the site.
 ///

@@ -6,13 +6,13 @@ mod text;
 
 use anyhow::{Context, Result, bail};
 
-use super::paths::SitePaths;
-use super::{output, render};
+use super::output;
 use crate::answers::Format;
 use crate::failure::{Blame, BlameExt};
 use crate::host;
 use crate::profile::diag::{Diagnostic, Report, nearest};
 use crate::profile::load::{self, Tree};
+use crate::site::paths::SitePaths;
 use crate::value::HostName;
 
 /// Show where each value of a host comes from (file, line, class), what was overridden, and what is a default; then what
@@ -64,7 +64,7 @@ fn host(name: &HostName, json: bool, paths: &SitePaths) -> Result<()> {
     let Some(explanation) = host::explain(&tree, name.as_str()) else {
         return Err(unknown(&tree, name));
     };
-    let templates = render::templates(paths)?;
+    let templates = crate::check::templates(paths)?;
     let format = Format::of(explanation.installer).filter(|_| explanation.agent.is_none());
     let templates = format.map(|format| templates.of(format)).transpose()?.unwrap_or_default();
     let names = templates.into_iter().map(|template| template.name().to_owned()).collect();

@@ -3,18 +3,19 @@
 //! [`crate::import`] does the work; here are the file, the question of its release, and what is written. Nothing that is there is
 //! ever overwritten, and the host's profile is written last.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::paths::SitePaths;
-use super::{output, text_file};
+use super::text_file;
 use crate::answers::Format;
-use crate::failure::{Blame, BlameExt};
 use crate::grammar::any::Kind;
 use crate::host::Os;
-use crate::import::{self, Entry, Imported, Machine, Report, Request, Verdict};
+use crate::import::{self, Imported, Machine, Request};
+use crate::site::paths::SitePaths;
 use crate::sys::files;
 use crate::value::{HostName, Mac};
 
@@ -75,8 +76,8 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     }
     let written = if args.dry_run { Vec::new() } else { write(&imported, paths)? };
     match json {
-        true => print_json(&file, &imported, &written),
-        false => print(&file, &imported, &written),
+        true => report::print_json(&file, &imported, &written),
+        false => report::print(&file, &imported, &written),
     }
 }
 
@@ -156,44 +157,4 @@ fn write(imported: &Imported, paths: &SitePaths) -> Result<Vec<String>> {
         files::write_whole(&paths.root().join(path), 0o600, text.as_bytes())?;
     }
     Ok(all.into_iter().map(|(path, _)| path).collect())
-}
-
-fn print(file: &str, imported: &Imported, written: &[String]) -> Result<()> {
-    let Imported { report, name, .. } = imported;
-    let mut out: String = report.entries.iter().map(|entry| line(file, entry)).collect();
-    let counts = Verdict::ALL.map(|verdict| format!("{} {}", report.lines(verdict), verdict.name()));
-    out.push_str(&format!("{} → {name}: lines: {}\n", plain(file), counts.join(", ")));
-    report.open.iter().for_each(|open| out.push_str(&format!("to do: {}\n", plain(open))));
-    written.iter().for_each(|path| out.push_str(&format!("written: {path}\n")));
-    Ok(output::print(&out)?)
-}
-
-fn line(file: &str, entry: &Entry) -> String {
-    let Entry { first, last, text, verdict, keys, file: script, notes, .. } = entry;
-    let lines = if first == last { first.to_string() } else { format!("{first}-{last}") };
-    let place = script.iter().chain(keys).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let what = match verdict {
-        Verdict::Comment => text.trim().to_owned(),
-        _ if place.is_empty() => text.trim().to_owned(),
-        _ => format!("{} → {place}", text.trim()),
-    };
-    let notes: String = notes.iter().map(|note| format!("    {}\n", plain(note))).collect();
-    format!("{}:{lines}: {}: {}\n{notes}", plain(file), verdict.name(), plain(&what))
-}
-
-/// On one line of a terminal, whatever a file says.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn print_json(file: &str, imported: &Imported, written: &[String]) -> Result<()> {
-    let Imported { report, name, .. } = imported;
-    let Report { entries, open } = report;
-    let lines = Verdict::ALL.map(|verdict| (verdict.name(), report.lines(verdict)));
-    let lines: BTreeMap<_, _> = lines.into_iter().collect();
-    let answer = serde_json::json!({
-        "file": file, "host": name.to_string(), "lines": lines, "entries": entries, "open": open, "written": written,
-    });
-    let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
-    Ok(output::print(&format!("{text}\n"))?)
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::paths::SitePaths;
-use super::{output, rotation};
+use super::output;
+use crate::site::paths::SitePaths;
+use crate::site::rotation;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::files;
 use crate::value::KeyId;
@@ -109,7 +110,7 @@ fn settle(temporary: tempfile::TempDir, directory: &Path, exists: bool) -> std::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::context::SiteContext;
+    use crate::site::context::SiteContext;
 
     #[test]
     fn the_example_site_has_no_mistakes_and_a_protected_key() {

@@ -1,4 +1,5 @@
-//! The command line: clap only, a file a subcommand. Parsing performs no effect; nothing below this module knows clap.
+//! The command line, a file a subcommand: arguments → request → a function of the library → words and an exit code. Parsing performs
+//! no effect; nothing below this module knows clap, prints or asks.
 //!
 //! [`main`] is the only place that decides the exit code and prints an error chain.
 
@@ -10,37 +11,25 @@ mod arm;
 mod bundle;
 mod check;
 mod clocks;
-mod context;
 mod dev;
 mod dhcp;
+mod disarm;
 mod explain;
 mod formats;
 mod image;
 mod import;
 mod init;
-mod installers;
 mod key;
-mod keys;
 mod lint;
 mod lock;
-mod lock_file;
-mod media;
-mod origin;
 mod output;
 mod passwd;
-mod paths;
-mod permits;
 mod progress;
 mod proven;
-mod random;
 mod recorder;
 mod render;
-mod revocations;
-mod rotation;
 mod schema;
 mod serve;
-mod standing;
-mod stands;
 mod status;
 mod text_file;
 
@@ -61,13 +50,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Arm(arm::ArmArgs),
+    Arm(arm::Args),
     Bundle(bundle::Args),
     Check(check::Args),
     #[command(hide = true)]
     Dev(dev::Args),
     Dhcp(dhcp::Args),
-    Disarm(arm::DisarmArgs),
+    Disarm(disarm::Args),
     Explain(explain::Args),
     Formats(formats::Args),
     Image(image::Args),
@@ -126,9 +115,9 @@ fn die_of_a_bug(panic: &std::panic::PanicHookInfo<'_>) {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    let paths = paths::SitePaths::new(&cli.site);
+    let paths = crate::site::paths::SitePaths::new(&cli.site);
     match &cli.command {
-        Command::Arm(args) => arm::arm(args, cli.json, &paths),
+        Command::Arm(args) => arm::run(args, cli.json, &paths),
         Command::Bundle(args) => bundle::run(args, &paths),
         Command::Check(args) => check::run(args, cli.json, &paths),
         Command::Formats(args) => formats::run(args, cli.json),
@@ -136,7 +125,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Import(args) => import::run(args, cli.json, &paths),
         Command::Dev(args) => dev::run(args),
         Command::Dhcp(args) => dhcp::run(args, &paths),
-        Command::Disarm(args) => arm::disarm(args, &paths),
+        Command::Disarm(args) => disarm::run(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, cli.json, &paths),

@@ -1,6 +1,8 @@
 //! Writing to the terminal without dying of a closed pipe.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+
+use crate::site::context::Mistakes;
 
 /// Writes text to standard output; a reader that went away is no error.
 ///
@@ -15,8 +17,11 @@ pub fn note(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints an error and its causes, outermost first.
+/// Prints an error and its causes, outermost first; before it, the mistakes of a site that it stands for.
 pub fn error(error: &anyhow::Error) {
+    if let Some(Mistakes(report)) = error.downcast_ref() {
+        note(&report.render(io::stderr().is_terminal()));
+    }
     note(&format!("error: {error:#}\n"));
 }
 

@@ -3,8 +3,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{output, random};
+use super::output;
 use crate::sys::prompt;
+use crate::sys::random;
 use crate::trust::password::{self, Method};
 
 /// Hash a password for `password:` in a profile. It is asked for twice, or read as one line from standard input.

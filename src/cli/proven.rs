@@ -1,6 +1,6 @@
 //! What the events of a medium's hosts prove, told when it is built.
 
-use super::media::Kind;
+use crate::site::media::Kind;
 use crate::spec::order::InstallOrder;
 
 /// A line for whoever builds the medium; empty where no host tells anybody anything.

@@ -1,18 +1,14 @@
-//! `ironstrap render`: one host's answer file, and the joint of answers and hand-off.
+//! `ironstrap render`: one host's answer file.
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result, bail};
 
-use super::context::SiteContext;
-use super::paths::SitePaths;
-use super::{origin, output};
-use crate::answers::{self, Answers, Format, Seed, Templates};
-use crate::handoff;
+use super::output;
+use crate::answers::{Answers, Format};
+use crate::check::{self, answers_of, templates};
 use crate::host::{Host, Installer, Os};
-use crate::sys::files;
+use crate::site::context::SiteContext;
+use crate::site::paths::SitePaths;
 use crate::value::HostName;
-
-/// Longest template of a site.
-const MAX_TEMPLATE: u64 = 1 << 20;
 
 /// Print the answer file that a distribution's installer reads for a host. It holds password hashes.
 #[derive(Debug, clap::Args)]
@@ -42,7 +38,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let host = context.host(&args.host)?;
     let os = release(args, host)?;
     let answers =
-        answers_of(os, &context, host, &templates(paths)?).map_err(|error| origin::explain(error, paths))?;
+        answers_of(os, &context, host, &templates(paths)?).map_err(|error| check::explain(error, paths))?;
     let text = match &args.companion {
         Some(name) => companion(&answers, name)?,
         None if args.kernel_args => answers.kernel_args.join(" ") + "\n",
@@ -77,42 +73,4 @@ fn release(args: &Args, host: &Host) -> Result<Os> {
             bail!("{}: which release isn't said; ask for one with --os: {}", host.name, releases.join(", "))
         }
     }
-}
-
-/// Renders every host that a distribution's installer installs, and returns what is wrong, a text a host.
-///
-/// # Errors
-/// Templates of the site that can't be read.
-pub fn check(paths: &SitePaths, context: &SiteContext) -> Result<Vec<String>> {
-    let templates = templates(paths)?;
-    let answered: Vec<_> = context.hosts.iter().filter(|host| host.agent_start().is_none()).collect();
-    let check_share = |hosts: &[&Host]| -> Vec<Error> {
-        hosts.iter().filter_map(|host| answers_of(host.os?, context, host, &templates).err()).collect()
-    };
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = answered.len().div_ceil(workers).max(1);
-    let errors: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            answered.chunks(share).map(|hosts| (hosts, scope.spawn(move || check_share(hosts)))).collect();
-        // a thread that panicked left nothing: its share is checked again here, where the panic is everybody's
-        let join = |(hosts, thread): (&[&Host], std::thread::ScopedJoinHandle<'_, Vec<Error>>)| {
-            thread.join().unwrap_or_else(|_| check_share(hosts))
-        };
-        threads.into_iter().flat_map(join).collect()
-    });
-    Ok(origin::explain_all(errors, paths).into_iter().map(|error| format!("{error:#}")).collect())
-}
-
-/// The templates in use: the site's where it has them.
-///
-/// # Errors
-/// One that can't be read.
-pub fn templates(paths: &SitePaths) -> Result<Templates> {
-    Templates::new(|name| files::read_text_if_there(&paths.templates().join(name), MAX_TEMPLATE))
-}
-
-fn answers_of(os: Os, context: &SiteContext, host: &Host, templates: &Templates) -> Result<Answers> {
-    let site = &context.site;
-    let (files, units) = handoff::seed(host, site)?;
-    answers::render(os, site, host, context.lock(), &Seed { files, units }, templates)
 }

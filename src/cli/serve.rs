@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::keys;
 use super::output;
-use super::paths::SitePaths;
 use crate::serve::{Options, Server};
+use crate::site::keys;
+use crate::site::paths::SitePaths;
 use crate::sys::clock::SystemClock;
 
 /// Serve a PXE tree to targets by HTTP, decide what they boot, and collect their events.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::output;
-use super::paths::SitePaths;
-use super::{permits, standing};
 use crate::failure::{Blame, BlameExt};
 use crate::serve::forgotten::Forgotten;
-use crate::serve::journal;
 use crate::serve::report::{HostStatus, Phase, Report, Stranger};
 use crate::serve::standing::Standing;
+use crate::serve::{journal, permit_standing};
+use crate::site::paths::SitePaths;
+use crate::site::permits;
 use crate::spec::event;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::value::{HostName, HttpUrl};
@@ -50,7 +50,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
             let expected = armed.iter().map(|sealed| (&sealed.permit().host, &sealed.permit().id));
             let forgotten = Forgotten::read(&paths.forgotten())?;
             let mut report = journal::read(&paths.events(), &forgotten)?.report(expected);
-            standing::add(paths, &mut report, armed, SystemClock.now())?;
+            permit_standing::add(paths, &mut report, armed, SystemClock.now())?;
             report
         }
     };

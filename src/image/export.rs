@@ -21,17 +21,24 @@ use std::io::{self, Read, Write};
 use anyhow::{Context, Result, ensure};
 
 use super::look::Looked;
+use super::store::Store;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
 use inode::{Inode, Inodes, Kind, Time};
 use member::{Member, Tar, What};
 
 use crate::fit::identity::{self, Fate, Maker, Place, TRACES};
+use crate::spec::image::ImageManifest;
+use crate::trust::Verified;
+use crate::value::{Digest, DigestWriter};
 
 /// Where the ESP's content goes.
 const ESP: &[u8] = b"./boot/efi";
 /// No path is longer (Linux's PATH_MAX).
 const LONGEST_PATH: usize = 4096;
+
+/// Hears of each step's bytes, and may end the work.
+pub type Progress = Box<dyn FnMut(u64) -> Result<()>>;
 
 /// An image that can be written as a tar.
 #[derive(Debug)]
@@ -69,6 +76,22 @@ enum Node {
     Esp(Vec<u8>, String, tree::Kind),
 }
 
+/// The digest of an image's tar, not packed, if Anaconda could install it. `progress` is asked for one for so many bytes.
+///
+/// # Errors
+/// It couldn't, the image is damaged, or what the progress returned.
+pub fn tar_digest(
+    store: &Store,
+    manifest: &Verified<ImageManifest>,
+    progress: &dyn Fn(u64) -> Progress,
+) -> Result<Digest> {
+    let export = Export::open(&StoredImage::open(store, manifest)?)?;
+    export.require_installable(manifest)?;
+    let progress = progress(export.length()?);
+    let (out, _) = export.write(DigestWriter::new(io::sink()), progress)?;
+    Ok(out.finish().1)
+}
+
 impl Export {
     /// Opens an image of the store.
     ///
@@ -91,6 +114,21 @@ impl Export {
     /// The EFI system partition.
     pub fn esp(&self) -> &dyn ReadTree {
         &self.esp
+    }
+
+    /// Refuses an image that Anaconda couldn't install from its tar.
+    ///
+    /// # Errors
+    /// All that it lacks; when it can't be read.
+    pub fn require_installable(&self, manifest: &ImageManifest) -> Result<()> {
+        let misfits = anaconda::misfits(self.root(), self.esp(), &manifest.system)?;
+        ensure!(
+            misfits.is_empty(),
+            "{}: Anaconda can't install it:\n  {}\nadd the packages to the image, install it by `installer: native`, or export it for other readers with --unchecked",
+            manifest.image,
+            misfits.join("\n  ")
+        );
+        Ok(())
     }
 
     /// How long the tar will be, in bytes. Reads directories and inodes, but no contents.

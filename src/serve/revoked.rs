@@ -12,13 +12,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 
 use super::tree::Tree;
+use crate::site::revocations;
 use crate::spec::revocation::{Reason, Revocations};
 use crate::sys::directory::Identity;
-use crate::sys::files;
 use crate::value::{OrderId, Timestamp};
-
-/// Longest list that is read: some hundred thousand orders.
-const LONGEST: u64 = 64 << 20;
 
 /// What is revoked.
 #[derive(Debug)]
@@ -38,24 +35,13 @@ struct Seen {
 /// Orders, with when and why.
 pub type Orders = HashMap<OrderId, (Timestamp, Reason)>;
 
-/// Reads a site's list; an empty one where there is none.
-///
-/// # Errors
-/// When it is there and can't be read.
-pub fn read(path: &Path) -> Result<Revocations> {
-    let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(Revocations::default()) };
-    let list: Revocations =
-        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    Ok(list.sorted())
-}
-
 impl Revoked {
     /// Reads the site's list.
     ///
     /// # Errors
     /// When it is there and can't be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let of_site = Seen { mark: Identity::at(path), orders: orders(read(path)?) };
+        let of_site = Seen { mark: Identity::at(path), orders: orders(revocations::read_file(path)?) };
         Ok(Self { path: path.to_owned(), of_site: Mutex::new(of_site) })
     }
 
@@ -74,7 +60,7 @@ impl Revoked {
         let mark = Identity::at(&self.path);
         if mark.is_some()
             && mark != seen.mark
-            && let Ok(list) = read(&self.path)
+            && let Ok(list) = revocations::read_file(&self.path)
         {
             *seen = Seen { mark, orders: orders(list) };
             return (seen, true);

@@ -16,5 +16,6 @@ pub mod interrupt;
 pub mod linux;
 pub mod process;
 pub mod prompt;
+pub mod random;
 pub mod rooted;
 pub mod sockets;

@@ -5,6 +5,7 @@
 //! pins ([`Unverified`] becomes [`Pinned`] that way only); kernel, initrd and udebs are of one release, or refused.
 
 mod depmod;
+mod files;
 mod initrd;
 mod udeb;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 
+pub use self::files::{is_here, place, read};
 use self::initrd::Initrd;
 use crate::image::system::is_kernel;
 use crate::image::tree::{Entry, Kind, ReadTree};

@@ -11,7 +11,7 @@ use liblzma::write::XzEncoder;
 use super::print_json;
 use crate::cli::output;
 use crate::cli::progress::Bytes;
-use crate::image::export::{Export, Summary, anaconda};
+use crate::image::export::{Export, Summary};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::spec::image::ImageManifest;
@@ -85,7 +85,7 @@ pub fn run(
     files::require_replaceable(&args.output)?;
     let export = Export::open(&StoredImage::open(store, manifest)?)?;
     if !args.unchecked {
-        require_installable(&export, manifest)?;
+        export.require_installable(manifest)?;
     }
     let length = export.length()?;
     if packing == Packing::None {
@@ -113,18 +113,6 @@ pub fn run(
     Ok(())
 }
 
-/// The digest of an image's tar, not packed, if Anaconda could install it.
-///
-/// # Errors
-/// It couldn't, or the image is damaged.
-pub fn tar_digest(store: &Store, manifest: &Verified<ImageManifest>) -> Result<Digest> {
-    let export = Export::open(&StoredImage::open(store, manifest)?)?;
-    require_installable(&export, manifest)?;
-    let length = export.length()?;
-    let (out, _) = export.write(DigestWriter::new(std::io::sink()), progress("pinning", length))?;
-    Ok(out.finish().1)
-}
-
 /// What the lock file says of an image's tar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pin {
@@ -144,18 +132,6 @@ impl Pin {
             (None, _) => Self::None,
         }
     }
-}
-
-fn require_installable(export: &Export, manifest: &ImageManifest) -> Result<()> {
-    let misfits = anaconda::misfits(export.root(), export.esp(), &manifest.system)?;
-    if misfits.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        "{}: Anaconda can't install it:\n  {}\nadd the packages to the image, install it by `installer: native`, or export it for other readers with --unchecked",
-        manifest.image,
-        misfits.join("\n  ")
-    )
 }
 
 fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Result<Written> {
@@ -179,7 +155,7 @@ fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Res
 }
 
 /// A bar that an interruption ends.
-fn progress(step: &'static str, length: u64) -> impl FnMut(u64) -> Result<()> {
+pub(in crate::cli) fn progress(step: &'static str, length: u64) -> impl FnMut(u64) -> Result<()> {
     let mut bar = Bytes::default();
     let mut done = 0;
     move |bytes| {
@@ -240,6 +216,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+    use crate::image::export::tar_digest;
     use crate::image::{import, testing};
     use crate::spec::lock;
     use crate::sys::fat::FatFile;
@@ -268,7 +245,7 @@ mod tests {
             import::import(&store, &device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
         let manifest = store.manifest(&image, &digest, &key.alone()).unwrap();
         let mut lock = LockFile::default();
-        let tar = tar_digest(&store, &manifest).unwrap();
+        let tar = tar_digest(&store, &manifest, &|_| Box::new(|_| Ok(()))).unwrap();
         lock.images.insert(image.clone(), digest);
         lock.exports.insert(image, lock::Export { manifest: digest, tar });
         Some((dir, store, manifest, lock))

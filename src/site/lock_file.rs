@@ -1,4 +1,4 @@
-//! `ironstrap.lock` as it is, for all commands; [`super::lock`] alone writes it.
+//! `ironstrap.lock` as it is, for all commands; `lock` alone writes it.
 
 use anyhow::{Context, Result};
 
@@ -17,4 +17,13 @@ pub fn read(paths: &SitePaths) -> Result<LockFile> {
     let path = paths.lock_file();
     let Some(text) = files::read_text_if_there(&path, MAX_LOCK)? else { return Ok(LockFile::default()) };
     serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Writes the lock file, whole or not at all.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write(paths: &SitePaths, lock: &LockFile) -> Result<()> {
+    let text = serde_yaml::to_string(lock).context("writing the lock file")?;
+    files::write_whole(&paths.lock_file(), 0o644, text.as_bytes())
 }

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::paths::SitePaths;
 use super::permits::{self, SealedAnew};
-use super::{keys, media, random};
+use super::{keys, media};
 use crate::image::store::Store;
-use crate::sys::files;
+use crate::sys::{files, random};
 use crate::trust::{KeyRing, Record, RetireError, SiteKey};
 use crate::value::{ImageRef, KeyId, Timestamp};
 

@@ -1,12 +1,15 @@
 //! The site's list of revoked orders, written: whoever revokes adds to it, and nobody takes anything out while it matters.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use super::paths::SitePaths;
-use crate::serve::revoked;
 use crate::spec::revocation::{Revocations, Revoked};
 use crate::sys::files;
 
+/// Longest list that is read: some hundred thousand orders.
+const LONGEST: u64 = 64 << 20;
 /// Seconds after an order's end for which it stays in the list: machines with dead clocks may take it for valid for longer.
 const KEPT: u64 = 2 * 365 * 24 * 3600;
 
@@ -15,7 +18,18 @@ const KEPT: u64 = 2 * 365 * 24 * 3600;
 /// # Errors
 /// When it is there and can't be read.
 pub fn read(paths: &SitePaths) -> Result<Revocations> {
-    revoked::read(&paths.revoked())
+    read_file(&paths.revoked())
+}
+
+/// The list in a file; an empty one where there is none.
+///
+/// # Errors
+/// When it is there and can't be read.
+pub fn read_file(path: &Path) -> Result<Revocations> {
+    let Some(text) = files::read_text_if_there(path, LONGEST)? else { return Ok(Revocations::default()) };
+    let list: Revocations =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    Ok(list.sorted())
 }
 
 /// Adds orders. When it returns, a running `serve` answers that they are revoked. Others that do the same at the same time wait.

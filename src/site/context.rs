@@ -1,11 +1,11 @@
 //! The site that a command works on, loaded and resolved, for all commands that need its hosts.
 
-use std::io::IsTerminal;
+use std::fmt;
 
 use anyhow::{Result, bail};
 
+use super::lock_file;
 use super::paths::SitePaths;
-use super::{lock_file, output};
 use crate::host::{self, Host, LockedHost, Resolved, Site};
 use crate::profile::diag::{Report, nearest};
 use crate::profile::load;
@@ -39,16 +39,27 @@ pub struct Inspected {
     pub lock: Result<LockFile>,
 }
 
+/// A site with mistakes: what they are, for whoever shows an error; as an error, how many.
+#[derive(Debug)]
+pub struct Mistakes(pub Report);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.summary())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
 impl SiteContext {
-    /// Loads a site. If anything is wrong with it, all of that is printed and none of it is used.
+    /// Loads a site. If anything is wrong with it, none of it is used.
     ///
     /// # Errors
-    /// No site, mistakes in it, or files that can't be read.
+    /// No site, [`Mistakes`] in it, or files that can't be read.
     pub fn load(paths: &SitePaths) -> Result<Self> {
         let (context, report) = Self::examine(paths)?;
         if !report.diagnostics().is_empty() {
-            output::note(&report.render(std::io::stderr().is_terminal()));
-            bail!("{}", report.summary());
+            return Err(Mistakes(report).into());
         }
         Ok(context)
     }

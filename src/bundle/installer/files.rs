@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::paths::SitePaths;
-use crate::bundle::installer::Unverified;
+use super::Unverified;
 use crate::host::{InstallerFiles, Site};
+use crate::site::paths::SitePaths;
 use crate::spec::installer::DebianRelease;
 use crate::sys::files;
 

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 
 use anyhow::{Error, anyhow};
 
-use super::paths::SitePaths;
 use crate::answers::Unreadable;
 use crate::host::{self, Explanation};
 use crate::profile::load::{self, Tree};
 use crate::profile::trace::Node;
+use crate::site::paths::SitePaths;
 
 /// Most values that are named for a line.
 const MOST: usize = 3;

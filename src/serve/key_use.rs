@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::media::{self, Kind, Medium};
-use super::paths::SitePaths;
-use super::permits;
+use super::journal;
+use super::report::says_done;
 use crate::image::store::Store;
 use crate::order::SealedPermit;
-use crate::serve::journal;
-use crate::serve::report::says_done;
+use crate::site::media::{self, Kind, Medium};
+use crate::site::paths::SitePaths;
+use crate::site::permits;
 use crate::spec::event::What;
 use crate::trust::{KeyRing, SitePublicKey};
 use crate::value::{HostName, ImageRef, KeyId, OrderId, Timestamp};

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::context::SiteContext;
-use super::super::paths::SitePaths;
 use crate::image::store::Store;
 use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::rule::Rule;
+use crate::site::context::SiteContext;
+use crate::site::paths::SitePaths;
 use crate::value::{HostName, ImageRef};
 
 /// What became of the images of a site's hosts.
@@ -70,17 +70,5 @@ impl Images {
             }
         }
         found
-    }
-
-    /// What wasn't looked into, for people.
-    pub fn note(&self) -> String {
-        if self.elsewhere.is_empty() {
-            return String::new();
-        }
-        let images: Vec<_> = self.elsewhere.iter().map(String::as_str).collect();
-        format!(
-            "note: locked, but not in this machine's store, so that hosts weren't held against what is in it: {}\n",
-            images.join(", ")
-        )
     }
 }

@@ -1,33 +1,10 @@
 //! What `check` finds by what stands around the profiles: installers, images, the lock file.
 
+use super::testing::{HOST, lock, site};
 use super::*;
-use crate::image::{import, testing};
+use crate::image::testing;
 use crate::spec::lock::LockFile;
-
-const HOST: &str =
-    "name: web01\nimage: test@1\nmatch: { serial: CZ1 }\nstorage: { target: { serial: D1 } }\n";
-
-/// A site of one host; its image isn't there yet.
-fn site(wants: &str) -> (tempfile::TempDir, SitePaths) {
-    let dir = tempfile::tempdir().unwrap();
-    let paths = SitePaths::new(dir.path());
-    std::fs::write(dir.path().join("site.yaml"), "name: test\n").unwrap();
-    std::fs::create_dir(dir.path().join("hosts")).unwrap();
-    std::fs::write(dir.path().join("hosts/web01.yaml"), format!("{HOST}{wants}")).unwrap();
-    (dir, paths)
-}
-
-/// Imports this image and locks it.
-fn lock(paths: &SitePaths, device: &std::sync::Arc<dyn crate::sys::block::BlockDevice>) {
-    let key = testing::key();
-    std::fs::write(paths.public_key(), key.public().to_text()).unwrap();
-    let store = Store::open(&paths.store()).unwrap();
-    let image: crate::value::ImageRef = "test@1".parse().unwrap();
-    let digest = import::import(&store, device, &image, &key, false, &mut |_, _, _| Ok(())).unwrap().digest;
-    let mut lock = LockFile::default();
-    lock.images.insert(image, digest);
-    std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
-}
+use crate::value::Digest;
 
 #[test]
 fn an_installer_that_hands_over_must_be_somewhere() {
@@ -46,7 +23,7 @@ fn an_installer_that_hands_over_must_be_somewhere() {
 }
 
 fn found(paths: &SitePaths) -> Vec<String> {
-    installs(paths, &SiteContext::load(paths).unwrap(), &mut Images::of(paths))
+    installs::installs(paths, &SiteContext::load(paths).unwrap(), &mut OfStore::open(paths))
 }
 
 #[test]
@@ -132,7 +109,7 @@ fn what_one_version_of_cloud_init_does_not_read_is_told_until_the_image_shows_wh
     );
     let warned = || {
         let Inspected { context, resolved, .. } = SiteContext::inspect(&paths).unwrap();
-        let found = of_unknown_versions(resolved.warnings, &context, &mut Images::of(&paths));
+        let found = of_unknown_versions(resolved.warnings, &context, &mut OfStore::open(&paths));
         found.iter().filter(|finding| finding.rule == Some(Rule::UserDataVersion)).count()
     };
     assert_eq!(warned(), 1);
@@ -141,25 +118,6 @@ fn what_one_version_of_cloud_init_does_not_read_is_told_until_the_image_shows_wh
     let refused = found(&paths);
     let told = "`packages`, item 1 is a map, expected a list or a text (cloud-init 22.4)";
     assert!(refused.len() == 1 && refused[0].contains(told), "{refused:?}");
-}
-
-fn arguments<T: clap::Args>(line: &[&str]) -> T {
-    let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));
-    T::from_arg_matches(&command.get_matches_from(line)).unwrap()
-}
-
-#[test]
-fn what_check_finds_in_a_tree_bundle_refuses_before_it_writes() {
-    let Some(device) = testing::image() else { return };
-    let (dir, paths) = site("locale: { timezone: Europe/Berlin }\n");
-    lock(&paths, &device);
-    std::fs::create_dir_all(paths.private()).unwrap();
-    crate::sys::files::write_whole(&paths.secret_key(), 0o600, testing::key().to_text().as_bytes()).unwrap();
-    crate::cli::arm::arm(&arguments(&["web01"]), false, &paths).unwrap();
-    let usb = dir.path().join("usb.img");
-    let error = crate::cli::bundle::run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
-    assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
-    assert!(!usb.exists());
 }
 
 #[test]
@@ -179,13 +137,6 @@ fn an_image_that_is_missing_is_told_apart_from_one_that_is_not_on_this_machine()
     std::fs::write(paths.lock_file(), serde_yaml::to_string(&lock).unwrap()).unwrap();
     let (missing, elsewhere) = look();
     assert_eq!((missing.len(), elsewhere.len()), (0, 1), "{missing:?}");
-}
-
-#[test]
-fn nothing_with_a_warning_is_all_good() {
-    assert_eq!(verdict(1, 0, 0), "1 host, all good\n");
-    assert_eq!(verdict(2, 0, 1), "2 hosts, all good; 1 finding waived in site.yaml\n");
-    assert_eq!(verdict(2, 2, 1), "2 hosts, 2 warnings\n");
 }
 
 #[test]

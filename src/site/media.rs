@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::paths::SitePaths;
-use crate::bundle::parts::BundledHost;
 use crate::spec::FormatVersion;
+use crate::spec::order::InstallOrder;
 use crate::sys::files;
 use crate::trust::{SitePublicKey, TrustedKeys};
 use crate::value::{HostName, KeyId, OrderId, Timestamp};
@@ -64,20 +64,19 @@ pub struct Carried {
 
 impl Medium {
     /// One that was finished just now.
-    pub fn built(
+    pub fn built<'a>(
         kind: Kind,
         path: &Path,
         time: Timestamp,
         key: &SitePublicKey,
-        hosts: &[BundledHost],
+        orders: impl Iterator<Item = &'a InstallOrder>,
     ) -> Self {
-        let carried = |host: &BundledHost| Carried {
-            host: host.order.host.clone(),
-            order: host.order.id.clone(),
-            until: host.order.not_after,
+        let carried = |order: &InstallOrder| Carried {
+            host: order.host.clone(),
+            order: order.id.clone(),
+            until: order.not_after,
         };
-        let key = Some(key.id());
-        Self { kind, path: path.to_owned(), time, key, orders: hosts.iter().map(carried).collect() }
+        Self { kind, path: path.to_owned(), time, key: Some(key.id()), orders: orders.map(carried).collect() }
     }
 
     /// Its order for this host.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::context::SiteContext;
-use super::media::{self, Medium};
-use super::paths::SitePaths;
-use super::{keys, revocations};
+use super::report::{HostStatus, Report};
+use super::standing::Standing;
 use crate::order::SealedPermit;
-use crate::serve::report::{HostStatus, Report};
-use crate::serve::standing::Standing;
+use crate::site::context::SiteContext;
+use crate::site::media::{self, Medium};
+use crate::site::paths::SitePaths;
+use crate::site::{keys, revocations};
 use crate::spec::revocation::{Revocations, Revoked};
 use crate::trust::TrustedKeys;
 use crate::value::{HostName, Timestamp};

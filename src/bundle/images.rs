@@ -1,0 +1,83 @@
+//! The images that a site's hosts are pinned to, each opened once however many hosts have it.
+//!
+//! Promise: an image is only known here when one of the site's keys signed its manifest.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+
+use super::inside::Inside;
+use crate::failure::{Blame, BlameExt};
+use crate::image::store::Store;
+use crate::spec::image::{ImageManifest, ImagePin};
+use crate::trust::{TrustedKeys, Verified};
+use crate::value::{Digest, ImageRef};
+
+/// An image, opened.
+#[derive(Debug)]
+pub struct OpenImage {
+    /// What it says of itself.
+    pub manifest: Verified<ImageManifest>,
+    /// Its root.
+    pub inside: Inside,
+}
+
+/// The images of a store.
+#[derive(Debug)]
+pub struct Images {
+    store: Store,
+    keys: TrustedKeys,
+    opened: BTreeMap<Digest, OpenImage>,
+    /// Why an image can't be opened, for every host that has it.
+    damaged: BTreeMap<(ImageRef, Digest), String>,
+}
+
+impl Images {
+    /// None is open yet.
+    pub fn of(store: Store, keys: TrustedKeys) -> Self {
+        Self { store, keys, opened: BTreeMap::new(), damaged: BTreeMap::new() }
+    }
+
+    /// Where they are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Opens an image, if it isn't.
+    ///
+    /// # Errors
+    /// It isn't in the store, is damaged, has another name, or none of the keys signed it.
+    pub fn open(&mut self, ImagePin { image, manifest: digest }: &ImagePin) -> Result<&OpenImage> {
+        if self.opened.get(digest).is_none_or(|known| known.manifest.image != *image) {
+            let manifest = self.store.manifest(image, digest, &self.keys)?;
+            let inside = Inside::open(&self.store, &manifest)?;
+            self.opened.insert(*digest, OpenImage { manifest, inside });
+        }
+        self.get(digest)
+    }
+
+    /// One that was opened.
+    ///
+    /// # Errors
+    /// It wasn't.
+    pub fn get(&self, manifest: &Digest) -> Result<&OpenImage> {
+        self.opened.get(manifest).context("an image is used before it is opened").blame(Blame::Bug)
+    }
+
+    /// Looks into an image, where it is in the store; why it can't be opened is found out once, too.
+    pub fn look(&mut self, pin: &ImagePin) -> Option<Result<&OpenImage, &str>> {
+        let key = (pin.image.clone(), pin.manifest);
+        if !self.damaged.contains_key(&key) {
+            if !self.store.blob_path(&pin.manifest).exists() {
+                return None;
+            }
+            if let Err(error) = self.open(pin) {
+                self.damaged.insert(key.clone(), format!("{error:#}"));
+            }
+        }
+        match self.damaged.get(&key) {
+            Some(why) => Some(Err(why)),
+            None => self.opened.get(&pin.manifest).map(Ok),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be found wrong with a site without a machine: everything, all at once. Nothing is written.
+//!
+//! Everything that `bundle`, the agent and the distributions' installers would refuse is found here, by the same code that they
+//! refuse it by. What isn't on this machine (an image of the lock, an installer) isn't held against anything, and is told.
+
+mod answers;
+mod installs;
+mod origin;
+mod pins;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+pub use answers::{answers_of, templates};
+pub use origin::explain;
+
+use crate::boot::dnsmasq::{self, DhcpHost};
+use crate::bundle::images::{Images, OpenImage};
+use crate::handoff;
+use crate::host::{self, Waived};
+use crate::image::store::Store;
+use crate::profile::diag::{Diagnostic, Report};
+use crate::profile::rule::Rule;
+use crate::site::context::{Inspected, SiteContext};
+use crate::site::keys;
+use crate::site::paths::SitePaths;
+use crate::spec::image::ImagePin;
+
+/// A site with all that there is to say of it.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its hosts without mistakes.
+    pub context: SiteContext,
+    /// What is wrong with its texts, and what is seldom meant.
+    pub report: Report,
+    /// What the site waives of it.
+    pub waived: Vec<Waived>,
+    /// Hosts whose answer files can't be rendered or that their installer would refuse, a text each.
+    pub answers: Vec<String>,
+    /// Hosts that can't be bundled or that their image doesn't suit, a text each.
+    pub installs: Vec<String>,
+    /// Files that couldn't be read, a text each.
+    pub unread: Vec<String>,
+    /// Images that are pinned, and aren't in this machine's store.
+    pub elsewhere: BTreeSet<String>,
+    /// What to know of hosts that a generated dnsmasq file gives no address.
+    pub astray: Option<String>,
+}
+
+/// Checks a site.
+///
+/// # Errors
+/// A site that isn't there or whose directories can't be listed; everything else is told in what is returned.
+pub fn check(paths: &SitePaths) -> Result<Checked> {
+    let Inspected { context, sources, resolved, lock } = SiteContext::inspect(paths)?;
+    let host::Resolved { diagnostics, warnings, mut waived, mut waivers, .. } = resolved;
+    let mut opened = OfStore::open(paths);
+    let warnings = of_unknown_versions(warnings, &context, &mut opened);
+    let mut report = Report::new(sources, [diagnostics, warnings].concat());
+    let images = pins::look(paths, &context);
+    if lock.is_ok() {
+        let mut missing = images.missing(&report);
+        waived.extend(waivers.apply(&mut missing));
+        report = report.with(missing);
+    }
+    let mut unread: Vec<_> = lock.err().map(|error| format!("{error:#}")).into_iter().collect();
+    let answers = answers::check(paths, &context).unwrap_or_else(|error| {
+        unread.push(format!("{error:#}"));
+        Vec::new()
+    });
+    let installs = installs::installs(paths, &context, &mut opened);
+    // a mistake may hide what an address or a waiver is for
+    let whole = !report.has_errors();
+    let astray = astray(&context).filter(|_| whole);
+    if answers.is_empty() && installs.is_empty() && unread.is_empty() && whole {
+        report = report.with(waivers.unused());
+    }
+    Ok(Checked { context, report, waived, answers, installs, unread, elsewhere: images.elsewhere, astray })
+}
+
+/// What to know of hosts that dnsmasq would give no address: only where `server` is a name. Without one there is no PXE tree, and
+/// an address says which network it is.
+fn astray(context: &SiteContext) -> Option<String> {
+    let server = context.site.server.as_ref()?;
+    if dnsmasq::address(Some(server)).is_some() {
+        return None;
+    }
+    let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
+    dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, None)).collect::<Vec<_>>())
+}
+
+/// Without what one version of cloud-init doesn't read, for hosts whose image shows which one it is: `bundle` refuses that then.
+fn of_unknown_versions(
+    mut warnings: Vec<Diagnostic>,
+    context: &SiteContext,
+    images: &mut OfStore,
+) -> Vec<Diagnostic> {
+    let mut is_unknown = |name: &String| {
+        let host = name.parse().ok().and_then(|name| context.host(&name).ok());
+        let locked = host.and_then(|host| context.locked(host).ok());
+        let image = locked.as_ref().and_then(|locked| images.get(&locked.image));
+        !matches!(image, Some(Ok(image)) if handoff::cloud_init_of(&image.manifest.system).is_some())
+    };
+    warnings.retain_mut(|warning| {
+        if warning.rule == Some(Rule::UserDataVersion) {
+            warning.hosts.retain(&mut is_unknown);
+        }
+        warning.rule != Some(Rule::UserDataVersion) || !warning.hosts.is_empty()
+    });
+    warnings
+}
+
+/// The images of the site's store; none where there is no store or no key that could prove one.
+struct OfStore(Option<Images>);
+
+impl OfStore {
+    fn open(paths: &SitePaths) -> Self {
+        let (store, keys) = (Store::open(&paths.store()).ok(), keys::trusted(paths).ok());
+        Self(store.zip(keys).map(|(store, keys)| Images::of(store, keys)))
+    }
+
+    /// `None` where the image isn't in the store; why it can't be read as a text.
+    fn get(&mut self, pin: &ImagePin) -> Option<Result<&OpenImage, &str>> {
+        self.0.as_mut()?.look(pin)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
