@@ -11,17 +11,23 @@ export PATH := $(CURDIR)/target/venv/bin:$(PATH):/usr/sbin:/sbin
 help: ## This text.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-.PHONY: check
-check: ## Format, lints, unit and golden tests: a few minutes, no root, no network, no emulator.
+.PHONY: lint
+lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+
+.PHONY: check
+check: lint ## Format, lints, unit and golden tests: a few minutes, no root, no network, no emulator.
 	cargo nextest run
 
-# Licences and sources of dependencies, by deny.toml; building cargo-deny takes longer than all of `check`, so it is not installed here.
+# Licences and sources of dependencies, by deny.toml. Advisories count where their database can be had: a machine without a way to
+# github.com has none, and says so.
 .PHONY: deny
-deny:
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
-	else echo "SKIPPED: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+deny: needs
+	cargo deny check bans licenses sources
+	@if timeout 120 cargo deny fetch db >/dev/null 2>&1; then \
+		cargo deny check --disable-fetch advisories; \
+	else echo "SKIPPED: advisories: github.com/rustsec/advisory-db can't be reached"; fi
 
 .PHONY: release
 release: ## The optimised, static binary.
@@ -49,7 +55,8 @@ needs:
 .PHONY: test
 # what is missing after `needs` is a failure, not a reason to skip
 test: export IRONSTRAP_STRICT = 1
-test: needs check deny dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+# lint first: what is found in two minutes shouldn't wait for packages
+test: lint needs deny check dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 # in one go, so that both stand on one build of the library: apart, their dependencies' features differ
 	cargo build --release --bins --example hostile
 	cargo run --quiet --release --example hostile

