@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail};
 
 use super::agent_file::AgentFile;
 use super::boot_build::{self, Sources};
+use super::boot_compat;
 use super::bootfiles::BootFiles;
 use super::contents::{self, ArmedHost, Asked, Contents, Sorted};
+use super::host::BundledHost;
 use super::images::Images;
-use super::parts::BundledHost;
-use super::starts;
 use crate::host::{Host, LockedHost};
 use crate::image::store::Store;
 use crate::site::context::SiteContext;
@@ -106,8 +106,8 @@ impl<'a> Request<'a> {
             }
             joined.push(ArmedHost { host, permit, image: &image.manifest, tree: &image.inside });
         }
-        starts::require_one_kernel(kernels)?;
-        let hosts = contents::orders(&context.site, &joined, &signing.key, &signing.former, now)?;
+        boot_compat::require_one_kernel(kernels)?;
+        let hosts = contents::signed_orders(&context.site, &joined, &signing.key, &signing.former, now)?;
         let sources = Sources { context, paths, images: &images, agent, keys: &signing.trusted };
         let boot = boot_build::boot_files(&hosts, &sources)?;
         let blobs = contents::blobs(&listed(&hosts, &images)?);

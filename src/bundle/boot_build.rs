@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 
 use super::agent_file::AgentFile;
 use super::bootfiles::{self, BootFiles, Started};
+use super::host::BundledHost;
 use super::images::Images;
 use super::initramfs::{self, GuestParts, InitramfsParts};
 use super::installer;
-use super::parts::BundledHost;
 use crate::answers;
 use crate::failure::{Blame, BlameExt};
 use crate::image::stored::StoredImage;

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::boot_compat;
 use super::bootfiles::{BootFiles, Started};
+use super::host::{BundledHost, ContentFile, time};
 use super::initramfs;
 use super::manifest::{self, SignedManifest};
-use super::parts::{BundledHost, ContentFile, time};
-use super::starts;
 use crate::answers::{self, table::Target};
 use crate::boot::dhcp::{self, Dialect};
 use crate::boot::dnsmasq::{self, DhcpHost};
@@ -99,7 +99,7 @@ pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) 
 ///
 /// # Errors
 /// Every host that can't be joined, a line each.
-pub fn orders(
+pub fn signed_orders(
     site: &Site,
     hosts: &[ArmedHost<'_>],
     key: &SiteKey,
@@ -181,7 +181,7 @@ pub fn usb(hosts: &[BundledHost], boot: &BootFiles, blobs: Vec<Blob>, key: &Site
         hosts.iter().all(|host| host.boot.start == start),
         "a stick starts one kernel: hosts that debian-installer hands over need a stick of their own, made with --host"
     );
-    starts::require_loaders_of_installers(hosts, boot)?;
+    boot_compat::require_loaders_of_installers(hosts, boot)?;
     let config = grub::usb(start, &boot_hosts(hosts))?.into_bytes();
     let mut files = vec![
         file("EFI/BOOT/BOOTX64.EFI", boot.loaders.shim.clone()),
@@ -226,7 +226,7 @@ pub fn pxe(
             "image {image} has no {NET_GRUB}, which machines load by PXE; add the package grub-efi-amd64-signed to it, or make a stick with --usb"
         );
     };
-    starts::require_loaders_of_installers(hosts, boot)?;
+    boot_compat::require_loaders_of_installers(hosts, boot)?;
     for host in hosts {
         ensure!(
             host.order.payload.is_some(),

@@ -8,7 +8,7 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection};
 
-use super::capped::Capped;
+use super::limit_reader::LimitReader;
 use crate::value::stays_inside;
 
 /// Largest module that is unpacked: ten times the largest that a distribution ships.
@@ -21,7 +21,7 @@ const LARGEST_MODULE: u64 = 256 << 20;
 pub fn unpack_module(path: &str, content: &[u8]) -> Result<Vec<u8>> {
     let unpack = |reader: &mut dyn Read| -> Result<Vec<u8>> {
         let mut plain = Vec::new();
-        Capped::new(reader, LARGEST_MODULE, "it unpacks to more than 256 MiB")
+        LimitReader::new(reader, LARGEST_MODULE, "it unpacks to more than 256 MiB")
             .read_to_end(&mut plain)
             .with_context(|| format!("decompressing {path}"))?;
         Ok(plain)

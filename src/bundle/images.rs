@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use super::inside::Inside;
+use super::cached_root::CachedRoot;
 use crate::failure::{Blame, BlameExt};
 use crate::image::store::Store;
 use crate::spec::image::{ImageManifest, ImagePin};
@@ -19,7 +19,7 @@ pub struct OpenImage {
     /// What it says of itself.
     pub manifest: Verified<ImageManifest>,
     /// Its root.
-    pub inside: Inside,
+    pub inside: CachedRoot,
 }
 
 /// The images of a store.
@@ -50,7 +50,7 @@ impl Images {
     pub fn open(&mut self, ImagePin { image, manifest: digest }: &ImagePin) -> Result<&OpenImage> {
         if self.opened.get(digest).is_none_or(|known| known.manifest.image != *image) {
             let manifest = self.store.manifest(image, digest, &self.keys)?;
-            let inside = Inside::open(&self.store, &manifest)?;
+            let inside = CachedRoot::open(&self.store, &manifest)?;
             self.opened.insert(*digest, OpenImage { manifest, inside });
         }
         self.get(digest)

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::parts::{BundledHost, ContentFile, time};
+use super::host::{BundledHost, ContentFile, time};
 use crate::spec::FormatVersion;
 use crate::spec::image::Blob;
 use crate::spec::manifest::{BundleFile, BundleHost, BundleManifest};

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::contents::Contents;
 use super::copy::{Watch, copy_verified};
+use super::host::ContentFile;
 use super::manifest;
-use super::parts::ContentFile;
 use crate::spec::image::Blob;
 use crate::sys::files;
 use crate::value::Digest;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bootfiles::{BootFiles, Loaders, Started};
 use super::contents::{self, Contents};
-use super::parts::BundledHost;
+use super::host::BundledHost;
 use crate::boot::grub::BootHost;
 use crate::host::{Host, LockedHost, testing};
 use crate::order::{self, fixtures};

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::contents::Contents;
 use super::copy::{Watch, copy_verified};
-use super::parts::ContentFile;
+use super::host::ContentFile;
 use crate::spec::FormatVersion;
 use crate::spec::image::Blob;
 use crate::spec::{payload, recorder};

@@ -62,7 +62,7 @@ fn told(error: Error, tree: &Tree) -> Error {
 
 /// The values that stand in a line, longest first.
 fn within<'e>(line: &str, explanation: &'e Explanation<'_>) -> Vec<&'e Node> {
-    let values = explanation.story.values.iter().chain(&explanation.site);
+    let values = explanation.provenance.values.iter().chain(&explanation.site);
     let mut found: Vec<_> = values
         .filter_map(|node| Some((node.text.as_deref()?, node)))
         .filter(|(text, _)| text.len() >= SHORTEST && !text.starts_with('<') && is_word_of(bare(text), line))

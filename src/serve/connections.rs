@@ -123,7 +123,7 @@ mod tests {
     use super::super::forgotten::Watched;
     use super::super::journal::Journal;
     use super::super::revoked::Revoked;
-    use super::super::state::Story;
+    use super::super::state::FleetState;
     use super::*;
     use crate::spec::FormatVersion;
     use crate::spec::manifest::BundleManifest;
@@ -151,14 +151,14 @@ mod tests {
         let log = Arc::new(AccessLog::new(Box::new(std::io::sink()), Arc::new(SystemClock)));
         let source =
             Source { tree: dir.to_owned(), store: dir.to_owned(), keys: Arc::new(move || Ok(key.alone())) };
-        let mut story = Story::default();
-        let forgotten = Mutex::new(Watched::open(&dir.join("forgotten.json"), &mut story).unwrap());
-        let journal = Mutex::new(Journal::open(&dir.join("events.jsonl"), &mut story).unwrap());
+        let mut fleet = FleetState::default();
+        let forgotten = Mutex::new(Watched::open(&dir.join("forgotten.json"), &mut fleet).unwrap());
+        let journal = Mutex::new(Journal::open(&dir.join("events.jsonl"), &mut fleet).unwrap());
         Arc::new(App {
             site: Followed::open(source, Arc::clone(&log)).unwrap(),
             revoked: Revoked::open(&dir.join("revoked.json")).unwrap(),
             forgotten,
-            story: Mutex::new(story),
+            fleet: Mutex::new(fleet),
             journal,
             proofs: Mutex::default(),
             page: Default::default(),

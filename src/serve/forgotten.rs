@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::state::Story;
+use super::state::FleetState;
 use crate::spec::FormatVersion;
 use crate::sys::directory::Identity;
 use crate::sys::files;
@@ -56,24 +56,24 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Reads the list into the story.
+    /// Reads the list into the fleet.
     ///
     /// # Errors
     /// When it is there and can't be read.
-    pub fn open(path: &Path, story: &mut Story) -> Result<Self> {
+    pub fn open(path: &Path, fleet: &mut FleetState) -> Result<Self> {
         let watched = Self { path: path.to_owned(), mark: Identity::at(path) };
-        story.forget(&Forgotten::read(path)?);
+        fleet.forget(&Forgotten::read(path)?);
         Ok(watched)
     }
 
     /// Reads it again if it is another one; whether it was. One that can't be read is passed over.
-    pub fn look(&mut self, story: &mut Story) -> bool {
+    pub fn look(&mut self, fleet: &mut FleetState) -> bool {
         let now = Identity::at(&self.path);
         if now != self.mark
             && let Ok(forgotten) = Forgotten::read(&self.path)
         {
             self.mark = now;
-            story.forget(&forgotten);
+            fleet.forget(&forgotten);
             return true;
         }
         false

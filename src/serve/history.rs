@@ -1,7 +1,7 @@
 //! What was heard of some hosts, whatever their orders were: for whoever arms them again.
 //!
-//! [`Story`](super::state::Story) knows the present order of every host; here, a host's last disk outlives its order. Pure, as the
-//! story is, and bounded by the hosts asked for.
+//! [`FleetState`](super::state::FleetState) knows the present order of every host; here, a host's last disk outlives its order. Pure, as the
+//! that is, and bounded by the hosts asked for.
 
 use std::collections::BTreeMap;
 

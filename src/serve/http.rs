@@ -16,7 +16,7 @@ use super::places::Places;
 use super::proofs::Proofs;
 use super::request::Request;
 use super::revoked::Revoked;
-use super::state::{Received, Story, Trust};
+use super::state::{FleetState, Received, Trust};
 use super::status;
 use super::tree::{Found, Tree};
 use super::turns::Turns;
@@ -32,7 +32,7 @@ pub struct App {
     pub site: Followed,
     pub revoked: Revoked,
     pub forgotten: Mutex<Watched>,
-    pub story: Mutex<Story>,
+    pub fleet: Mutex<FleetState>,
     pub journal: Mutex<Journal>,
     pub proofs: Mutex<Proofs>,
     pub page: Page,
@@ -50,19 +50,19 @@ impl App {
         httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
     }
 
-    /// The story, without what somebody wants forgotten.
-    pub fn story(&self) -> MutexGuard<'_, Story> {
-        let mut story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The fleet, without what somebody wants forgotten.
+    pub fn fleet(&self) -> MutexGuard<'_, FleetState> {
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if forgotten.look(&mut story) {
+        if forgotten.look(&mut fleet) {
             self.page.outdated();
         }
-        story
+        fleet
     }
 
     /// Looks whether the site's lists of revoked orders and forgotten hosts are others than before.
     pub fn look_at_lists(&self) {
-        drop(self.story());
+        drop(self.fleet());
         if self.revoked.look() {
             self.page.outdated();
         }
@@ -73,11 +73,11 @@ impl App {
         self.site.look(|tree| {
             // in this order everywhere
             let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut story = self.story.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
             let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
             proofs.take_over(tree.speakers(), self.clock.now());
-            story.expect(tree.orders());
-            journal.expect(&story);
+            fleet.expect(tree.orders());
+            journal.expect(&fleet);
             self.page.outdated();
         });
         self.look_at_lists();
@@ -220,7 +220,7 @@ fn order(app: &App, id: &str) -> Response {
     let tree = app.site.now();
     let state = id.parse().ok().and_then(|id| {
         let revoked = app.revoked.why(&tree, &id).is_some();
-        boot::state(&tree, &app.story(), revoked, &id)
+        boot::state(&tree, &app.fleet(), revoked, &id)
     });
     match state {
         Some(state) => sentence(StatusCode::OK, state.word()),
@@ -254,10 +254,10 @@ fn store(app: &App, client: IpAddr, proof: Option<&Proof>, body: &[u8]) -> Respo
     let mut journal = app.journal.lock().unwrap_or_else(PoisonError::into_inner);
     let time = app.clock.now();
     let trust = {
-        let story = app.story.lock().unwrap_or_else(PoisonError::into_inner);
+        let fleet = app.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         let proofs = app.proofs.lock().unwrap_or_else(PoisonError::into_inner);
-        let trust = proofs.judge(&event, body, proof, &story, time);
-        if story.knows(&event, trust) {
+        let trust = proofs.judge(&event, body, proof, &fleet, time);
+        if fleet.knows(&event, trust) {
             return sentence(StatusCode::OK, "known already");
         }
         trust
@@ -266,7 +266,7 @@ fn store(app: &App, client: IpAddr, proof: Option<&Proof>, body: &[u8]) -> Respo
     if let Err(error) = journal.append(&received, json) {
         return sentence(StatusCode::INSUFFICIENT_STORAGE, &format!("{error:#}"));
     }
-    app.story.lock().unwrap_or_else(PoisonError::into_inner).add(&received);
+    app.fleet.lock().unwrap_or_else(PoisonError::into_inner).add(&received);
     app.page.outdated();
     let text = match trust {
         Trust::Proven => "stored",

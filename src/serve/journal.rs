@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forgotten::Forgotten;
 use super::report::says_done;
-use super::state::{Received, Story, Trust};
+use super::state::{FleetState, Received, Trust};
 use crate::failure::{Blame, BlameExt};
 use crate::spec::event::Event;
 use crate::sys::files;
@@ -52,22 +52,22 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the files and adds what they and those before them hold to the story, which says what is expected.
+    /// Opens or makes the files and adds what they and those before them hold to the fleet, which says what is expected.
     ///
     /// # Errors
     /// When one can't be read or written, or another server has it.
-    pub fn open(path: &Path, story: &mut Story) -> Result<Self> {
-        Self::open_up_to(path, story, MAX_JOURNAL)
+    pub fn open(path: &Path, fleet: &mut FleetState) -> Result<Self> {
+        Self::open_up_to(path, fleet, MAX_JOURNAL)
     }
 
-    fn open_up_to(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
-        let proven = Lines::open(path, story, longest)?;
-        Ok(Self { proven, unproven: Lines::open(&unproven(path), story, MAX_UNPROVEN)? })
+    fn open_up_to(path: &Path, fleet: &mut FleetState, longest: u64) -> Result<Self> {
+        let proven = Lines::open(path, fleet, longest)?;
+        Ok(Self { proven, unproven: Lines::open(&unproven(path), fleet, MAX_UNPROVEN)? })
     }
 
-    /// From now on the orders that the story expects are kept when the file is put aside.
-    pub fn expect(&mut self, story: &Story) {
-        self.proven.expected = story.expected_orders().clone();
+    /// From now on the orders that the fleet expects are kept when the file is put aside.
+    pub fn expect(&mut self, fleet: &FleetState) {
+        self.proven.expected = fleet.expected_orders().clone();
     }
 
     /// Tries whether events can be stored.
@@ -103,7 +103,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: &Path, story: &mut Story, longest: u64) -> Result<Self> {
+    fn open(path: &Path, fleet: &mut FleetState, longest: u64) -> Result<Self> {
         files::make_private_place(path)?;
         let mut file = OpenOptions::new()
             .read(true)
@@ -115,11 +115,11 @@ impl Lines {
         if file.try_lock().is_err() {
             bail!("{} is in use by another `ironstrap serve`; stop that one first", path.display());
         }
-        let mut add = |received: &Received| story.add(received);
+        let mut add = |received: &Received| fleet.add(received);
         each_of_file(&former(path), &mut add)?;
         let length = add_up(&mut file, &mut add).with_context(|| format!("reading {}", path.display()))?;
         file.set_len(length).with_context(|| format!("cutting the torn end of {}", path.display()))?;
-        let expected = story.expected_orders().clone();
+        let expected = fleet.expected_orders().clone();
         Ok(Self { path: path.to_owned(), file, length, longest, expected })
     }
 
@@ -215,13 +215,13 @@ fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mu
 ///
 /// # Errors
 /// When one is there and can't be read.
-pub fn read(path: &Path, forgotten: &Forgotten) -> Result<Story> {
-    let mut story = Story::default();
-    story.forget(forgotten);
+pub fn read(path: &Path, forgotten: &Forgotten) -> Result<FleetState> {
+    let mut fleet = FleetState::default();
+    fleet.forget(forgotten);
     for path in [path, &unproven(path)] {
-        each(path, |received| story.add(received))?;
+        each(path, |received| fleet.add(received))?;
     }
-    Ok(story)
+    Ok(fleet)
 }
 
 /// Calls for each event that is proven, in the order in which they were received, without touching the files.

@@ -59,7 +59,7 @@ use page::Page;
 use places::Places;
 use proofs::Proofs;
 use revoked::Revoked;
-use state::Story;
+use state::FleetState;
 use tree::Tree;
 use turns::Turns;
 
@@ -130,11 +130,11 @@ impl Server {
         let (tree, store) = (options.tree.clone(), options.store.clone());
         let source = Source { tree, store, keys: Arc::clone(&options.keys) };
         let site = Followed::open(source, Arc::clone(&log))?;
-        let mut story = Story::expecting(site.now().orders());
-        let forgotten = Watched::open(&options.forgotten, &mut story)?;
+        let mut fleet = FleetState::expecting(site.now().orders());
+        let forgotten = Watched::open(&options.forgotten, &mut fleet)?;
         let proofs = Proofs::of(site.now().speakers());
         let revoked = Revoked::open(&options.revoked)?;
-        let journal = Journal::open(&options.events, &mut story)?;
+        let journal = Journal::open(&options.events, &mut fleet)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_stack_size(STACK)
@@ -150,7 +150,7 @@ impl Server {
             site,
             revoked,
             forgotten: Mutex::new(forgotten),
-            story: Mutex::new(story),
+            fleet: Mutex::new(fleet),
             journal: Mutex::new(journal),
             proofs: Mutex::new(proofs),
             page: Page::default(),

@@ -29,7 +29,7 @@ struct Known {
 /// # Errors
 /// When the site's state can't be read.
 pub fn add(paths: &SitePaths, report: &mut Report, permits: Vec<SealedPermit>, now: Timestamp) -> Result<()> {
-    // a state without a site around it has no key to prove permits by, and still a story
+    // a state without a site around it has no key to prove permits by, and still events
     let keys = keys::trusted(paths).ok();
     let known = Known { permits, keys, media: media::read(paths)?, revoked: revocations::read(paths)?, now };
     let mut named: BTreeSet<_> = report.hosts.iter().map(|status| status.host.clone()).collect();

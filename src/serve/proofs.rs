@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Story, Trust};
+use super::state::{FleetState, Trust};
 use crate::spec::event::Event;
 use crate::trust::Proof;
 use crate::value::{EventPublicKey, HostName, OrderId, Timestamp};
@@ -60,31 +60,31 @@ impl Proofs {
         event: &Event,
         body: &[u8],
         proof: Option<&Proof>,
-        story: &Story,
+        fleet: &FleetState,
         now: Timestamp,
     ) -> Trust {
-        if proof.is_some_and(|proof| self.holds(event, body, proof, story, now)) || shows_token(event, story)
+        if proof.is_some_and(|proof| self.holds(event, body, proof, fleet, now)) || shows_token(event, fleet)
         {
             return Trust::Proven;
         }
         match &event.host {
-            Some(host) if !story.has_order(host) => Trust::Open,
+            Some(host) if !fleet.has_order(host) => Trust::Open,
             _ => Trust::Stranger,
         }
     }
 
-    fn holds(&self, event: &Event, body: &[u8], proof: &Proof, story: &Story, now: Timestamp) -> bool {
+    fn holds(&self, event: &Event, body: &[u8], proof: &Proof, fleet: &FleetState, now: Timestamp) -> bool {
         let Some(speaker) = self.speakers.get(&proof.order) else { return false };
         event.order.as_ref().is_none_or(|order| *order == proof.order)
             && event.host.as_ref().is_none_or(|host| *host == speaker.host)
-            && (now <= speaker.until || story.knows_run(&event.run, &proof.order))
+            && (now <= speaker.until || fleet.knows_run(&event.run, &proof.order))
             && speaker.keys.iter().any(|key| proof.is_by(key, &event.run, body))
     }
 }
 
 /// Whether the installed system of this host shows what only it has.
-fn shows_token(event: &Event, story: &Story) -> bool {
+fn shows_token(event: &Event, fleet: &FleetState) -> bool {
     let Event { host: Some(host), order: Some(order), token: Some(token), .. } = event else { return false };
-    story.host_of(order) == Some(host)
-        && story.outcomes(order).is_some_and(|outcomes| outcomes.prove(&event.what, token))
+    fleet.host_of(order) == Some(host)
+        && fleet.outcomes(order).is_some_and(|outcomes| outcomes.prove(&event.what, token))
 }

@@ -1,6 +1,6 @@
 //! What the events add up to: where each host is, which orders are done, how often each was claimed.
 //!
-//! Pure: the same events in the same order give the same story, so it is rebuilt from the file at start. Events come
+//! Pure: the same events in the same order give the same state of the fleet, so it is rebuilt from the file at start. Events come
 //! late, twice and from anyone; the rules below keep a late one from undoing what a newer one said:
 //! - an event is known by its run and number and counts once;
 //! - within a run, a lower number than the highest seen no longer moves the host;
@@ -67,7 +67,7 @@ const MAX_OTHERS: usize = 20_000;
 
 /// The sum of all events.
 #[derive(Debug, Clone, Default)]
-pub struct Story {
+pub struct FleetState {
     expected_hosts: BTreeSet<HostName>,
     expected_orders: BTreeSet<OrderId>,
     hosts: BTreeMap<HostName, HostStatus>,
@@ -82,12 +82,12 @@ pub struct Story {
     forgotten: BTreeMap<HostName, Timestamp>,
 }
 
-impl Story {
+impl FleetState {
     /// An empty one, which always has room for these hosts and orders.
     pub fn expecting<'a>(orders: impl IntoIterator<Item = (&'a HostName, &'a OrderId)>) -> Self {
-        let mut story = Self::default();
-        story.expect(orders);
-        story
+        let mut fleet = Self::default();
+        fleet.expect(orders);
+        fleet
     }
 
     /// From now on these are expected, as another tree took the former one's place.

@@ -29,7 +29,7 @@ pub async fn answer(app: &Arc<App>) -> Response {
 
 fn body(app: &App) -> Vec<u8> {
     let tree = app.site.now();
-    let report = app.story().report(tree.orders());
+    let report = app.fleet().report(tree.orders());
     serde_json::to_vec(&published(bounded(report, &tree), &tree, &app.revoked)).unwrap_or_default()
 }
 

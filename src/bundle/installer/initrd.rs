@@ -5,7 +5,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::super::capped::Capped;
+use super::super::limit_reader::LimitReader;
 use super::udeb::{below_modules, is_module};
 use crate::value::stays_inside;
 
@@ -30,7 +30,7 @@ pub struct Initrd {
 pub fn read(initrd: &[u8]) -> Result<Initrd> {
     ensure!(initrd.starts_with(&[0x1f, 0x8b]), "its `initrd` is not packed by gzip, as Debian's is");
     let mut plain = Vec::new();
-    Capped::new(flate2::read::MultiGzDecoder::new(initrd), LARGEST, "it unpacks to more than 1 GiB")
+    LimitReader::new(flate2::read::MultiGzDecoder::new(initrd), LARGEST, "it unpacks to more than 1 GiB")
         .read_to_end(&mut plain)
         .context("unpacking its `initrd`")?;
     let (mut files, mut releases, mut library) = (BTreeMap::new(), Vec::new(), "lib");

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::super::capped::Capped;
+use super::super::limit_reader::LimitReader;
 use crate::value::stays_inside;
 
 /// Most that the packages of a kernel unpack to, all together: five times Debian's.
@@ -27,7 +27,7 @@ pub fn modules(package: &[u8], left: &mut u64) -> Result<Vec<(String, Vec<u8>)>>
         _ => bail!("{}: packages are read with data.tar, .gz, .xz and .zst", name.escape_debug()),
     };
     let mut capped =
-        Capped::new(reader, *left, "the packages of modules unpack to more than 1 GiB, all together");
+        LimitReader::new(reader, *left, "the packages of modules unpack to more than 1 GiB, all together");
     let modules = modules_in(&mut capped).with_context(|| format!("unpacking {name}"))?;
     *left = capped.left();
     Ok(modules)

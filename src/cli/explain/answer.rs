@@ -172,20 +172,20 @@ impl<'a> Answer<'a> {
         report: &'a Report,
     ) -> Self {
         let places = Places { explanation, sources };
-        let Explanation { host, classes, story, defaults, site, site_defaults, agent, .. } = explanation;
+        let Explanation { host, classes, provenance, defaults, site, site_defaults, agent, .. } = explanation;
         let path_of = |source| sources.get(source).path.as_str();
         let class = |class: &'a crate::host::Class<'_>| Class {
             name: &class.layer.name,
             file: path_of(class.layer.source),
             named_by: class.named.iter().map(|span| places.place(*span)).collect(),
         };
-        let mut values: Vec<_> = story.values.iter().map(|node| places.row(node, State::Set)).collect();
-        for node in &story.replaced {
+        let mut values: Vec<_> = provenance.values.iter().map(|node| places.row(node, State::Set)).collect();
+        for node in &provenance.replaced {
             let at = values.iter().position(|row| row.path.is_within(&node.path));
             let at = at.unwrap_or_else(|| after(&values, &node.path));
             values.insert(at, Row { value: None, ..places.row(node, State::Replace) });
         }
-        for lost in &story.lost {
+        for lost in &provenance.lost {
             values.insert(after(&values, &lost.path), places.lost(lost));
         }
         values.extend(defaults.iter().map(default_row));
@@ -197,8 +197,8 @@ impl<'a> Answer<'a> {
             host: &host.name,
             file: path_of(host.source),
             classes: classes.iter().map(class).collect(),
-            matching: keys(&story.values, &Path::default().key("match")),
-            disk: keys(&story.values, &Path::default().key("storage").key("target")),
+            matching: keys(&provenance.values, &Path::default().key("match")),
+            disk: keys(&provenance.values, &Path::default().key("storage").key("target")),
             installer: Installs {
                 name,
                 agent: agent.map(|start| match start {

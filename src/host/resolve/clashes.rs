@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::rivals::Told;
+use super::duplicate_matches::Told;
 use crate::host::Site;
 use crate::host::owners::{Owner, Owners, Thing};
 use crate::profile::diag::Diagnostic;
@@ -22,7 +22,7 @@ use crate::value::{DiskSelector, Mac};
 pub struct Clashes {
     owners: Owners<Span>,
     found: Vec<Diagnostic>,
-    /// The same of MAC addresses, with the host that has one too: of some `rivals` tells.
+    /// The same of MAC addresses, with the host that has one too: of some `duplicate_matches` tells.
     macs: Vec<(Mac, usize, Diagnostic)>,
     networks: HashSet<IpNet>,
     /// The hosts from which no way leads to the server, with their layers' places.

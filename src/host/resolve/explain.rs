@@ -11,7 +11,7 @@ use crate::profile::load::{Layer, Tree};
 use crate::profile::raw::{RawProfile, RawSite, Vars};
 use crate::profile::schema::{self, Kind};
 use crate::profile::source::{SourceId, Span};
-use crate::profile::trace::{Node, Path, Story, story, trace};
+use crate::profile::trace::{Node, Path, Provenance, provenance, trace};
 use crate::spec::installer::AgentStart;
 
 /// A class that a host stacks.
@@ -31,7 +31,7 @@ pub struct Explanation<'t> {
     /// Its classes, lowest first.
     pub classes: Vec<Class<'t>>,
     /// Its values. Variables of the site stand below those of the classes.
-    pub story: Story,
+    pub provenance: Provenance,
     /// What holds because nobody says anything else.
     pub defaults: Vec<(Path, String)>,
     /// The values of `site.yaml`, variables left out.
@@ -67,20 +67,20 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
 
     let lowest = RawProfile { vars: tree.shared.site.vars.clone(), ..RawProfile::default() };
     let above = classes.iter().map(|class| &class.layer.raw).chain([&host.raw]);
-    let (stack, story) = story(&[&lowest].into_iter().chain(above).collect::<Vec<_>>());
+    let (stack, provenance) = provenance(&[&lowest].into_iter().chain(above).collect::<Vec<_>>());
     let site = trace(&RawSite { vars: Vars::new(), ..tree.shared.site.clone() });
 
-    let files = story.values.iter().filter_map(|node| tree.texts.get(node.text.as_deref()?));
+    let files = provenance.values.iter().filter_map(|node| tree.texts.get(node.text.as_deref()?));
     let own = classes.iter().map(|class| class.layer.source).chain([tree.shared.site_source, host.source]);
     let sources = own.chain(files.copied()).collect();
     Some(Explanation {
         host,
-        defaults: schema::defaults(Kind::Host, &story.values),
+        defaults: schema::defaults(Kind::Host, &provenance.values),
         site_defaults: schema::defaults(Kind::Site, &site),
         installer: install::installer(&stack),
         agent: agent_of(&stack),
         classes,
-        story,
+        provenance,
         site,
         sources,
     })

@@ -6,12 +6,12 @@
 mod accounts;
 mod clashes;
 mod classes;
+mod duplicate_matches;
 mod explain;
 mod handoff;
 mod install;
 mod layout;
 mod network;
-mod rivals;
 mod rules;
 mod site;
 mod template;
@@ -65,7 +65,7 @@ pub struct Resolver<'t> {
     chains: classes::Chains<'t>,
     /// What hosts of the same classes have in common.
     stacks: HashMap<Vec<SourceId>, RawProfile>,
-    claims: Vec<rivals::Claim>,
+    claims: Vec<duplicate_matches::Claim>,
     clashes: clashes::Clashes,
     server: Option<std::net::IpAddr>,
     warnings: Vec<Diagnostic>,
@@ -114,7 +114,7 @@ impl<'t> Resolver<'t> {
             templates,
             damaged: layer.damaged || chain.damaged,
         };
-        self.claims.push(rivals::Claim::new(&layer, &raw));
+        self.claims.push(duplicate_matches::Claim::new(&layer, &raw));
         self.clashes.add(&layer, &raw, self.server);
         let mut found = Vec::new();
         let host = resolve_host(&context, raw, &mut found);
@@ -136,7 +136,7 @@ impl<'t> Resolver<'t> {
             let help = "add one as `hosts/NAME.yaml`";
             diagnostics.push(Diagnostic::new(Span::file(shared.site_source), message).help(help));
         }
-        let told = rivals::check(&claims, &mut diagnostics);
+        let told = duplicate_matches::check(&claims, &mut diagnostics);
         // no two have one name: it is their file's
         hosts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut findings = warnings;
@@ -258,7 +258,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
 }
 
 fn resolve_match(context: &Context<'_>, raw: &RawProfile, diagnostics: &mut Vec<Diagnostic>) -> HostMatch {
-    let matching = rivals::host_match(&raw.matching.value);
+    let matching = duplicate_matches::host_match(&raw.matching.value);
     if matching.macs.is_empty() && matching.uuid.is_none() && matching.serial.is_none() {
         let help = "add `match: { mac: [\"52:54:00:12:34:56\"] }`, or a `serial` or `uuid`";
         context.missing(diagnostics, raw.matching.span, "nothing tells which machine this is", help);

@@ -136,7 +136,7 @@ fn one_mistake_in_a_class_of_many_hosts_is_one_mistake() {
     assert!(resolved.hosts.is_empty());
 }
 
-fn rivals(a: &str, b: &str) -> usize {
+fn duplicate_matches(a: &str, b: &str) -> usize {
     let text = |name: &str, matching: &str| {
         format!(
             "name: {name}\nimage: i@1\nmatch: {{ {matching} }}\nstorage: {{ target: {{ serial: D1 }} }}\n"
@@ -148,18 +148,21 @@ fn rivals(a: &str, b: &str) -> usize {
 #[test]
 fn hosts_are_rivals_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
     let mac = "mac: [\"52:54:00:00:00:01\"]";
-    assert_eq!(rivals(mac, mac), 1);
-    assert_eq!(rivals(mac, "mac: [\"52:54:00:00:00:02\"]"), 0);
-    assert_eq!(rivals("serial: CZ1", "serial: cz1"), 1);
+    assert_eq!(duplicate_matches(mac, mac), 1);
+    assert_eq!(duplicate_matches(mac, "mac: [\"52:54:00:00:00:02\"]"), 0);
+    assert_eq!(duplicate_matches("serial: CZ1", "serial: cz1"), 1);
     // apart, and yet one boot file would be for both
-    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), &format!("{mac}, serial: CZ2")), 1);
-    assert_eq!(rivals("uuid: 8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33, serial: CZ1", "serial: CZ2"), 0);
-    assert_eq!(rivals(&format!("{mac}, serial: CZ1"), mac), 1);
-    assert_eq!(rivals(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 1);
-    assert_eq!(rivals(&format!("{mac}, model: \"R*\""), &format!("{mac}, model: R750")), 1);
-    assert_eq!(rivals(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 1);
-    assert_eq!(rivals("serial: CZ3, model: \"R6*\"", "serial: CZ3, model: R750"), 0);
-    assert_eq!(rivals("serial: CZ3, model: \"R*\"", "serial: CZ3, model: R750"), 1);
+    assert_eq!(duplicate_matches(&format!("{mac}, serial: CZ1"), &format!("{mac}, serial: CZ2")), 1);
+    assert_eq!(
+        duplicate_matches("uuid: 8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33, serial: CZ1", "serial: CZ2"),
+        0
+    );
+    assert_eq!(duplicate_matches(&format!("{mac}, serial: CZ1"), mac), 1);
+    assert_eq!(duplicate_matches(&format!("{mac}, model: R650"), &format!("{mac}, model: R750")), 1);
+    assert_eq!(duplicate_matches(&format!("{mac}, model: \"R*\""), &format!("{mac}, model: R750")), 1);
+    assert_eq!(duplicate_matches(&format!("{mac}, model: \"R6*\""), &format!("{mac}, model: R750")), 1);
+    assert_eq!(duplicate_matches("serial: CZ3, model: \"R6*\"", "serial: CZ3, model: R750"), 0);
+    assert_eq!(duplicate_matches("serial: CZ3, model: \"R*\"", "serial: CZ3, model: R750"), 1);
 }
 
 #[test]

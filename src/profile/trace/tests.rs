@@ -95,12 +95,12 @@ fn whoever_drops_a_value_is_found() {
         layer(1, "packages: [b]\nstorage: { confirm: 2 }\nhandoff: { script: scripts/a }\nvars: { a: 2 }\n"),
         layer(2, "packages: !replace [c]\nstorage: !replace { target: { wwn: y } }\n"),
     ];
-    let (stack, story) = story(&layers.iter().collect::<Vec<_>>());
+    let (stack, provenance) = provenance(&layers.iter().collect::<Vec<_>>());
     assert_eq!(
         trace(&stack).into_iter().filter(|node| node.text.is_some()).collect::<Vec<_>>(),
-        story.values
+        provenance.values
     );
-    let mut lost: Vec<_> = story
+    let mut lost: Vec<_> = provenance
         .lost
         .iter()
         .map(|lost| {
@@ -120,7 +120,7 @@ fn whoever_drops_a_value_is_found() {
             "vars.a.b = 1: 0 by 1",
         ]
     );
-    let replaced: Vec<_> = story.replaced.iter().map(|node| node.path.to_string()).collect();
+    let replaced: Vec<_> = provenance.replaced.iter().map(|node| node.path.to_string()).collect();
     assert_eq!(replaced, ["storage", "packages"]);
 }
 
@@ -160,13 +160,13 @@ fn any_layer(source: u32) -> impl Strategy<Value = RawProfile> {
 proptest! {
     #[test]
     fn every_written_value_either_holds_or_is_lost_to_a_later_layer(a in any_layer(0), b in any_layer(1), c in any_layer(2)) {
-        let (_, story) = story(&[&a, &b, &c]);
+        let (_, provenance) = provenance(&[&a, &b, &c]);
         for layer in [&a, &b, &c] {
             for node in trace(layer).into_iter().filter(|node| node.text.as_ref().is_some_and(|text| text != "[]")) {
                 let same = |path: &Path| path.shape() == node.path.shape();
-                let holds = story.values.iter().any(|value| same(&value.path) && value.span == node.span);
+                let holds = provenance.values.iter().any(|value| same(&value.path) && value.span == node.span);
                 let lost: Vec<_> =
-                    story.lost.iter().filter(|lost| same(&lost.path) && Some(lost.span) == node.span).collect();
+                    provenance.lost.iter().filter(|lost| same(&lost.path) && Some(lost.span) == node.span).collect();
                 prop_assert_eq!(holds, lost.is_empty(), "{:?}", node);
                 for lost in lost {
                     prop_assert!(lost.by.is_some_and(|by| by.source > lost.span.source), "{:?}", lost);

@@ -20,7 +20,7 @@ fn append(journal: &mut Journal, json: &serde_json::value::RawValue, trust: Trus
 fn a_torn_last_line_is_cut_off_and_the_rest_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sub/events.jsonl");
-    let mut journal = Journal::open(&path, &mut Story::default()).unwrap();
+    let mut journal = Journal::open(&path, &mut FleetState::default()).unwrap();
     append(&mut journal, &event(0), Trust::Proven);
     let whole = std::fs::read_to_string(&path).unwrap();
     assert_eq!(whole.matches('\n').count(), 1, "{whole}");
@@ -28,9 +28,9 @@ fn a_torn_last_line_is_cut_off_and_the_rest_is_kept() {
     drop(journal);
     std::fs::write(&path, format!("{whole}not json\n{}", &whole[..whole.len() / 2])).unwrap();
     assert_eq!(read(&path, &Forgotten::default()).unwrap().report([]).hosts.len(), 1);
-    let mut story = Story::default();
-    let mut journal = Journal::open(&path, &mut story).unwrap();
-    assert!(story.knows(&serde_json::from_str(event(0).get()).unwrap(), Trust::Proven));
+    let mut fleet = FleetState::default();
+    let mut journal = Journal::open(&path, &mut fleet).unwrap();
+    assert!(fleet.knows(&serde_json::from_str(event(0).get()).unwrap(), Trust::Proven));
     append(&mut journal, &event(1), Trust::Proven);
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().filter(|line| parse_line(line.as_bytes()).is_some()).count(), 2, "{text}");
@@ -40,8 +40,8 @@ fn a_torn_last_line_is_cut_off_and_the_rest_is_kept() {
 fn two_servers_do_not_share_a_journal() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.jsonl");
-    let (mut story, mut other) = (Story::default(), Story::default());
-    let mut first = Journal::open_up_to(&path, &mut story, 1000).unwrap();
+    let (mut fleet, mut other) = (FleetState::default(), FleetState::default());
+    let mut first = Journal::open_up_to(&path, &mut fleet, 1000).unwrap();
     let error = Journal::open(&path, &mut other).unwrap_err().to_string();
     assert!(error.contains("another `ironstrap serve`"), "{error}");
     // nor when it was put aside
@@ -64,9 +64,9 @@ fn a_flood_neither_silences_a_host_nor_makes_its_done_order_wait_again() {
         serde_json::value::RawValue::from_string(text).unwrap()
     };
     let open = || {
-        let mut story = Story::expecting([(&host, &order)]);
-        let journal = Journal::open_up_to(&path, &mut story, LONGEST).unwrap();
-        (journal, story)
+        let mut fleet = FleetState::expecting([(&host, &order)]);
+        let journal = Journal::open_up_to(&path, &mut fleet, LONGEST).unwrap();
+        (journal, fleet)
     };
     let (mut journal, _) = open();
     let done = told("real", "web01", &format!("\"{order}\""), "already-done");
@@ -78,8 +78,8 @@ fn a_flood_neither_silences_a_host_nor_makes_its_done_order_wait_again() {
     let bytes = |path: &Path| std::fs::metadata(path).unwrap().len();
     assert!(bytes(&path) <= LONGEST && bytes(&former(&path)) <= LONGEST);
     drop(journal);
-    let (mut journal, story) = open();
-    assert!(story.is_done(&order), "{}", std::fs::read_to_string(&path).unwrap());
+    let (mut journal, fleet) = open();
+    assert!(fleet.is_done(&order), "{}", std::fs::read_to_string(&path).unwrap());
     append(&mut journal, &told("later", "web01", "null", "already-done"), Trust::Proven);
     assert!(
         read(&path, &Forgotten::default()).unwrap().report([]).hosts.iter().any(|status| status.host == host)

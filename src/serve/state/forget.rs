@@ -1,9 +1,9 @@
-//! What a story forgets when it is told to.
+//! What a fleet forgets when it is told to.
 
-use super::{Received, Story};
+use super::{FleetState, Received};
 use crate::serve::forgotten::Forgotten;
 
-impl Story {
+impl FleetState {
     /// Forgets what was heard of these hosts up to the time of each, and what comes of that time later. Their orders count as
     /// waiting again.
     pub fn forget(&mut self, forgotten: &Forgotten) {
@@ -55,19 +55,19 @@ mod tests {
     fn a_forgotten_host_waits_again_and_what_it_says_later_counts() {
         let (web, db): (HostName, HostName) = ("web01".parse().unwrap(), "db01".parse().unwrap());
         let orders = [OrderId::from_random([1; 16]), OrderId::from_random([2; 16])];
-        let mut story = Story::expecting([(&web, &orders[0]), (&db, &orders[1])]);
+        let mut fleet = FleetState::expecting([(&web, &orders[0]), (&db, &orders[1])]);
         let mut forgotten = Forgotten::default();
         forgotten.hosts.insert(web.clone(), Timestamp::from_unix(10));
-        story.add(&received(9, &web, &orders[0], What::AlreadyDone));
-        story.add(&received(10, &db, &orders[1], What::AlreadyDone));
-        story.forget(&forgotten);
-        assert!(!story.is_done(&orders[0]) && story.is_done(&orders[1]));
-        assert_eq!(story.report([(&web, &orders[0])]).hosts[1].phase, Phase::Waiting);
+        fleet.add(&received(9, &web, &orders[0], What::AlreadyDone));
+        fleet.add(&received(10, &db, &orders[1], What::AlreadyDone));
+        fleet.forget(&forgotten);
+        assert!(!fleet.is_done(&orders[0]) && fleet.is_done(&orders[1]));
+        assert_eq!(fleet.report([(&web, &orders[0])]).hosts[1].phase, Phase::Waiting);
         // from the file, at the next start
-        story.add(&received(8, &web, &orders[0], What::AlreadyDone));
-        assert!(!story.is_done(&orders[0]));
-        story.add(&received(11, &web, &orders[0], What::AlreadyDone));
-        story.forget(&forgotten);
-        assert!(story.is_done(&orders[0]));
+        fleet.add(&received(8, &web, &orders[0], What::AlreadyDone));
+        assert!(!fleet.is_done(&orders[0]));
+        fleet.add(&received(11, &web, &orders[0], What::AlreadyDone));
+        fleet.forget(&forgotten);
+        assert!(fleet.is_done(&orders[0]));
     }
 }

@@ -20,14 +20,14 @@ type Answers<T> = RefCell<BTreeMap<String, T>>;
 
 /// The root of an image, with the answers that it gave.
 #[derive(Debug)]
-pub struct Inside {
+pub struct CachedRoot {
     tree: Ext4Tree,
     texts: Answers<Option<String>>,
     existing: Answers<bool>,
     names: Answers<Option<Name>>,
 }
 
-impl Inside {
+impl CachedRoot {
     /// Opens the root of an image.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ fn kept<T: Clone>(answers: &Answers<T>, path: &str, ask: impl FnOnce() -> Result
     Ok(answer)
 }
 
-impl Look for Inside {
+impl Look for CachedRoot {
     fn text(&self, path: &str) -> Result<Option<String>> {
         kept(&self.texts, path, || Looked(&self.tree).text(path))
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 
 use super::bootfiles::BootFiles;
-use super::parts::BundledHost;
+use super::host::BundledHost;
 use crate::value::HostName;
 
 /// The folder of Debian's GRUB below `/EFI`.

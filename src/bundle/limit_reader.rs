@@ -6,13 +6,13 @@
 use std::io::{self, Read};
 
 /// A reader of at most so many bytes.
-pub struct Capped<R> {
+pub struct LimitReader<R> {
     inner: R,
     left: u64,
     told: &'static str,
 }
 
-impl<R: Read> Capped<R> {
+impl<R: Read> LimitReader<R> {
     /// Reads `bytes` at most; the byte after them is the error that is told.
     pub fn new(inner: R, bytes: u64, told: &'static str) -> Self {
         Self { inner, left: bytes, told }
@@ -24,7 +24,7 @@ impl<R: Read> Capped<R> {
     }
 }
 
-impl<R: Read> Read for Capped<R> {
+impl<R: Read> Read for LimitReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(self.told))?;
@@ -40,7 +40,7 @@ mod tests {
     fn what_is_over_the_limit_is_an_error_and_no_end() {
         let read = |limit| {
             let mut content = Vec::new();
-            let mut capped = Capped::new(&b"12345678"[..], limit, "it is too long");
+            let mut capped = LimitReader::new(&b"12345678"[..], limit, "it is too long");
             capped.read_to_end(&mut content).map(|_| (content, capped.left()))
         };
         assert_eq!(read(8).unwrap(), (b"12345678".to_vec(), 0));

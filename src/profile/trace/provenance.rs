@@ -23,7 +23,7 @@ pub struct Lost {
 
 /// What became of a stack.
 #[derive(Debug, Clone, Default)]
-pub struct Story {
+pub struct Provenance {
     /// The values that hold. Of lists and maps only those that are empty.
     pub values: Vec<Node>,
     /// Lists and maps that are tagged `!replace` and hold.
@@ -33,16 +33,16 @@ pub struct Story {
 }
 
 /// Stacks layers, lowest first, and watches what each one does to those below it. Returns the stack, too.
-pub fn story<T: Merge + Serialize + Default + Clone>(layers: &[&T]) -> (T, Story) {
+pub fn provenance<T: Merge + Serialize + Default + Clone>(layers: &[&T]) -> (T, Provenance) {
     let mut stack = T::default();
-    let mut story = Story::default();
+    let mut provenance = Provenance::default();
     for layer in layers {
         let own = trace(*layer);
         stack = stack.merge((*layer).clone());
         let mut now = trace(&stack);
         now.retain(|node| node.text.is_some());
         let kept: HashSet<_> = now.iter().map(identity).collect();
-        for before in story.values.iter().filter(|node| !kept.contains(&identity(node))) {
+        for before in provenance.values.iter().filter(|node| !kept.contains(&identity(node))) {
             let filled = |node: &Node| node.path != before.path && node.path.is_within(&before.path);
             let empty = matches!(before.text.as_deref(), Some("[]" | "{}"));
             if empty && now.iter().any(filled) {
@@ -50,15 +50,15 @@ pub fn story<T: Merge + Serialize + Default + Clone>(layers: &[&T]) -> (T, Story
             }
             if let Node { path, span: Some(span), text: Some(text), .. } = before.clone() {
                 let by = culprit(&own, &path).and_then(|node| node.span);
-                story.lost.push(Lost { path, span, text, by });
+                provenance.lost.push(Lost { path, span, text, by });
             }
         }
         let tagged: Vec<_> = own.into_iter().filter(|node| node.replace).collect();
-        story.replaced.retain(|node| !tagged.iter().any(|later| node.path.is_within(&later.path)));
-        story.replaced.extend(tagged);
-        story.values = now;
+        provenance.replaced.retain(|node| !tagged.iter().any(|later| node.path.is_within(&later.path)));
+        provenance.replaced.extend(tagged);
+        provenance.values = now;
     }
-    (stack, story)
+    (stack, provenance)
 }
 
 /// What a value is known by in every stack that holds it.

@@ -1,7 +1,7 @@
 //! Two hosts that one machine could be.
 //!
-//! Every key that a host gives must match. So two hosts are rivals if they share a MAC, the UUID or the serial, and no other key
-//! keeps them apart. Of a MAC address that two hosts share and that makes them no rivals, `clashes` tells.
+//! Every key that a host gives must match. So two hosts match the same machine if they share a MAC, the UUID or the serial, and no other key
+//! keeps them apart. Of a MAC address that two hosts share without that, `clashes` tells.
 
 use std::collections::{HashMap, HashSet};
 
