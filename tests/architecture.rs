@@ -233,6 +233,17 @@ fn files_stay_short_and_say_what_they_are_for() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// The work of a command is done below it, where `serve` and tests can call it too.
+#[test]
+fn commands_are_short() {
+    const LONGEST: usize = 150;
+    let is_command = |name: &str| name.starts_with("cli/") && name.matches('/').count() == 1;
+    let length = |text: &str| product_code(text).lines().filter(|line| !line.trim().is_empty()).count();
+    let long = sources().into_iter().filter(|(name, text)| is_command(name) && length(text) > LONGEST);
+    let long: Vec<_> = long.map(|(name, text)| format!("{name}: {} lines of code", length(&text))).collect();
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
+}
+
 /// Arguments are seen by every user of a machine: who starts programs is known, and its tests look for secrets in them
 /// (`image::build_tests`; the agent starts itself with words of its own; `handoff` quotes values into scripts).
 #[test]

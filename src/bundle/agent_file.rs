@@ -3,6 +3,9 @@
 //! There is nothing else on a target: no loader, no library. A binary that asks for them is a kernel panic on every machine,
 //! and found out here. Whoever has an [`AgentFile`] has one that a target's kernel can start.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::{Context, Result, bail, ensure};
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
 use object::{Endianness, elf};
@@ -12,6 +15,16 @@ use object::{Endianness, elf};
 pub struct AgentFile(Vec<u8>);
 
 impl AgentFile {
+    /// Reads a binary.
+    ///
+    /// # Errors
+    /// When it can't be read, or as [`parse`](Self::parse); by the name of the file that a link means.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = fs::read_link(path).unwrap_or_else(|_| path.to_owned());
+        let using = || format!("taking {} as the agent", name.display());
+        Self::parse(fs::read(path).with_context(using)?).with_context(using)
+    }
+
     /// Accepts a binary.
     ///
     /// # Errors
@@ -128,5 +141,14 @@ pub(crate) mod tests {
         for text in [&b"#!/bin/sh\n"[..], b"", b"\x7fELF", b"\x7fELF\x01\x01\x01"] {
             assert!(refusal(text.to_vec()).contains("no 64-bit ELF program"));
         }
+    }
+
+    #[test]
+    fn an_agent_that_no_target_can_start_is_refused_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("agent");
+        fs::write(&script, "#!/bin/sh\n").unwrap();
+        let error = format!("{:#}", AgentFile::read(&script).unwrap_err());
+        assert!(error.contains(&format!("taking {} as the agent: ", script.display())), "{error}");
     }
 }

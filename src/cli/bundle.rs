@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::progress::Bytes;
 use super::{clocks, output, proven};
@@ -56,7 +56,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     // found out before the work
     usb.iter().try_for_each(|path| files::require_replaceable(path))?;
     pxe.iter().try_for_each(|path| tree::require_place(path))?;
-    let agent = &read_agent(agent)?;
+    let agent = &AgentFile::read(agent)?;
     let context = &SiteContext::load(paths)?;
     let signing = &keys::signing(paths)?;
     let store = &Store::open(&paths.store())?;
@@ -121,13 +121,6 @@ fn tell_left_out(left_out: &[BuildError]) -> String {
     text + &format!("note: {}\n", BuildError::advice("HOST"))
 }
 
-/// The agent, if a target can start it.
-fn read_agent(path: &Path) -> Result<AgentFile> {
-    let name = std::fs::read_link(path).unwrap_or_else(|_| path.to_owned());
-    let using = || format!("taking {} as the agent", name.display());
-    AgentFile::parse(std::fs::read(path).with_context(using)?).with_context(using)
-}
-
 /// What else is to say when the second medium of a command fails: the first one is finished and new.
 fn beside(finished: Option<&Path>, error: anyhow::Error) -> anyhow::Error {
     match finished {
@@ -167,15 +160,6 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::image::testing;
-
-    #[test]
-    fn an_agent_that_no_target_can_start_is_refused_by_its_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let script = dir.path().join("agent");
-        std::fs::write(&script, "#!/bin/sh\n").unwrap();
-        let error = format!("{:#}", read_agent(&script).unwrap_err());
-        assert!(error.contains(&format!("taking {} as the agent: ", script.display())), "{error}");
-    }
 
     fn arguments<T: clap::Args>(line: &[&str]) -> T {
         let command = T::augment_args(clap::Command::new("ironstrap").no_binary_name(true));

@@ -15,8 +15,8 @@ use crate::answers::Format;
 use crate::grammar::any::Kind;
 use crate::host::Os;
 use crate::import::{self, Imported, Machine, Request};
+use crate::site::additions;
 use crate::site::paths::SitePaths;
-use crate::sys::files;
 use crate::value::{HostName, Mac};
 
 /// Most lines that say something; people's files have a hundredth of them.
@@ -143,18 +143,5 @@ fn machine(args: &Args) -> Result<Machine> {
 fn write(imported: &Imported, paths: &SitePaths) -> Result<Vec<String>> {
     let scripts = imported.scripts.iter().map(|script| (script.path.clone(), script.text.as_str()));
     let profile = (format!("hosts/{}.yaml", imported.name), imported.profile.as_str());
-    let all: Vec<_> = scripts.chain([profile]).collect();
-    for (path, _) in &all {
-        let path = paths.root().join(path);
-        let shown = path.display();
-        ensure!(
-            !path.exists(),
-            "{shown} is there already, and nothing is overwritten; name the host otherwise with --name"
-        );
-    }
-    for (path, text) in &all {
-        // they may hold hashes, and scripts what they like
-        files::write_whole(&paths.root().join(path), 0o600, text.as_bytes())?;
-    }
-    Ok(all.into_iter().map(|(path, _)| path).collect())
+    additions::write(paths, scripts.chain([profile]).collect())
 }

@@ -14,6 +14,7 @@ pub mod anaconda;
 pub mod attributes;
 pub mod inode;
 pub mod member;
+pub mod packed;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};

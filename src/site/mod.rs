@@ -5,6 +5,7 @@
 //! Nothing here prints or asks: mistakes of a site are an error that carries them. What is done with a site (bundles, answers,
 //! serving) stands above; don't import it here.
 
+pub mod additions;
 pub mod arming;
 pub mod context;
 pub mod keys;

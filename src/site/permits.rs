@@ -1,6 +1,5 @@
 //! The site's permits: a file a host, and the last one of a host that was disarmed.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -132,11 +131,9 @@ pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Opti
         return Ok(None);
     };
     revocations::add(paths, vec![permit.revoked(now, Reason::Disarmed)])?;
-    match std::fs::rename(paths.permit(host), paths.disarmed_permit(host)) {
-        Ok(()) => Ok(Some(permit)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(permit)),
-        Err(error) => Err(error).with_context(|| format!("disarming {host}")),
-    }
+    files::rename(&paths.permit(host), &paths.disarmed_permit(host))
+        .with_context(|| format!("disarming {host}"))?;
+    Ok(Some(permit))
 }
 
 /// What became of the permits when the key changed.

@@ -1,31 +1,21 @@
 //! `ironstrap image export`: a golden image as the tar that Anaconda's `liveimg` unpacks.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
-use liblzma::write::XzEncoder;
+use std::path::PathBuf;
 
 use super::print_json;
 use crate::cli::output;
 use crate::cli::progress::Bytes;
-use crate::image::export::{Export, Summary};
+use crate::image::export::Export;
+use crate::image::export::packed::{self, Packing, Written};
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::spec::image::ImageManifest;
 use crate::spec::lock::LockFile;
 use crate::sys::{files, interrupt};
 use crate::trust::Verified;
-use crate::value::{Digest, DigestWriter, ImageRef};
-
-/// As good as zstd gets before it gets slow.
-const ZSTD_LEVEL: i32 = 9;
-/// xz's own default.
-const XZ_LEVEL: u32 = 6;
-/// A writer's buffer: headers are 512 bytes each.
-const BUFFER: usize = 1 << 20;
+use crate::value::{Digest, ImageRef};
+use anyhow::{Result, bail};
 
 /// Write an image's root file system as a tar, for Anaconda's liveimg. The same image gives the same bytes.
 #[derive(Debug, clap::Args)]
@@ -39,34 +29,6 @@ pub struct Args {
     /// For other readers than Anaconda: don't ask whether it could install the image.
     #[arg(long)]
     unchecked: bool,
-}
-
-/// How a tar is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    None,
-    Xz,
-    Zstd,
-}
-
-impl Packing {
-    /// The one that a file's name asks for.
-    fn of(path: &Path) -> Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let known = [(".tar", Self::None), (".tar.xz", Self::Xz), (".tar.zst", Self::Zstd)];
-        let found = known.into_iter().find(|(end, _)| name.ends_with(end)).map(|(_, packing)| packing);
-        found.with_context(|| {
-            format!("{} doesn't say how to pack: name a file .tar, .tar.xz or .tar.zst", path.display())
-        })
-    }
-}
-
-/// What was written.
-struct Written {
-    /// Of the file, packed as it is: what `liveimg --checksum` is given.
-    digest: Digest,
-    size: u64,
-    summary: Summary,
 }
 
 /// Runs the command.
@@ -94,7 +56,7 @@ pub fn run(
     let pin = Pin::of(lock, &args.image, store.find(&args.image)?.as_ref());
     let mut written = None;
     files::write_whole_with(&args.output, 0o644, |file| {
-        let done = write(&export, file, packing, length)?;
+        let done = packed::write(&export, file, packing, progress("exporting", length))?;
         if let (Pin::This(wanted), Packing::None) = (pin, packing)
             && wanted != done.digest
         {
@@ -132,26 +94,6 @@ impl Pin {
             (None, _) => Self::None,
         }
     }
-}
-
-fn write(export: &Export, file: &mut File, packing: Packing, length: u64) -> Result<Written> {
-    let progress = progress("exporting", length);
-    let out = DigestWriter::new(BufWriter::with_capacity(BUFFER, file));
-    let (out, summary) = match packing {
-        Packing::None => export.write(out, progress)?,
-        Packing::Xz => {
-            let (encoder, summary) = export.write(XzEncoder::new(out, XZ_LEVEL), progress)?;
-            (encoder.finish().context("packing by xz")?, summary)
-        }
-        Packing::Zstd => {
-            let encoder = zstd::Encoder::new(out, ZSTD_LEVEL).context("packing by zstd")?;
-            let (encoder, summary) = export.write(encoder, progress)?;
-            (encoder.finish().context("packing by zstd")?, summary)
-        }
-    };
-    let (mut buffer, digest, size) = out.finish();
-    buffer.flush()?;
-    Ok(Written { digest, size, summary })
 }
 
 /// A bar that an interruption ends.
@@ -220,16 +162,6 @@ mod tests {
     use crate::image::{import, testing};
     use crate::spec::lock;
     use crate::sys::fat::FatFile;
-
-    #[test]
-    fn a_file_s_name_says_how_it_is_packed() {
-        let of = |name: &str| Packing::of(Path::new(name));
-        assert_eq!(of("out/el9.tar").unwrap(), Packing::None);
-        assert_eq!(of("el9@1.2.tar.xz").unwrap(), Packing::Xz);
-        assert_eq!(of("el9.tar.zst").unwrap(), Packing::Zstd);
-        let error = of("el9.tgz").unwrap_err().to_string();
-        assert!(error.contains("el9.tgz") && error.contains(".tar.xz"), "{error}");
-    }
 
     /// A store with an image that Anaconda could install, and the lock that pins its tar.
     fn stored() -> Option<(tempfile::TempDir, Store, Verified<ImageManifest>, LockFile)> {
