@@ -13,7 +13,7 @@ use std::process::Command;
 
 use ironstrap::profile::diag::Report;
 use ironstrap::profile::load;
-use ironstrap::profile::schema::{Kind, schema};
+use ironstrap::profile::schema::{Document, schema};
 use serde_json::Value;
 
 const CANARY: &str = "canary!7Xq";
@@ -56,7 +56,7 @@ fn keys(schema: &Value, found: &mut Vec<String>) {
 #[test]
 fn a_value_beside_a_typo_of_any_key_is_shown_nowhere() {
     let mut all = Vec::new();
-    Kind::ALL.iter().for_each(|kind| keys(&schema(*kind), &mut all));
+    Document::ALL.iter().for_each(|kind| keys(&schema(*kind), &mut all));
     all.sort();
     all.dedup();
     assert!(all.len() > 60, "{all:?}");

@@ -11,7 +11,7 @@ use std::process::Command;
 use boon::{Compiler, SchemaIndex, Schemas};
 use ironstrap::profile::decode::decode;
 use ironstrap::profile::raw::{RawProfile, RawSite};
-use ironstrap::profile::schema::{Kind, schema};
+use ironstrap::profile::schema::{Document, schema};
 use ironstrap::profile::source::Sources;
 use ironstrap::profile::yaml;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ struct Judge {
 impl Judge {
     fn new() -> Self {
         let (mut schemas, mut compiler, mut kinds) = (Schemas::new(), Compiler::new(), BTreeMap::new());
-        for kind in Kind::ALL {
+        for kind in Document::ALL {
             let name = format!("http://localhost/{kind}.json");
             compiler.add_resource(&name, schema(*kind)).unwrap();
             kinds.insert(kind.name(), compiler.compile(&name, &mut schemas).unwrap());
@@ -42,7 +42,7 @@ impl Judge {
     }
 
     /// Places that are wrong; none where the file is right.
-    fn wrong(&self, kind: Kind, value: &Value) -> Vec<String> {
+    fn wrong(&self, kind: Document, value: &Value) -> Vec<String> {
         fn leaves(error: &boon::ValidationError<'_, '_>, found: &mut Vec<String>) {
             if error.causes.is_empty() {
                 found.push(error.instance_location.to_string());
@@ -59,7 +59,7 @@ impl Judge {
         found
     }
 
-    fn accepts(&self, kind: Kind, value: &Value) -> bool {
+    fn accepts(&self, kind: Document, value: &Value) -> bool {
         self.wrong(kind, value).is_empty()
     }
 }
@@ -78,21 +78,21 @@ fn as_json(value: serde_yaml::Value) -> Value {
 }
 
 /// Whether ironstrap reads the file alone without a complaint.
-fn readable(kind: Kind, text: &str) -> bool {
+fn readable(kind: Document, text: &str) -> bool {
     let mut diagnostics = Vec::new();
     let source = Sources::default().add("x.yaml", text);
     if let Some(node) = yaml::parse(source, text, &mut diagnostics) {
         match kind {
-            Kind::Site => drop(decode::<RawSite>(node, &mut diagnostics)),
-            Kind::Profile | Kind::Host => drop(decode::<RawProfile>(node, &mut diagnostics)),
+            Document::Site => drop(decode::<RawSite>(node, &mut diagnostics)),
+            Document::Profile | Document::Host => drop(decode::<RawProfile>(node, &mut diagnostics)),
         }
     }
     diagnostics.is_empty()
 }
 
 /// All YAML files of a site that have a schema.
-fn files(site: &Path) -> Vec<(Kind, PathBuf)> {
-    let list = |folder: &str, kind: Kind| {
+fn files(site: &Path) -> Vec<(Document, PathBuf)> {
+    let list = |folder: &str, kind: Document| {
         let mut found: Vec<_> = fs::read_dir(site.join(folder))
             .into_iter()
             .flatten()
@@ -102,8 +102,8 @@ fn files(site: &Path) -> Vec<(Kind, PathBuf)> {
         found.sort();
         found.into_iter().map(move |path| (kind, path))
     };
-    let main = Some((Kind::Site, site.join("site.yaml"))).filter(|(_, path)| path.exists());
-    main.into_iter().chain(list("profiles", Kind::Profile)).chain(list("hosts", Kind::Host)).collect()
+    let main = Some((Document::Site, site.join("site.yaml"))).filter(|(_, path)| path.exists());
+    main.into_iter().chain(list("profiles", Document::Profile)).chain(list("hosts", Document::Host)).collect()
 }
 
 /// Sites of tests: the folders named `site` below a folder.
@@ -117,7 +117,7 @@ fn sites(below: &str) -> Vec<PathBuf> {
 
 #[test]
 fn what_a_new_site_gets_is_what_the_types_say_and_the_command_prints() {
-    for kind in Kind::ALL {
+    for kind in Document::ALL {
         let path = root().join(format!("profiles/example/schema/{kind}.json"));
         let output =
             Command::new(env!("CARGO_BIN_EXE_ironstrap")).args(["schema", kind.name()]).output().unwrap();
@@ -156,7 +156,7 @@ fn the_example_is_valid_and_names_its_schemas() {
 fn no_file_that_ironstrap_can_read_is_refused() {
     let judge = Judge::new();
     let built_in = fs::read_dir(root().join("profiles/classes")).unwrap();
-    let classes = built_in.map(|entry| (Kind::Profile, entry.unwrap().path()));
+    let classes = built_in.map(|entry| (Document::Profile, entry.unwrap().path()));
     let sites = [sites("tests/errors"), sites("tests/golden/answers"), sites("tests/explain")].concat();
     let mut seen = 0;
     for (kind, path) in sites.iter().flat_map(|site| files(site)).chain(classes) {
@@ -167,8 +167,8 @@ fn no_file_that_ironstrap_can_read_is_refused() {
         let mut value = as_json(serde_yaml::from_str(&text).unwrap());
         match (kind, value.as_object_mut()) {
             // whether a file may have a name, or must, isn't a question of reading it
-            (Kind::Site | Kind::Host, Some(keys)) => _ = keys.entry("name").or_insert(json!("a")),
-            (Kind::Profile, Some(keys)) => _ = keys.remove("name"),
+            (Document::Site | Document::Host, Some(keys)) => _ = keys.entry("name").or_insert(json!("a")),
+            (Document::Profile, Some(keys)) => _ = keys.remove("name"),
             _ => {}
         }
         assert_eq!(judge.wrong(kind, &value), Vec::<String>::new(), "{}", path.display());
@@ -209,7 +209,7 @@ fn unknown_keys_wrong_types_and_clear_passwords_are_refused_at_every_depth() {
     let host = |value: Value| {
         let mut value = value;
         value["name"] = json!("a");
-        judge.accepts(Kind::Host, &value)
+        judge.accepts(Document::Host, &value)
     };
     let good = [
         json!({}),
@@ -237,9 +237,10 @@ fn unknown_keys_wrong_types_and_clear_passwords_are_refused_at_every_depth() {
     good.into_iter().for_each(|value| assert!(host(value.clone()), "{value}"));
     bad.into_iter().for_each(|value| assert!(!host(value.clone()), "{value}"));
     assert!(
-        judge.accepts(Kind::Profile, &json!({})) && !judge.accepts(Kind::Profile, &json!({ "name": "a" }))
+        judge.accepts(Document::Profile, &json!({}))
+            && !judge.accepts(Document::Profile, &json!({ "name": "a" }))
     );
-    assert!(!judge.accepts(Kind::Host, &json!({})) && !judge.accepts(Kind::Site, &json!({})));
+    assert!(!judge.accepts(Document::Host, &json!({})) && !judge.accepts(Document::Site, &json!({})));
 }
 
 /// Editors show descriptions; a key without one is a riddle.
@@ -266,9 +267,9 @@ fn every_key_is_described_and_every_map_is_closed() {
         }
     }
     let mut keys = 0;
-    Kind::ALL.iter().for_each(|kind| walk(&schema(*kind), kind.name(), &mut keys));
+    Document::ALL.iter().for_each(|kind| walk(&schema(*kind), kind.name(), &mut keys));
     assert!(keys > 80, "only {keys} keys were found");
-    for kind in [Kind::Profile, Kind::Host] {
+    for kind in [Document::Profile, Document::Host] {
         assert!(schema(kind)["description"].as_str().unwrap().contains("`!replace`"));
     }
 }

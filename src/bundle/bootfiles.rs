@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use crate::image::system::{GRUB, NET_GRUB, SHIM, is_kernel, kernel_path};
-use crate::image::tree::{Kind, ReadTree};
+use crate::image::tree::{EntryType, ReadTree};
 use crate::spec::installer::AgentStart;
 
 /// What a machine starts before a kernel.
@@ -74,7 +74,7 @@ fn loader(esp: &dyn ReadTree, path: &str, what: &str) -> Result<Vec<u8>> {
 fn vendors(esp: &dyn ReadTree) -> Result<Vec<String>> {
     let mut vendors = Vec::new();
     for entry in esp.list("/EFI").context("looking for GRUB's folder")? {
-        let own = entry.kind == Kind::Directory && !entry.name.eq_ignore_ascii_case("BOOT");
+        let own = entry.kind == EntryType::Directory && !entry.name.eq_ignore_ascii_case("BOOT");
         let plain = entry.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
         if own && plain && esp.exists(&format!("/EFI/{}/grubx64.efi", entry.name))? {
             vendors.push(entry.name);

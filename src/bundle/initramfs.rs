@@ -13,7 +13,7 @@ use super::archive::Archive;
 use super::firmware::{firmware_names, unpack_module};
 use super::installer::DebianInstaller;
 use super::modules::ModuleTables;
-use crate::image::tree::{Kind, ReadTree};
+use crate::image::tree::{EntryType, ReadTree};
 use crate::order::SignedOrder;
 use crate::spec::boot::{BUNDLE_TIME, FORMER_KEYS, MAX_INITRAMFS, ORDERS, PUBLIC_KEY, order_path};
 use crate::spec::installer::{self, InstallerPin};
@@ -277,7 +277,7 @@ fn firmware_files(root: &dyn ReadTree, folder: &str, name: &str) -> Result<Vec<S
         return Ok(Vec::new());
     }
     let plain = |file: &str| file.trim_end_matches(".xz").trim_end_matches(".zst").to_owned();
-    let entries = root.list(&place)?.into_iter().filter(|entry| entry.kind != Kind::Directory);
+    let entries = root.list(&place)?.into_iter().filter(|entry| entry.kind != EntryType::Directory);
     let matching = entries.filter(|entry| pattern.matches(&plain(&entry.name))).map(|entry| entry.name);
     Ok(matching.map(|file| parent.map_or(file.clone(), |parent| format!("{parent}/{file}"))).collect())
 }

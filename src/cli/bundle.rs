@@ -15,7 +15,7 @@ use crate::image::store::Store;
 use crate::order::BuildError;
 use crate::site::context::SiteContext;
 use crate::site::keys;
-use crate::site::media::{self, Kind, Medium};
+use crate::site::media::{self, Medium, MediumKind};
 use crate::site::paths::SitePaths;
 use crate::spec::order::InstallOrder;
 use crate::sys::clock::{Clock, SystemClock};
@@ -82,14 +82,14 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     if let Some(path) = usb {
         output::note(&clocks::warn_of_stick(bundle.orders()));
         write("stick", path, &bundle.usb()?, store, stick::write)?;
-        remember(Kind::Usb, path)?;
+        remember(MediumKind::Usb, path)?;
     }
     if let Some(path) = pxe {
         let told = dnsmasq::shortcomings(&contents::dhcp_hosts(bundle.hosts()));
         output::note(&told.iter().map(|text| format!("warning: {text}\n")).collect::<String>());
         write("PXE tree", path, &bundle.pxe()?, store, tree::write)
             .map_err(|error| beside(usb.as_deref(), error))?;
-        remember(Kind::Pxe, path)?;
+        remember(MediumKind::Pxe, path)?;
     }
     let line = |order: &InstallOrder| {
         let InstallOrder { host, id, generation, not_after, .. } = order;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::output;
 use crate::failure::{Blame, BlameExt};
-use crate::profile::schema::{self, Kind};
+use crate::profile::schema::{self, Document};
 
 /// Print the JSON Schema of a kind of file, for editors. A new site has all of them in schema/; after an update of ironstrap,
 /// write them anew: ironstrap schema host > schema/host.json
@@ -12,7 +12,7 @@ use crate::profile::schema::{self, Kind};
 pub struct Args {
     /// site, profile (a class) or host.
     #[arg(value_name = "KIND", default_value_t)]
-    kind: Kind,
+    kind: Document,
 }
 
 /// Prints it.

@@ -25,7 +25,7 @@ use super::look::Looked;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
-use inode::{Inode, Inodes, Kind, Time};
+use inode::{Inode, InodeKind, Inodes, Time};
 use member::{Member, Tar, What};
 
 use crate::fit::identity::{self, Fate, Maker, Place, TRACES};
@@ -74,7 +74,7 @@ enum Contents {
 enum Node {
     Inode(Vec<u8>, u32),
     /// Its name in the tar, and its path in the ESP.
-    Esp(Vec<u8>, String, tree::Kind),
+    Esp(Vec<u8>, String, tree::EntryType),
 }
 
 /// The digest of an image's tar, not packed, if Anaconda could install it. `progress` is asked for one for so many bytes.
@@ -228,16 +228,17 @@ impl<W: Write> Run<'_, W> {
         let inode = export.inodes.get(number)?;
         self.agree(&inode, &path)?;
         let target = match inode.kind {
-            Kind::Symlink => Some(export.tree.link_bytes(&path[1..])?),
+            InodeKind::Symlink => Some(export.tree.link_bytes(&path[1..])?),
             _ => None,
         };
         let attributes = attributes::records(&export.inodes, &inode)?;
-        let name = if inode.kind == Kind::Directory { [&path, &b"/"[..]].concat() } else { path.clone() };
+        let name =
+            if inode.kind == InodeKind::Directory { [&path, &b"/"[..]].concat() } else { path.clone() };
         let Some(mut member) = Member::of(&inode, name, target, attributes) else {
             self.summary.left_out += 1;
             return Ok(Vec::new());
         };
-        if inode.kind != Kind::Directory && inode.names > 1 {
+        if inode.kind != InodeKind::Directory && inode.names > 1 {
             match self.first_names.get(&number) {
                 Some(first) => member.what = What::HardLink(first.clone()),
                 None => {
@@ -253,7 +254,7 @@ impl<W: Write> Run<'_, W> {
             _ => self.tar.add(&member, io::empty())?,
         }
         self.summary.members += 1;
-        if inode.kind == Kind::Directory { self.below(&path, &inode) } else { Ok(Vec::new()) }
+        if inode.kind == InodeKind::Directory { self.below(&path, &inode) } else { Ok(Vec::new()) }
     }
 
     /// The reader of contents verifies an inode's checksum: both must have read the same.
@@ -285,7 +286,7 @@ impl<W: Write> Run<'_, W> {
             names.sort();
         }
         let node = |(name, number): (Vec<u8>, u32)| match [path, b"/", &name].concat() {
-            efi if boot && efi == ESP => Node::Esp(efi, String::new(), tree::Kind::Directory),
+            efi if boot && efi == ESP => Node::Esp(efi, String::new(), tree::EntryType::Directory),
             path => Node::Inode(path, number),
         };
         Ok(names.into_iter().map(node).collect())
@@ -293,9 +294,9 @@ impl<W: Write> Run<'_, W> {
 
     /// Writes one name of the ESP, with owner and mode as Linux shows them there; gives what lies below. FAT's times are in
     /// nobody's time zone: they are those of `/boot`.
-    fn esp(&mut self, mut path: Vec<u8>, inner: &str, kind: tree::Kind) -> Result<Vec<Node>> {
+    fn esp(&mut self, mut path: Vec<u8>, inner: &str, kind: tree::EntryType) -> Result<Vec<Node>> {
         ensure!(path.len() < LONGEST_PATH, "the path is longer than {LONGEST_PATH} bytes");
-        let is_directory = kind == tree::Kind::Directory;
+        let is_directory = kind == tree::EntryType::Directory;
         let content = if is_directory { Vec::new() } else { self.export.esp.read(inner)? };
         let mut below = Vec::new();
         if is_directory {

@@ -302,7 +302,7 @@ fn walk(device: MemoryDevice) -> Result<usize> {
     while let Some(number) = stack.pop() {
         let inode = inodes.get(number)?;
         attributes::records(&inodes, &inode)?;
-        if inode.kind == Kind::Directory && seen.insert(number) {
+        if inode.kind == InodeKind::Directory && seen.insert(number) {
             stack.extend(inodes.list(&inode)?.into_iter().map(|(_, number)| number));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::image::testing::{self, KERNEL, esp_files, image, image_with, key, root_device, root_files};
-use crate::image::tree::Kind;
+use crate::image::tree::EntryType;
 use crate::spec::image::{Extent, NetworkStack};
 use crate::sys::block::MemoryDevice;
 use crate::sys::fat::FatFile;
@@ -60,7 +60,7 @@ fn an_imported_image_reads_back_and_knows_what_is_in_it() {
     assert_eq!((manifest.esp, manifest.root.partition, manifest.root.uuid), (2, 3, testing::identity().root));
     let (root, esp) = (stored.root().unwrap(), stored.esp().unwrap());
     assert_eq!(root.read("vmlinuz").unwrap(), testing::program(1, 300_000), "links are followed");
-    assert_eq!(root.kind("/vmlinuz").unwrap(), Some(Kind::Symlink));
+    assert_eq!(root.kind("/vmlinuz").unwrap(), Some(EntryType::Symlink));
     assert_eq!(root.kind("/nothing").unwrap(), None);
     assert!(!root.exists("etc/systemd/system/multi-user.target.wants/systemd-networkd.service").unwrap());
     assert!(esp.is_fat32().unwrap() && esp.exists("/efi/boot/bootx64.efi").unwrap());

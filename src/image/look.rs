@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::tree::{Kind, ReadTree};
+use super::tree::{EntryType, ReadTree};
 use crate::fit::{Look, Name};
 
 /// Any tree that can be read.
@@ -29,8 +29,8 @@ impl Look for Looked<'_> {
 
     fn name(&self, path: &str) -> Result<Option<Name>> {
         Ok(match self.0.kind(path)? {
-            Some(Kind::File) => Some(Name::File),
-            Some(Kind::Symlink) => Some(Name::Link(self.0.read_link(path)?)),
+            Some(EntryType::File) => Some(Name::File),
+            Some(EntryType::Symlink) => Some(Name::Link(self.0.read_link(path)?)),
             _ => None,
         })
     }

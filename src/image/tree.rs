@@ -24,7 +24,7 @@ const LISTING: u64 = 16 << 20;
 
 /// What a name stands for, without following it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryType {
     /// A regular file.
     File,
     /// A directory.
@@ -41,7 +41,7 @@ pub struct Entry {
     /// The name.
     pub name: String,
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: EntryType,
 }
 
 /// A read-only file tree. Paths are absolute inside the tree; a missing leading `/` doesn't matter.
@@ -63,7 +63,7 @@ pub trait ReadTree {
     ///
     /// # Errors
     /// When the file system is damaged.
-    fn kind(&self, path: &str) -> Result<Option<Kind>>;
+    fn kind(&self, path: &str) -> Result<Option<EntryType>>;
 
     /// Whether a path leads to something that exists, links followed.
     ///
@@ -173,12 +173,12 @@ fn absolute(path: &str) -> String {
     format!("/{}", path.trim_matches('/'))
 }
 
-fn ext4_kind(kind: FileType) -> Kind {
+fn ext4_kind(kind: FileType) -> EntryType {
     match kind {
-        FileType::Regular => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        _ => Kind::Other,
+        FileType::Regular => EntryType::File,
+        FileType::Directory => EntryType::Directory,
+        FileType::Symlink => EntryType::Symlink,
+        _ => EntryType::Other,
     }
 }
 
@@ -211,7 +211,7 @@ impl ReadTree for Ext4Tree {
         Ok(entries)
     }
 
-    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+    fn kind(&self, path: &str) -> Result<Option<EntryType>> {
         let path = absolute(path);
         match self.filesystem.symlink_metadata(path.as_str()) {
             Ok(metadata) => Ok(Some(ext4_kind(metadata.file_type()))),
@@ -284,12 +284,12 @@ impl FatTree {
             .with_context(|| format!("opening FAT at byte {}", self.start))
     }
 
-    fn find(&self, path: &str) -> Result<Option<Kind>> {
+    fn find(&self, path: &str) -> Result<Option<EntryType>> {
         let path = path.trim_matches('/');
         let Some((parent, name)) = path.rsplit_once('/').or((!path.is_empty()).then_some(("", path))) else {
-            return Ok(Some(Kind::Directory));
+            return Ok(Some(EntryType::Directory));
         };
-        if self.find(parent)? != Some(Kind::Directory) {
+        if self.find(parent)? != Some(EntryType::Directory) {
             return Ok(None);
         }
         let entries = self.list(parent)?;
@@ -324,7 +324,7 @@ impl ReadTree for FatTree {
             let entry = entry.with_context(listing)?;
             let name = entry.file_name();
             if name != "." && name != ".." {
-                let kind = if entry.is_dir() { Kind::Directory } else { Kind::File };
+                let kind = if entry.is_dir() { EntryType::Directory } else { EntryType::File };
                 entries.push(Entry { name, kind });
             }
         }
@@ -332,7 +332,7 @@ impl ReadTree for FatTree {
         Ok(entries)
     }
 
-    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+    fn kind(&self, path: &str) -> Result<Option<EntryType>> {
         self.find(path)
     }
 

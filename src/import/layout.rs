@@ -11,7 +11,7 @@ use super::ledger::Id;
 
 /// What kind of part it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum PartKind {
     Disk,
     Partition,
     Group,
@@ -21,7 +21,7 @@ pub enum Kind {
     Mount,
 }
 
-impl Kind {
+impl PartKind {
     fn name(self) -> &'static str {
         match self {
             Self::Disk => "disk",
@@ -38,7 +38,7 @@ impl Kind {
 /// A part of a layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thing {
-    pub kind: Kind,
+    pub kind: PartKind,
     /// What its own layout calls it.
     pub id: String,
     /// What it stands on or is made of, by the same names.
@@ -55,7 +55,7 @@ pub struct Thing {
 
 impl Thing {
     /// One with neither size nor detail.
-    pub fn new(kind: Kind, id: &str, on: Vec<String>, text: &str) -> Self {
+    pub fn new(kind: PartKind, id: &str, on: Vec<String>, text: &str) -> Self {
         Self { kind, id: id.to_owned(), on, holds: None, size: None, detail: None, text: text.to_owned() }
     }
 }
@@ -103,11 +103,11 @@ pub type Found = BTreeMap<Id, Result<String, String>>;
 /// line each must be there.
 pub fn compare(said: &[(Id, Thing)], rendered: &[Thing]) -> Found {
     let theirs: Vec<_> = rendered.iter().collect();
-    let mut index: HashMap<(Kind, BTreeSet<String>), Vec<&Thing>> = HashMap::new();
+    let mut index: HashMap<(PartKind, BTreeSet<String>), Vec<&Thing>> = HashMap::new();
     let mut disks = Vec::new();
     for (thing, places) in theirs.iter().zip(places(&theirs)) {
         match thing.kind {
-            Kind::Disk => disks.push((places, *thing)),
+            PartKind::Disk => disks.push((places, *thing)),
             kind => index.entry((kind, places)).or_default().push(thing),
         }
     }
@@ -119,7 +119,7 @@ pub fn compare(said: &[(Id, Thing)], rendered: &[Thing]) -> Found {
         // ironstrap makes partitions of its own on a disk
         let disk = || disks.iter().find(|(on, _)| places.is_subset(on)).map(|(_, disk)| *disk);
         let same = match thing.kind {
-            Kind::Disk => disk(),
+            PartKind::Disk => disk(),
             kind => {
                 let alike = index.get(&(kind, places.clone())).into_iter().flatten();
                 let free = |other: &&Thing| !used.contains(&std::ptr::from_ref(*other));
@@ -146,7 +146,7 @@ fn agrees(thing: &Thing, other: &Thing) -> bool {
 fn lacking(thing: &Thing, places: &BTreeSet<String>) -> String {
     let shown: Vec<_> = places.iter().take(4).map(|place| place.escape_debug().to_string()).collect();
     let of = if shown.is_empty() { String::new() } else { format!(" for `{}`", shown.join("`, `")) };
-    format!("what is rendered has no such {}{of}: say it in `storage:`", Kind::name(thing.kind))
+    format!("what is rendered has no such {}{of}: say it in `storage:`", PartKind::name(thing.kind))
 }
 
 #[cfg(test)]
@@ -154,13 +154,13 @@ mod tests {
     use super::*;
 
     fn layout(place: &str, fs: &str) -> Vec<Thing> {
-        let mut mount = Thing::new(Kind::Mount, "m", vec!["f".to_owned()], "the mount");
+        let mut mount = Thing::new(PartKind::Mount, "m", vec!["f".to_owned()], "the mount");
         mount.holds = Some(holds(place, fs));
-        let mut format = Thing::new(Kind::Format, "f", vec!["p".to_owned()], "the format");
+        let mut format = Thing::new(PartKind::Format, "f", vec!["p".to_owned()], "the format");
         format.detail = Some(file_system(fs).to_owned());
-        let mut partition = Thing::new(Kind::Partition, "p", vec!["d".to_owned()], "the partition");
+        let mut partition = Thing::new(PartKind::Partition, "p", vec!["d".to_owned()], "the partition");
         partition.size = Some(5);
-        vec![Thing::new(Kind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
+        vec![Thing::new(PartKind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
     }
 
     fn said(things: Vec<Thing>) -> Vec<(Id, Thing)> {

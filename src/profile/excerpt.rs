@@ -114,7 +114,7 @@ fn without_user(token: &str) -> String {
 /// Every key that a profile or `site.yaml` can have.
 static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let mut keys = HashSet::new();
-    schema::Kind::ALL.iter().for_each(|kind| collect(&schema::schema(*kind), &mut keys));
+    schema::Document::ALL.iter().for_each(|kind| collect(&schema::schema(*kind), &mut keys));
     keys
 });
 

@@ -19,7 +19,7 @@ const DEFAULT: &str = "x-default";
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Kind {
+pub enum Document {
     /// `site.yaml`.
     Site,
     /// A class: `profiles/*.yaml`.
@@ -29,7 +29,7 @@ pub enum Kind {
     Host,
 }
 
-impl Kind {
+impl Document {
     /// All of them.
     pub const ALL: &'static [Self] = &[Self::Site, Self::Profile, Self::Host];
 
@@ -67,13 +67,13 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for Document {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -84,19 +84,19 @@ impl std::str::FromStr for Kind {
 }
 
 /// The schema of a kind of file, JSON Schema 2020-12.
-pub fn schema(kind: Kind) -> Value {
+pub fn schema(kind: Document) -> Value {
     let mut schema = match kind {
-        Kind::Site => of::<RawSite>(),
-        Kind::Profile | Kind::Host => of::<RawProfile>(),
+        Document::Site => of::<RawSite>(),
+        Document::Profile | Document::Host => of::<RawProfile>(),
     };
     schema.insert("title".to_owned(), kind.title().into());
     schema.insert("description".to_owned(), kind.description().into());
     match kind {
         // its file's name is its name
-        Kind::Profile => {
+        Document::Profile => {
             schema.get_mut("properties").and_then(Value::as_object_mut).and_then(|keys| keys.remove("name"));
         }
-        Kind::Site | Kind::Host => {
+        Document::Site | Document::Host => {
             schema.insert("required".to_owned(), json!(["name"]));
         }
     }

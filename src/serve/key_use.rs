@@ -12,7 +12,7 @@ use super::journal;
 use super::report::says_done;
 use crate::image::store::Store;
 use crate::order::SealedPermit;
-use crate::site::media::{self, Kind, Medium};
+use crate::site::media::{self, Medium, MediumKind};
 use crate::site::paths::SitePaths;
 use crate::site::permits;
 use crate::spec::event::What;
@@ -137,8 +137,8 @@ impl OnKey {
         let mut text = String::new();
         for Medium { kind, path, time, orders, .. } in &self.media {
             let kind = match kind {
-                Kind::Usb => "stick",
-                Kind::Pxe => "tree",
+                MediumKind::Usb => "stick",
+                MediumKind::Pxe => "tree",
             };
             let orders: Vec<_> =
                 orders.iter().map(|carried| format!("{} until {}", carried.host, carried.until)).collect();

@@ -28,7 +28,7 @@ struct List {
 /// What was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum MediumKind {
     /// The image of a stick.
     Usb,
     /// A tree.
@@ -39,7 +39,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
     /// What it is.
-    pub kind: Kind,
+    pub kind: MediumKind,
     /// Where it was written.
     pub path: PathBuf,
     /// When.
@@ -65,7 +65,7 @@ pub struct Carried {
 impl Medium {
     /// One that was finished just now.
     pub fn built<'a>(
-        kind: Kind,
+        kind: MediumKind,
         path: &Path,
         time: Timestamp,
         key: &SitePublicKey,
@@ -89,11 +89,11 @@ impl Medium {
         let Self { kind, path, time, .. } = self;
         let (path, Carried { host, order, until }) = (path.display(), carried);
         match kind {
-            Kind::Usb => format!(
+            MediumKind::Usb => format!(
                 "stick {path} (built {time}) carries order {order}: whatever was written from it can install {host} until {until} \
                  where it reaches no server that knows better"
             ),
-            Kind::Pxe => format!(
+            MediumKind::Pxe => format!(
                 "tree {path} (built {time}) carries order {order} until {until}: this site's `serve` refuses it from now on, copies \
                  of the tree do after the next `ironstrap bundle --pxe`"
             ),
@@ -122,7 +122,8 @@ pub fn add(paths: &SitePaths, mut medium: Medium, keys: &TrustedKeys) -> Result<
     let _held = hold(paths)?;
     let mut media = read(paths)?;
     media.retain(|known| {
-        let replaced = known.kind == Kind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
+        let replaced =
+            known.kind == MediumKind::Pxe && (medium.kind, &medium.path) == (known.kind, &known.path);
         let is_former = keys.former().iter().any(|key| Some(key.id()) == known.key);
         !replaced && (is_former || known.orders.iter().any(|carried| carried.until >= now))
     });
@@ -169,7 +170,7 @@ mod tests {
             let (host, order) = ("web01".parse().unwrap(), OrderId::from_random([seed; 16]));
             let orders = vec![Carried { host, order, until: Timestamp::from_unix(100) }];
             Medium {
-                kind: Kind::Usb,
+                kind: MediumKind::Usb,
                 path: "/a.img".into(),
                 time: Timestamp::from_unix(1),
                 key: None,
@@ -198,11 +199,11 @@ mod tests {
             Medium { kind, path: path.into(), time: Timestamp::from_unix(time), key, orders }
         };
         for (kind, path, time, until) in [
-            (Kind::Usb, "/a.img", 1, 100),
-            (Kind::Pxe, "/tree", 2, 100),
-            (Kind::Usb, "/a.img", 3, 200),
-            (Kind::Pxe, "/tree", 4, 200),
-            (Kind::Pxe, "/other", 101, 300),
+            (MediumKind::Usb, "/a.img", 1, 100),
+            (MediumKind::Pxe, "/tree", 2, 100),
+            (MediumKind::Usb, "/a.img", 3, 200),
+            (MediumKind::Pxe, "/tree", 4, 200),
+            (MediumKind::Pxe, "/other", 101, 300),
         ] {
             add(&paths, medium(kind, path, time, until), &old.alone()).unwrap();
         }
@@ -211,13 +212,13 @@ mod tests {
         // after a rotation: those of the former key stay until it is retired
         attribute(&paths, new.public().id()).unwrap();
         let rotated = TrustedKeys::new(new.public(), vec![old.public()]).unwrap();
-        let late = |time| medium(Kind::Usb, "/b.img", time, time);
+        let late = |time| medium(MediumKind::Usb, "/b.img", time, time);
         for (keys, time, left) in [(&rotated, 400, vec![3, 4, 400]), (&new.alone(), 500, vec![500])] {
             add(&paths, late(time), keys).unwrap();
             let times: Vec<_> = read(&paths).unwrap().iter().map(|medium| medium.time.as_unix()).collect();
             assert_eq!(times, left);
         }
-        add(&paths, medium(Kind::Usb, "/a.img", 1, 200), &new.alone()).unwrap();
+        add(&paths, medium(MediumKind::Usb, "/a.img", 1, 200), &new.alone()).unwrap();
         let media = read(&paths).unwrap();
         let last = media.last().unwrap();
         let said = last.out_of_reach(last.carries(&host).unwrap());

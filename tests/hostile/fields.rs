@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ironstrap::answers::Templates;
 use ironstrap::host::{Host, Site};
-use ironstrap::profile::schema::Kind;
+use ironstrap::profile::schema::Document;
 use serde_json::Value;
 
 use super::choice::Choice;
@@ -313,8 +313,8 @@ pub fn whole_model() {
     let profiles: Vec<_> =
         ["kickstart", "preseed", "autoinstall", "native"].into_iter().flat_map(profiles).collect();
     let tested: BTreeSet<_> = profiles.iter().flat_map(Profile::places).map(|(path, _)| path).collect();
-    let hosts = texts_of(Kind::Host).into_iter();
-    let site = texts_of(Kind::Site).into_iter().map(|(path, kind)| (format!("site.{path}"), kind));
+    let hosts = texts_of(Document::Host).into_iter();
+    let site = texts_of(Document::Site).into_iter().map(|(path, kind)| (format!("site.{path}"), kind));
     let listed = |path: &str| {
         NEVER_HOSTILE.iter().chain(NOWHERE).any(|(known, _)| *known == path)
             || NUMBERS.iter().any(|end| path.ends_with(end))

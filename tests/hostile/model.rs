@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ironstrap::profile::schema::{Kind, schema};
+use ironstrap::profile::schema::{Document, schema};
 use ironstrap::value;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use super::strings;
 pub const TAME: &str = "tame";
 
 /// Every place of a schema where a text may stand, but for those that list their words: path, and the name of its type.
-pub fn texts_of(kind: Kind) -> BTreeMap<String, String> {
+pub fn texts_of(kind: Document) -> BTreeMap<String, String> {
     fn walk(root: &Value, node: &Value, path: &str, name: &str, found: &mut BTreeMap<String, String>) {
         if let Some(reference) = node["$ref"].as_str() {
             let name = reference.rsplit('/').next().unwrap();
@@ -241,7 +241,7 @@ impl Profile {
 
     /// Drops the strings that `resolve` refuses, where it refuses most: a host of few sections is resolved quickly.
     fn sift(&mut self) {
-        let kinds = texts_of(Kind::Host);
+        let kinds = texts_of(Document::Host);
         let is_plain = |token: &Token| kinds.get(&token.path).is_some_and(|kind| judge(kind).is_none());
         let plain: Vec<_> = (0..self.tokens.len()).filter(|token| is_plain(&self.tokens[*token])).collect();
         let mut small = self.clone();
@@ -295,8 +295,8 @@ impl Profile {
     }
 
     fn find_tokens(&mut self) {
-        let mut kinds = texts_of(Kind::Host);
-        let site = texts_of(Kind::Site).into_iter();
+        let mut kinds = texts_of(Document::Host);
+        let site = texts_of(Document::Site).into_iter();
         kinds.extend(site.map(|(path, kind)| (format!("site.{path}"), kind)));
         let mut tokens: Vec<Token> = Vec::new();
         for (path, tame) in self.places() {

@@ -27,14 +27,14 @@ impl ReadTree for MapTree {
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let names = self.0.keys().filter_map(|file| file.strip_prefix(path)?.strip_prefix('/'));
         let files = names.filter(|name| !name.contains('/'));
-        Ok(files.map(|name| Entry { name: name.to_owned(), kind: Kind::File }).collect())
+        Ok(files.map(|name| Entry { name: name.to_owned(), kind: EntryType::File }).collect())
     }
 
-    fn kind(&self, path: &str) -> Result<Option<Kind>> {
+    fn kind(&self, path: &str) -> Result<Option<EntryType>> {
         let inside = format!("{path}/");
         let is_directory = self.0.keys().any(|file| file.starts_with(&inside));
-        let directory = is_directory.then_some(Kind::Directory);
-        Ok(self.0.contains_key(path).then_some(Kind::File).or(directory))
+        let directory = is_directory.then_some(EntryType::Directory);
+        Ok(self.0.contains_key(path).then_some(EntryType::File).or(directory))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 pub use self::files::{is_here, place, read};
 use self::initrd::Initrd;
 use crate::image::system::is_kernel;
-use crate::image::tree::{Entry, Kind, ReadTree};
+use crate::image::tree::{Entry, EntryType, ReadTree};
 use crate::spec::depmod::module_name;
 use crate::spec::installer::{DebianRelease, InstallerPin};
 use crate::value::Digest;
@@ -238,9 +238,9 @@ impl ReadTree for ModuleTree {
         bail!("listing {path} in the installer: nobody needs that")
     }
 
-    fn kind(&self, path: &str) -> Result<Option<Kind>> {
-        let directory = (path == self.folder).then_some(Kind::Directory);
-        Ok(directory.or(self.find(path).map(|_| Kind::File)))
+    fn kind(&self, path: &str) -> Result<Option<EntryType>> {
+        let directory = (path == self.folder).then_some(EntryType::Directory);
+        Ok(directory.or(self.find(path).map(|_| EntryType::File)))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

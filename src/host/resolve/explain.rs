@@ -9,7 +9,7 @@ use crate::host::Installer;
 use crate::host::model::agent_start;
 use crate::profile::load::{Layer, Tree};
 use crate::profile::raw::{RawProfile, RawSite, Vars};
-use crate::profile::schema::{self, Kind};
+use crate::profile::schema::{self, Document};
 use crate::profile::source::{SourceId, Span};
 use crate::profile::trace::{Node, Path, Provenance, provenance, trace};
 use crate::spec::installer::AgentStart;
@@ -75,8 +75,8 @@ pub fn explain<'t>(tree: &'t Tree, name: &str) -> Option<Explanation<'t>> {
     let sources = own.chain(files.copied()).collect();
     Some(Explanation {
         host,
-        defaults: schema::defaults(Kind::Host, &provenance.values),
-        site_defaults: schema::defaults(Kind::Site, &site),
+        defaults: schema::defaults(Document::Host, &provenance.values),
+        site_defaults: schema::defaults(Document::Site, &site),
         installer: install::installer(&stack),
         agent: agent_of(&stack),
         classes,

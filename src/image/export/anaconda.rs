@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 
-use super::super::tree::{Kind, ReadTree};
+use super::super::tree::{EntryType, ReadTree};
 use crate::spec::image::ImageSystem;
 
 const PROGRAM_DIRS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -54,7 +54,7 @@ fn has_shim(esp: &dyn ReadTree) -> Result<bool> {
         return Ok(false);
     }
     for vendor in esp.list("EFI")? {
-        let own = vendor.kind == Kind::Directory && !vendor.name.eq_ignore_ascii_case("BOOT");
+        let own = vendor.kind == EntryType::Directory && !vendor.name.eq_ignore_ascii_case("BOOT");
         if own && esp.exists(&format!("EFI/{}/shimx64.efi", vendor.name))? {
             return Ok(true);
         }

@@ -32,7 +32,7 @@ const LONGEST_DIRECTORY: u64 = 1 << 30;
 
 /// What an inode is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum InodeKind {
     /// A regular file.
     File,
     /// A directory.
@@ -64,7 +64,7 @@ pub struct Inode {
     /// Its number.
     pub number: u32,
     /// What it is.
-    pub kind: Kind,
+    pub kind: InodeKind,
     /// Permissions with set-id and sticky bits, below 0o10000.
     pub mode: u32,
     /// Owner.
@@ -224,13 +224,13 @@ fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
     let mode = u16_at(&record, 0)?;
     let device = || device_numbers(&record);
     let kind = match mode >> 12 {
-        0x1 => Kind::Fifo,
-        0x2 => device().map(|(major, minor)| Kind::Character(major, minor))?,
-        0x4 => Kind::Directory,
-        0x6 => device().map(|(major, minor)| Kind::Block(major, minor))?,
-        0x8 => Kind::File,
-        0xa => Kind::Symlink,
-        0xc => Kind::Socket,
+        0x1 => InodeKind::Fifo,
+        0x2 => device().map(|(major, minor)| InodeKind::Character(major, minor))?,
+        0x4 => InodeKind::Directory,
+        0x6 => device().map(|(major, minor)| InodeKind::Block(major, minor))?,
+        0x8 => InodeKind::File,
+        0xa => InodeKind::Symlink,
+        0xc => InodeKind::Socket,
         other => bail!("its type {other:#x} is impossible"),
     };
     let wide = |low: usize, high: usize| -> Result<u32> {

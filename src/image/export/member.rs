@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{Builder, EntryType, Header};
 
 use super::attributes::Record;
-use super::inode::{Inode, Kind, Time};
+use super::inode::{Inode, InodeKind, Time};
 
 /// Bytes that are copied at once.
 const BUFFER: usize = 1 << 20;
@@ -68,13 +68,13 @@ impl Member {
         attributes: Vec<Record>,
     ) -> Option<Self> {
         let what = match inode.kind {
-            Kind::File => What::File(inode.size),
-            Kind::Directory => What::Directory,
-            Kind::Symlink => What::Symlink(target.unwrap_or_default()),
-            Kind::Character(major, minor) => What::Character(major, minor),
-            Kind::Block(major, minor) => What::Block(major, minor),
-            Kind::Fifo => What::Fifo,
-            Kind::Socket => return None,
+            InodeKind::File => What::File(inode.size),
+            InodeKind::Directory => What::Directory,
+            InodeKind::Symlink => What::Symlink(target.unwrap_or_default()),
+            InodeKind::Character(major, minor) => What::Character(major, minor),
+            InodeKind::Block(major, minor) => What::Block(major, minor),
+            InodeKind::Fifo => What::Fifo,
+            InodeKind::Socket => return None,
         };
         let Inode { mode, uid, gid, modified, .. } = *inode;
         Some(Self { path, what, mode, uid, gid, modified, attributes })

@@ -1,7 +1,7 @@
 //! The parts of a recipe as things that can be compared.
 
 use crate::grammar::recipe::Partition;
-use crate::import::layout::{Kind, Thing, holds};
+use crate::import::layout::{PartKind, Thing, holds};
 
 const GROUP: &str = "group";
 const MEGABYTE: u64 = 1_000_000;
@@ -15,8 +15,8 @@ pub fn things(partitions: &[Partition], lvm: bool, shown: &str) -> Vec<Thing> {
         let method = part.field("method").unwrap_or_default();
         let volume = lvm && part.field("$lvmok").is_some();
         let (kind, on) = match volume {
-            true => (Kind::Volume, vec![GROUP.to_owned()]),
-            false => (Kind::Partition, Vec::new()),
+            true => (PartKind::Volume, vec![GROUP.to_owned()]),
+            false => (PartKind::Partition, Vec::new()),
         };
         let mut thing = Thing::new(kind, &id, on, shown);
         thing.holds = match method.as_str() {
@@ -37,7 +37,7 @@ pub fn things(partitions: &[Partition], lvm: bool, shown: &str) -> Vec<Thing> {
         found.push(thing);
     }
     if lvm && !members.is_empty() {
-        found.push(Thing::new(Kind::Group, GROUP, members, shown));
+        found.push(Thing::new(PartKind::Group, GROUP, members, shown));
     }
     found
 }

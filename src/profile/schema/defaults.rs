@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Kind, schema};
+use super::{Document, schema};
 use crate::profile::trace::{Node, Path, Step};
 
 /// The defaults of all keys that a file of this kind leaves out, given what it holds. Parts of alternatives and of list
 /// items are looked at only where the file has them.
-pub fn defaults(kind: Kind, values: &[Node]) -> Vec<(Path, String)> {
+pub fn defaults(kind: Document, values: &[Node]) -> Vec<(Path, String)> {
     let root = schema(kind);
     let mut walk = Walk { root: &root, values, found: Vec::new() };
     walk.schema(&root, &Path::default());

@@ -60,7 +60,7 @@ impl Collector {
     }
 
     /// Begins a list or map. It is a value of its own if it was written as one, and not just a part of a type.
-    fn open(&mut self, kind: Kind) -> Compound<'_> {
+    fn open(&mut self, kind: CompoundKind) -> Compound<'_> {
         let node = self.placed.take().map(|replace| {
             self.push(replace, None);
             self.nodes.len() - 1
@@ -98,7 +98,7 @@ fn shown(path: &[Step], text: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CompoundKind {
     /// A place and a value.
     Parts,
     List,
@@ -108,7 +108,7 @@ enum Kind {
 /// A list or map that is being read.
 struct Compound<'c> {
     collector: &'c mut Collector,
-    kind: Kind,
+    kind: CompoundKind,
     /// Its own node.
     node: Option<usize>,
     /// So many items were read.
@@ -123,7 +123,7 @@ impl Compound<'_> {
         let at = self.at;
         self.at += 1;
         match (self.kind, at) {
-            (Kind::Parts, 0) => {
+            (CompoundKind::Parts, 0) => {
                 let place =
                     serde_json::to_value(value).ok().and_then(|place| serde_json::from_value(place).ok());
                 let Some((source, start, end, replace)) = place else { return Ok(()) };
@@ -131,7 +131,7 @@ impl Compound<'_> {
                 self.collector.placed = Some(replace);
                 Ok(())
             }
-            (Kind::Parts, _) => value.serialize(&mut *self.collector),
+            (CompoundKind::Parts, _) => value.serialize(&mut *self.collector),
             _ => self.collector.within(Step::Item(at), value),
         }
     }
@@ -145,7 +145,7 @@ impl Compound<'_> {
         self.collector.placed = None;
         let last = self.collector.nodes.len().checked_sub(1);
         if let Some(node) = self.node.filter(|node| Some(*node) == last) {
-            let empty = if self.kind == Kind::List { "[]" } else { "{}" };
+            let empty = if self.kind == CompoundKind::List { "[]" } else { "{}" };
             self.collector.nodes[node].text = Some(empty.to_owned());
         }
         Ok(())
@@ -218,19 +218,19 @@ impl<'c> ser::Serializer for &'c mut Collector {
         variant: &'static str,
         value: &T,
     ) -> Done {
-        let mut map = self.open(Kind::Map);
+        let mut map = self.open(CompoundKind::Map);
         map.entry(variant, value)?;
         map.close()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::List))
+        Ok(self.open(CompoundKind::List))
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Compound<'c>, fmt::Error> {
         if std::mem::take(&mut self.parts) {
             return Ok(Compound {
-                kind: Kind::Parts,
+                kind: CompoundKind::Parts,
                 node: None,
                 at: 0,
                 key: String::new(),
@@ -238,11 +238,11 @@ impl<'c> ser::Serializer for &'c mut Collector {
                 collector: self,
             });
         }
-        Ok(self.open(Kind::List))
+        Ok(self.open(CompoundKind::List))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::List))
+        Ok(self.open(CompoundKind::List))
     }
 
     fn serialize_tuple_variant(
@@ -252,15 +252,15 @@ impl<'c> ser::Serializer for &'c mut Collector {
         _: &'static str,
         _: usize,
     ) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::List))
+        Ok(self.open(CompoundKind::List))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::Map))
+        Ok(self.open(CompoundKind::Map))
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::Map))
+        Ok(self.open(CompoundKind::Map))
     }
 
     fn serialize_struct_variant(
@@ -270,7 +270,7 @@ impl<'c> ser::Serializer for &'c mut Collector {
         _: &'static str,
         _: usize,
     ) -> Result<Compound<'c>, fmt::Error> {
-        Ok(self.open(Kind::Map))
+        Ok(self.open(CompoundKind::Map))
     }
 }
 

@@ -16,7 +16,7 @@ const ESP_PATH: &str = "/boot/efi";
 
 /// What stands under a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DeviceKind {
     Disk,
     Partition,
     /// A partition that firmware uses.
@@ -29,7 +29,7 @@ enum Kind {
     Btrfs,
 }
 
-impl Kind {
+impl DeviceKind {
     fn name(self) -> &'static str {
         match self {
             Self::Disk => "a disk",
@@ -50,26 +50,27 @@ pub fn check(context: &Context<'_>, raw: &RawStorage, diagnostics: &mut Vec<Diag
     let kinds = kinds(raw, diagnostics);
     let mut check = Check { context, kinds: &kinds, users: BTreeMap::new(), diagnostics };
     for partition in &raw.partitions.items {
-        check.names(&partition.value.disk, &[Kind::Disk]);
+        check.names(&partition.value.disk, &[DeviceKind::Disk]);
     }
     for raid in &raw.raids.items {
-        check.use_all(&raid.value.members, &[Kind::Partition]);
-        check.use_all(&raid.value.spares, &[Kind::Partition]);
+        check.use_all(&raid.value.members, &[DeviceKind::Partition]);
+        check.use_all(&raid.value.spares, &[DeviceKind::Partition]);
     }
     for luks in &raw.luks.items {
-        check.use_one(&luks.value.on, &[Kind::Partition, Kind::Raid, Kind::Volume]);
+        check.use_one(&luks.value.on, &[DeviceKind::Partition, DeviceKind::Raid, DeviceKind::Volume]);
     }
     for group in &raw.volume_groups.items {
-        check.use_all(&group.value.members, &[Kind::Partition, Kind::Raid, Kind::Luks]);
+        check.use_all(&group.value.members, &[DeviceKind::Partition, DeviceKind::Raid, DeviceKind::Luks]);
     }
     for pool in &raw.thin_pools.items {
-        check.names(&pool.value.group, &[Kind::Group]);
+        check.names(&pool.value.group, &[DeviceKind::Group]);
     }
     for volume in &raw.logical_volumes.items {
-        check.names(&volume.value.group, &[Kind::Group]);
-        check.names(&volume.value.pool, &[Kind::Pool]);
+        check.names(&volume.value.group, &[DeviceKind::Group]);
+        check.names(&volume.value.pool, &[DeviceKind::Pool]);
     }
-    const HOLDS_FILES: &[Kind] = &[Kind::Partition, Kind::Raid, Kind::Luks, Kind::Volume];
+    const HOLDS_FILES: &[DeviceKind] =
+        &[DeviceKind::Partition, DeviceKind::Raid, DeviceKind::Luks, DeviceKind::Volume];
     for btrfs in &raw.btrfs.items {
         check.use_all(&btrfs.value.on, HOLDS_FILES);
     }
@@ -81,19 +82,19 @@ pub fn check(context: &Context<'_>, raw: &RawStorage, diagnostics: &mut Vec<Diag
 
 struct Check<'c> {
     context: &'c Context<'c>,
-    kinds: &'c BTreeMap<StorageId, Kind>,
+    kinds: &'c BTreeMap<StorageId, DeviceKind>,
     users: BTreeMap<StorageId, Span>,
     diagnostics: &'c mut Vec<Diagnostic>,
 }
 
 impl Check<'_> {
-    fn names(&mut self, name: &Option<Spanned<StorageId>>, allowed: &[Kind]) {
+    fn names(&mut self, name: &Option<Spanned<StorageId>>, allowed: &[DeviceKind]) {
         if let Some(name) = name {
             self.reference(name, allowed);
         }
     }
 
-    fn use_one(&mut self, name: &Option<Spanned<StorageId>>, allowed: &[Kind]) {
+    fn use_one(&mut self, name: &Option<Spanned<StorageId>>, allowed: &[DeviceKind]) {
         let Some(name) = name else { return };
         self.reference(name, allowed);
         match self.users.get(&name.value) {
@@ -105,13 +106,13 @@ impl Check<'_> {
         }
     }
 
-    fn use_all(&mut self, names: &List<StorageId>, allowed: &[Kind]) {
+    fn use_all(&mut self, names: &List<StorageId>, allowed: &[DeviceKind]) {
         for name in &names.items {
             self.use_one(&Some(name.clone()), allowed);
         }
     }
 
-    fn reference(&mut self, name: &Spanned<StorageId>, allowed: &[Kind]) {
+    fn reference(&mut self, name: &Spanned<StorageId>, allowed: &[DeviceKind]) {
         let kinds = self.kinds;
         let Some(kind) = kinds.get(&name.value) else {
             let possible = kinds.iter().filter(|(_, kind)| allowed.contains(kind));
@@ -146,36 +147,36 @@ impl Check<'_> {
     }
 }
 
-fn one_of(kinds: &[Kind]) -> String {
+fn one_of(kinds: &[DeviceKind]) -> String {
     kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ")
 }
 
 /// All names with what they name; the second use of one is told.
-fn kinds(raw: &RawStorage, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<StorageId, Kind> {
+fn kinds(raw: &RawStorage, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<StorageId, DeviceKind> {
     fn all<'r, T>(
         list: &'r List<T>,
-        name: impl Fn(&'r T) -> (&'r Option<Spanned<StorageId>>, Kind) + 'r,
-    ) -> impl Iterator<Item = (&'r Spanned<StorageId>, Kind)> {
+        name: impl Fn(&'r T) -> (&'r Option<Spanned<StorageId>>, DeviceKind) + 'r,
+    ) -> impl Iterator<Item = (&'r Spanned<StorageId>, DeviceKind)> {
         list.items.iter().filter_map(move |item| {
             let (id, kind) = name(&item.value);
             Some((id.as_ref()?, kind))
         })
     }
     let firmware = |role: &Option<Spanned<RawRole>>| match role.as_ref().map(|role| role.value) {
-        Some(RawRole::Esp | RawRole::BiosBoot) => Kind::Firmware,
-        None | Some(RawRole::Data) => Kind::Partition,
+        Some(RawRole::Esp | RawRole::BiosBoot) => DeviceKind::Firmware,
+        None | Some(RawRole::Data) => DeviceKind::Partition,
     };
-    let ids = all(&raw.disks, |disk| (&disk.id, Kind::Disk))
+    let ids = all(&raw.disks, |disk| (&disk.id, DeviceKind::Disk))
         .chain(all(&raw.partitions, move |partition| (&partition.id, firmware(&partition.role))))
-        .chain(all(&raw.raids, |raid| (&raid.id, Kind::Raid)))
-        .chain(all(&raw.luks, |luks| (&luks.id, Kind::Luks)))
-        .chain(all(&raw.volume_groups, |group| (&group.id, Kind::Group)))
-        .chain(all(&raw.thin_pools, |pool| (&pool.id, Kind::Pool)))
-        .chain(all(&raw.logical_volumes, |volume| (&volume.id, Kind::Volume)))
-        .chain(all(&raw.btrfs, |btrfs| (&btrfs.id, Kind::Btrfs)));
+        .chain(all(&raw.raids, |raid| (&raid.id, DeviceKind::Raid)))
+        .chain(all(&raw.luks, |luks| (&luks.id, DeviceKind::Luks)))
+        .chain(all(&raw.volume_groups, |group| (&group.id, DeviceKind::Group)))
+        .chain(all(&raw.thin_pools, |pool| (&pool.id, DeviceKind::Pool)))
+        .chain(all(&raw.logical_volumes, |volume| (&volume.id, DeviceKind::Volume)))
+        .chain(all(&raw.btrfs, |btrfs| (&btrfs.id, DeviceKind::Btrfs)));
     let mut places: BTreeMap<&StorageId, Span> = BTreeMap::new();
-    let mut kinds: BTreeMap<StorageId, Kind> =
-        TARGET.parse().map(|id| (id, Kind::Disk)).into_iter().collect();
+    let mut kinds: BTreeMap<StorageId, DeviceKind> =
+        TARGET.parse().map(|id| (id, DeviceKind::Disk)).into_iter().collect();
     for (id, kind) in ids {
         if id.value.as_str() == TARGET {
             let diagnostic = Diagnostic::new(id.span, format!("`{TARGET}` is the disk of `storage.target`"));

@@ -19,8 +19,8 @@ pub struct Stack {
 
 /// What stands under a reference's name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Card,
+enum LinkKind {
+    Interface,
     Bond,
     Vlan,
     Bridge,
@@ -38,8 +38,8 @@ impl Stack {
             let Some(id) = id else { continue };
             for member in &members.items {
                 check.reference(member, |kind| match is_bond {
-                    true => kind == Kind::Card,
-                    false => kind != Kind::Bridge,
+                    true => kind == LinkKind::Interface,
+                    false => kind != LinkKind::Bridge,
                 });
                 match owners.get(&member.value) {
                     Some((other, first)) => {
@@ -56,7 +56,7 @@ impl Stack {
         for vlan in &raw.vlans.items {
             let vlan = &vlan.value;
             let (Some(id), Some(on)) = (&vlan.id, &vlan.link) else { continue };
-            check.reference(on, |kind| kind != Kind::Vlan);
+            check.reference(on, |kind| kind != LinkKind::Vlan);
             vlans.insert(id.value.clone(), on.value.clone());
             let Some(tag) = &vlan.tag else { continue };
             if let Some(first) = tags.insert((on.value.clone(), tag.value), tag.span) {
@@ -99,12 +99,12 @@ impl Stack {
 
 struct Check<'c> {
     context: &'c Context<'c>,
-    names: &'c BTreeMap<&'c LinkName, Kind>,
+    names: &'c BTreeMap<&'c LinkName, LinkKind>,
     diagnostics: &'c mut Vec<Diagnostic>,
 }
 
 impl Check<'_> {
-    fn reference(&mut self, name: &Spanned<LinkName>, allowed: impl Fn(Kind) -> bool) {
+    fn reference(&mut self, name: &Spanned<LinkName>, allowed: impl Fn(LinkKind) -> bool) {
         let possible =
             || self.names.iter().filter(|(_, kind)| allowed(**kind)).map(|(name, _)| name.as_str());
         let Some(kind) = self.names.get(&name.value) else {
@@ -118,10 +118,10 @@ impl Check<'_> {
         };
         if !allowed(*kind) {
             let kind = match kind {
-                Kind::Card => "an interface",
-                Kind::Bond => "a bond",
-                Kind::Vlan => "a VLAN",
-                Kind::Bridge => "a bridge",
+                LinkKind::Interface => "an interface",
+                LinkKind::Bond => "a bond",
+                LinkKind::Vlan => "a VLAN",
+                LinkKind::Bridge => "a bridge",
             };
             let message = format!("`{}` is {kind}, which can't stand here", name.value);
             self.diagnostics.push(Diagnostic::new(name.span, message));
@@ -130,14 +130,14 @@ impl Check<'_> {
 }
 
 /// All names with what they name; the second use of one is told.
-fn names<'r>(raw: &'r RawNetwork, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<&'r LinkName, Kind> {
-    let cards = raw.interfaces.items.iter().map(|card| (&card.value.id, Kind::Card));
-    let bonds = raw.bonds.items.iter().map(|bond| (&bond.value.id, Kind::Bond));
-    let vlans = raw.vlans.items.iter().map(|vlan| (&vlan.value.id, Kind::Vlan));
-    let bridges = raw.bridges.items.iter().map(|bridge| (&bridge.value.id, Kind::Bridge));
+fn names<'r>(raw: &'r RawNetwork, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<&'r LinkName, LinkKind> {
+    let interfaces = raw.interfaces.items.iter().map(|interface| (&interface.value.id, LinkKind::Interface));
+    let bonds = raw.bonds.items.iter().map(|bond| (&bond.value.id, LinkKind::Bond));
+    let vlans = raw.vlans.items.iter().map(|vlan| (&vlan.value.id, LinkKind::Vlan));
+    let bridges = raw.bridges.items.iter().map(|bridge| (&bridge.value.id, LinkKind::Bridge));
     let mut names = BTreeMap::new();
     let mut places: BTreeMap<&LinkName, Span> = BTreeMap::new();
-    for (id, kind) in cards.chain(bonds).chain(vlans).chain(bridges) {
+    for (id, kind) in interfaces.chain(bonds).chain(vlans).chain(bridges) {
         let Some(id) = id else { continue };
         match places.get(&id.value) {
             Some(first) => {

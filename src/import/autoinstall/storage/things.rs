@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::grammar::autoinstall::yaml::Node;
-use crate::import::layout::{Kind, Thing, file_system, holds};
+use crate::import::layout::{PartKind, Thing, file_system, holds};
 
 /// What stands on a device: file systems, and where each is mounted.
 #[derive(Debug, Default)]
@@ -75,20 +75,22 @@ pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
     let id = get("id")?;
     let new = |kind, on| Thing::new(kind, id, on, shown);
     let thing = match get("type")? {
-        "disk" => new(Kind::Disk, Vec::new()),
+        "disk" => new(PartKind::Disk, Vec::new()),
         "partition" => {
             let esp = uses.is_esp(id, get("flag")) && uses.places(id).is_empty();
             let holds = match get("flag") {
                 Some("bios_grub") => Some("bios".to_owned()),
                 _ => esp.then(|| holds("/boot/efi", "vfat")),
             };
-            Thing { holds, size: get("size").and_then(bytes), ..new(Kind::Partition, one("device")) }
+            Thing { holds, size: get("size").and_then(bytes), ..new(PartKind::Partition, one("device")) }
         }
-        "lvm_volgroup" => new(Kind::Group, many("devices")),
-        "lvm_partition" => Thing { size: get("size").and_then(bytes), ..new(Kind::Volume, one("volgroup")) },
+        "lvm_volgroup" => new(PartKind::Group, many("devices")),
+        "lvm_partition" => {
+            Thing { size: get("size").and_then(bytes), ..new(PartKind::Volume, one("volgroup")) }
+        }
         "raid" => {
             let level = get("raidlevel").map(|level| level.trim_start_matches("raid").to_owned());
-            Thing { detail: level, ..new(Kind::Array, [many("devices"), many("spare_devices")].concat()) }
+            Thing { detail: level, ..new(PartKind::Array, [many("devices"), many("spare_devices")].concat()) }
         }
         "format" => {
             let fs = file_system(get("fstype")?);
@@ -98,14 +100,14 @@ pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
                 "swap" => Some("swap".to_owned()),
                 _ => unmounted.then(|| holds("/boot/efi", fs)),
             };
-            Thing { holds: place, detail: Some(fs.to_owned()), ..new(Kind::Format, one("volume")) }
+            Thing { holds: place, detail: Some(fs.to_owned()), ..new(PartKind::Format, one("volume")) }
         }
         "mount" => {
             let fs = uses.fs.get(get("device")?).copied().unwrap_or_default();
             if fs == "swap" {
                 return None;
             }
-            Thing { holds: Some(holds(get("path")?, fs)), ..new(Kind::Mount, one("device")) }
+            Thing { holds: Some(holds(get("path")?, fs)), ..new(PartKind::Mount, one("device")) }
         }
         _ => return None,
     };

@@ -1,7 +1,7 @@
 //! Commands of the layout as things that can be compared.
 
 use crate::grammar::kickstart::{Arguments, is_member};
-use crate::import::layout::{Kind, Thing, holds};
+use crate::import::layout::{PartKind, Thing, holds};
 
 /// A command as a thing. `kind` is its name; `shown` the line, for people.
 pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing> {
@@ -16,9 +16,9 @@ pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing
     let level = || arguments.text("--level").map(|level| level.to_lowercase().replace("raid", ""));
     let new = |kind, id: &str, on| Thing::new(kind, id, on, shown);
     Some(match kind {
-        "part" | "partition" => Thing { holds, size, ..new(Kind::Partition, place, Vec::new()) },
-        "raid" => Thing { holds, detail: level(), ..new(Kind::Array, place, owned(members)) },
-        "volgroup" => new(Kind::Group, &group(place), owned(members)),
+        "part" | "partition" => Thing { holds, size, ..new(PartKind::Partition, place, Vec::new()) },
+        "raid" => Thing { holds, detail: level(), ..new(PartKind::Array, place, owned(members)) },
+        "volgroup" => new(PartKind::Group, &group(place), owned(members)),
         "logvol" => {
             let pool = |name: &str| format!("pool {name}");
             let on = arguments.text("--poolname").map(pool);
@@ -28,17 +28,17 @@ pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing
                 false => (*place).to_owned(),
             };
             let holds = holds.filter(|_| !arguments.has("--thinpool"));
-            Thing { holds, size, ..new(Kind::Volume, &id, on.into_iter().collect()) }
+            Thing { holds, size, ..new(PartKind::Volume, &id, on.into_iter().collect()) }
         }
         // subvolumes stand on a label, which another command gives
         "btrfs" if !arguments.has("--subvol") && *place == "none" => {
             let label = format!("LABEL={}", arguments.text("--label").unwrap_or_default());
-            new(Kind::Format, &label, owned(members))
+            new(PartKind::Format, &label, owned(members))
         }
         "btrfs" => {
             let on = if arguments.has("--subvol") { members.get(..1) } else { Some(members) };
             let holds = Some(self::holds(place, "btrfs"));
-            Thing { holds, ..new(Kind::Mount, place, owned(on.unwrap_or_default())) }
+            Thing { holds, ..new(PartKind::Mount, place, owned(on.unwrap_or_default())) }
         }
         _ => return None,
     })
