@@ -9,7 +9,6 @@ use std::ops::Range;
 
 use uuid::Uuid;
 
-use super::disks;
 use super::fixture::{self, Marker, World, random};
 use super::install::{Install, install, install_commit_first};
 use super::source::MemorySource;
@@ -17,7 +16,7 @@ use crate::image::read::{BACKUP_LENGTH, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim, Stage};
 use crate::sys::block::{MemoryDevice, Operation};
-use crate::sys::gpt::{Entry, Table};
+use crate::sys::gpt::{self, Entry, Table};
 
 const DISK_SIZE: u64 = (4 << 20) + 512;
 const STATES: usize = 2400;
@@ -182,7 +181,11 @@ fn explore(world: &World, run: Run, before: &[u8], states: usize, keep: bool, se
         let verdict = judge(&state, before, &complete);
         // Linux finds partitions through an intact primary table only, and so does the agent
         let device = MemoryDevice::new(state);
-        assert_eq!(disks::table(&device).is_some(), verdict != Verdict::Closed, "cut before operation {cut}");
+        assert_eq!(
+            gpt::kernel_table(&device).is_some(),
+            verdict != Verdict::Closed,
+            "cut before operation {cut}"
+        );
         match verdict {
             Verdict::Closed => found.closed += 1,
             Verdict::Before => found.before += 1,

@@ -105,7 +105,7 @@ fn disk(directory: &Path, name: &str, look: &Look<'_>) -> Disk {
 
 fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, look: &Look<'_>) {
     let partitions: Vec<_> =
-        table(device).map(|table| table.entries.into_values().collect()).unwrap_or_default();
+        gpt::kernel_table(device).map(|table| table.entries.into_values().collect()).unwrap_or_default();
     let ours = [payload::PARTITION_TYPE, recorder::PARTITION_TYPE];
     disk.boot_medium = partitions.iter().any(|partition| ours.contains(&partition.kind));
     for esp in partitions.iter().filter(|partition| partition.kind == gpt::ESP) {
@@ -126,23 +126,6 @@ fn look_inside(disk: &mut Disk, directory: &Path, device: &dyn BlockDevice, look
         let (root, start) = claim.root;
         disk.claimed_root_in_place = filesystem_uuid(device, start.as_bytes()) == Some(root);
     }
-}
-
-/// The partition table of a disk with 512-byte blocks, if it has an intact one behind a protective MBR. Without that MBR
-/// firmware and kernel see no partitions: an install that was cut off just before its end has a whole table and still
-/// isn't done.
-pub fn table(device: &dyn BlockDevice) -> Option<gpt::Table> {
-    const PROTECTIVE: u8 = 0xee;
-    let mut bytes = vec![0; gpt::PRIMARY_LENGTH];
-    device.read_at(0, &mut bytes).ok()?;
-    // as the kernel judges it: a real MBR that happens to have such an entry elsewhere hides a stale table
-    let protected = (446..510)
-        .step_by(16)
-        .any(|at| bytes[at + 4] == PROTECTIVE && bytes[at + 8..at + 12] == [1, 0, 0, 0]);
-    if bytes[510..512] != [0x55, 0xaa] || !protected {
-        return None;
-    }
-    gpt::parse_primary(&bytes).ok()
 }
 
 /// Where the kernel sees partitions, by whichever table, in bytes.

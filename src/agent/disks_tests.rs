@@ -152,21 +152,6 @@ fn only_candidates_are_looked_at_beyond_their_ends() {
 }
 
 #[test]
-fn a_table_counts_only_behind_a_protective_entry_as_the_kernel_wants_it() {
-    let mut disk = with_table(vec![gpt::Entry::new(gpt::ESP, Uuid::from_u128(2), 1 << 20, 1 << 20, "ESP")]);
-    let has_table = |disk: &[u8]| table(&MemoryDevice::new(disk.to_vec())).is_some();
-    assert!(has_table(&disk));
-    // hybrid: the kernel takes the GPT
-    disk[446 + 16 + 4] = 0x83;
-    assert!(has_table(&disk));
-    disk[446 + 4] = 0x83;
-    assert!(!has_table(&disk), "a stale table behind a real MBR");
-    disk[446 + 4] = 0xee;
-    disk[446 + 8] = 63;
-    assert!(!has_table(&disk), "an entry that protects nothing");
-}
-
-#[test]
 fn partitions_that_the_kernel_knows_are_numbered_from_its_files() {
     let dir = tempfile::tempdir().unwrap();
     for (path, content) in [

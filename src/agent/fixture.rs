@@ -6,7 +6,6 @@
 use uuid::Uuid;
 
 use super::Failure;
-use super::disks;
 use super::guard::{self, Seen};
 use super::install::{Personalised, Personaliser};
 use super::plan;
@@ -26,7 +25,7 @@ use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
 use crate::spec::transport::Transport;
 use crate::spec::{Code, FormatVersion};
 use crate::sys::block::{BlockDevice, MemoryDevice};
-use crate::sys::gpt::{Entry, Table, TableBytes};
+use crate::sys::gpt::{self, Entry, Table, TableBytes};
 use crate::trust::{SiteKey, TrustedKeys, Verified};
 use crate::value::{ByteSize, Digest, EventSecret, OrderId, Seal, Timestamp};
 
@@ -224,7 +223,9 @@ pub fn plan_with_keys(world: &World, device: &dyn BlockDevice, keys: &TrustedKey
 /// Whether [`Marker`] was here, and the partitions are there: what the done file shows where there are file systems.
 fn is_done(device: &dyn BlockDevice) -> bool {
     let mut mark = [0; 4096];
-    device.read_at(ESP.0 + 4096, &mut mark).is_ok() && mark == [0xa3; 4096] && disks::table(device).is_some()
+    device.read_at(ESP.0 + 4096, &mut mark).is_ok()
+        && mark == [0xa3; 4096]
+        && gpt::kernel_table(device).is_some()
 }
 
 /// Whether the world's root is on a disk: by a block that nobody changes, since it has no superblock.

@@ -13,6 +13,7 @@ use crate::spec::image::Blob;
 use crate::spec::payload::{self, PayloadBlob, PayloadDirectory};
 use crate::spec::{Code, recorder};
 use crate::sys::block::BlockDevice;
+use crate::sys::gpt;
 use crate::sys::linux::disk;
 use crate::value::{Digest, Timestamp};
 
@@ -51,7 +52,7 @@ impl StickSource {
 
     /// The payload partition of this disk.
     pub fn on(name: String, device: Box<dyn BlockDevice>) -> Option<Self> {
-        let (start, length) = partition(&*device, payload::PARTITION_TYPE)?;
+        let (start, length) = gpt::find_partition(&*device, payload::PARTITION_TYPE)?;
         let mut header = [0; 24];
         device.read_at(start, &mut header).ok()?;
         let size = u64::from_le_bytes(header[16..].try_into().ok()?);
@@ -129,14 +130,6 @@ impl BlobStream for StickStream<'_> {
     }
 }
 
-/// First byte and length of the partition of this type.
-fn partition(device: &dyn BlockDevice, kind: uuid::Uuid) -> Option<(u64, u64)> {
-    let table = disks::table(device)?;
-    let entry = table.entries.into_values().find(|entry| entry.kind == kind)?;
-    let end = entry.offset().checked_add(entry.length())?;
-    (end <= device.size()).then(|| (entry.offset(), entry.length()))
-}
-
 /// The recorder partition of a medium, from the first free byte on.
 pub struct Recorder {
     device: Box<dyn BlockDevice>,
@@ -161,7 +154,7 @@ impl Recorder {
 
     /// The recorder of this disk, after the records that are there.
     pub fn on(device: Box<dyn BlockDevice>) -> Option<Self> {
-        let (start, length) = partition(&*device, recorder::PARTITION_TYPE)?;
+        let (start, length) = gpt::find_partition(&*device, recorder::PARTITION_TYPE)?;
         let mut bytes = vec![0; length.min(recorder::SIZE) as usize];
         device.read_at(start, &mut bytes).ok()?;
         let used: usize = records(&bytes).map(|(_, padded)| padded).sum();

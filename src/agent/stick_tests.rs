@@ -8,7 +8,6 @@ use super::*;
 use crate::agent::source;
 use crate::spec::FormatVersion;
 use crate::sys::block::MemoryDevice;
-use crate::sys::gpt;
 use crate::value::Timestamp;
 
 const PAYLOAD: u64 = 1 << 20;

@@ -11,11 +11,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::output;
-use crate::agent::disks;
 use crate::failure::{Blame, BlameExt};
 use crate::spec::event::{Event, What, plain};
 use crate::spec::recorder::{self, Part};
 use crate::sys::block::{BlockDevice, FileDevice};
+use crate::sys::gpt;
 use crate::sys::linux::disk;
 
 /// Print the flight recorder of a stick: what happened on each machine that started from it, in the order in which it was
@@ -55,7 +55,7 @@ fn open(path: &Path) -> std::io::Result<FileDevice> {
 /// The bytes of the recorder partition.
 fn area(device: &dyn BlockDevice, path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    let Some(table) = disks::table(device) else {
+    let Some(table) = gpt::kernel_table(device) else {
         bail!(
             "{shown} has no intact GPT, so it isn't a stick of ironstrap (of a stick name the whole disk, `/dev/sdX`, not a partition)"
         );

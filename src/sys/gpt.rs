@@ -293,6 +293,31 @@ pub fn read_table(device: &dyn BlockDevice) -> Result<Table> {
     Ok(table)
 }
 
+/// The table as a kernel sees it: of a disk with 512-byte blocks, intact at its start, behind a protective MBR. Without that MBR
+/// firmware and kernel see no partitions: an install that was cut off just before its end has a whole table and still
+/// isn't done.
+pub fn kernel_table(device: &dyn BlockDevice) -> Option<Table> {
+    const PROTECTIVE: u8 = 0xee;
+    let mut bytes = vec![0; PRIMARY_LENGTH];
+    device.read_at(0, &mut bytes).ok()?;
+    // as the kernel judges it: a real MBR that happens to have such an entry elsewhere hides a stale table
+    let protected = (446..510)
+        .step_by(16)
+        .any(|at| bytes[at + 4] == PROTECTIVE && bytes[at + 8..at + 12] == [1, 0, 0, 0]);
+    if bytes[510..512] != [0x55, 0xaa] || !protected {
+        return None;
+    }
+    parse_primary(&bytes).ok()
+}
+
+/// First byte and length of the first partition of this type that a kernel sees, if all of it is on the disk.
+pub fn find_partition(device: &dyn BlockDevice, kind: Uuid) -> Option<(u64, u64)> {
+    let table = kernel_table(device)?;
+    let entry = table.entries.into_values().find(|entry| entry.kind == kind)?;
+    let end = entry.offset().checked_add(entry.length())?;
+    (end <= device.size()).then(|| (entry.offset(), entry.length()))
+}
+
 /// Whether a disk has the table of a 4096-byte-block disk, which can't be used as an image.
 pub fn is_4kn(device: &dyn BlockDevice) -> bool {
     let mut magic = [0; 8];

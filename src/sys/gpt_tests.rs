@@ -90,3 +90,28 @@ fn entries_that_can_not_be_are_not_built() {
     far.entries.insert(129, far.entries[&15].clone());
     assert!(far.build(8 * MIB).is_err());
 }
+
+#[test]
+fn a_table_counts_only_behind_a_protective_entry_as_the_kernel_wants_it() {
+    let mut disk = disk(8 * MIB).content();
+    let has_table = |disk: &[u8]| kernel_table(&MemoryDevice::new(disk.to_vec())).is_some();
+    assert!(has_table(&disk));
+    // hybrid: the kernel takes the GPT
+    disk[446 + 16 + 4] = 0x83;
+    assert!(has_table(&disk));
+    disk[446 + 4] = 0x83;
+    assert!(!has_table(&disk), "a stale table behind a real MBR");
+    disk[446 + 4] = 0xee;
+    disk[446 + 8] = 63;
+    assert!(!has_table(&disk), "an entry that protects nothing");
+}
+
+#[test]
+fn a_partition_is_found_by_its_type_if_all_of_it_is_there() {
+    let whole = disk(8 * MIB);
+    assert_eq!(find_partition(&whole, ESP), Some((MIB, MIB)));
+    assert_eq!(find_partition(&whole, LINUX_DATA), None);
+    let cut = MemoryDevice::new(whole.content()[..3 << 20].to_vec());
+    assert_eq!(find_partition(&cut, ESP), Some((MIB, MIB)));
+    assert_eq!(find_partition(&cut, LINUX_ROOT_X64), None, "it ends behind the disk");
+}

@@ -5,7 +5,7 @@ use std::io;
 
 use uuid::Uuid;
 
-use crate::agent::disks::{self, Opener};
+use crate::agent::disks::Opener;
 use crate::spec::claim::Stage;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::image::ImagePartition;
@@ -38,7 +38,7 @@ pub(in crate::agent) fn look(disks: &[Disk], open: Opener<'_>, entries: &[Uuid])
 }
 
 fn bootable(disk: &Disk, all: &[Disk], device: &dyn BlockDevice, entries: &[Uuid]) -> Option<Bootable> {
-    let table = disks::table(device)?;
+    let table = gpt::kernel_table(device)?;
     let esps = table.entries.iter().filter(|(_, entry)| entry.kind == gpt::ESP).map(|(number, entry)| {
         let has_loader = loader(Window::new(device, entry.offset(), entry.length())).unwrap_or(false);
         (*number, entry, has_loader)
