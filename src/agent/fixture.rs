@@ -6,11 +6,11 @@
 use uuid::Uuid;
 
 use super::Failure;
-use super::guard::{self, Seen};
-use super::install::{Personalised, Personaliser};
+use super::disk::install::{Personalised, Personaliser};
+use super::disk::table::DiskLayout;
+use super::payload::source::MemorySource;
 use super::plan;
-use super::source::MemorySource;
-use super::table::DiskLayout;
+use super::probe::disk_probe::{self, Seen};
 use crate::image::read::{COMMIT_END, Index, PRIMARY_END, index_bytes};
 use crate::order;
 use crate::spec::claim::Claim;
@@ -208,7 +208,7 @@ pub fn plan_with_keys(world: &World, device: &dyn BlockDevice, keys: &TrustedKey
     let mut facts = facts(device.size());
     let seen = &mut facts.disks[0];
     Seen { content: seen.content, samples: seen.samples, unread: seen.unread } =
-        guard::look(device, keys, true);
+        disk_probe::look(device, keys, true);
     if let DiskContent::Ours { .. } = seen.content {
         seen.claimed_root_in_place = root_is_there(world, device);
     }

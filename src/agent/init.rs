@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use super::console::Consoles;
+use super::report::console::Consoles;
 use super::{OBITUARY, WAITER, WORKER};
 use crate::sys::linux::machine::{self, ChildEnd};
 use crate::sys::linux::mount;

@@ -9,54 +9,27 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-mod commit;
-pub mod console;
-#[cfg(test)]
-mod crash_tests;
-pub mod devices;
-pub mod dhcp;
-pub mod disks;
-pub mod efi;
+mod crash_report;
+mod disk;
+mod efi;
 mod ends;
-mod extents;
-pub mod facts;
-pub mod failure;
-mod fetch;
+mod failure;
 #[cfg(test)]
 mod fixture;
-mod growth;
-pub mod guard;
-pub mod http;
-pub mod init;
-pub mod install;
-pub mod memory;
-mod modules;
-pub mod net;
-mod obituary;
-pub mod orders;
-pub mod payload;
-pub mod personalise;
-pub mod plan;
-mod poster;
+mod init;
+mod net;
+mod orders;
+mod payload;
+mod personalise;
+mod plan;
 mod probe;
-pub mod progress;
-mod readback;
-pub mod real;
-mod recall;
-mod recorded;
-pub mod report;
+mod report;
 #[cfg(test)]
 mod rotation_tests;
-pub mod source;
-pub mod stick;
-pub mod table;
 mod time;
-mod trail;
-mod transport;
-pub mod worker;
-mod write;
+mod worker;
 
-pub use failure::Failure;
+use failure::Failure;
 
 use crate::spec::boot::StartedFrom;
 use crate::spec::installer::TAKE_OVER;
@@ -97,9 +70,9 @@ pub fn main() -> ExitCode {
     if route == WORKER {
         worker::main()
     } else if route == OBITUARY {
-        obituary::main(&std::env::args_os().nth(2).unwrap_or_default().to_string_lossy())
+        crash_report::main(&std::env::args_os().nth(2).unwrap_or_default().to_string_lossy())
     } else if route == WAITER {
-        match console::Consoles::open().wait_for_enter(init::UNTOLD) {
+        match report::console::Consoles::open().wait_for_enter(init::UNTOLD) {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }

@@ -1,8 +1,9 @@
 //! Machines that were installed under one key of the site and meet media of the next one.
 
+use super::disk::install::{self, Install};
 use super::fixture::{self, Marker, World};
-use super::install::{self, Install};
-use super::{guard, orders, plan};
+use super::probe::disk_probe;
+use super::{orders, plan};
 use crate::bundle::initramfs;
 use crate::order;
 use crate::spec::Code;
@@ -53,7 +54,7 @@ fn a_disk_that_was_installed_under_the_former_key_is_ours_until_that_key_is_reti
     let first = KeyRing::first(old.public(), at(1));
     let (world, device) = (fixture::world(), MemoryDevice::new(vec![0; DISK]));
     install(&world, &device, &on_medium(&first));
-    let content = |keys: &TrustedKeys| guard::look(&device, keys, true).content;
+    let content = |keys: &TrustedKeys| disk_probe::look(&device, keys, true).content;
 
     let rotated = first.rotated(new.public(), at(2)).unwrap();
     let keys = on_medium(&rotated);

@@ -8,24 +8,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::console::Consoles;
-use super::devices;
+use super::disk::install::{self, Install, Installed, Leave, Personalised};
+use super::disk::progress::Progress;
 use super::efi::BootEntries;
 use super::ends::real::RealMachine;
 use super::ends::tries::Tries;
 use super::ends::{self, End, Machine as _};
-use super::facts::{gather, trust_sentence};
 use super::init::DONE;
-use super::install::{self, Install, Installed, Leave, Personalised};
-use super::modules::Loader;
-use super::orders::{self, Orders};
+use super::orders::{self, Orders, order_status, recorded, revocation};
 use super::payload::Payload;
-use super::progress::Progress;
-use super::real::KernelPersonaliser;
-use super::report::{Reporter, Tenths};
-use super::stick::{Recorder, StickSource};
+use super::payload::stick::{Recorder, StickSource};
+use super::personalise::kernel_personaliser::{self, KernelPersonaliser};
+use super::probe::devices;
+use super::probe::facts::{self, gather, trust_sentence};
+use super::probe::modules::Loader;
+use super::report::console::Consoles;
+use super::report::reporter::{Reporter, Tenths};
+use super::report::run_state;
 use super::time::{self, Timekeeper};
-use super::{Failure, memory, net, plan, real, recall, recorded, started_from, trail};
+use super::{Failure, net, plan, started_from};
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Disk, Facts, Machine, Nic};
@@ -75,7 +76,7 @@ pub(super) fn main() -> ExitCode {
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter =
         Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), RunSecret::from_bytes(random()));
-    reporter.leave_trail(Path::new(trail::TRAIL));
+    reporter.leave_trail(Path::new(run_state::TRAIL));
     let mut listener = None;
     if let Err(trouble) = story(&mut reporter, &mut listener) {
         tell(&mut reporter, trouble);
@@ -139,7 +140,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let floor = orders::floor(Path::new(ROOT), &all);
     let mut time = keep_time(reporter, &floor);
     wake_devices(reporter, &all, &keys);
-    let machine = super::facts::machine(Path::new(ROOT));
+    let machine = facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &all, &machine, &mut time);
 
     let hears = |server: &HttpUrl, network: &NetworkSpec| {
@@ -173,7 +174,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     };
     let facts = look(&time);
     let planned = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts));
-    let plan = memory::judge(planned, remembered)?;
+    let plan = order_status::judge(planned, remembered)?;
     recorded::check(&reporter.recorded(), &plan)?;
     set_clock(reporter, &mut time, plan.now.time);
     let disk = plan::describe(&plan.disk);
@@ -181,7 +182,7 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes(), believed });
 
     let target = open_target(&plan)?;
-    let watch = reporter.server().map(|server| recall::asks(server, &order.id));
+    let watch = reporter.server().map(|server| revocation::asks(server, &order.id));
     let install = Install {
         device: &target,
         plan: &plan,
@@ -197,13 +198,14 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let facts = look(&time);
     plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     // only now: the second look finds old file systems by the kernel's partitions too
-    real::forget_partitions(&target, &plan.disk.name)
+    kernel_personaliser::forget_partitions(&target, &plan.disk.name)
         .map_err(|error| Refusal::new(Code::DiskIo, format!("{error:#}")))?;
     if let Some(ask) = &watch {
-        recall::check(ask, &|text| reporter.note(text))?;
+        revocation::check(ask, &|text| reporter.note(text))?;
     }
     let consoles = Arc::clone(reporter.consoles());
-    let watch = watch.map(|ask| recall::Watch::begin(ask, recall::EVERY, move |text| consoles.line(text)));
+    let watch =
+        watch.map(|ask| revocation::Watch::begin(ask, revocation::EVERY, move |text| consoles.line(text)));
     let leave = watch.as_ref().map_or(&() as &dyn Leave, |watch| watch);
     let install = Install { leave, ..install };
     let mut personaliser = KernelPersonaliser {
@@ -301,7 +303,7 @@ fn connect(
     let Some(server) = &order.server else { return Ok(None) };
     reporter.post_to(server);
     for tries in 0.. {
-        match memory::check(server, &order.id, &|text| reporter.note(text)) {
+        match order_status::check(server, &order.id, &|text| reporter.note(text)) {
             Ok(date) => time.hear_server(date),
             Err(done) => return Ok(Some(done)),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::report::Reporter;
+use super::report::reporter::Reporter;
 use crate::spec::event::What;
 use crate::value::OrderId;
 

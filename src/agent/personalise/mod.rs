@@ -12,6 +12,7 @@ mod clock;
 mod files;
 mod homes;
 mod identity;
+pub mod kernel_personaliser;
 mod look;
 mod network;
 mod partitions;

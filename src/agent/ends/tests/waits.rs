@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use super::super::wait::Key;
 use super::super::{Machine, after};
 use super::*;
-use crate::agent::console::Consoles;
-use crate::agent::report::Reporter;
+use crate::agent::report::console::Consoles;
+use crate::agent::report::reporter::Reporter;
 use crate::sys::clock::SystemClock;
 use crate::value::RunSecret;
 

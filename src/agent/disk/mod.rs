@@ -1,0 +1,16 @@
+//! The disk: an image's blocks and tables are written, read back and committed.
+//!
+//! [`install`] tells the order of the writes, which is a promise; the other files are its steps. No other room writes to a
+//! disk that is being installed but `personalise`, and that through the kernel's view of its file systems.
+
+pub mod commit;
+#[cfg(test)]
+mod crash_tests;
+mod extents;
+mod growth;
+pub mod install;
+pub mod progress;
+mod readback;
+pub mod signatures;
+pub mod table;
+mod write;

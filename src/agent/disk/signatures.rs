@@ -1,0 +1,280 @@
+//! What a partition says that it is, to those who look at the disk before anything is mounted.
+//!
+//! An initramfs, `mount` and `udev` believe libblkid, and that finds nothing at all in a partition with two signatures
+//! ("ambivalent"), or takes a RAID's for the only one. So each partition of an installed disk must carry one, the file
+//! system's. This module looks where libblkid looks, with the same or weaker conditions: what libblkid would take for a
+//! signature is one here, except where only two bytes of it are sure (see `marks`). Nothing recognised is nothing to be
+//! confused with, and accepted: images may have partitions that are read raw.
+//!
+//! Pure but for the reads of the device: two windows of 2 MiB a partition.
+
+mod marks;
+
+use std::ops::Range;
+
+use super::table::DiskLayout;
+use crate::agent::Failure;
+use crate::spec::Code;
+use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
+use crate::sys::block::BlockDevice;
+
+/// What is read at each end of a partition: farther in, libblkid looks nowhere.
+const WINDOW: u64 = (2 << 20) + 4096;
+/// Name of a FAT file system, as libblkid has it.
+const FAT: &str = "vfat";
+/// Name for all of ext2, ext3 and ext4: they differ in features, not in signature.
+const EXT: &str = "ext4";
+
+/// Something recognised, and the byte of the disk where its signature stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// libblkid's name of it.
+    pub name: &'static str,
+    /// Where on the disk.
+    pub at: u64,
+}
+
+/// Looks at every partition: none may carry more than one signature, nor, where it is known, another than its own.
+///
+/// # Errors
+/// [`Code::ReadBack`] for a signature behind the image, where zeroes were written; [`Code::ImageUnsupported`] for one that
+/// the image brought along; [`Code::DiskIo`].
+pub fn check(device: &dyn BlockDevice, layout: &DiskLayout, manifest: &ImageManifest) -> Result<(), Failure> {
+    for partition in &layout.partitions {
+        let expected = expected(partition, manifest);
+        let found = signatures(device, partition.offset..partition.offset + partition.length)?;
+        let names = |signature: &Signature| Some(signature.name) != expected;
+        let several = found.iter().any(|signature| signature.name != found[0].name);
+        let wrong = found.iter().find(|signature| names(signature));
+        if let Some(wrong) = wrong.filter(|_| several || expected.is_some()) {
+            return Err(refusal(partition, expected, wrong, manifest));
+        }
+    }
+    Ok(())
+}
+
+fn expected(partition: &ImagePartition, manifest: &ImageManifest) -> Option<&'static str> {
+    let FilesystemKind::Ext4 = manifest.root.kind;
+    match partition.number {
+        number if number == manifest.root.partition => Some(EXT),
+        number if number == manifest.esp => Some(FAT),
+        _ => None,
+    }
+}
+
+fn refusal(
+    partition: &ImagePartition,
+    expected: Option<&str>,
+    wrong: &Signature,
+    manifest: &ImageManifest,
+) -> Failure {
+    let Signature { name, at } = wrong;
+    let instead = expected.map_or_else(|| "beside another one".to_owned(), |name| format!("beside {name}"));
+    let number = partition.number;
+    let (code, whence) = if *at >= manifest.size.as_bytes() {
+        (Code::ReadBack, "zeroes were written there, and the disk doesn't hold them")
+    } else {
+        (Code::ImageUnsupported, "the image brought it along; erase it there (`wipefs`)")
+    };
+    let message = format!(
+        "partition {number} carries a signature of {name} at byte {at}, {instead}, so that the system would not find its file system: {whence}"
+    );
+    Failure::new(code, message)
+}
+
+/// Everything that is recognised in this range of the device, each name once, with the first place of its signature.
+pub fn signatures(device: &dyn BlockDevice, range: Range<u64>) -> Result<Vec<Signature>, Failure> {
+    let view = View::read(device, range)?;
+    let mut found = Vec::new();
+    for (name, at, bytes) in marks::AT_START {
+        view.note(*at, bytes, name, &mut found);
+    }
+    let before_end = marks::BEFORE_END.iter().copied();
+    let promise = marks::PROMISE_SECTORS.map(|n| ("promise_fasttrack_raid_member", n * 512, marks::PROMISE));
+    for (name, back, bytes) in before_end.chain(promise) {
+        if let Some(at) = (view.length / 512 * 512).checked_sub(back) {
+            view.note(at, bytes, name, &mut found);
+        }
+    }
+    let judged: [(&str, Judge); 6] = [
+        (FAT, fat),
+        (EXT, ext),
+        ("swap", swap),
+        ("linux_raid_member", md_at_end),
+        ("zfs_member", zfs),
+        ("nilfs2", nilfs),
+    ];
+    for (name, judge) in judged {
+        if let Some(at) = judge(&view) {
+            found.push(Signature { name, at: view.start + at });
+        }
+    }
+    let mut names = Vec::new();
+    found.retain(|signature| {
+        !names.contains(&signature.name) && {
+            names.push(signature.name);
+            true
+        }
+    });
+    Ok(found)
+}
+
+/// Recognises one thing by more than bytes at one place; says where its signature stands in the partition.
+type Judge = fn(&View) -> Option<u64>;
+
+/// Both ends of a partition.
+struct View {
+    start: u64,
+    length: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl View {
+    fn read(device: &dyn BlockDevice, range: Range<u64>) -> Result<Self, Failure> {
+        let length = range.end.saturating_sub(range.start);
+        let window = length.min(WINDOW);
+        let read = |at: u64| {
+            let mut bytes = vec![0; window as usize];
+            device.read_at(at, &mut bytes).map_err(|error| {
+                Failure::disk(format_args!("looking for signatures at byte {at}"), &error)
+            })?;
+            Ok(bytes)
+        };
+        Ok(Self { start: range.start, length, head: read(range.start)?, tail: read(range.end - window)? })
+    }
+
+    /// These bytes of the partition; `None` outside of both windows.
+    fn bytes(&self, at: u64, length: usize) -> Option<&[u8]> {
+        let piece = |window: &'_ [u8], base: u64| {
+            let from = usize::try_from(at.checked_sub(base)?).ok()?;
+            Some(from..from.checked_add(length).filter(|end| *end <= window.len())?)
+        };
+        let tail_base = self.length - self.tail.len() as u64;
+        match piece(&self.head, 0) {
+            Some(place) => self.head.get(place),
+            None => self.tail.get(piece(&self.tail, tail_base)?),
+        }
+    }
+
+    fn array<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
+        self.bytes(at, N)?.try_into().ok()
+    }
+
+    fn u16(&self, at: u64) -> Option<u16> {
+        self.array(at).map(u16::from_le_bytes)
+    }
+
+    fn u32(&self, at: u64) -> Option<u32> {
+        self.array(at).map(u32::from_le_bytes)
+    }
+
+    fn has(&self, at: u64, bytes: &[u8]) -> bool {
+        self.bytes(at, bytes.len()) == Some(bytes)
+    }
+
+    fn note(&self, at: u64, bytes: &[u8], name: &'static str, found: &mut Vec<Signature>) {
+        if self.has(at, bytes) {
+            found.push(Signature { name, at: self.start + at });
+        }
+    }
+}
+
+/// FAT by what its boot sector must say (Microsoft's FAT specification 1.03, section 3.1), whether or not it is named.
+fn fat(view: &View) -> Option<u64> {
+    let byte = |at: u64| view.bytes(at, 1).map_or(0, |bytes| bytes[0]);
+    let named = view.has(0x52, b"FAT32   ") || view.has(0x36, b"FAT1") || view.has(0x36, b"FAT     ");
+    let dos = view.has(0x52, b"MSWIN") || view.has(0x36, b"MSDOS");
+    let other = view.has(0x36, b"JFS     ") || view.has(0x36, b"HPFS    ") || view.has(3, b"-FVE-FS-");
+    let jump = matches!(byte(0), 0xeb | 0xe9) || view.has(0x1fe, &[0x55, 0xaa]);
+    let looks = named || dos || jump && view.has(0x1fe, &[0x55, 0xaa]);
+    let sector = view.u16(11)?;
+    let sane = (512..=4096).contains(&sector)
+        && sector.is_power_of_two()
+        && byte(13).is_power_of_two()
+        && view.u16(14)? > 0
+        && byte(16) > 0
+        && (byte(21) == 0xf0 || byte(21) >= 0xf8);
+    (looks && sane && !other).then_some(0)
+}
+
+/// ext2 to ext4 by the superblock (Documentation/filesystems/ext4/super.rst).
+fn ext(view: &View) -> Option<u64> {
+    let (blocks, log_size, revision) = (view.u32(1024 + 4)?, view.u32(1024 + 24)?, view.u32(1024 + 76)?);
+    let sane = blocks > 0 && log_size <= 6 && revision <= 1;
+    (view.u16(1024 + 56)? == 0xef53 && sane).then_some(1024 + 56)
+}
+
+/// Swap, or a hibernated system in it: the last bytes of the first page, whose size is the machine's.
+fn swap(view: &View) -> Option<u64> {
+    const MARKS: [&[u8]; 6] =
+        [b"SWAP-SPACE", b"SWAPSPACE2", b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND", b"LINHIB0001"];
+    let places = [4, 8, 16, 32, 64].map(|kib: u64| kib * 1024 - 10);
+    places.into_iter().find(|at| MARKS.iter().any(|mark| view.has(*at, mark)))
+}
+
+/// md 0.90 in the last 64 to 128 KiB, in either byte order; 1.0 in the last 8 to 12 KiB (md(4), "superblock").
+fn md_at_end(view: &View) -> Option<u64> {
+    let swapped = [marks::MD[3], marks::MD[2], marks::MD[1], marks::MD[0]];
+    let old = (view.length & !0xffff).checked_sub(0x1_0000);
+    let new = (view.length & !0xfff).checked_sub(0x2000);
+    let is =
+        |at: &u64, swapped_too: bool| view.has(*at, &marks::MD) || swapped_too && view.has(*at, &swapped);
+    old.filter(|at| is(at, true)).or_else(|| new.filter(|at| is(at, false)))
+}
+
+/// A member of a pool: labels of 256 KiB, two at each end, each with a list of names and an array of uberblocks (ZFS
+/// On-Disk Specification, chapter 1). Older libblkids take four uberblocks for a proof, newer ones a list.
+fn zfs(view: &View) -> Option<u64> {
+    const LABEL: u64 = 256 << 10;
+    let length = view.length / LABEL * LABEL;
+    let labels = [Some(0), Some(LABEL), length.checked_sub(2 * LABEL), length.checked_sub(LABEL)];
+    let (mut uberblocks, mut last) = (0, 0);
+    for label in labels.into_iter().flatten() {
+        if zfs_names(view, label + (16 << 10)) {
+            return Some(label + (16 << 10));
+        }
+        for at in (label + LABEL / 2..label + LABEL).step_by(1024) {
+            let magic = 0x00ba_b10c_u64;
+            if view.has(at, &magic.to_le_bytes()) || view.has(at, &magic.to_be_bytes()) {
+                (uberblocks, last) = (uberblocks + 1, at);
+            }
+        }
+    }
+    (uberblocks >= 4).then_some(last)
+}
+
+/// A list in XDR form, version 0, of unique names, one of which is `guid`.
+fn zfs_names(view: &View, at: u64) -> bool {
+    let Some(list) = view.bytes(at, 112 << 10) else { return false };
+    let begins = list[0] == 1 && list[1] <= 1 && list[2..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    begins && list.windows(8).any(|window| window == b"\0\0\0\x04guid")
+}
+
+/// NILFS2 by its superblock or the copy in the last 4 KiB; the signature has two bytes, so the checksum must hold.
+fn nilfs(view: &View) -> Option<u64> {
+    let backup = (view.length / 512 * 512).checked_sub(8 * 512);
+    [Some(1024), backup]
+        .into_iter()
+        .flatten()
+        .find(|at| {
+            let Some(block) = view.bytes(*at, 1024) else { return false };
+            let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| block[at + i]));
+            let length = usize::from(u16::from_le_bytes([block[8], block[9]]));
+            if block[6..8] != [0x34, 0x34] || !(20..=1024).contains(&length) {
+                return false;
+            }
+            // without the inversions at both ends that the crate makes
+            let mut crc = crc32fast::Hasher::new_with_initial(!u32_at(12));
+            crc.update(&block[..16]);
+            crc.update(&[0; 4]);
+            crc.update(&block[20..length]);
+            !crc.finalize() == u32_at(16)
+        })
+        .map(|at| at + 6)
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

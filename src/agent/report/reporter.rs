@@ -1,0 +1,284 @@
+//! Where the story goes: the consoles, the stick's recorder, the server.
+//!
+//! No sink ever stops an install. The server gets events from a thread of its own with a bounded queue: progress is
+//! dropped first when it doesn't keep up.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::console::Consoles;
+use super::poster::Poster;
+use super::run_state::{Claimed, Trail};
+use crate::agent::ends::End;
+use crate::agent::ends::next::PAUSE;
+use crate::agent::payload::stick::Recorder;
+use crate::spec::FormatVersion;
+use crate::spec::event::{Event, Step, What};
+use crate::spec::order::InstallOrder;
+use crate::sys::clock::Clock;
+use crate::trust::{Voucher, run_name};
+use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
+
+/// Tells the story of one run.
+pub struct Reporter {
+    consoles: Arc<Consoles>,
+    clock: Box<dyn Clock>,
+    /// The run's name: to derive it takes as long as to sign.
+    run: String,
+    trail: Trail,
+    /// Where the trail is kept, for whoever speaks if this process can't any more.
+    kept_in: Option<PathBuf>,
+    recorder: Option<Recorder>,
+    server: Option<Poster>,
+    /// Events from before a sink was there: it gets them when it comes.
+    earlier: Vec<Event>,
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").field("trail", &self.trail).finish_non_exhaustive()
+    }
+}
+
+/// Sinks that come later get at most this many events of the past.
+const REMEMBERED: usize = 64;
+
+impl Reporter {
+    /// A reporter that only knows consoles yet. The run's secret is random.
+    pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, run: RunSecret) -> Self {
+        Self::with(consoles, clock, Trail::new(run))
+    }
+
+    /// Speaks on for a worker that died, to sinks that are added again; the consoles were told.
+    pub fn resume(trail: Trail, kept_in: &Path, clock: Box<dyn Clock>) -> Self {
+        let reporter = Self::with(Arc::new(Consoles::none()), clock, trail);
+        Self { kept_in: Some(kept_in.to_owned()), ..reporter }
+    }
+
+    fn with(consoles: Arc<Consoles>, clock: Box<dyn Clock>, trail: Trail) -> Self {
+        let (earlier, run) = (Vec::new(), run_name(&trail.run));
+        Self { consoles, clock, run, trail, kept_in: None, recorder: None, server: None, earlier }
+    }
+
+    /// From here on a trail is kept in this file, for [`crash_report`].
+    pub fn leave_trail(&mut self, path: &Path) {
+        self.kept_in = Some(path.to_owned());
+    }
+
+    fn keep_trail(&self) {
+        if let Some(path) = &self.kept_in {
+            self.trail.keep(path);
+        }
+    }
+
+    /// The consoles, for what isn't an event.
+    pub fn consoles(&self) -> &Arc<Consoles> {
+        &self.consoles
+    }
+
+    /// From here on events carry host and order, and prove that this machine has the order.
+    pub fn identify(&mut self, order: &InstallOrder) {
+        self.trail.host = Some(order.host.clone());
+        self.trail.order = Some(order.id.clone());
+        self.trail.voucher = Some(Voucher::new(&order.events, &order.id, &self.trail.run));
+        self.keep_trail();
+    }
+
+    /// From here on it is known how long a machine waits for a hand, in seconds.
+    pub fn pause_for(&mut self, seconds: u32) {
+        self.trail.pause = Some(seconds);
+        self.keep_trail();
+    }
+
+    /// How long the machine waits for a hand.
+    pub fn pause(&self) -> Duration {
+        self.trail.pause.map_or(PAUSE, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// The order, if there is one for this machine.
+    pub fn order(&self) -> Option<&OrderId> {
+        self.trail.order.as_ref()
+    }
+
+    /// From here on the disk with this kernel name may have a claim of this run, which counts the failures of the runs before.
+    pub fn claimed(&mut self, disk: &str, failures: u32) {
+        self.trail.claimed = Some(Claimed { disk: disk.to_owned(), failures });
+        self.keep_trail();
+    }
+
+    /// How the run ended, once that was told.
+    pub fn end(&self) -> Option<End> {
+        self.trail.end
+    }
+
+    /// The server that hears this run.
+    pub fn server(&self) -> Option<&HttpUrl> {
+        self.trail.server.as_ref()
+    }
+
+    /// Whether a server hears this run.
+    pub fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Adds the recorder of the boot medium, which has this kernel name.
+    pub fn record_to(&mut self, medium: &str, mut recorder: Recorder) {
+        for event in &self.earlier {
+            recorder.append(event);
+        }
+        self.recorder = Some(recorder);
+        self.trail.medium = Some(medium.to_owned());
+        self.keep_trail();
+    }
+
+    /// What the recorder remembers; nothing without one.
+    pub fn recorded(&self) -> Vec<Event> {
+        self.recorder.as_ref().map(Recorder::events).unwrap_or_default()
+    }
+
+    /// Adds the server.
+    pub fn post_to(&mut self, server: &HttpUrl) {
+        let poster = Poster::start(server.join("v1/events").to_string());
+        for event in &self.earlier {
+            poster.offer(event, &self.trail);
+        }
+        self.server = Some(poster);
+        self.trail.server = Some(server.clone());
+        self.keep_trail();
+    }
+
+    /// Tells everybody.
+    pub fn event(&mut self, what: What) {
+        if let Some(line) = line(&what, self.trail.host.as_ref()) {
+            self.consoles.line(&line);
+        }
+        // the first end counts: what is told after it doesn't undo it
+        self.trail.end = self.trail.end.or_else(|| self.trail.end_by(&what));
+        let event = self.next_event(what);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.append(&event);
+        }
+        if let Some(server) = &self.server {
+            server.offer(&event, &self.trail);
+        }
+        if self.earlier.len() < REMEMBERED {
+            self.earlier.push(event);
+        }
+    }
+
+    /// Tells the server alone, of what it may have missed.
+    pub fn remind(&mut self, what: What) {
+        let event = self.next_event(what);
+        if let Some(server) = &self.server {
+            server.offer(&event, &self.trail);
+        }
+    }
+
+    fn next_event(&mut self, what: What) -> Event {
+        let event = Event {
+            version: FormatVersion,
+            run: self.run.clone(),
+            seq: self.trail.next,
+            time: self.clock.now(),
+            host: self.trail.host.clone(),
+            order: self.trail.order.clone(),
+            what,
+            token: None,
+        };
+        self.trail.next += 1;
+        self.keep_trail();
+        event
+    }
+
+    /// A line for the consoles only.
+    pub fn note(&self, text: &str) {
+        self.consoles.line(text);
+    }
+
+    /// Gives the server a bounded time to take what is still queued.
+    pub fn finish(self, patience: Duration) {
+        if let Some(server) = self.server {
+            server.finish(patience);
+        }
+    }
+}
+
+/// How an event reads on a console; `None` for one that isn't shown.
+fn line(what: &What, host: Option<&HostName>) -> Option<String> {
+    let host = || host.map(ToString::to_string).unwrap_or_default();
+    Some(match what {
+        What::Started { trust, .. } => format!("trust {trust}"),
+        What::Ordered { image, generation } => {
+            format!("ordered host={} image={image} generation={generation}", host())
+        }
+        What::Planned { disk, bytes, .. } => format!("planned disk={disk} bytes={bytes}"),
+        What::Claimed { disk, attempt } => format!("claimed attempt={attempt} disk={disk}"),
+        What::Progress { step, done, total } => {
+            let step = match step {
+                Step::Write => "write",
+                Step::ReadBack => "read-back",
+            };
+            let percent = u128::from(*done) * 100 / u128::from(*total).max(1);
+            format!("progress {step} {percent}%")
+        }
+        What::Committed { ssh_host_key, peak_rss_kib, .. } => {
+            let key = ssh_host_key.as_deref().unwrap_or("none");
+            format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}")
+        }
+        What::Rebooting { boot_next } => format!("rebooting boot-next={boot_next}"),
+        What::AlreadyDone => "already done, nothing was touched".to_owned(),
+        What::TablesMade => "installed already; the partition tables were made anew".to_owned(),
+        What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
+        What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
+        // said by whoever waits, in words of its own
+        What::Next { .. } | What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => {
+            return None;
+        }
+    })
+}
+
+/// Turns a stream of "so many bytes done" into one event for each tenth.
+#[derive(Debug, Default)]
+pub struct Tenths {
+    last: Option<(Step, u64)>,
+}
+
+impl Tenths {
+    /// Whether this progress begins a tenth that wasn't told yet.
+    pub fn is_new(&mut self, step: Step, done: u64, total: u64) -> bool {
+        let tenth = (u128::from(done) * 10 / u128::from(total).max(1)) as u64;
+        let new = self.last != Some((step, tenth)) && tenth > 0;
+        if new || self.last.is_none_or(|(last, _)| last != step) {
+            self.last = Some((step, tenth));
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Code;
+
+    #[test]
+    fn markers_read_as_tests_and_operators_expect_them() {
+        let host: HostName = "web01".parse().unwrap();
+        let image = "debian-12@1".parse().unwrap();
+        let ordered = line(&What::Ordered { image, generation: 2 }, Some(&host)).unwrap();
+        assert!(ordered.starts_with("ordered host=web01 image=debian-12@1"), "{ordered}");
+        let progress = What::Progress { step: Step::ReadBack, done: 40, total: 100 };
+        assert_eq!(line(&progress, None).unwrap(), "progress read-back 40%");
+        let refused = What::Refused { code: Code::ForeignData, message: "sda holds GPT".to_owned() };
+        assert!(line(&refused, None).unwrap().starts_with("refused IS-203: sda holds GPT\nadvice "));
+    }
+
+    #[test]
+    fn progress_is_told_once_a_tenth_and_step() {
+        let mut tenths = Tenths::default();
+        let told: Vec<u64> = (0..=100).filter(|done| tenths.is_new(Step::Write, *done, 100)).collect();
+        assert_eq!(told, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        assert!(tenths.is_new(Step::ReadBack, 100, 100));
+        assert!(!Tenths::default().is_new(Step::Write, 0, 0));
+    }
+}
