@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use super::disk::commit;
 use super::efi::BootEntries;
+use super::ends;
 use super::ends::real::RealMachine;
-use super::ends::{self, End};
 use super::payload::stick::Recorder;
 use super::report::console::Consoles;
 use super::report::reporter::Reporter;
-use super::report::run_state::{Claimed, TRAIL, Trail};
+use super::report::run_state::{Claimed, End, TRAIL, Trail};
 use super::{Failure, orders, worker};
 use crate::spec::Code;
 use crate::spec::event::What;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::report::reporter::Reporter;
+use super::report::run_state::End;
 use crate::spec::event::What;
 use crate::value::OrderId;
 
@@ -19,7 +20,6 @@ pub(super) mod tries;
 pub(super) mod wait;
 
 use self::boots::Bootable;
-pub(super) use self::next::End;
 use self::next::{Known, Next, Step};
 use self::tries::Tries;
 use self::wait::{Key, Waited, wait};

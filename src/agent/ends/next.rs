@@ -17,18 +17,16 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::boots::Bootable;
 use super::tries::{Boot, Tries};
+use crate::agent::report::run_state::End;
 use crate::spec::Code;
 use crate::spec::claim::MOST_FAILURES;
 use crate::spec::event::NextStep;
 use crate::value::OrderId;
 
-/// How long a machine waits for a hand where no order says it.
-pub(in crate::agent) const PAUSE: Duration = Duration::from_secs(600);
 /// How long a key holds a machine.
 pub(in crate::agent) const HELD: Duration = Duration::from_secs(3600);
 /// Shortest pause before a restart for another try.
@@ -41,26 +39,6 @@ const MOST_BOOTS: u32 = 3;
 pub(super) const BOOT_PAUSE: Duration = Duration::from_secs(600);
 /// How often a machine that rests says so.
 const TELL: Duration = Duration::from_secs(600);
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "kebab-case")]
-pub(in crate::agent) enum End {
-    /// The disk boots.
-    Installed,
-    /// Nothing was touched; that the order is done is among the reasons. A crash before the claim is [`Code::Internal`].
-    Refused {
-        /// Why.
-        code: Code,
-    },
-    /// The run broke off in the claim or after it; a crash too.
-    Failed {
-        /// How many failures the claim had counted before.
-        before: u32,
-    },
-    /// The order was revoked after the claim: the disk doesn't boot, and nothing is to be installed on it.
-    Revoked,
-}
 
 /// What the decision is made from, beside the end.
 #[derive(Debug, Clone, PartialEq, Eq)]

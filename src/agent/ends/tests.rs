@@ -5,8 +5,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::boots::Bootable;
-use super::next::{End, HELD, Known, Next, PAUSE, Step, next};
+use super::next::{HELD, Known, Next, Step, next};
 use super::tries::{Boot, Tries};
+use crate::agent::report::run_state::{End, PAUSE};
 use crate::spec::Code;
 use crate::spec::claim::MOST_FAILURES;
 use crate::spec::image::ImagePartition;

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use super::console::Consoles;
 use super::poster::Poster;
-use super::run_state::{Claimed, Trail};
-use crate::agent::ends::End;
-use crate::agent::ends::next::PAUSE;
+use super::run_state::{Claimed, End, PAUSE, Trail};
 use crate::agent::payload::stick::Recorder;
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};

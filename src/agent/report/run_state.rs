@@ -4,11 +4,11 @@
 //! The run's secret is in it: it is for root alone, in memory, and gone with the machine's power.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::ends::End;
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::sys::files;
@@ -17,6 +17,9 @@ use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
 
 /// Where the worker keeps its trail.
 pub const TRAIL: &str = "/run/ironstrap-trail.json";
+
+/// How long a machine waits for a hand where no order says it.
+pub const PAUSE: Duration = Duration::from_secs(600);
 
 /// Who tells the story, how far it is, and who listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,26 @@ pub struct Trail {
     pub claimed: Option<Claimed>,
     /// How the run ended, once that was told.
     pub end: Option<End>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum End {
+    /// The disk boots.
+    Installed,
+    /// Nothing was touched; that the order is done is among the reasons. A crash before the claim is [`Code::Internal`].
+    Refused {
+        /// Why.
+        code: Code,
+    },
+    /// The run broke off in the claim or after it; a crash too.
+    Failed {
+        /// How many failures the claim had counted before.
+        before: u32,
+    },
+    /// The order was revoked after the claim: the disk doesn't boot, and nothing is to be installed on it.
+    Revoked,
 }
 
 /// A disk under a claim of this run.
