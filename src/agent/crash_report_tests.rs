@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::*;
-use crate::agent::payload::stick::Medium;
 use crate::agent::report::console::Consoles;
+use crate::agent::report::recorder::Medium;
 use crate::order::{build, fixtures};
 use crate::spec::event::{Event, Step};
 use crate::value::{HttpUrl, OrderId};

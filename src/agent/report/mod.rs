@@ -5,5 +5,6 @@
 
 pub mod console;
 mod poster;
+pub mod recorder;
 pub mod reporter;
 pub mod run_state;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::console::Consoles;
 use super::poster::Poster;
+use super::recorder::Recorder;
 use super::run_state::{Claimed, End, PAUSE, Trail};
-use crate::agent::payload::stick::Recorder;
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
 use crate::spec::order::InstallOrder;
