@@ -3,11 +3,15 @@
 //! It ends installed, refused (nothing was touched) or failed (in the claim or after it: once claimed, the disk isn't
 //! bootable). Each end is told to everybody who listens before PID 1 takes over.
 
+mod reach;
+mod wake;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::reach::Listener;
 use super::disk::install::{self, Install, Installed, Leave, Personalised};
 use super::disk::progress::Progress;
 use super::efi::BootEntries;
@@ -21,34 +25,30 @@ use super::payload::stick::StickSource;
 use super::personalise::kernel_personaliser::{self, KernelPersonaliser};
 use super::probe::devices;
 use super::probe::facts::{self, gather, trust_sentence};
-use super::probe::modules::Loader;
 use super::report::console::Consoles;
 use super::report::recorder::Recorder;
 use super::report::reporter::{Reporter, Tenths};
 use super::report::run_state::{self, End};
 use super::time::{self, Timekeeper};
-use super::{Failure, net, plan, started_from};
+use super::{Failure, plan, started_from};
+use crate::image::read::Index;
 use crate::spec::Code;
 use crate::spec::event::What;
-use crate::spec::facts::{Disk, Facts, Machine, Nic};
+use crate::spec::facts::{Disk, Facts, Machine};
+use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
-use crate::sys::linux::{machine, mount};
-use crate::trust::TrustedKeys;
-use crate::value::{HttpUrl, RunSecret, Timestamp};
+use crate::sys::linux::machine;
+use crate::trust::Verified;
+use crate::value::{RunSecret, Timestamp};
 
 pub(super) const ROOT: &str = "/";
 pub(super) const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// How long events may still be delivered before the restart.
 const LAST_WORDS: Duration = Duration::from_secs(20);
-/// How long an install that doesn't need the network waits for one, so that its events arrive.
-const COURTESY: Duration = Duration::from_secs(15);
-/// How often a server that doesn't answer is asked again, where the machine's clock is wrong, and the pause before.
-const TIME_TRIES: u32 = 5;
-const TIME_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why an install didn't happen.
 enum Trouble {
@@ -102,28 +102,6 @@ fn go_on(reporter: &mut Reporter, consoles: &Consoles, listener: Option<&Listene
     ends::after(&end, reporter, &mut machine);
 }
 
-/// Who hears of an end: the order's server, or, where no order is for this machine, that of one that was verified, for
-/// somebody watches it.
-struct Listener {
-    server: HttpUrl,
-    network: NetworkSpec,
-    nics: Vec<Nic>,
-}
-
-impl Listener {
-    /// Tells the server what was said so far, if the network comes up at once.
-    fn reach(&self, reporter: &mut Reporter) {
-        let random = u32::from_le_bytes(random());
-        match net::bring_up(&self.network, &self.nics, COURTESY, random) {
-            Ok(up) => {
-                note_network(reporter, &up);
-                reporter.post_to(&self.server);
-            }
-            Err(error) => reporter.note(&format!("no network, the story stays here: {error:#}")),
-        }
-    }
-}
-
 fn tell(reporter: &mut Reporter, trouble: Trouble) {
     match trouble {
         Trouble::Refused(refusal) if refusal.code == Code::OrderDone => {
@@ -135,28 +113,28 @@ fn tell(reporter: &mut Reporter, trouble: Trouble) {
     }
 }
 
+/// What an install is made from, once all of it is here and verified.
+struct Job {
+    order: Verified<InstallOrder>,
+    manifest: Verified<ImageManifest>,
+    index: Index,
+    payload: Payload,
+    /// It is later than this.
+    floor: Timestamp,
+}
+
 fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
     let keys = orders::site_keys(Path::new(ROOT))?;
     let all = orders::read(Path::new(ROOT), keys.current());
     let floor = orders::floor(Path::new(ROOT), &all);
     let mut time = keep_time(reporter, &floor);
-    wake_devices(reporter, &all, &keys);
+    wake::devices(reporter, &all, &keys);
     let machine = facts::machine(Path::new(ROOT));
     let stick = begin_telling(reporter, &all, &machine, &mut time);
-
-    let hears = |server: &HttpUrl, network: &NetworkSpec| {
-        let (server, network, nics) = (server.clone(), network.clone(), machine.nics.clone());
-        Listener { server, network, nics }
-    };
-    *listener = all.server().map(|server| hears(server, &NetworkSpec::default()));
-    let order = all.choose(&machine)?;
-    *listener = order.server.as_ref().map(|server| hears(server, &order.network));
-    reporter.identify(&order);
-    reporter.pause_for(order.refusal_pause_seconds);
-    reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
+    let order = choose_order(reporter, listener, all, &machine)?;
 
     let payload = Payload::choose(&order, stick, reporter.consoles())?;
-    let remembered = connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
+    let remembered = reach::connect(reporter, &order, &machine, payload.is_remote(), &mut time)?;
     if let Some(revoked) = remembered.clone().filter(|refusal| refusal.code == Code::OrderRevoked) {
         return Err(revoked.into());
     }
@@ -167,37 +145,69 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
         (Err(_), Some(done)) => return Err(done.clone().into()),
         (fetched, _) => fetched?,
     };
+    let job = Job { order, manifest, index, payload, floor };
 
-    let is_candidate = |disk: &Disk| plan::is_candidate(&order, disk);
+    let is_candidate = |disk: &Disk| plan::is_candidate(&job.order, disk);
     let look = |time: &Timekeeper<_>| {
         let disks = devices::live_disks(&keys, &is_candidate);
         gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
     };
-    let facts = look(&time);
-    let planned = plan::plan(&order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts));
+    let plan = decide(reporter, &job, remembered, &look(&time))?;
+    set_clock(reporter, &mut time, plan.now.time);
+    carry_out(reporter, &job, &plan, &|| look(&time))
+}
+
+/// The order for this machine; and from here on it is known who listens.
+fn choose_order(
+    reporter: &mut Reporter,
+    listener: &mut Option<Listener>,
+    all: Orders,
+    machine: &Machine,
+) -> Result<Verified<InstallOrder>, Refusal> {
+    *listener = all.server().map(|server| Listener::new(server, &NetworkSpec::default(), machine));
+    let order = all.choose(machine)?;
+    *listener = order.server.as_ref().map(|server| Listener::new(server, &order.network, machine));
+    reporter.identify(&order);
+    reporter.pause_for(order.refusal_pause_seconds);
+    reporter.event(What::Ordered { image: order.image.image.clone(), generation: order.generation });
+    Ok(order)
+}
+
+/// The plan, if nothing speaks against it: neither what is here nor what the server and the medium remember.
+fn decide(
+    reporter: &Reporter,
+    job: &Job,
+    remembered: Option<Refusal>,
+    facts: &Facts,
+) -> Result<Plan, Refusal> {
+    let planned = plan::plan(&job.order, &job.manifest, job.floor, facts);
+    let planned = planned.inspect_err(|_| dump(reporter, facts));
     let plan = order_status::judge(planned, remembered)?;
     recorded::check(&reporter.recorded(), &plan)?;
-    set_clock(reporter, &mut time, plan.now.time);
+    Ok(plan)
+}
+
+/// From the plan to a disk that boots. `look` sees the machine as it is then.
+fn carry_out(
+    reporter: &mut Reporter,
+    job: &Job,
+    plan: &Plan,
+    look: &dyn Fn() -> Facts,
+) -> Result<(), Trouble> {
+    let Job { order, manifest, index, payload, floor } = job;
     let disk = plan::describe(&plan.disk);
     let believed = plan.now.vouched_time();
     reporter.event(What::Planned { disk: disk.clone(), bytes: manifest.size.as_bytes(), believed });
 
-    let target = open_target(&plan)?;
+    let target = open_target(plan)?;
     let watch = reporter.server().map(|server| revocation::asks(server, &order.id));
-    let install = Install {
-        device: &target,
-        plan: &plan,
-        order: &order,
-        manifest: &manifest,
-        index: &index,
-        source: payload.source(),
-        leave: &(),
-    };
+    let install =
+        Install { device: &target, plan, order, manifest, index, source: payload.source(), leave: &() };
     install::preflight(&install)?;
-    confirm(reporter, &order, &plan, &disk)?;
+    confirm(reporter, order, plan, &disk)?;
     // the target is held by now, so what is seen stays
-    let facts = look(&time);
-    plan::still_holds(&plan, &order, &manifest, floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
+    let facts = look();
+    plan::still_holds(plan, order, manifest, *floor, &facts).inspect_err(|_| dump(reporter, &facts))?;
     // only now: the second look finds old file systems by the kernel's partitions too
     kernel_personaliser::forget_partitions(&target, &plan.disk.name)
         .map_err(|error| Refusal::new(Code::DiskIo, format!("{error:#}")))?;
@@ -212,10 +222,10 @@ fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(),
     let mut personaliser = KernelPersonaliser {
         disk: &target,
         name: &plan.disk.name,
-        order: &order,
+        order,
         superseded: &plan.superseded,
         now: plan.now,
-        manifest: &manifest,
+        manifest,
     };
     let installed = run(reporter, &install, &mut personaliser)?;
     hand_over(reporter, plan.work, &installed);
@@ -239,24 +249,6 @@ fn set_clock(reporter: &Reporter, time: &mut Timekeeper<SystemClock>, believed: 
     }
 }
 
-/// Drivers, the firmware's variables, and patience until the devices are there.
-fn wake_devices(reporter: &Reporter, all: &Orders, keys: &TrustedKeys) {
-    let mut loader = match Loader::new(Path::new(ROOT)) {
-        Ok(loader) => loader,
-        Err(error) => return reporter.note(&format!("no modules: {error:#}")),
-    };
-    if Path::new(EFIVARS).exists() {
-        loader.load("efivarfs");
-        let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
-    }
-    loader.load_for_devices(Path::new("/sys"));
-    devices::wait(&mut loader, all, keys, started_from(), reporter.consoles());
-    reporter.note(&format!("loaded {} modules", loader.loaded));
-    for problem in &loader.problems {
-        reporter.note(&format!("module {problem}"));
-    }
-}
-
 /// Finds the medium with this machine's image, its recorder, and says what this run can promise.
 fn begin_telling(
     reporter: &mut Reporter,
@@ -275,52 +267,6 @@ fn begin_telling(
     let trust = trust_sentence(machine.secure_boot, started_from());
     reporter.event(What::Started { agent: env!("CARGO_PKG_VERSION").to_owned(), trust });
     stick
-}
-
-/// Brings the network up if something wants it (only a payload that is far away can't do without), and asks the server. With a
-/// clock that is wrong, the server's may be all there is: it is waited for as for a payload. What the server remembers of the
-/// order is given back as the refusal that it is a reason for.
-fn connect(
-    reporter: &mut Reporter,
-    order: &InstallOrder,
-    machine: &Machine,
-    needed: bool,
-    time: &mut Timekeeper<SystemClock>,
-) -> Result<Option<Refusal>, Refusal> {
-    if !needed && order.server.is_none() {
-        reporter.note("the order names no server: nobody says whether it was revoked, so it goes on");
-        return Ok(None);
-    }
-    let wanted = needed || time.is_out();
-    let patience = if wanted { net::PATIENCE } else { COURTESY };
-    match net::bring_up(&order.network, &machine.nics, patience, u32::from_le_bytes(random())) {
-        Ok(up) => note_network(reporter, &up),
-        Err(error) if needed => return Err(Refusal::new(Code::NetworkDown, format!("{error:#}"))),
-        Err(error) => {
-            reporter.note(&format!("no network, so the story stays here and no one can revoke: {error:#}"));
-            return Ok(None);
-        }
-    }
-    let Some(server) = &order.server else { return Ok(None) };
-    reporter.post_to(server);
-    for tries in 0.. {
-        match order_status::check(server, &order.id, &|text| reporter.note(text)) {
-            Ok(date) => time.hear_server(date),
-            Err(done) => return Ok(Some(done)),
-        }
-        if time.has_reading() || !time.is_out() || tries == TIME_TRIES {
-            break;
-        }
-        std::thread::sleep(TIME_PAUSE);
-    }
-    Ok(None)
-}
-
-fn note_network(reporter: &Reporter, up: &net::Up) {
-    reporter.note(&format!("network {}", up.links.join(", ")));
-    for problem in &up.problems {
-        reporter.note(&format!("network without {problem}"));
-    }
 }
 
 fn dump(reporter: &Reporter, facts: &Facts) {

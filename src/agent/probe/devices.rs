@@ -1,8 +1,7 @@
 //! Waits for devices: buses and controllers find theirs one after the other, some of them after seconds.
 //!
-//! "Exactly one disk" is judged on what is there when the wait ends. So it ends early only where the order names its disk by
-//! serial number or world-wide name and that disk is there; a pattern or a size could be met by a disk that is still
-//! spinning up.
+//! "Exactly one disk" is judged on what is there when the wait ends. So it ends early only where its caller says that nothing
+//! more is needed.
 
 use std::io;
 use std::path::Path;
@@ -10,12 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::modules::Loader;
 use super::{disks, facts};
-use crate::agent::orders::Orders;
-use crate::agent::payload::stick::StickSource;
-use crate::agent::report::console::Consoles;
-use crate::spec::boot::StartedFrom;
 use crate::spec::facts::Disk;
-use crate::spec::order::InstallOrder;
 use crate::sys::block::BlockDevice;
 use crate::sys::linux::disk;
 use crate::trust::TrustedKeys;
@@ -29,13 +23,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Returns when what an install needs is there and no device has appeared for a while, when none appears any more, or when
 /// devices have come and gone for too long.
-pub fn wait(
-    loader: &mut Loader,
-    orders: &Orders,
-    keys: &TrustedKeys,
-    started: Option<StartedFrom>,
-    consoles: &Consoles,
-) {
+///
+/// # Errors
+/// The last of these; what is there is there.
+pub fn wait(loader: &mut Loader, is_enough: &dyn Fn() -> bool) -> Result<(), Restless> {
     let mut seen = Vec::new();
     let mut quiet = Quiet::since(Instant::now());
     loop {
@@ -45,15 +36,22 @@ pub fn wait(
             seen = vec![now];
             quiet.broken(Instant::now());
         }
-        match quiet.judge(Instant::now(), || is_enough(orders, keys, started)) {
-            Wait::Over => return,
-            Wait::GivenUp => {
-                let seconds = DEADLINE.as_secs();
-                return consoles
-                    .line(&format!("devices come and go since {seconds} s: going on with those there are"));
-            }
+        match quiet.judge(Instant::now(), is_enough) {
+            Wait::Over => return Ok(()),
+            Wait::GivenUp => return Err(Restless),
             Wait::GoesOn => std::thread::sleep(Duration::from_millis(250)),
         }
+    }
+}
+
+/// Devices have come and gone for too long.
+#[derive(Debug)]
+pub struct Restless;
+
+impl std::fmt::Display for Restless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = DEADLINE.as_secs();
+        write!(f, "devices come and go since {seconds} s: going on with those there are")
     }
 }
 
@@ -94,24 +92,6 @@ impl Quiet {
     }
 }
 
-/// Whether there is an order for this machine, its disk, and the medium if its payload may only be there.
-fn is_enough(orders: &Orders, keys: &TrustedKeys, started: Option<StartedFrom>) -> bool {
-    let Some(order) = orders.first_match(&facts::machine(Path::new("/"))) else { return false };
-    let wanted = &order.image.manifest;
-    let has_medium =
-        || StickSource::find(Path::new("/sys"), Some(wanted)).is_some_and(|stick| stick.has(wanted));
-    // the stick has the recorder too, and no network may be where it is used
-    let remote = order.payload.is_some() && started != Some(StartedFrom::Stick);
-    // whether it is there, not what it holds
-    is_the_disk(order, &live_disks(keys, &|_| false)) && (remote || has_medium())
-}
-
-/// Whether the one disk that can be meant is among these.
-fn is_the_disk(order: &InstallOrder, disks: &[Disk]) -> bool {
-    let named = order.target.serial().is_some() || order.target.wwn().is_some();
-    named && disks.iter().any(|disk| order.target.matches(disk.identity()) && !disk.removable)
-}
-
 /// Opens the disk with this kernel name for reading.
 ///
 /// # Errors
@@ -128,7 +108,6 @@ pub fn live_disks(keys: &TrustedKeys, is_candidate: disks::Candidate<'_>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::fixture;
 
     #[test]
     fn the_wait_ends_early_only_when_nothing_more_is_needed() {
@@ -152,15 +131,5 @@ mod tests {
             assert_eq!(quiet.judge(now, || true), Wait::GoesOn, "{second}");
         }
         assert_eq!(quiet.judge(start + DEADLINE, || true), Wait::GivenUp);
-    }
-
-    #[test]
-    fn a_disk_that_fits_a_pattern_is_waited_for_with_all_others() {
-        let mut order = fixture::order(&fixture::manifest());
-        let disks = fixture::facts(1 << 30).disks;
-        assert!(is_the_disk(&order, &disks));
-        assert!(!is_the_disk(&order, &[]));
-        order.target = serde_json::from_str(r#"{"model":"QEMU*","min_size":"1M"}"#).unwrap();
-        assert!(!is_the_disk(&order, &disks), "a second one may be spinning up");
     }
 }
