@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Failure;
 use super::disk::install::{Personalised, Personaliser};
 use super::disk::table::DiskLayout;
-use super::payload::source::MemorySource;
+use super::payload::memory_source::MemorySource;
 use super::plan;
 use super::probe::disk_probe::{self, Seen};
 use crate::image::read::{COMMIT_END, Index, PRIMARY_END, index_bytes};

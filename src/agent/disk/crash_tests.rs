@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::install::{Install, install, install_commit_first};
 use crate::agent::fixture::{self, Marker, World, random};
-use crate::agent::payload::source::MemorySource;
+use crate::agent::payload::memory_source::MemorySource;
 use crate::image::read::{BACKUP_LENGTH, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim, Stage};

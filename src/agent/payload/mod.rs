@@ -1,7 +1,11 @@
 //! Where this install's bytes come from: the medium that carries them, else the order's server.
 
+#[cfg(test)]
+pub mod faults;
 pub mod fetch;
 mod http;
+#[cfg(test)]
+pub mod memory_source;
 pub mod source;
 pub mod stick;
 

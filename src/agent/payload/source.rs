@@ -7,9 +7,6 @@
 //!
 //! Patience belongs to the sources: a stream that returns an error has given up for good. They don't interpret bytes.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use crate::agent::Failure;
 use crate::spec::Code;
 use crate::spec::image::Blob;
@@ -163,119 +160,10 @@ pub fn fetch(source: &dyn BlobSource, blob: &Blob, limit: u64) -> Result<Verifie
     Verified::by_digest(bytes, &blob.digest).map_err(|error| damaged(error.to_string()))
 }
 
-/// What a [`MemorySource`] does wrong, once or always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Streams of this blob end at this byte.
-    Cut {
-        /// Which blob.
-        blob: Digest,
-        /// First byte that doesn't arrive.
-        at: u64,
-    },
-    /// Nothing arrives from this byte on, until the source's patience ends.
-    Stall {
-        /// Which blob.
-        blob: Digest,
-        /// First byte that doesn't arrive.
-        at: u64,
-    },
-    /// One bit of this byte arrives changed.
-    Flip {
-        /// Which blob.
-        blob: Digest,
-        /// Which byte.
-        at: u64,
-        /// Only the first stream that passes it is wrong.
-        once: bool,
-    },
-}
-
-/// The fake: blobs in memory; and, with [`with_fault`](Self::with_fault), its faulty twin.
-#[derive(Debug, Default)]
-pub struct MemorySource {
-    blobs: BTreeMap<Digest, Vec<u8>>,
-    fault: Mutex<Option<Fault>>,
-    opened: Mutex<Vec<(Digest, u64)>>,
-}
-
-impl MemorySource {
-    /// A source without blobs.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a blob under the digest of its bytes.
-    pub fn add(&mut self, bytes: Vec<u8>) -> Blob {
-        let blob = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
-        self.blobs.insert(blob.digest, bytes);
-        blob
-    }
-
-    /// The faulty twin.
-    #[must_use]
-    pub fn with_fault(self, fault: Fault) -> Self {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-        self
-    }
-
-    /// Every stream that was opened: blob and first byte.
-    pub fn opened(&self) -> Vec<(Digest, u64)> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl BlobSource for MemorySource {
-    fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {
-        let Some(bytes) = self.blobs.get(&blob.digest) else {
-            let message = format!("blob {} isn't there", blob.digest);
-            return Err(Failure::new(Code::PayloadUnreachable, message));
-        };
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((blob.digest, offset));
-        Ok(Box::new(MemoryStream { source: self, blob: blob.digest, bytes, position: offset }))
-    }
-}
-
-struct MemoryStream<'a> {
-    source: &'a MemorySource,
-    blob: Digest,
-    bytes: &'a [u8],
-    position: u64,
-}
-
-impl BlobStream for MemoryStream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<(), Failure> {
-        let end = self.position + buffer.len() as u64;
-        let gone = |why: String| Failure::new(Code::PayloadUnreachable, format!("blob {}: {why}", self.blob));
-        let Some(bytes) = self.bytes.get(self.position as usize..end as usize) else {
-            return Err(gone(format!("it has {} bytes, {end} were asked for", self.bytes.len())));
-        };
-        buffer.copy_from_slice(bytes);
-        let mut fault = self.source.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match *fault {
-            Some(Fault::Cut { blob, at }) if blob == self.blob && at < end => {
-                return Err(gone(format!("the stream ended at byte {at}")));
-            }
-            Some(Fault::Stall { blob, at }) if blob == self.blob && at < end => {
-                return Err(gone(format!("nothing arrived after byte {at}")));
-            }
-            Some(Fault::Flip { blob, at, once })
-                if blob == self.blob && (self.position..end).contains(&at) =>
-            {
-                buffer[(at - self.position) as usize] ^= 0x10;
-                if once {
-                    *fault = None;
-                }
-            }
-            _ => {}
-        }
-        self.position = end;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::faults::Fault;
+    use super::super::memory_source::MemorySource;
     use super::*;
 
     fn source() -> (MemorySource, Blob) {

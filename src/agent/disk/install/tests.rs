@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::agent::fixture::{self, Marker, World};
-use crate::agent::payload::source::{Fault, MemorySource};
+use crate::agent::payload::faults::Fault;
+use crate::agent::payload::memory_source::MemorySource;
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END};
 use crate::spec::claim::{self, Claim};
 use crate::spec::event::Step;
