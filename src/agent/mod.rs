@@ -9,6 +9,7 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+mod backoff;
 mod crash_report;
 mod disk;
 mod efi;

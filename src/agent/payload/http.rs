@@ -16,6 +16,7 @@ use reqwest::redirect::Policy;
 
 use super::source::{BlobSource, BlobStream};
 use crate::agent::Failure;
+use crate::agent::backoff::Backoff;
 use crate::agent::report::console::Consoles;
 use crate::spec::Code;
 use crate::spec::image::Blob;
@@ -29,7 +30,6 @@ const STALL: Duration = Duration::from_secs(20);
 /// Bytes a second below which waiting for a server uses up the patience with it.
 const FLOOR: u64 = 1024;
 const CONNECT: Duration = Duration::from_secs(10);
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The server that an order names.
@@ -181,12 +181,12 @@ impl HttpSource {
 struct Waiting<'a> {
     source: &'a HttpSource,
     since: Option<Instant>,
-    pause: Duration,
+    backoff: Backoff,
 }
 
 impl<'a> Waiting<'a> {
     fn new(source: &'a HttpSource) -> Self {
-        Self { source, since: None, pause: FIRST_PAUSE }
+        Self { source, since: None, backoff: Backoff::up_to(LONGEST_PAUSE) }
     }
 
     /// Pauses before another try, or gives up.
@@ -202,8 +202,7 @@ impl<'a> Waiting<'a> {
         if since.elapsed() >= self.source.patience {
             return Err(failure(format!("{}; waited {} s", trouble.why, self.source.patience.as_secs())));
         }
-        std::thread::sleep(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        std::thread::sleep(self.backoff.pause());
         Ok(())
     }
 
@@ -211,7 +210,7 @@ impl<'a> Waiting<'a> {
         if self.since.take().is_some() {
             self.source.consoles.line(&format!("resumed {url} at byte {position}"));
         }
-        self.pause = FIRST_PAUSE;
+        self.backoff.reset();
     }
 }
 

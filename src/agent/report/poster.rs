@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::run_state::Trail;
+use crate::agent::backoff::Backoff;
 use crate::spec::event::{Event, What};
 use crate::trust::{PROOF_HEADER, Proof};
 
 /// Events waiting for the server; progress is dropped when there are more.
 const QUEUE: usize = 128;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// An event as it is posted, and what proves it.
@@ -89,10 +89,9 @@ fn taken(client: &reqwest::blocking::Client, url: &str, event: &Post) -> bool {
 
 /// Tries until the event is taken, however long that takes: whoever rests has time.
 fn deliver(mut taken: impl FnMut() -> bool, mut sleep: impl FnMut(Duration)) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::up_to(LONGEST_PAUSE);
     while !taken() {
-        sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff.pause());
     }
 }
 
