@@ -1,8 +1,8 @@
 //! A worker that dies can't say so: what it leaves behind for somebody else to say it, and who says it.
 //!
-//! The worker keeps a [`Trail`] in memory-backed `/run`: its run, its host and order, where its events go, which disk it claimed,
-//! and how it ended once that was told. When it crashes, PID 1 starts a child on the route `agent-obituary` that picks the
-//! trail up, counts a failure into the claim if there is one, tells recorder and server `failed`, and goes on as after any
+//! The worker keeps a [`RunState`] in memory-backed `/run`: its run, its host and order, where its events go, which disk it claimed,
+//! and how it ended once that was told. When it crashes, PID 1 starts a child on the route `agent-crash-report` that picks that
+//! up, counts a failure into the claim if there is one, tells recorder and server `failed`, and goes on as after any
 //! other end (`ends`). An end that the worker told itself isn't told again. The consoles hear of the crash from PID 1.
 //!
 //! Nothing here touches a disk other than the recorder, but for the claim's count.
@@ -19,7 +19,7 @@ use super::ends::real::RealMachine;
 use super::report::console::Consoles;
 use super::report::recorder::Recorder;
 use super::report::reporter::Reporter;
-use super::report::run_state::{Claimed, End, TRAIL, Trail};
+use super::report::run_state::{Claimed, End, RUN_STATE, RunState};
 use super::{Failure, orders, worker};
 use crate::spec::Code;
 use crate::spec::event::What;
@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs in a child of PID 1 after a crash; `how` is a sentence without its full stop. Returns when the machine is to be restarted.
 pub(super) fn main(how: &str) -> ExitCode {
-    let recorder = |trail: &Trail| trail.medium.as_deref().and_then(Recorder::open);
-    let (end, mut reporter) = tell(Path::new(TRAIL), how, recorder, &count);
+    let recorder = |state: &RunState| state.medium.as_deref().and_then(Recorder::open);
+    let (end, mut reporter) = tell(Path::new(RUN_STATE), how, recorder, &count);
     let consoles = Consoles::open();
     let mut machine = RealMachine {
         consoles: &consoles,
@@ -58,12 +58,12 @@ fn count(claimed: &Claimed, order: &OrderId) -> Result<u32, Failure> {
 
 /// Tells of the crash, if the worker hadn't told its end, and says how the run is to be taken.
 fn tell(
-    trail: &Path,
+    kept_in: &Path,
     how: &str,
-    recorder: impl FnOnce(&Trail) -> Option<Recorder>,
+    recorder: impl FnOnce(&RunState) -> Option<Recorder>,
     count: Count<'_>,
 ) -> (End, Reporter) {
-    let (left, uncounted) = match Trail::pick_up(trail) {
+    let (left, uncounted) = match RunState::pick_up(kept_in) {
         Ok(left) => (left, false),
         Err(_) => (None, true),
     };
@@ -78,7 +78,7 @@ fn tell(
     let (medium, server, told) = (left.medium.clone(), left.server.clone(), left.end);
     let (claimed, order) = (left.claimed.clone(), left.order.clone());
     let recorder = recorder(&left);
-    let mut reporter = Reporter::resume(left, trail, Box::new(SystemClock));
+    let mut reporter = Reporter::resume(left, kept_in, Box::new(SystemClock));
     if let Some((medium, recorder)) = medium.zip(recorder) {
         reporter.record_to(&medium, recorder);
     }

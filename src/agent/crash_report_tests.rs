@@ -12,10 +12,10 @@ use crate::value::{HttpUrl, OrderId};
 
 const HOW: &str = "signal 9 ended the agent's worker";
 
-fn worker(trail: &Path) -> Reporter {
+fn worker(state: &Path) -> Reporter {
     let mut worker =
         Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), RunSecret::from_bytes([7; 32]));
-    worker.leave_trail(trail);
+    worker.keep_state_in(state);
     let order = build(&fixtures::permit(), fixtures::parts(), &fixtures::key(), fixtures::now()).unwrap();
     worker.identify(&order);
     worker
@@ -60,18 +60,18 @@ fn listen(count: usize) -> (HttpUrl, std::thread::JoinHandle<Vec<Event>>) {
 #[test]
 fn a_worker_that_died_has_failed_at_its_server_and_in_its_recorder() {
     let dir = tempfile::tempdir().unwrap();
-    let trail = dir.path().join("trail");
+    let state = dir.path().join("state");
     let medium = Medium::new();
     let (url, server) = listen(2);
-    let mut worker = worker(&trail);
+    let mut worker = worker(&state);
     worker.record_to("sda", medium.recorder());
     worker.post_to(&url);
     worker.event(progress());
     // it is killed here: nothing of it says another word
     worker.finish(Duration::from_secs(20));
 
-    let recorder = |left: &Trail| (left.medium.as_deref() == Some("sda")).then(|| medium.recorder());
-    let (end, reporter) = tell(&trail, HOW, recorder, &uncalled);
+    let recorder = |left: &RunState| (left.medium.as_deref() == Some("sda")).then(|| medium.recorder());
+    let (end, reporter) = tell(&state, HOW, recorder, &uncalled);
     reporter.finish(PATIENCE);
     assert_eq!(end, End::Refused { code: Code::Internal }, "it had touched nothing");
     for events in [server.join().unwrap(), medium.events()] {
@@ -87,23 +87,23 @@ fn a_worker_that_died_has_failed_at_its_server_and_in_its_recorder() {
 #[test]
 fn a_run_that_told_its_end_has_no_second_one() {
     let dir = tempfile::tempdir().unwrap();
-    let trail = dir.path().join("trail");
+    let state = dir.path().join("state");
     let medium = Medium::new();
-    let mut worker = worker(&trail);
+    let mut worker = worker(&state);
     worker.record_to("sda", medium.recorder());
     worker.event(progress());
     worker.claimed("sdb", 0);
     worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None });
     worker.event(What::Rebooting { boot_next: true });
-    let (end, _) = tell(&trail, HOW, |_| Some(medium.recorder()), &uncalled);
+    let (end, _) = tell(&state, HOW, |_| Some(medium.recorder()), &uncalled);
     assert_eq!((end, medium.events().len()), (End::Installed, 3));
 }
 
 #[test]
 fn a_crash_after_the_claim_is_a_failure_that_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
-    let trail = dir.path().join("trail");
-    let mut worker = worker(&trail);
+    let state = dir.path().join("state");
+    let mut worker = worker(&state);
     worker.claimed("sdb", 1);
     worker.event(What::Claimed { disk: "serial:S1".to_owned(), attempt: 2 });
     let counted = std::cell::RefCell::new(Vec::new());
@@ -113,7 +113,7 @@ fn a_crash_after_the_claim_is_a_failure_that_is_counted_once() {
     };
     // whoever tells of it may crash in its turn
     for _ in 0..2 {
-        let (end, _) = tell(&trail, HOW, |_| None, &count);
+        let (end, _) = tell(&state, HOW, |_| None, &count);
         assert_eq!(end, End::Failed { before: 1 });
     }
     assert_eq!(counted.into_inner(), [("sdb".to_owned(), OrderId::from_random([7; 16]))]);
@@ -122,15 +122,15 @@ fn a_crash_after_the_claim_is_a_failure_that_is_counted_once() {
 #[test]
 fn a_worker_that_died_before_it_began_has_touched_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (end, _) = tell(&dir.path().join("trail"), HOW, |_| None, &uncalled);
+    let (end, _) = tell(&dir.path().join("state"), HOW, |_| None, &uncalled);
     assert_eq!(end, End::Refused { code: Code::Internal });
 }
 
 #[test]
 fn after_a_trail_that_makes_no_sense_nothing_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
-    let trail = dir.path().join("trail");
-    std::fs::write(&trail, "{").unwrap();
-    let (end, _) = tell(&trail, HOW, |_| None, &uncalled);
+    let state = dir.path().join("state");
+    std::fs::write(&state, "{").unwrap();
+    let (end, _) = tell(&state, HOW, |_| None, &uncalled);
     assert_eq!(end, End::Failed { before: u32::MAX });
 }

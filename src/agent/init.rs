@@ -1,7 +1,7 @@
 //! PID 1. If it ends, the kernel panics; so it mounts, starts, reaps, restarts, and nothing else.
 //!
 //! It never restarts the machine because something failed: the worker decides what comes after its end, and waits for it. After
-//! a crash of the worker another child does that (`obituary`), again and again where it crashes, too: a machine that restarts
+//! a crash of the worker another child does that (`crash_report`), again and again where it crashes, too: a machine that restarts
 //! without having counted why would wipe a disk for ever.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use super::report::console::Consoles;
-use super::{OBITUARY, WAITER, WORKER};
+use super::{CRASH_REPORT, WAITER, WORKER};
 use crate::sys::linux::machine::{self, ChildEnd};
 use crate::sys::linux::mount;
 
@@ -75,7 +75,7 @@ fn tell(crash: Option<ChildEnd>, say: &dyn Fn(&str), run: &mut dyn FnMut(&[&str]
     };
     let code = crate::spec::Code::Internal;
     say(&format!("failed {code}: {how}; {}", code.advice()));
-    while !is_done(run(&[OBITUARY, &how])) {
+    while !is_done(run(&[CRASH_REPORT, &how])) {
         match run(&[WAITER]) {
             Some(ChildEnd::Exited(0)) => return,
             Some(ChildEnd::Exited(1)) => {}
@@ -120,7 +120,7 @@ mod tests {
             Some(ChildEnd::Exited(0))
         });
         assert!(said.borrow().starts_with("failed IS-900: signal 6 ended"), "{said:?}");
-        assert_eq!(run, ["agent-obituary signal 6 ended the agent's worker"]);
+        assert_eq!(run, ["agent-crash-report signal 6 ended the agent's worker"]);
     }
 
     #[test]
@@ -134,7 +134,10 @@ mod tests {
             run
         };
         let (done, crashed) = (Some(ChildEnd::Exited(0)), Some(ChildEnd::Killed(11)));
-        assert_eq!(run_with(&[crashed, done]), [OBITUARY, WAITER]);
-        assert_eq!(run_with(&[crashed, Some(ChildEnd::Exited(1)), done]), [OBITUARY, WAITER, OBITUARY]);
+        assert_eq!(run_with(&[crashed, done]), [CRASH_REPORT, WAITER]);
+        assert_eq!(
+            run_with(&[crashed, Some(ChildEnd::Exited(1)), done]),
+            [CRASH_REPORT, WAITER, CRASH_REPORT]
+        );
     }
 }

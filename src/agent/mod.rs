@@ -2,7 +2,7 @@
 //!
 //! [`main`] is PID 1 (or a process that debian-installer waits for), which does next to nothing and so can't fail: it mounts
 //! the kernel's file systems, starts `worker` as a child and reaps. The worker tells the story from modules and facts to the
-//! commit; `worker.rs` reads aloud. What is decided (plan, guard) is pure; what is done goes through `sys`.
+//! commit; `worker.rs` reads aloud. What is decided (`plan`, `probe::disk_probe`) is pure; what is done goes through `sys`.
 //!
 //! Nothing here sees a profile: the order says everything.
 
@@ -40,7 +40,7 @@ const WORKER: &str = "agent-worker";
 /// Hidden route of the process that waits for a key before a restart.
 const WAITER: &str = "agent-waiter";
 /// Hidden route of the process that tells of a worker's crash and goes on from there; how it ended is its argument.
-const OBITUARY: &str = "agent-obituary";
+const CRASH_REPORT: &str = "agent-crash-report";
 
 /// Whether this process is the agent and not the operator's command: the kernel of a target started it as `/init`, or
 /// it is asked to be a child of that. PID 1 of a container is neither.
@@ -48,7 +48,7 @@ pub fn is_agent() -> bool {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
     let route = args.next().unwrap_or_default();
-    [WORKER, WAITER, OBITUARY, TAKE_OVER].iter().any(|known| route == *known)
+    [WORKER, WAITER, CRASH_REPORT, TAKE_OVER].iter().any(|known| route == *known)
         || (is_init(std::process::id(), &name) && started_from().is_some())
 }
 
@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
     }
     if route == WORKER {
         worker::main()
-    } else if route == OBITUARY {
+    } else if route == CRASH_REPORT {
         crash_report::main(&std::env::args_os().nth(2).unwrap_or_default().to_string_lossy())
     } else if route == WAITER {
         match report::console::Consoles::open().wait_for_enter(init::UNTOLD) {

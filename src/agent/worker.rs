@@ -1,4 +1,4 @@
-//! The story of an install, told once from top to bottom: [`story`] reads aloud.
+//! The story of an install, told once from top to bottom: [`install_this_machine`] reads aloud.
 //!
 //! It ends installed, refused (nothing was touched) or failed (in the claim or after it: once claimed, the disk isn't
 //! bootable). Each end is told to everybody who listens before PID 1 takes over.
@@ -77,9 +77,9 @@ pub(super) fn main() -> ExitCode {
     consoles.line(&format!("started agent={}", env!("CARGO_PKG_VERSION")));
     let mut reporter =
         Reporter::new(Arc::clone(&consoles), Box::new(SystemClock), RunSecret::from_bytes(random()));
-    reporter.leave_trail(Path::new(run_state::TRAIL));
+    reporter.keep_state_in(Path::new(run_state::RUN_STATE));
     let mut listener = None;
-    if let Err(trouble) = story(&mut reporter, &mut listener) {
+    if let Err(trouble) = install_this_machine(&mut reporter, &mut listener) {
         tell(&mut reporter, trouble);
         go_on(&mut reporter, &consoles, listener.as_ref());
     }
@@ -123,7 +123,7 @@ struct Job {
     floor: Timestamp,
 }
 
-fn story(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
+fn install_this_machine(reporter: &mut Reporter, listener: &mut Option<Listener>) -> Result<(), Trouble> {
     let keys = orders::site_keys(Path::new(ROOT))?;
     let all = orders::read(Path::new(ROOT), keys.current());
     let floor = orders::floor(Path::new(ROOT), &all);

@@ -1,4 +1,4 @@
-//! What the claims on a machine's disks say of an order. Each is one whose grant the site's key sealed; `guard` takes all others
+//! What the claims on a machine's disks say of an order. Each is one whose grant the site's key sealed; `disk_probe` takes all others
 //! for somebody's data.
 
 use super::candidate::is_candidate;

@@ -1,7 +1,7 @@
 //! Whole disks as the kernel's `/sys/block` describes them, and what can be read off them without mounting.
 //!
 //! Everything works below a root directory and an opener, so that a tree of plain files stands for a machine. Content is
-//! judged by `guard`, how a disk is reached by `transport`; nothing is decided here. The caller says which disks may be a
+//! judged by `disk_probe`, how a disk is reached by `transport`; nothing is decided here. The caller says which disks may be a
 //! target: these are read all over, thousands of reads, the others at their ends and in their ESPs.
 
 use std::io::{self, Read};

@@ -5,7 +5,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::run_state::Trail;
+use super::run_state::RunState;
 use crate::agent::backoff::Backoff;
 use crate::spec::event::{Event, What};
 use crate::trust::{PROOF_HEADER, Proof};
@@ -50,9 +50,9 @@ impl Poster {
     }
 
     /// Queues an event, with what proves it where the run has a voucher.
-    pub fn offer(&self, event: &Event, trail: &Trail) {
+    pub fn offer(&self, event: &Event, state: &RunState) {
         let Ok(json) = serde_json::to_string(event) else { return };
-        let proof = trail.voucher.as_ref().map(|voucher| voucher.prove(&trail.run, json.as_bytes()));
+        let proof = state.voucher.as_ref().map(|voucher| voucher.prove(&state.run, json.as_bytes()));
         match self.queue.try_send(Post { json, proof }) {
             Err(TrySendError::Full(post)) if !matches!(event.what, What::Progress { .. }) => {
                 // the thread is stuck in retries; an important event waits a moment for a place
@@ -134,9 +134,9 @@ mod tests {
         };
         let (run, events) = (RunSecret::from_bytes([7; 32]), EventSecret::from_bytes([8; 32]));
         let order = OrderId::from_random([1; 16]);
-        let mut trail = Trail::new(run.clone());
-        trail.voucher = Some(Voucher::new(&events, &order, &run));
-        poster.offer(&event, &trail);
+        let mut state = RunState::new(run.clone());
+        state.voucher = Some(Voucher::new(&events, &order, &run));
+        poster.offer(&event, &state);
         poster.finish(Duration::from_secs(20));
         for post in server.join().unwrap() {
             let (head, body) = post.split_once("\r\n\r\n").unwrap();

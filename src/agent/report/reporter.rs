@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::console::Consoles;
 use super::poster::Poster;
 use super::recorder::Recorder;
-use super::run_state::{Claimed, End, PAUSE, Trail};
+use super::run_state::{Claimed, End, PAUSE, RunState};
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
 use crate::spec::order::InstallOrder;
@@ -24,8 +24,8 @@ pub struct Reporter {
     clock: Box<dyn Clock>,
     /// The run's name: to derive it takes as long as to sign.
     run: String,
-    trail: Trail,
-    /// Where the trail is kept, for whoever speaks if this process can't any more.
+    state: RunState,
+    /// Where the state is kept, for whoever speaks if this process can't any more.
     kept_in: Option<PathBuf>,
     recorder: Option<Recorder>,
     server: Option<Poster>,
@@ -35,7 +35,7 @@ pub struct Reporter {
 
 impl std::fmt::Debug for Reporter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reporter").field("trail", &self.trail).finish_non_exhaustive()
+        f.debug_struct("Reporter").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -45,28 +45,28 @@ const REMEMBERED: usize = 64;
 impl Reporter {
     /// A reporter that only knows consoles yet. The run's secret is random.
     pub fn new(consoles: Arc<Consoles>, clock: Box<dyn Clock>, run: RunSecret) -> Self {
-        Self::with(consoles, clock, Trail::new(run))
+        Self::with(consoles, clock, RunState::new(run))
     }
 
     /// Speaks on for a worker that died, to sinks that are added again; the consoles were told.
-    pub fn resume(trail: Trail, kept_in: &Path, clock: Box<dyn Clock>) -> Self {
-        let reporter = Self::with(Arc::new(Consoles::none()), clock, trail);
+    pub fn resume(state: RunState, kept_in: &Path, clock: Box<dyn Clock>) -> Self {
+        let reporter = Self::with(Arc::new(Consoles::none()), clock, state);
         Self { kept_in: Some(kept_in.to_owned()), ..reporter }
     }
 
-    fn with(consoles: Arc<Consoles>, clock: Box<dyn Clock>, trail: Trail) -> Self {
-        let (earlier, run) = (Vec::new(), run_name(&trail.run));
-        Self { consoles, clock, run, trail, kept_in: None, recorder: None, server: None, earlier }
+    fn with(consoles: Arc<Consoles>, clock: Box<dyn Clock>, state: RunState) -> Self {
+        let (earlier, run) = (Vec::new(), run_name(&state.run));
+        Self { consoles, clock, run, state, kept_in: None, recorder: None, server: None, earlier }
     }
 
-    /// From here on a trail is kept in this file, for [`crash_report`].
-    pub fn leave_trail(&mut self, path: &Path) {
+    /// From here on the state is kept in this file, for [`crash_report`](crate::agent::crash_report).
+    pub fn keep_state_in(&mut self, path: &Path) {
         self.kept_in = Some(path.to_owned());
     }
 
-    fn keep_trail(&self) {
+    fn keep_state(&self) {
         if let Some(path) = &self.kept_in {
-            self.trail.keep(path);
+            self.state.keep(path);
         }
     }
 
@@ -77,42 +77,42 @@ impl Reporter {
 
     /// From here on events carry host and order, and prove that this machine has the order.
     pub fn identify(&mut self, order: &InstallOrder) {
-        self.trail.host = Some(order.host.clone());
-        self.trail.order = Some(order.id.clone());
-        self.trail.voucher = Some(Voucher::new(&order.events, &order.id, &self.trail.run));
-        self.keep_trail();
+        self.state.host = Some(order.host.clone());
+        self.state.order = Some(order.id.clone());
+        self.state.voucher = Some(Voucher::new(&order.events, &order.id, &self.state.run));
+        self.keep_state();
     }
 
     /// From here on it is known how long a machine waits for a hand, in seconds.
     pub fn pause_for(&mut self, seconds: u32) {
-        self.trail.pause = Some(seconds);
-        self.keep_trail();
+        self.state.pause = Some(seconds);
+        self.keep_state();
     }
 
     /// How long the machine waits for a hand.
     pub fn pause(&self) -> Duration {
-        self.trail.pause.map_or(PAUSE, |seconds| Duration::from_secs(seconds.into()))
+        self.state.pause.map_or(PAUSE, |seconds| Duration::from_secs(seconds.into()))
     }
 
     /// The order, if there is one for this machine.
     pub fn order(&self) -> Option<&OrderId> {
-        self.trail.order.as_ref()
+        self.state.order.as_ref()
     }
 
     /// From here on the disk with this kernel name may have a claim of this run, which counts the failures of the runs before.
     pub fn claimed(&mut self, disk: &str, failures: u32) {
-        self.trail.claimed = Some(Claimed { disk: disk.to_owned(), failures });
-        self.keep_trail();
+        self.state.claimed = Some(Claimed { disk: disk.to_owned(), failures });
+        self.keep_state();
     }
 
     /// How the run ended, once that was told.
     pub fn end(&self) -> Option<End> {
-        self.trail.end
+        self.state.end
     }
 
     /// The server that hears this run.
     pub fn server(&self) -> Option<&HttpUrl> {
-        self.trail.server.as_ref()
+        self.state.server.as_ref()
     }
 
     /// Whether a server hears this run.
@@ -126,8 +126,8 @@ impl Reporter {
             recorder.append(event);
         }
         self.recorder = Some(recorder);
-        self.trail.medium = Some(medium.to_owned());
-        self.keep_trail();
+        self.state.medium = Some(medium.to_owned());
+        self.keep_state();
     }
 
     /// What the recorder remembers; nothing without one.
@@ -139,26 +139,26 @@ impl Reporter {
     pub fn post_to(&mut self, server: &HttpUrl) {
         let poster = Poster::start(server.join("v1/events").to_string());
         for event in &self.earlier {
-            poster.offer(event, &self.trail);
+            poster.offer(event, &self.state);
         }
         self.server = Some(poster);
-        self.trail.server = Some(server.clone());
-        self.keep_trail();
+        self.state.server = Some(server.clone());
+        self.keep_state();
     }
 
     /// Tells everybody.
     pub fn event(&mut self, what: What) {
-        if let Some(line) = line(&what, self.trail.host.as_ref()) {
+        if let Some(line) = line(&what, self.state.host.as_ref()) {
             self.consoles.line(&line);
         }
         // the first end counts: what is told after it doesn't undo it
-        self.trail.end = self.trail.end.or_else(|| self.trail.end_by(&what));
+        self.state.end = self.state.end.or_else(|| self.state.end_by(&what));
         let event = self.next_event(what);
         if let Some(recorder) = &mut self.recorder {
             recorder.append(&event);
         }
         if let Some(server) = &self.server {
-            server.offer(&event, &self.trail);
+            server.offer(&event, &self.state);
         }
         if self.earlier.len() < REMEMBERED {
             self.earlier.push(event);
@@ -169,7 +169,7 @@ impl Reporter {
     pub fn remind(&mut self, what: What) {
         let event = self.next_event(what);
         if let Some(server) = &self.server {
-            server.offer(&event, &self.trail);
+            server.offer(&event, &self.state);
         }
     }
 
@@ -177,15 +177,15 @@ impl Reporter {
         let event = Event {
             version: FormatVersion,
             run: self.run.clone(),
-            seq: self.trail.next,
+            seq: self.state.next,
             time: self.clock.now(),
-            host: self.trail.host.clone(),
-            order: self.trail.order.clone(),
+            host: self.state.host.clone(),
+            order: self.state.order.clone(),
             what,
             token: None,
         };
-        self.trail.next += 1;
-        self.keep_trail();
+        self.state.next += 1;
+        self.keep_state();
         event
     }
 

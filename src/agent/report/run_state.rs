@@ -15,15 +15,15 @@ use crate::sys::files;
 use crate::trust::Voucher;
 use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
 
-/// Where the worker keeps its trail.
-pub const TRAIL: &str = "/run/ironstrap-trail.json";
+/// Where the worker keeps its state.
+pub const RUN_STATE: &str = "/run/ironstrap-run-state.json";
 
 /// How long a machine waits for a hand where no order says it.
 pub const PAUSE: Duration = Duration::from_secs(600);
 
 /// Who tells the story, how far it is, and who listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trail {
+pub struct RunState {
     /// What signs the run's events, and names it.
     pub run: RunSecret,
     /// Number of the next event. Counted up before an event is told: a number may be missing, and none comes twice.
@@ -75,7 +75,7 @@ pub struct Claimed {
     pub failures: u32,
 }
 
-impl Trail {
+impl RunState {
     /// Of a run that begins.
     pub fn new(run: RunSecret) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Trail {
     }
 }
 
-impl Trail {
+impl RunState {
     /// The end that an event tells; `None` for one after which the run goes on. A crash before the claim is told as a failure,
     /// but nothing was touched.
     pub fn end_by(&self, what: &What) -> Option<End> {
