@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::failure::{Blame, BlameExt};
-use crate::spec::event::{Event, What, plain};
+use crate::spec::event::{Event, plain};
 use crate::spec::recorder::{self, Part};
 use crate::sys::block::{BlockDevice, FileDevice};
 use crate::sys::gpt;
@@ -94,7 +94,7 @@ fn as_text(parts: &[Part<'_>]) -> String {
                         text,
                         "  {}  {host}  {}",
                         event.time,
-                        plain(&sentence(&event.what), LONGEST)
+                        plain(&event.what.in_record(), LONGEST)
                     );
                 }
                 Err(_) => _ = writeln!(text, "  (byte {at} holds a record of another version)"),
@@ -112,40 +112,6 @@ fn as_text(parts: &[Part<'_>]) -> String {
     } else {
         text
     }
-}
-
-/// What happened, in words.
-fn sentence(what: &What) -> String {
-    match what {
-        What::Started { agent, trust } => format!("started: agent {agent}; {trust}"),
-        What::Ordered { image, generation } => format!("ordered: {image}, generation {generation}"),
-        What::Planned { disk, bytes, .. } => format!("planned: {bytes} bytes on {disk}"),
-        What::Claimed { disk, attempt } => format!("claimed: {disk}, run {attempt} of this order"),
-        What::Refused { code, message } => format!("refused {code}: {message}"),
-        What::Failed { code, message } => format!("failed {code}: {message}"),
-        What::HandoffFailed { by, message } => format!("hand-off to {by} failed: {message}"),
-        What::Converged { by } => format!("converged by {by}"),
-        What::AlreadyDone => "already done: nothing was touched".to_owned(),
-        What::TablesMade => "the lost partition tables were made anew".to_owned(),
-        What::Unknown => "an event of another version".to_owned(),
-        What::Progress { .. } | What::Committed { .. } | What::Rebooting { .. } | What::Next { .. } => {
-            fields(what)
-        }
-    }
-}
-
-/// An event as its name and fields.
-fn fields(what: &What) -> String {
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(what) else { return String::new() };
-    let name = fields.remove("event").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    let rest: Vec<_> = fields
-        .iter()
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{} {text}", key.replace('_', " ")),
-            _ => format!("{} {value}", key.replace('_', " ")),
-        })
-        .collect();
-    if rest.is_empty() { name } else { format!("{name}: {}", rest.join(", ")) }
 }
 
 fn as_json(parts: &[Part<'_>]) -> Result<String> {

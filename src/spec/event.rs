@@ -1,5 +1,7 @@
 //! The story of an install, one event a line.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Code, FormatVersion};

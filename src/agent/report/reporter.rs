@@ -16,7 +16,7 @@ use crate::spec::event::{Event, Step, What};
 use crate::spec::order::InstallOrder;
 use crate::sys::clock::Clock;
 use crate::trust::{Voucher, run_name};
-use crate::value::{HostName, HttpUrl, OrderId, RunSecret};
+use crate::value::{HttpUrl, OrderId, RunSecret};
 
 /// Tells the story of one run.
 pub struct Reporter {
@@ -148,7 +148,7 @@ impl Reporter {
 
     /// Tells everybody.
     pub fn event(&mut self, what: What) {
-        if let Some(line) = line(&what, self.state.host.as_ref()) {
+        if let Some(line) = what.on_console(self.state.host.as_ref()) {
             self.consoles.line(&line);
         }
         // the first end counts: what is told after it doesn't undo it
@@ -202,40 +202,6 @@ impl Reporter {
     }
 }
 
-/// How an event reads on a console; `None` for one that isn't shown.
-fn line(what: &What, host: Option<&HostName>) -> Option<String> {
-    let host = || host.map(ToString::to_string).unwrap_or_default();
-    Some(match what {
-        What::Started { trust, .. } => format!("trust {trust}"),
-        What::Ordered { image, generation } => {
-            format!("ordered host={} image={image} generation={generation}", host())
-        }
-        What::Planned { disk, bytes, .. } => format!("planned disk={disk} bytes={bytes}"),
-        What::Claimed { disk, attempt } => format!("claimed attempt={attempt} disk={disk}"),
-        What::Progress { step, done, total } => {
-            let step = match step {
-                Step::Write => "write",
-                Step::ReadBack => "read-back",
-            };
-            let percent = u128::from(*done) * 100 / u128::from(*total).max(1);
-            format!("progress {step} {percent}%")
-        }
-        What::Committed { ssh_host_key, peak_rss_kib, .. } => {
-            let key = ssh_host_key.as_deref().unwrap_or("none");
-            format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}")
-        }
-        What::Rebooting { boot_next } => format!("rebooting boot-next={boot_next}"),
-        What::AlreadyDone => "already done, nothing was touched".to_owned(),
-        What::TablesMade => "installed already; the partition tables were made anew".to_owned(),
-        What::Refused { code, message } => format!("refused {code}: {message}\nadvice {}", code.advice()),
-        What::Failed { code, message } => format!("failed {code}: {message}\nadvice {}", code.advice()),
-        // said by whoever waits, in words of its own
-        What::Next { .. } | What::Converged { .. } | What::HandoffFailed { .. } | What::Unknown => {
-            return None;
-        }
-    })
-}
-
 /// Turns a stream of "so many bytes done" into one event for each tenth.
 #[derive(Debug, Default)]
 pub struct Tenths {
@@ -257,19 +223,6 @@ impl Tenths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Code;
-
-    #[test]
-    fn markers_read_as_tests_and_operators_expect_them() {
-        let host: HostName = "web01".parse().unwrap();
-        let image = "debian-12@1".parse().unwrap();
-        let ordered = line(&What::Ordered { image, generation: 2 }, Some(&host)).unwrap();
-        assert!(ordered.starts_with("ordered host=web01 image=debian-12@1"), "{ordered}");
-        let progress = What::Progress { step: Step::ReadBack, done: 40, total: 100 };
-        assert_eq!(line(&progress, None).unwrap(), "progress read-back 40%");
-        let refused = What::Refused { code: Code::ForeignData, message: "sda holds GPT".to_owned() };
-        assert!(line(&refused, None).unwrap().starts_with("refused IS-203: sda holds GPT\nadvice "));
-    }
 
     #[test]
     fn progress_is_told_once_a_tenth_and_step() {
