@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/functions.rs"]
+mod functions;
+
 /// What each module may import from the crate. `cli` and `main` may import everything; a module that is missing here
 /// fails the test, so that a new one has to say where it stands.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -42,6 +45,28 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("agent", &["value", "spec", "fit", "trust", "sys", "order", "image", "failure"]),
 ];
+
+/// What each room of the agent may import from the others, which point one way. A room that is missing here fails the test.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("backoff", &[]),
+    ("failure", &[]),
+    ("efi", &[]),
+    ("net", &[]),
+    ("plan", &[]),
+    ("probe", &[]),
+    ("time", &["plan"]),
+    ("report", &["backoff"]),
+    ("init", &["report"]),
+    ("payload", &["probe", "report", "backoff"]),
+    ("disk", &["plan", "probe", "payload"]),
+    ("personalise", &["probe", "disk"]),
+    ("orders", &["plan", "disk"]),
+    ("ends", &["plan", "probe", "report", "efi"]),
+];
+
+/// Where the agent's rooms come together: its entry, the process that installs, the one that tells of its crash, and the world
+/// that tests share.
+const ABOVE_ROOMS: &[&str] = &["mod", "worker", "crash_report", "fixture"];
 
 /// Data in, data out: no file, clock, network, process or environment.
 const PURE: &[&str] = &[
@@ -110,8 +135,12 @@ fn sources() -> BTreeMap<String, String> {
 
 /// Code without comments and without the inline tests at the end of a file.
 fn product_code(text: &str) -> String {
-    let ends = ["#[cfg(test)]\nmod ", "#[cfg(test)]\npub(crate) mod "].map(|mark| text.find(mark));
-    let code = &text[..ends.into_iter().flatten().min().unwrap_or(text.len())];
+    let is_inline = |after: &str| {
+        let line = after.lines().nth(1).unwrap_or_default();
+        line.trim_start_matches("pub(crate) ").starts_with("mod ") && line.ends_with('{')
+    };
+    let mut marks = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
+    let code = &text[..marks.find(|at| is_inline(&text[*at..])).unwrap_or(text.len())];
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
@@ -121,14 +150,19 @@ fn is_test_file(name: &str) -> bool {
 
 /// Modules of the crate that this code names, in `use crate::a::…`, `use crate::{a::…, b}` and `crate::a::…`.
 fn imports(code: &str) -> Vec<String> {
+    named_after("crate::", code)
+}
+
+/// What this code names right behind a prefix, by itself or in braces.
+fn named_after(prefix: &str, code: &str) -> Vec<String> {
     let mut found = Vec::new();
     let word =
         |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-    for (at, _) in code.match_indices("crate::") {
-        if code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':') {
             continue;
         }
-        let rest = &code[at + "crate::".len()..];
+        let rest = &code[at + prefix.len()..];
         match rest.strip_prefix('{') {
             None => found.push(word(rest)),
             Some(group) => {
@@ -140,7 +174,7 @@ fn imports(code: &str) -> Vec<String> {
                         '}' if depth == 0 => break,
                         '}' => depth -= 1,
                         ',' if depth == 0 => start = true,
-                        c if start && c.is_ascii_lowercase() => {
+                        c if start && c.is_ascii_alphabetic() => {
                             found.push(word(&group[i..]));
                             start = false;
                         }
@@ -180,6 +214,42 @@ fn modules_import_only_what_the_table_allows() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn rooms_of_the_agent_import_one_way() {
+    let table: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let Some(place) = name.strip_prefix("agent/").filter(|_| !is_test_file(&name)) else { continue };
+        let path: Vec<_> = place.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect();
+        if ABOVE_ROOMS.contains(&path[0]) {
+            continue;
+        }
+        let Some(allowed) = table.get(path[0]) else {
+            wrong.push(format!("{name}: room `{}` isn't in the table", path[0]));
+            continue;
+        };
+        let code = product_code(&text);
+        let mut found = named_after("crate::agent::", &code);
+        found.extend(named_after(&"super::".repeat(path.len()), &code));
+        for import in found.iter().filter(|import| import.starts_with(|c: char| c.is_ascii_lowercase())) {
+            if import != path[0] && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{name}: `{}` may not import `{import}`", path[0]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_of_rooms_has_no_circle() {
+    let mut below: Vec<&str> = Vec::new();
+    for (room, imports) in ROOMS {
+        let above = imports.iter().find(|import| !below.contains(import));
+        assert_eq!(above, None, "`{room}` stands before a room that it imports");
+        below.push(room);
+    }
 }
 
 #[test]
@@ -272,4 +342,7 @@ fn the_import_reader_sees_groups_and_paths() {
     let code =
         "use crate::{spec::{order::X, plan}, value};\nfn f() { crate::sys::block::g(); mycrate::x(); }";
     assert_eq!(imports(code), ["spec", "value", "sys"]);
+    let code = "use super::{Failure, disk};\nuse super::super::net::x;\nuse super::report;\n";
+    assert_eq!(named_after("super::super::", code), ["net"]);
+    assert_eq!(named_after("super::", code), ["Failure", "disk", "super", "report"]);
 }

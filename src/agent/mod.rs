@@ -5,6 +5,27 @@
 //! commit; `worker.rs` reads aloud. What is decided (`plan`, `probe::disk_probe`) is pure; what is done goes through `sys`.
 //!
 //! Nothing here sees a profile: the order says everything.
+//!
+//! # Rooms
+//!
+//! ```text
+//! init             PID 1: starts the worker, reaps, restarts
+//!  └─► worker      one run:
+//!       │ probe        facts, disks and what is on them, devices and their drivers
+//!       │ orders       which order is for this machine, and whether it still stands
+//!       │ net          a network, where something needs one
+//!       │ payload      where the image's bytes come from: the medium, a server
+//!       │ plan         what is to be done, or why nothing is
+//!       │ disk         claim → blocks → read back → commit
+//!       │ personalise  the image becomes this host
+//!       │ report       consoles, recorder and server hear of it
+//!       ▼
+//!      ends        what the machine does next; after a crash `crash_report` comes here, too
+//! ```
+//!
+//! Between rooms, imports point one way; `tests/architecture.rs` holds the table:
+//! `{plan, probe} ← report ← payload ← disk ← {personalise, orders}`, and `ends` knows what it needs of `plan`, `probe` and
+//! `report`. Only `worker` and `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`].
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

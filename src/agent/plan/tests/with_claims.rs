@@ -27,6 +27,19 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             disk.content = ours(by(9, 8, own_claim(o, &disk)));
             f.disks.push(disk);
         }),
+        ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
+            let beside = Some("swap".to_owned());
+            let claim = by(9, 8, own_claim(o, &f.disks[0]));
+            f.disks[0].content = DiskContent::Ours { claim: claim.into(), closed: true, beside };
+            o.wipe = WipePolicy::Foreign;
+        }),
+    ];
+    refused(cases);
+}
+
+#[test]
+fn a_claim_that_the_disk_does_not_bear_out_protects_what_is_there() {
+    let cases: &[Case<'_>] = &[
         ("installed for host db01", Code::ForeignData, &|o, _, f| {
             f.disks[0].content = ours(of_db01(by(9, 7, own_claim(o, &f.disks[0]))));
         }),
@@ -61,17 +74,15 @@ fn an_order_goes_on_only_where_it_was_claimed() {
             f.disks[0].content = DiskContent::Ours { claim: claim.into(), closed: false, beside };
             (f.disks[0].filesystems, f.disks[0].done_roots) = (vec![m.root.uuid], vec![m.root.uuid]);
         }),
-        ("claimed by generation 8", Code::OrderStale, &|o, _, f| {
-            let beside = Some("swap".to_owned());
-            let claim = by(9, 8, own_claim(o, &f.disks[0]));
-            f.disks[0].content = DiskContent::Ours { claim: claim.into(), closed: true, beside };
-            o.wipe = WipePolicy::Foreign;
-        }),
         ("a copy of disk serial:S0", Code::ForeignData, &|o, _, f| {
             let disk = "serial:S0".to_owned();
             f.disks[0].content = ours(Claim { disk, ..by(9, 1, own_claim(o, &f.disks[0])) });
         }),
     ];
+    refused(cases);
+}
+
+fn refused(cases: &[Case<'_>]) {
     for (message, code, change) in cases {
         let refusal = outcome(change).unwrap_err();
         assert_eq!(refusal.code, *code, "{refusal}");
