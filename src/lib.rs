@@ -49,7 +49,7 @@ pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod failure;
-pub mod fit;
+mod fit;
 pub mod grammar;
 pub mod handoff;
 pub mod host;

@@ -10,11 +10,12 @@ mod sealed;
 mod sign;
 mod summary;
 
-pub use build::{BuildError, Meant, OrderParts, build, check};
-pub use mint::{MintRequest, mint};
+pub(crate) use build::{BuildError, Meant, OrderParts, build, check};
+pub(crate) use mint::{MintRequest, mint};
 pub use sealed::SealedPermit;
-pub use sign::{SignedOrder, is_granted, seal, sign, verify};
-pub use summary::{Past, PastDisk, Summary, question};
+pub use sign::seal;
+pub(crate) use sign::{SignedOrder, is_granted, sign, verify};
+pub(crate) use summary::{Past, PastDisk, Summary, question};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -5,8 +5,10 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+#[cfg(test)]
 mod memory;
 
+#[cfg(test)]
 pub use memory::{MemoryDevice, Operation};
 
 /// A disk or a file that stands for one. Offsets and lengths in bytes; a short read or write is an error, never a
@@ -65,11 +67,6 @@ impl FileDevice {
     /// Uses an open file whose size is known (for a device node, ask the kernel; `metadata` says 0).
     pub fn new(file: File, size: u64, logical_block: u32) -> Self {
         Self { file, size, logical_block }
-    }
-
-    /// The file itself, for calls that this trait doesn't have.
-    pub fn file(&self) -> &File {
-        &self.file
     }
 }
 

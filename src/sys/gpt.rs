@@ -32,6 +32,7 @@ pub const BIOS_BOOT: Uuid = Uuid::from_u128(0x21686148_6449_6e6f_744e_6565644546
 /// Type of a Linux root file system on x86-64, by the Discoverable Partitions Specification.
 pub const LINUX_ROOT_X64: Uuid = Uuid::from_u128(0x4f68bce3_e8cd_4db1_96e7_fbcaf984b709);
 /// Type of any Linux file system.
+#[cfg(test)]
 pub const LINUX_DATA: Uuid = Uuid::from_u128(0x0fc63daf_8483_4772_8e79_3d69d8477de4);
 
 const ENTRY: usize = 128;

@@ -4,18 +4,18 @@
 //! beside it. `unsafe` may stand here only, block by block, each with its proof. No policy: what to write, when to retry
 //! and what an error means to a user is decided by the callers.
 
-pub mod access;
-pub mod block;
-pub mod budget;
-pub mod clock;
-pub mod directory;
-pub mod fat;
+pub(crate) mod access;
+pub(crate) mod block;
+pub(crate) mod budget;
+pub(crate) mod clock;
+pub(crate) mod directory;
+pub(crate) mod fat;
 pub mod files;
-pub mod gpt;
-pub mod interrupt;
+pub(crate) mod gpt;
+pub(crate) mod interrupt;
 pub mod linux;
-pub mod process;
-pub mod prompt;
-pub mod random;
-pub mod rooted;
+pub(crate) mod process;
+pub(crate) mod prompt;
+pub(crate) mod random;
+pub(crate) mod rooted;
 pub mod sockets;

@@ -4,7 +4,7 @@
 //! `..`, can't lead outside of it. Links are followed in the middle of a path; the last name is replaced, never followed,
 //! by everything that writes or removes. What was written is durable when the call returns.
 //!
-//! Without root (tests), owners can't be given away: files then keep the caller's ids, see [`RootedDir::sets_owners`].
+//! Without root (tests), owners can't be given away: files then keep the caller's ids.
 
 mod times;
 
@@ -57,6 +57,7 @@ pub enum EntryKind {
 #[derive(Debug)]
 pub struct RootedDir {
     root: OwnedFd,
+    /// Whether owners are set as asked: only root can.
     sets_owners: bool,
 }
 
@@ -69,11 +70,6 @@ impl RootedDir {
         let fd = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("opening {}", root.display()))?;
         Ok(Self { root: fd, sets_owners: rustix::process::geteuid().is_root() })
-    }
-
-    /// Whether owners are set as asked: only root can.
-    pub fn sets_owners(&self) -> bool {
-        self.sets_owners
     }
 
     /// Content of a file, links followed inside the tree; `None` where there is none.

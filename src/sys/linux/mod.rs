@@ -3,8 +3,8 @@
 //! Nothing here decides anything, retries anything or knows what an install is. Everything works on a running Linux only;
 //! what can be tested without one is kept out of here.
 
-pub mod disk;
-pub mod machine;
-pub mod mount;
+pub(crate) mod disk;
+pub(crate) mod machine;
+pub(crate) mod mount;
 pub mod net;
-pub mod tty;
+pub(crate) mod tty;
