@@ -7,11 +7,16 @@
 //! Everything that an image can't do is refused here, at build time, all of it at once. Pure: data in, data out. No value
 //! of a profile may become code: values go through JSON or [`shell::quote`], and units hold constants only.
 
+#[path = "../host/handoff/ansible.rs"]
 mod ansible;
+#[path = "../host/handoff/cloud_init.rs"]
 mod cloud_init;
+#[path = "../host/handoff/outcomes.rs"]
 mod outcomes;
 mod reporter;
+#[path = "../host/handoff/script.rs"]
 mod script;
+#[path = "../host/handoff/shell.rs"]
 pub mod shell;
 mod unpacked;
 

@@ -3,6 +3,7 @@
 //! Profiles become [`Host`]s by `resolve`, and [`LockedHost`]s when the lock file pins their image. Renderers see only
 //! these; [`explain`] says how a profile came to be. If resolving succeeds, rendering can't fail on data. Pure.
 
+#[path = "handoff/text.rs"]
 pub mod handoff;
 mod lock;
 mod model;

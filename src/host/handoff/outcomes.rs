@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_documentation() {
-        let page = include_str!("../../docs/handoff.md");
+        let page = include_str!("../../../docs/handoff.md");
         for Row { manager, exit, seen, verdict, why } in rows() {
             let any = |word: &'static str| if word == "*" { "any" } else { word };
             let line = format!("| {manager} | {} | {} | {verdict} | {why} |", any(exit), any(seen));
