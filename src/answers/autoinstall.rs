@@ -17,7 +17,7 @@ use super::scripts::Script;
 use super::view::{Misfits, View};
 use super::{Companion, Prepared, dpkg, yaml};
 use crate::grammar::autoinstall::Release;
-use crate::host::{Finish, Handoff, Host, Ipv4, Os, Repository, Scripted, TARGET};
+use crate::host::{Finish, Host, Ipv4, Os, Repository, Scripted, TARGET};
 
 /// The name under which a disk stands until it is found. None is the beginning of another one, and `sed` reads it as it is.
 pub(super) fn placeholder(disk: &str) -> String {
@@ -34,7 +34,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
         let reason = "fetches no keys by their address: put the key there by a script in `scripts.post`";
         misfits.add("repositories.key", reason);
     }
-    if !host.locale.ntp.is_empty() && matches!(host.handoff, Handoff::CloudInit { .. }) {
+    if !host.locale.ntp.is_empty() && host.handoff.needs("cloud-init") {
         let reason = "sets time servers through cloud-init, which the hand-off has for itself: set them in its user-data";
         misfits.add("locale.ntp", reason);
     }
@@ -123,7 +123,7 @@ fn late(host: &Host, view: &View, setup: &str) -> Vec<String> {
         "echo {short} > /target/etc/hostname; printf '127.0.0.1 localhost\\n127.0.1.1 %s {short}\\n' {} > /target/etc/hosts",
         host.name
     )];
-    if matches!(host.handoff, Handoff::CloudInit { .. }) {
+    if host.handoff.needs("cloud-init") {
         // it binds cloud-init to the installer's own data; the hand-off's seed would never be read
         commands.push("rm -f /target/etc/cloud/cloud.cfg.d/99-installer.cfg".to_owned());
     }

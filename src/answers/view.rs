@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Seed;
 use super::scripts::{self, Scripts};
-use crate::host::{Fixed, Handoff, Host, Ipv4, Site};
+use crate::host::{Fixed, Host, Ipv4, Site};
 use crate::spec::order::WipePolicy;
 use crate::spec::system::{RootAccount, Sudo, User};
 use crate::value::{DiskSelector, SshPublicKey, StorageId};
@@ -342,11 +342,7 @@ fn packages(host: &Host) -> Vec<String> {
     if host.users.iter().any(|user| user.sudo != Sudo::No) {
         need("sudo");
     }
-    match &host.handoff {
-        Handoff::CloudInit { .. } => need("cloud-init"),
-        Handoff::AnsiblePull { .. } => ["ansible-core", "git"].into_iter().for_each(need),
-        Handoff::None | Handoff::Script { .. } => {}
-    }
+    host.handoff.packages().iter().copied().for_each(need);
     packages
 }
 

@@ -47,7 +47,7 @@ pub fn installs(paths: &SitePaths, context: &SiteContext, images: &mut OfStore) 
                     image.map_err(|error| anyhow!("{}: {error}", host.name))?;
                 handoff::system(locked, &context.site, &manifest.system, inside, &order).map(drop)
             }
-            None => handoff::seed(host, &context.site).map(drop),
+            None => Ok(handoff::seed(host, &context.site).map(drop)?),
         }
     };
     let by_agent = context.hosts.iter().filter_map(|host| Some((host, host.agent_start()?)));

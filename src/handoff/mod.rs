@@ -2,44 +2,27 @@
 //!
 //! A host is *done* when its configuration management reported that its first run succeeded. Every hand-off therefore
 //! has the same frame (`reporter`): one unit that runs the manager once, judges its exit status, and tells journal,
-//! console and server. A manager is one file here: a command, its files, and what it needs of the image.
+//! console and server. Here is that frame and what the image must have; a manager is one file in [`crate::host::handoff`], and
+//! none is known by name here.
 //!
 //! Everything that an image can't do is refused here, at build time, all of it at once. Pure: data in, data out. No value
-//! of a profile may become code: values go through JSON or [`shell::quote`], and units hold constants only.
+//! of a profile may become code: values go through JSON or [`crate::host::handoff::shell::quote`], and units hold constants only.
 
-#[path = "../host/handoff/ansible.rs"]
-mod ansible;
-#[path = "../host/handoff/cloud_init.rs"]
-mod cloud_init;
-#[path = "../host/handoff/outcomes.rs"]
-mod outcomes;
+mod error;
 mod reporter;
-#[path = "../host/handoff/script.rs"]
-mod script;
-#[path = "../host/handoff/shell.rs"]
-pub mod shell;
 mod unpacked;
 
 use anyhow::{Context, Result, bail};
+pub use error::SeedError;
 pub use unpacked::unpacked_misfits;
 
 use crate::fit::{self, Look};
-use crate::grammar::{self, cloud_config};
-use crate::host::{Handoff, Host, LockedHost, Site};
+pub use crate::host::handoff::version_of as cloud_init_of;
+use crate::host::handoff::{Takeover, file};
+use crate::host::{Host, LockedHost, Refusal, Site};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
 use crate::value::{HttpUrl, ImageSource, OrderId};
-
-/// What one manager puts into the installed system.
-#[derive(Debug)]
-struct Takeover {
-    /// Name in events.
-    by: &'static str,
-    /// Program that runs it to its end and fails when it failed; `None`: there is nothing to wait for.
-    command: Option<String>,
-    files: Vec<SystemFile>,
-    units: Vec<String>,
-}
 
 /// What makes the image this host's, for the order. `tree` is the root file system inside the image.
 ///
@@ -55,10 +38,17 @@ pub fn system(
 ) -> Result<SystemSpec> {
     let LockedHost { host, image: pin } = host;
     let mut misfits = image_misfits(host, site, image);
-    let (files, units) = parts(host, site, image, order).unwrap_or_else(|error| {
-        misfits.push(format!("{error:#}"));
-        Default::default()
-    });
+    let (files, units) = match parts(host, site, Some((image, order))) {
+        Ok(parts) => parts,
+        Err(SeedError::Unsupported(refusal)) => {
+            misfits.extend(refusal.found().iter().map(|found| refusal.sentence(found)));
+            Default::default()
+        }
+        Err(SeedError::Failed(error)) => {
+            misfits.push(format!("{error:#}"));
+            Default::default()
+        }
+    };
     let system = SystemSpec {
         hostname: host.name.clone(),
         timezone: Some(host.locale.timezone.clone()),
@@ -67,7 +57,7 @@ pub fn system(
         files,
         units,
     };
-    misfits.extend(user_data_misfits(host, image));
+    misfits.extend(host.handoff.manager().map(|manager| manager.refused_by(image)).unwrap_or_default());
     let inside = fit::misfits(&system, tree);
     misfits.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
     if !misfits.is_empty() {
@@ -76,79 +66,46 @@ pub fn system(
     Ok(system)
 }
 
-/// The version of an image's cloud-init, where it is known.
-pub fn cloud_init_of(image: &ImageSystem) -> Option<cloud_config::Version> {
-    cloud_config::Version::of(&image.os, &image.os_version)
-}
-
-/// What the image's cloud-init would stumble over, where its version is known; what every version would, `host` has refused.
-fn user_data_misfits(host: &Host, image: &ImageSystem) -> Vec<String> {
-    let Handoff::CloudInit { user_data } = &host.handoff else { return Vec::new() };
-    let Some(version) = cloud_init_of(image) else { return Vec::new() };
-    if crate::host::handoff::user_data(user_data).is_err() {
-        return Vec::new();
-    }
-    let found = cloud_config::lint(user_data, Some(version));
-    let text = |finding| format!("handoff.cloud_init.user_data: {finding} (cloud-init {version})");
-    grammar::errors(&found).map(text).collect()
-}
-
-/// Files to write and units to enable on a host that an image becomes.
-fn parts(
-    host: &Host,
-    site: &Site,
-    image: &ImageSystem,
-    order: &OrderId,
-) -> Result<(Vec<SystemFile>, Vec<String>)> {
-    let Takeover { by, command, mut files, mut units } = takeover(host, Some(order))?;
-    if has(image, "cloud-init") && !matches!(host.handoff, Handoff::CloudInit { .. }) {
-        // else it would look for a seed on any disk or network that comes along
-        let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
-        files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
-    }
-    add_reporter(host, site, Some(order), by, command.as_deref(), &mut files, &mut units)?;
-    Ok((files, units))
-}
+/// Files to write and units to enable.
+type Parts = (Vec<SystemFile>, Vec<String>);
 
 /// Files to write and units to enable on a host that a distribution's installer installs: no order, and no image whose
 /// programs could be asked for.
 ///
 /// # Errors
 /// When a value of the hand-off can't be used.
-pub fn seed(host: &Host, site: &Site) -> Result<(Vec<SystemFile>, Vec<String>)> {
-    let takeover = takeover(host, None).with_context(|| host.name.to_string())?;
-    let Takeover { by, command, mut files, mut units } = takeover;
-    add_reporter(host, site, None, by, command.as_deref(), &mut files, &mut units)?;
+pub fn seed(host: &Host, site: &Site) -> Result<Parts, SeedError> {
+    let (mut files, units) = parts(host, site, None)?;
     if matches!(host.image, Some(ImageSource::Oci(_))) {
         reporter::move_below_var(&mut files);
     }
     Ok((files, units))
 }
 
-fn takeover(host: &Host, order: Option<&OrderId>) -> Result<Takeover> {
-    match &host.handoff {
-        Handoff::None => Ok(Takeover { by: "boot", command: None, files: Vec::new(), units: Vec::new() }),
-        Handoff::CloudInit { user_data } => cloud_init::takeover(&host.name, order, user_data),
-        Handoff::AnsiblePull { url, playbook, revision } => {
-            ansible::takeover(&host.name, url, playbook, revision.as_deref())
-        }
-        Handoff::Script { content } => script::takeover(content),
+/// Those of the manager and of the frame; `golden`: the image that the host becomes, and the order for it.
+fn parts(host: &Host, site: &Site, golden: Option<(&ImageSystem, &OrderId)>) -> Result<Parts, SeedError> {
+    let order = golden.map(|(_, order)| order);
+    let (mut files, mut units, mut run) = (Vec::new(), Vec::new(), None);
+    if let Some(manager) = host.handoff.manager() {
+        let takeover = manager.takeover(&host.name, order);
+        let takeover = takeover.map_err(|found| SeedError::Unsupported(Refusal::of(&host.name, found)))?;
+        let Takeover { program, files: own, units: enabled } = takeover;
+        files.extend(own);
+        files.push(file(reporter::COMMAND, program.mode, program.text));
+        units.extend(enabled);
+        run = Some(reporter::COMMAND);
     }
-}
-
-fn add_reporter(
-    host: &Host,
-    site: &Site,
-    order: Option<&OrderId>,
-    by: &str,
-    command: Option<&str>,
-    files: &mut Vec<SystemFile>,
-    units: &mut Vec<String>,
-) -> Result<()> {
+    if golden.is_some_and(|(image, _)| has(image, "cloud-init")) && !host.handoff.needs("cloud-init") {
+        // else it would look for a seed on any disk or network that comes along
+        let text = "Written by ironstrap: this host's profile doesn't use cloud-init.\n";
+        files.push(file("/etc/cloud/cloud-init.disabled", 0o644, text));
+    }
+    let by = host.handoff.manager().map_or("boot", |manager| manager.name());
     let events = site.server.as_ref().map(events_url);
-    files.extend(reporter::files(&host.name, order, by, command, events.as_ref())?);
+    let frame = reporter::files(&host.name, order, by, run, events.as_ref());
+    files.extend(frame.map_err(SeedError::Failed)?);
     units.push(reporter::UNIT.to_owned());
-    Ok(())
+    Ok((files, units))
 }
 
 fn events_url(server: &HttpUrl) -> HttpUrl {
@@ -189,10 +146,10 @@ fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
     let keys = !host.root.ssh_keys.is_empty() || host.users.iter().any(|user| !user.ssh_keys.is_empty());
     need(keys, "sshd", "`ssh_keys`");
     need(host.users.iter().any(|user| user.sudo != Sudo::No), "sudo", "`sudo`");
-    need(matches!(host.handoff, Handoff::CloudInit { .. }), "cloud-init", "`handoff: cloud_init`");
-    let ansible = matches!(host.handoff, Handoff::AnsiblePull { .. });
-    need(ansible, "ansible-pull", "`handoff: ansible`");
-    need(ansible, "git", "`handoff: ansible`");
+    if let Some(manager) = host.handoff.manager() {
+        let why = format!("`handoff: {}`", manager.key());
+        manager.programs().iter().for_each(|program| need(true, program, &why));
+    }
     let can_post = reporter::CLIENTS.iter().any(|client| has(image, client));
     if site.server.is_some() && !can_post {
         misfits.push(format!(
@@ -201,10 +158,6 @@ fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
         ));
     }
     misfits
-}
-
-fn file(path: &str, mode: u32, content: impl Into<String>) -> SystemFile {
-    SystemFile { path: path.to_owned(), mode, content: content.into(), token: None }
 }
 
 #[cfg(test)]

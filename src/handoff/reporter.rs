@@ -8,8 +8,8 @@
 
 use anyhow::{Context, Result};
 
-use super::file;
-use super::shell::quote;
+use crate::host::handoff::file;
+use crate::host::handoff::shell::quote;
 use crate::spec::FormatVersion;
 use crate::spec::event::{Event, What};
 use crate::spec::system::{Outcome, SystemFile, TOKEN};

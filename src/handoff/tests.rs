@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fit::testing::MapTree;
+use crate::host::handoff::{AnsiblePull, CloudInit, Handoff, Script};
 use crate::host::{Host, testing};
 use crate::spec::image::ImagePin;
 use crate::spec::system::User;
@@ -52,24 +53,24 @@ fn content<'a>(system: &'a SystemSpec, path: &str) -> &'a str {
 }
 
 fn cloud_init(user_data: &str) -> Handoff {
-    Handoff::CloudInit { user_data: user_data.to_owned() }
+    Handoff::to(CloudInit { user_data: user_data.to_owned() })
 }
 
 fn ansible(playbook: &str, revision: Option<&str>) -> Handoff {
-    Handoff::AnsiblePull {
+    Handoff::to(AnsiblePull {
         url: "http://git.example/site.git".parse().unwrap(),
         playbook: playbook.to_owned(),
         revision: revision.map(str::to_owned),
-    }
+    })
 }
 
 fn script(content: &str) -> Handoff {
-    Handoff::Script { content: content.to_owned() }
+    Handoff::to(Script { content: content.to_owned() })
 }
 
 #[test]
 fn the_profile_s_accounts_and_zone_are_carried_over() {
-    let mut host = host(Handoff::None);
+    let mut host = host(Handoff::none());
     host.host.users.push(User {
         name: "ops".parse().unwrap(),
         full_name: None,
@@ -111,10 +112,10 @@ fn cloud_init_reads_our_seed_and_nothing_else() {
 fn an_image_s_cloud_init_is_off_where_nobody_asked_for_it() {
     let off =
         |system: &SystemSpec| system.files.iter().any(|file| file.path == "/etc/cloud/cloud-init.disabled");
-    assert!(off(&made(Handoff::None)) && off(&made(script("#!/bin/sh\n"))));
+    assert!(off(&made(Handoff::none())) && off(&made(script("#!/bin/sh\n"))));
     assert!(!off(&made(cloud_init("#cloud-config\n"))));
     let without =
-        system(&host(Handoff::None), &site(None), &image(&[]), &MapTree::usual(), &order()).unwrap();
+        system(&host(Handoff::none()), &site(None), &image(&[]), &MapTree::usual(), &order()).unwrap();
     assert!(!off(&without));
 }
 
@@ -211,7 +212,8 @@ fn everything_that_the_image_lacks_is_named_at_once() {
 
 #[test]
 fn units_hold_nothing_that_systemd_would_expand() {
-    for handoff in [Handoff::None, cloud_init("#cloud-config"), ansible("web.yml", None), script("#!/bin/sh")]
+    for handoff in
+        [Handoff::none(), cloud_init("#cloud-config"), ansible("web.yml", None), script("#!/bin/sh")]
     {
         let system = made(handoff);
         let units = system.files.iter().filter(|file| file.path.starts_with("/etc/systemd/"));

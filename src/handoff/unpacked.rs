@@ -93,7 +93,8 @@ fn tools_of_disks(host: &Host) -> Vec<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::fit::testing::MapTree;
-    use crate::host::{Handoff, testing};
+    use crate::host::handoff::{CloudInit, Handoff, Script};
+    use crate::host::testing;
     use crate::spec::system::{Sudo, User};
     use crate::value::ImageSource;
 
@@ -138,7 +139,7 @@ mod tests {
             user("web", Some(1000)),
             User { sudo: Sudo::Password, ..user("ops", None) },
         ];
-        host.handoff = Handoff::CloudInit { user_data: "#cloud-config\n".to_owned() };
+        host.handoff = Handoff::to(CloudInit { user_data: "#cloud-config\n".to_owned() });
         let bare = system(NetworkStack::Networkd, &[]);
         let tree = MapTree::usual().without("/bin/bash").without("/usr/share/zoneinfo/Europe/Berlin");
         let misfits = unpacked_misfits(&host, &site(), &bare, &tree).unwrap();
@@ -164,7 +165,7 @@ mod tests {
         let text = "oci:r.example/os@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
         let image: ImageSource = text.parse().unwrap();
         let content = "#!/bin/sh\n# the site's own word: /usr/lib/ironstrap\n";
-        let handoff = Handoff::Script { content: content.to_owned() };
+        let handoff = Handoff::to(Script { content: content.to_owned() });
         let host = Host { image: Some(image), handoff, ..testing::host() };
         let (files, _) = seed(&host, &site()).unwrap();
         let of = |path: &str| &files.iter().find(|file| file.path == path).unwrap().content;

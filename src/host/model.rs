@@ -100,7 +100,7 @@ pub struct Host {
     /// Whether scripts that ironstrap makes may do what an installer can't say itself.
     pub scripted: Scripted,
     /// Who takes over.
-    pub handoff: Handoff,
+    pub handoff: super::Handoff,
 }
 
 impl Host {
@@ -146,44 +146,6 @@ pub struct Locale {
     pub timezone: String,
     /// Time servers; the system's own where empty.
     pub ntp: Vec<HostName>,
-}
-
-/// Who takes over after the install. *Done* is when its first run reported success.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Handoff {
-    /// Nobody: the host is done when it has booted.
-    None,
-    /// cloud-init reads this user-data from a NoCloud seed.
-    CloudInit {
-        /// Cloud-config or another format that cloud-init knows, checked for its first line.
-        user_data: String,
-    },
-    /// `ansible-pull` runs a playbook from a Git repository on the host itself.
-    AnsiblePull {
-        /// The repository.
-        url: HttpUrl,
-        /// The playbook in it.
-        playbook: String,
-        /// Branch, tag or commit; the remote's HEAD where absent.
-        revision: Option<String>,
-    },
-    /// A script runs once as root.
-    Script {
-        /// Its text, with `#!` line.
-        content: String,
-    },
-}
-
-impl std::fmt::Debug for Handoff {
-    /// Without contents, which may hold what must not be logged.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::CloudInit { .. } => f.write_str("CloudInit"),
-            Self::AnsiblePull { url, playbook, .. } => write!(f, "AnsiblePull({url}, {playbook})"),
-            Self::Script { .. } => f.write_str("Script"),
-        }
-    }
 }
 
 /// A host whose image is pinned: only this can go into a bundle.

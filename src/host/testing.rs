@@ -39,7 +39,7 @@ pub fn host() -> Host {
         scripts: Scripts::default(),
         finish: Finish::Reboot,
         scripted: Scripted::Refused,
-        handoff: Handoff::None,
+        handoff: Handoff::none(),
     }
 }
 

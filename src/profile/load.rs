@@ -19,8 +19,6 @@ use super::spanned::Spanned;
 use files::{Job, Read};
 use texts::Texts;
 
-pub use texts::named_file;
-
 /// Classes that every site can name without having them; a file of the same name in the site's `profiles/` wins.
 const BUILT_IN: &[(&str, &str)] = &[
     ("debian-12", include_str!("../../profiles/classes/debian-12.yaml")),

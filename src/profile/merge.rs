@@ -1,21 +1,22 @@
 //! Stacking of raw layers, field by field. Every structure is taken apart whole, so no new field can be forgotten.
 
 use super::raw::{
-    RawAnsible, RawBoot, RawCloudInit, RawHandoff, RawLocale, RawMatch, RawNetwork, RawPolicy, RawProfile,
-    RawPull, RawRoot, RawScripts, RawStorage, RawTarget,
+    RawBoot, RawLocale, RawMatch, RawNetwork, RawPolicy, RawProfile, RawRoot, RawScripts, RawStorage,
+    RawTarget,
 };
-use super::spanned::{Merge, Section};
 
 macro_rules! merge_fields {
     ($($type:ident { $($field:ident),* })*) => {$(
-        impl Merge for $type {
+        impl $crate::profile::spanned::Merge for $type {
             fn merge(self, later: Self) -> Self {
                 let Self { $($field),* } = self;
-                Self { $($field: Merge::merge($field, later.$field)),* }
+                Self { $($field: $crate::profile::spanned::Merge::merge($field, later.$field)),* }
             }
         }
     )*};
 }
+
+pub(super) use merge_fields;
 
 merge_fields! {
     RawMatch { mac, uuid, serial, vendor, model }
@@ -29,35 +30,12 @@ merge_fields! {
     RawScripts { pre, post, post_outside, first_boot, on_error }
     RawPolicy { allow_scripted, allow_dead_clock, refusal_pause }
     RawRoot { password, ssh_keys }
-    RawCloudInit { user_data }
-    RawAnsible { pull }
-    RawPull { url, playbook, revision }
 }
 
 merge_fields! {
     RawProfile {
         name, classes, vars, matching, installer, os, image, network, storage, locale, root, users, packages,
         remove_packages, mirror, repositories, proxy, kernel_args, boot, scripts, finish, policy, handoff
-    }
-}
-
-/// The same way twice is a map like any other; another way replaces the first, and goes on doing so when it is itself
-/// stacked onto something.
-impl Merge for Section<Option<RawHandoff>> {
-    fn merge(self, later: Self) -> Self {
-        use RawHandoff::{Ansible, CloudInit};
-        if later.replace {
-            return later;
-        }
-        let span = later.span.or(self.span);
-        let (value, replace) = match (self.value, later.value) {
-            (earlier, None) => (earlier, self.replace),
-            (None, later) => (later, self.replace),
-            (Some(CloudInit(a)), Some(CloudInit(b))) => (Some(CloudInit(a.merge(b))), self.replace),
-            (Some(Ansible(a)), Some(Ansible(b))) => (Some(Ansible(a.merge(b))), self.replace),
-            (Some(_), later) => (later, true),
-        };
-        Self { value, replace, span }
     }
 }
 
@@ -70,6 +48,7 @@ mod tests {
     use super::*;
     use crate::profile::decode::decode;
     use crate::profile::source::SourceId;
+    use crate::profile::spanned::Merge;
     use crate::profile::yaml;
 
     /// Each part is left out, given, or given with `!replace`, in one of a few values.

@@ -4,6 +4,7 @@
 //! without) and its rule in `host`. `explain` and `schema` know it by the derives: the first sentence of its documentation is
 //! what editors show, and what `host` makes of its absence stands as `#[schemars(extend("x-default" = …))]` (tested there).
 
+mod handoff;
 mod install;
 mod network;
 mod storage;
@@ -21,6 +22,7 @@ use crate::value::{
     Pattern, SerialNumber, SshPublicKey, SystemUuid,
 };
 
+pub use handoff::{RawAnsible, RawCloudInit, RawHandoff, RawPull};
 pub use install::{RawBoot, RawFinish, RawOs, RawPolicy, RawRepository, RawScripts};
 pub use network::{
     RawBond, RawBondMode, RawBridge, RawInterface, RawInterfaceMatch, RawIpv4, RawIpv6, RawNetwork, RawRoute,
@@ -226,46 +228,4 @@ pub struct RawUser {
     /// Login shell.
     #[schemars(extend("x-default" = "/bin/bash"))]
     pub shell: Option<Spanned<String>>,
-}
-
-/// `handoff:`
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RawHandoff {
-    /// Nobody.
-    None,
-    /// cloud-init.
-    CloudInit(RawCloudInit),
-    /// Ansible.
-    Ansible(RawAnsible),
-    /// A script: a file of the site.
-    Script(Spanned<String>),
-}
-
-/// `handoff.cloud_init:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawCloudInit {
-    /// A file of the site, or the text itself where it has more than one line.
-    pub user_data: Option<Spanned<String>>,
-}
-
-/// `handoff.ansible:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawAnsible {
-    /// How `ansible-pull` gets its playbook.
-    pub pull: Section<RawPull>,
-}
-
-/// `handoff.ansible.pull:`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawPull {
-    /// Git repository.
-    pub url: Option<Spanned<HttpUrl>>,
-    /// Path in it.
-    pub playbook: Option<Spanned<String>>,
-    /// Branch, tag or commit.
-    pub revision: Option<Spanned<String>>,
 }

@@ -10,7 +10,7 @@
 //! `%packages` is read and ignored beside either, so it isn't written. The installer's own system (stage 2) then has to be
 //! named on the kernel's line, since no `url` says where it is.
 
-use crate::host::{Content, Handoff, Host, Layout, Site};
+use crate::host::{Content, Host, Layout, Site};
 use crate::spec::lock::LockFile;
 use crate::spec::system::Sudo;
 use crate::value::{ImageRef, ImageSource, OciRef};
@@ -96,11 +96,7 @@ pub fn programs(host: &Host) -> Vec<&'static str> {
     if host.layout.as_ref().is_some_and(|layout| !layout.luks.is_empty()) {
         programs.push("clevis-luks-bind");
     }
-    match &host.handoff {
-        Handoff::CloudInit { .. } => programs.push("cloud-init"),
-        Handoff::AnsiblePull { .. } => programs.extend(["ansible-pull", "git"]),
-        Handoff::None | Handoff::Script { .. } => {}
-    }
+    programs.extend(host.handoff.programs());
     programs
 }
 

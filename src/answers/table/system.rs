@@ -1,7 +1,7 @@
 //! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
 
 use super::short::*;
-use crate::host::{Finish, Handoff, Host, Installer, Script, Scripted};
+use crate::host::{Finish, Host, Installer, Script, Scripted};
 use crate::value::ImageSource;
 
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
@@ -206,7 +206,7 @@ pub(super) const ROWS: &[Row] = &[
             On(_) => N,
         },
     },
-    Row { key: "handoff", used: |host| once("handoff", host.handoff != Handoff::None), cell: |_| N },
+    Row { key: "handoff", used: |host| once("handoff", host.handoff.is_some()), cell: |_| N },
     Row {
         key: "finish",
         used: |host| once("finish", host.finish != Finish::Reboot),

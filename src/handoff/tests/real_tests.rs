@@ -90,8 +90,8 @@ fn booted(unpacked: &str, user_data: &str) -> Option<(bool, String)> {
     }
     let host = host(cloud_init(user_data));
     // past `check` and `bundle`, which refuse it
-    let (files, units) = parts(&host.host, &site(None), &image(ALL), &order()).unwrap();
-    let system = SystemSpec { files, units, ..made(Handoff::None) };
+    let (files, units) = parts(&host.host, &site(None), Some((&image(ALL), &order()))).unwrap();
+    let system = SystemSpec { files, units, ..made(Handoff::none()) };
     let machine = Machine::new(&system);
     let python = root.join("venv/bin/python3");
     machine.program(

@@ -153,7 +153,7 @@ fn a_server_that_stays_away_is_told_at_the_next_boot_without_a_second_run() {
 
 #[test]
 fn without_a_hand_off_the_boot_itself_is_reported() {
-    let machine = Machine::new(&made(Handoff::None));
+    let machine = Machine::new(&made(Handoff::none()));
     let (_, printed) = machine.boot();
     assert!(printed.contains("ironstrap: converged by=boot"), "{printed}");
 }
@@ -223,7 +223,7 @@ fn every_client_posts_json_to_the_server() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/base", listener.local_addr().unwrap());
         let system =
-            system(&host(Handoff::None), &site(Some(&url)), &image(ALL), &MapTree::usual(), &order())
+            system(&host(Handoff::none()), &site(Some(&url)), &image(ALL), &MapTree::usual(), &order())
                 .unwrap();
         let machine = Machine::new(&system);
         std::fs::remove_file(machine.path("bin/curl")).unwrap();
@@ -298,7 +298,7 @@ fn a_quoted_value_comes_out_of_the_shell_as_it_went_in() {
         "';reboot;'",
     ];
     for text in hostile {
-        let script = format!("printf '%s|' {}", shell::quote(text));
+        let script = format!("printf '%s|' {}", crate::host::handoff::shell::quote(text));
         let output = Command::new("sh").arg("-c").arg(&script).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{text}|"), "{text:?}");
     }
@@ -307,7 +307,7 @@ fn a_quoted_value_comes_out_of_the_shell_as_it_went_in() {
 #[test]
 fn every_script_is_one_that_sh_accepts() {
     for handoff in
-        [Handoff::None, cloud_init("#cloud-config"), ansible("web.yml", Some("v1")), script("#!/bin/sh\n")]
+        [Handoff::none(), cloud_init("#cloud-config"), ansible("web.yml", Some("v1")), script("#!/bin/sh\n")]
     {
         for file in made(handoff).files.iter().filter(|file| file.content.starts_with("#!/bin/sh")) {
             let dir = tempfile::tempdir().unwrap();
@@ -320,7 +320,7 @@ fn every_script_is_one_that_sh_accepts() {
 
 #[test]
 fn systemd_accepts_the_unit() {
-    let system = made(Handoff::None);
+    let system = made(Handoff::none());
     let unit = content(&system, "/etc/systemd/system/ironstrap-handoff.service")
         .replace("ExecStart=/usr/lib/ironstrap/handoff", "ExecStart=/bin/true");
     let dir = tempfile::tempdir().unwrap();

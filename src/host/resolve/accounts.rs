@@ -1,7 +1,7 @@
 //! `root:` and `users:`.
 
 use super::{Context, rules};
-use crate::host::{Handoff, Host, Scripts};
+use crate::host::{Host, Scripts};
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawRoot, RawUser};
 use crate::profile::rule::Rule;
@@ -69,7 +69,7 @@ pub fn no_login(host: &Host, source: SourceId) -> Option<Diagnostic> {
     let by_root = host.root.password.is_some() || !host.root.ssh_keys.is_empty();
     let Scripts { pre: _, post, post_outside, first_boot, on_error: _ } = &host.scripts;
     let by_script = [post, post_outside, first_boot].into_iter().any(|scripts| !scripts.is_empty());
-    if host.users.iter().any(open) || by_root || by_script || host.handoff != Handoff::None {
+    if host.users.iter().any(open) || by_root || by_script || host.handoff.is_some() {
         return None;
     }
     let message = "nobody can log in: no user and no root with a password or a key, and no hand-off that would bring one";

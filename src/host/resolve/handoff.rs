@@ -1,4 +1,4 @@
-//! `handoff:` → [`Handoff`], and the texts of other files that profiles name, with variables filled in.
+//! What hand-offs are made from: `handoff:` with its place, and the texts of other files that profiles name, with variables filled in.
 //!
 //! Templates are files whose name ends in `.j2`, and texts that stand in the profile itself. Other files are taken as they
 //! are: cloud-init and shell scripts have braces of their own. An undefined variable is a mistake, never an empty text.
@@ -14,10 +14,9 @@ use super::Context;
 use super::template::{Place, Templates as Engine, Values};
 use crate::grammar::cloud_config::{self, Version};
 use crate::grammar::{Finding, Severity};
-use crate::host::{Handoff, handoff as rules};
+use crate::host::{Handoff, handoff};
 use crate::profile::diag::Diagnostic;
-use crate::profile::load::named_file;
-use crate::profile::raw::{RawAnsible, RawCloudInit, RawHandoff, RawProfile, RawPull};
+use crate::profile::raw::RawProfile;
 use crate::profile::rule::Rule;
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Section, Spanned};
@@ -52,39 +51,29 @@ impl<'t> Templates<'t> {
     }
 
     /// The hand-off of a host; `None` if something is wrong with it. Its cloud-init is this one, if that is known.
-    pub fn handoff(
+    pub(super) fn handoff(
         &self,
         context: &Context<'_>,
         raw: &RawProfile,
         version: Option<Version>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Handoff> {
-        let Section { value: Some(value), span, .. } = &raw.handoff else { return Some(Handoff::None) };
+        let Section { value: Some(value), span, .. } = &raw.handoff else { return Some(Handoff::none()) };
         let span = span.unwrap_or(Span::file(context.layer.source));
-        let mut work = Work { templates: self, context, raw, values: None, diagnostics };
-        match value {
-            RawHandoff::None => Some(Handoff::None),
-            RawHandoff::CloudInit(cloud_init) => work.cloud_init(value, cloud_init, version, span),
-            RawHandoff::Ansible(ansible) => work.ansible(ansible, span),
-            RawHandoff::Script(_) => {
-                let (content, place) = work.named(value)?;
-                if let Err(message) = rules::script(&content) {
-                    work.diagnostics.push(Diagnostic::new(place, message));
-                }
-                Some(Handoff::Script { content })
-            }
-        }
+        let mut work = Work { templates: self, context, raw, span, version, values: None, diagnostics };
+        handoff::resolve(value, &mut work)
     }
 
     /// The text of a file that the profile names, and its beginning for complaints; `None` if something is wrong with it.
-    pub fn text(
+    pub(super) fn text(
         &self,
         context: &Context<'_>,
         raw: &RawProfile,
         path: &Spanned<String>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<(String, Span)> {
-        Work { templates: self, context, raw, values: None, diagnostics }.file(path)
+        let span = path.span;
+        Work { templates: self, context, raw, span, version: None, values: None, diagnostics }.file(path)
     }
 
     fn judged(&self, text: &str, version: Option<Version>) -> Rc<[Finding]> {
@@ -100,50 +89,37 @@ impl<'t> Templates<'t> {
     }
 }
 
-struct Work<'w, 't> {
+/// A host's hand-off in the making: what managers ask for, and whom they tell what is wrong.
+pub(in crate::host) struct Work<'w, 't> {
     templates: &'w Templates<'t>,
     context: &'w Context<'w>,
     raw: &'w RawProfile,
+    /// Where the hand-off stands.
+    pub span: Span,
+    /// The host's cloud-init, where it is known.
+    version: Option<Version>,
     /// Variables, gathered when the first template needs them.
     values: Option<Values>,
     diagnostics: &'w mut Vec<Diagnostic>,
 }
 
 impl Work<'_, '_> {
-    fn wrong(&mut self, span: Span, message: &str, help: &str) {
-        self.diagnostics.push(Diagnostic::new(span, message).help(help));
+    /// Tells of a mistake.
+    pub fn tell(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
     }
 
-    fn cloud_init(
-        &mut self,
-        whole: &RawHandoff,
-        raw: &RawCloudInit,
-        version: Option<Version>,
-        span: Span,
-    ) -> Option<Handoff> {
-        let Some(user_data) = &raw.user_data else {
-            let help = "add `user_data: files/NAME`";
-            self.context.missing(self.diagnostics, Some(span), "cloud-init without user data", help);
-            return None;
-        };
-        let (text, place) = match named_file(whole) {
-            Some(_) => self.named(whole)?,
-            // the text itself: it may begin with a secret
-            None => (self.inline(user_data)?, user_data.span.begin()),
-        };
-        match rules::user_data(&text) {
-            Err(message) => self.diagnostics.push(Diagnostic::new(place, message)),
-            Ok(()) => self.judge_user_data(&text, version, place),
-        }
-        Some(Handoff::CloudInit { user_data: text })
+    /// Tells of something that isn't there, unless it may be in a part that couldn't be read.
+    pub fn missing(&mut self, span: Span, message: &str, help: &str) {
+        self.context.missing(self.diagnostics, Some(span), message, help);
     }
 
     /// What cloud-init would go on without, and what means less than it seems to: at its line where the text is a file as it
     /// stands; a text of the profile and what a template renders have lines of their own, which the message names.
-    fn judge_user_data(&mut self, text: &str, version: Option<Version>, place: Span) {
+    pub fn judge_user_data(&mut self, text: &str, place: Span) {
         let source = self.templates.sources.get(place.source);
         let verbatim = source.text == text;
-        for finding in self.templates.judged(text, version).iter() {
+        for finding in self.templates.judged(text, self.version).iter() {
             let span = match verbatim {
                 true => line_of(text, finding.line, place),
                 false => place,
@@ -165,46 +141,8 @@ impl Work<'_, '_> {
         }
     }
 
-    fn ansible(&mut self, raw: &RawAnsible, span: Span) -> Option<Handoff> {
-        let RawPull { url, playbook, revision } = &raw.pull.value;
-        let place = raw.pull.span.unwrap_or(span);
-        let (Some(url), Some(playbook)) = (url, playbook) else {
-            let help = "add `ansible: { pull: { url: https://…, playbook: site.yml } }`";
-            self.context.missing(
-                self.diagnostics,
-                Some(place),
-                "ansible-pull needs a URL and a playbook",
-                help,
-            );
-            return None;
-        };
-        let path = self.inline(playbook);
-        if path.as_ref().is_some_and(|path| !rules::is_plain(path)) {
-            self.wrong(
-                playbook.span,
-                "not the path of a playbook in the repository",
-                "like `playbooks/web.yml`",
-            );
-        }
-        let reference = match revision {
-            Some(revision) => {
-                let text = self.inline(revision);
-                if text.as_ref().is_some_and(|text| !rules::is_plain(text)) {
-                    self.wrong(revision.span, "not a branch, tag or commit", "like `main` or `v1.2`");
-                }
-                Some(text?)
-            }
-            None => None,
-        };
-        Some(Handoff::AnsiblePull { url: url.value.clone(), playbook: path?, revision: reference })
-    }
-
-    fn named(&mut self, handoff: &RawHandoff) -> Option<(String, Span)> {
-        self.file(named_file(handoff)?)
-    }
-
     /// The text of the file that is named, and its beginning for complaints.
-    fn file(&mut self, path: &Spanned<String>) -> Option<(String, Span)> {
+    pub fn file(&mut self, path: &Spanned<String>) -> Option<(String, Span)> {
         // where there is no such file, that has been told already
         let source: SourceId = *self.templates.texts.get(&path.value)?;
         if !path.value.ends_with(".j2") {
@@ -216,7 +154,7 @@ impl Work<'_, '_> {
     }
 
     /// A text of the profile itself.
-    fn inline(&mut self, text: &Spanned<String>) -> Option<String> {
+    pub fn inline(&mut self, text: &Spanned<String>) -> Option<String> {
         if !text.value.contains("{{") && !text.value.contains("{%") {
             return Some(text.value.clone());
         }

@@ -2,7 +2,7 @@
 
 use super::{Context, handoff, rules};
 use crate::grammar::cloud_config::Version;
-use crate::host::handoff as texts;
+use crate::host::handoff::check_script;
 use crate::host::model::{Boot, Finish, Installer, Os, Repository, Script, Scripted, Scripts};
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{
@@ -144,7 +144,7 @@ pub fn scripts(
         let mut scripts = Vec::new();
         for path in &paths.items {
             let Some((content, place)) = templates.text(context, raw, path, diagnostics) else { continue };
-            if let Err(message) = texts::script(&content) {
+            if let Err(message) = check_script(&content) {
                 diagnostics.push(Diagnostic::new(place, message));
             }
             scripts.push(Script { name: path.value.clone(), content });

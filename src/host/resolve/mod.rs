@@ -8,7 +8,7 @@ mod clashes;
 mod classes;
 mod duplicate_matches;
 mod explain;
-mod handoff;
+pub(super) mod handoff;
 mod install;
 mod layout;
 mod network;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::host::Ipv4;
+use crate::host::handoff::{CloudInit, Handoff, Script};
 use crate::profile::decode::decode;
 use crate::profile::source::Sources;
 use crate::profile::yaml;
@@ -109,7 +110,7 @@ fn foreign_data_is_given_up_on_a_named_disk_or_by_a_word_of_its_own() {
 fn what_is_not_said_has_safe_defaults() {
     let host = host(&[("hosts/a.yaml", &whole("a", ""))]);
     assert_eq!((host.confirm_seconds, host.wipe), (10, crate::spec::order::WipePolicy::Ours));
-    assert_eq!((host.installer, host.handoff), (Installer::Native, crate::host::Handoff::None));
+    assert_eq!((host.installer, host.handoff), (Installer::Native, Handoff::none()));
     assert!(host.network.interfaces.is_empty() && host.users.is_empty() && host.root.password.is_none());
 }
 
@@ -246,8 +247,8 @@ fn templates_see_variables_of_site_class_and_host() {
             ),
         ),
     ]);
-    let crate::host::Handoff::CloudInit { user_data } = host.handoff else { panic!() };
-    assert_eq!(user_data, "#cloud-config\n# a web z1\n");
+    let user_data = "#cloud-config\n# a web z1\n".to_owned();
+    assert_eq!(host.handoff, Handoff::to(CloudInit { user_data }));
 }
 
 #[test]
@@ -255,7 +256,7 @@ fn files_that_are_no_templates_keep_their_braces() {
     let script = "#!/bin/sh\ndocker inspect -f '{{ .Id }}' ${#x}\n";
     let host =
         host(&[("scripts/s", script), ("hosts/a.yaml", &whole("a", "handoff: { script: scripts/s }\n"))]);
-    assert!(matches!(host.handoff, crate::host::Handoff::Script { content } if content == script));
+    assert_eq!(host.handoff, Handoff::to(Script { content: script.to_owned() }));
 }
 
 #[test]

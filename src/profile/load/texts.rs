@@ -85,18 +85,7 @@ struct Refusal {
 fn names(layer: &Layer) -> impl Iterator<Item = &Spanned<String>> {
     let RawScripts { pre, post, post_outside, first_boot, on_error } = &layer.raw.scripts.value;
     let scripts = [pre, post, post_outside, first_boot, on_error].into_iter().flat_map(|list| &list.items);
-    layer.raw.handoff.value.as_ref().and_then(named_file).into_iter().chain(scripts)
-}
-
-/// The file that a hand-off names; `None` where it holds the text itself or needs no file.
-pub fn named_file(handoff: &RawHandoff) -> Option<&Spanned<String>> {
-    match handoff {
-        RawHandoff::CloudInit(cloud_init) => {
-            cloud_init.user_data.as_ref().filter(|text| !text.value.trim_end().contains('\n'))
-        }
-        RawHandoff::Script(path) => Some(path),
-        RawHandoff::None | RawHandoff::Ansible(_) => None,
-    }
+    layer.raw.handoff.value.as_ref().and_then(RawHandoff::named_file).into_iter().chain(scripts)
 }
 
 /// Keys and state can't be named.
