@@ -9,15 +9,20 @@
 mod network;
 mod storage;
 
+use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use minijinja::{Value, context};
 use serde_json::{Map, Value as Json, json};
 
+use super::format::{AnswerFormat, Companion, Job, Prepared, Scripts};
 use super::scripts::Script;
-use super::view::{Misfits, View};
-use super::{Companion, Prepared, dpkg, yaml};
-use crate::grammar::autoinstall::Release;
-use crate::host::{Finish, Host, Ipv4, Os, Repository, Scripted, TARGET};
+use super::template::Escape;
+use super::templates::BuiltIn;
+use super::view::View;
+use super::{dpkg, yaml};
+use crate::grammar::Finding;
+use crate::grammar::autoinstall::{Release, lint};
+use crate::host::{Finish, Host, Ipv4, Refusal, Repository, Scripted, TARGET};
 
 /// The name under which a disk stands until it is found. None is the beginning of another one, and `sed` reads it as it is.
 pub(super) fn placeholder(disk: &str) -> String {
@@ -27,22 +32,54 @@ pub(super) fn placeholder(disk: &str) -> String {
 /// One argument of a command may have 128 KiB (Linux, `MAX_ARG_STRLEN`); a longer file goes in pieces.
 const PIECE: usize = 64 << 10;
 
+impl AnswerFormat for Release {
+    fn name(&self) -> &'static str {
+        "autoinstall"
+    }
+
+    fn templates(&self) -> &'static [BuiltIn] {
+        const FILE: BuiltIn = BuiltIn {
+            name: "autoinstall.j2",
+            text: include_str!("../../templates/autoinstall.j2"),
+            escape: Escape::Yaml,
+        };
+        &[FILE]
+    }
+
+    fn prepare(&self, job: &Job<'_>, view: &mut View, refusal: &mut Refusal) -> Result<Prepared> {
+        Ok(prepare(*self, job.host, view, refusal))
+    }
+
+    fn parts(&self, job: &Job<'_>, view: &View, prepared: &Prepared, scripts: &Scripts<'_>) -> Result<Value> {
+        let document = prepared.document.clone().unwrap_or_default();
+        Ok(parts(job.host, view, document, &scripts.disk, &scripts.setup))
+    }
+
+    fn lint(&self, text: &str) -> Vec<Finding> {
+        lint(text, *self)
+    }
+
+    fn companions(&self, host: &Host) -> Vec<Companion> {
+        companions(host)
+    }
+}
+
 /// Notes what subiquity can't do beside what the table says, and adds the kernel arguments.
-pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Prepared {
+fn prepare(release: Release, host: &Host, view: &mut View, refusal: &mut Refusal) -> Prepared {
     view.script_accounts = true;
     if host.repositories.iter().any(|repository| repository.key.is_some()) {
         let reason = "fetches no keys by their address: put the key there by a script in `scripts.post`";
-        misfits.add("repositories.key", reason);
+        refusal.add("repositories.key", reason);
     }
     if !host.locale.ntp.is_empty() && host.handoff.needs("cloud-init") {
         let reason = "sets time servers through cloud-init, which the hand-off has for itself: set them in its user-data";
-        misfits.add("locale.ntp", reason);
+        refusal.add("locale.ntp", reason);
     }
     for group in host.users.iter().flat_map(|user| &user.groups).filter(|group| group.as_str() == "wheel") {
-        misfits.add("users.groups", format_args!("would make a new group `{group}`: Ubuntu's is `sudo`"));
+        refusal.add("users.groups", format_args!("would make a new group `{group}`: Ubuntu's is `sudo`"));
     }
-    dpkg::check(host, misfits);
-    let storage = storage::actions(host, misfits);
+    dpkg::check(host, refusal);
+    let storage = storage::actions(host, refusal);
     // subiquity fills the disk up whatever is left; our own script sees to it that enough is
     let least = |disk: &str| host.layout.as_ref().map_or(0, |layout| storage::least(layout, disk));
     for disk in view.disks.iter_mut().chain([&mut view.disk]) {
@@ -56,7 +93,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     set("timezone", json!(host.locale.timezone));
     set("network", network::netplan(&host.network));
     set("storage", json!({ "config": storage, "swap": { "size": 0 } }));
-    set("apt", apt(os, host));
+    set("apt", apt(release, host));
     set("packages", json!(view.packages));
     let server = view.packages.iter().any(|name| name == "openssh-server");
     set("ssh", json!({ "install-server": server, "allow-pw": true }));
@@ -76,7 +113,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
 }
 
 /// `meta-data` must be there, and an empty `vendor-data` saves ten retries.
-pub fn companions(host: &Host) -> Vec<Companion> {
+fn companions(host: &Host) -> Vec<Companion> {
     let meta =
         json!({ "instance-id": format!("ironstrap-{}", host.name), "local-hostname": host.name.short() });
     vec![
@@ -86,7 +123,7 @@ pub fn companions(host: &Host) -> Vec<Companion> {
 }
 
 /// The document with its commands, as lines below `autoinstall:`.
-pub fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &str, setup: &str) -> Value {
+fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &str, setup: &str) -> Value {
     let scripts = &view.scripts;
     let mut early: Vec<String> =
         scripts.pre.iter().flat_map(|script| run(script, "/run/ironstrap-pre")).collect();
@@ -106,14 +143,6 @@ pub fn parts(host: &Host, view: &View, mut document: Map<String, Json>, disk: &s
     document.insert("error-commands".to_owned(), json!(errors));
     let text = yaml::block(&Json::Object(document), 2);
     context! { document => Value::from_safe_string(text.trim_end().to_owned()) }
-}
-
-/// The release as its grammar knows it; another family's counts as the newest.
-pub fn release(os: Os) -> Release {
-    match os {
-        Os::Ubuntu2204 => Release::Ubuntu2204,
-        _ => Release::Ubuntu2404,
-    }
 }
 
 /// What is done to the installed system, in order; a command that fails stops the install and shows why.
@@ -174,17 +203,19 @@ fn run(script: &Script, directory: &str) -> Vec<String> {
     commands
 }
 
-fn apt(os: Os, host: &Host) -> Json {
+fn apt(release: Release, host: &Host) -> Json {
     let mut apt = json!({ "preserve_sources_list": false, "geoip": false, "fallback": "abort" });
     let Some(entries) = apt.as_object_mut() else { return apt };
     if let Some(mirror) = &host.mirror {
         let uri = mirror.to_string();
-        match os {
+        match release {
             // the first medium of 22.04 doesn't know the newer word
-            Os::Ubuntu2204 => {
+            Release::Ubuntu2204 => {
                 entries.insert("primary".to_owned(), json!([{ "arches": ["default"], "uri": uri }]))
             }
-            _ => entries.insert("mirror-selection".to_owned(), json!({ "primary": [{ "uri": uri }] })),
+            Release::Ubuntu2404 => {
+                entries.insert("mirror-selection".to_owned(), json!({ "primary": [{ "uri": uri }] }))
+            }
         };
     }
     if !host.repositories.is_empty() {

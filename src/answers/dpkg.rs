@@ -1,14 +1,13 @@
 //! Which names apt takes for one package, for both installers that hand them to it.
 
-use super::view::Misfits;
-use crate::host::Host;
+use crate::host::{Host, Refusal};
 use crate::value::PackageName;
 
 /// Notes what Debian's and Ubuntu's installers would not find, or apt would read as a pattern.
-pub fn check(host: &Host, misfits: &mut Misfits) {
+pub fn check(host: &Host, refusal: &mut Refusal) {
     for (key, names) in [("packages", &host.packages), ("remove_packages", &host.remove_packages)] {
         for name in names.iter().filter(|name| !is_package(name)) {
-            misfits.add(key, format_args!("has no package that could be called `{name}`"));
+            refusal.add(key, format_args!("has no package that could be called `{name}`"));
         }
     }
 }

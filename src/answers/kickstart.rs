@@ -14,54 +14,75 @@ use anyhow::Result;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
-use super::Prepared;
-use super::table::{self, Target};
-use super::view::{Misfits, View};
-use crate::grammar::kickstart::Release;
-use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Repository, Site};
-use crate::spec::lock::LockFile;
+use super::format::{AnswerFormat, Job, Prepared, Scripts};
+use super::template::Escape;
+use super::templates::BuiltIn;
+use super::view::View;
+use crate::grammar::Finding;
+use crate::grammar::kickstart::{Release, lint};
+use crate::host::{Finish, Fixed, Host, Interface, Ipv4, Ipv6, Link, Refusal, Repository};
 use line::Line;
 
 /// The function by which the installer runs the site's scripts.
 const RUN: &str = include_str!("kickstart/run.sh");
 
+impl AnswerFormat for Release {
+    fn name(&self) -> &'static str {
+        "kickstart"
+    }
+
+    fn templates(&self) -> &'static [BuiltIn] {
+        const FILE: BuiltIn = BuiltIn {
+            name: "kickstart.j2",
+            text: include_str!("../../templates/kickstart.j2"),
+            escape: Escape::Word,
+        };
+        &[FILE]
+    }
+
+    fn prepare(&self, job: &Job<'_>, view: &mut View, refusal: &mut Refusal) -> Result<Prepared> {
+        prepare(*self, job, view, refusal)
+    }
+
+    /// The scripts stand in their sections as they are.
+    fn parts(&self, _: &Job<'_>, _: &View, _: &Prepared, scripts: &Scripts<'_>) -> Result<Value> {
+        let safe = |text: &str| Value::from_safe_string(text.trim_end().to_owned());
+        Ok(context! { disk_script => safe(&scripts.disk), setup => safe(&scripts.setup) })
+    }
+
+    fn lint(&self, text: &str) -> Vec<Finding> {
+        lint(text, *self)
+    }
+}
+
 /// Adds what Kickstart says in its own way, and the kernel arguments that bring up the network and name the file.
-///
-/// # Errors
-/// A value that no command can carry.
-pub fn prepare(
-    os: Os,
-    site: &Site,
-    host: &Host,
-    lock: &LockFile,
-    view: &mut View,
-    misfits: &mut Misfits,
-) -> Result<Prepared> {
+fn prepare(release: Release, job: &Job<'_>, view: &mut View, refusal: &mut Refusal) -> Result<Prepared> {
+    let Job { site, host, lock, scripted, .. } = *job;
     let consoles = host.boot.consoles.iter().map(|console| format!("console={console}"));
     // the last console named is the one that programs see
     view.kernel_args = consoles.chain(view.kernel_args.drain(..)).collect();
-    let network = network::commands(os, host, misfits);
-    let storage = storage::commands(os, host, &view.kernel_args, misfits);
-    let golden = image::command(site, host, lock, misfits);
+    let network = network::commands(release, host, refusal);
+    let storage = storage::commands(release, host, &view.kernel_args, refusal);
+    let golden = image::command(site, host, lock, refusal);
     // what the golden image has isn't installed
     let has_packages = host.image.is_none();
     if has_packages {
-        packages::check(host, misfits);
+        packages::check(host, refusal);
     }
     let repositories = host.repositories.iter().filter(|_| has_packages);
     let values = context! {
-        version => release(os).stock_name(),
-        scripted => table::judge(host, Target::Os(os)).scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
+        version => release.stock_name(),
+        scripted => scripted.iter().map(|(key, how)| format!("{key}: {how}")).collect::<Vec<_>>(),
         source => line::in_file(&golden.map_or_else(|| source(host, view), |line| vec![line]))?,
         has_packages => has_packages,
         programs => if has_packages { Vec::new() } else { image::programs(host) },
-        clock => line::in_file(&clock(os, host))?,
+        clock => line::in_file(&clock(release, host))?,
         network_lines => line::in_file(&network.file)?,
         included_network_lines => line::in_script(&network.included)?,
         cards => Value::from(Serde(&network.cards)),
         additions => Value::from(Serde(&network.additions)),
         storage_lines => line::in_script(&storage)?,
-        package_lines => packages::lines(os, host, &view.packages),
+        package_lines => packages::lines(release, host, &view.packages),
         encrypted => host.layout.as_ref().map_or(0, |layout| layout.luks.len()),
         run => Value::from_safe_string(RUN.trim_end().to_owned()),
         repositories => repositories.map(repository).collect::<Vec<_>>(),
@@ -72,18 +93,6 @@ pub fn prepare(
         },
     };
     Ok(Prepared { kernel_args: kernel_args(host, view), values, document: None })
-}
-
-/// The dialect.
-pub fn release(os: Os) -> Release {
-    match os {
-        Os::El8 => Release::Rhel8,
-        Os::El10 => Release::Rhel10,
-        Os::Fedora43 => Release::Fedora43,
-        Os::Fedora44 => Release::Fedora44,
-        Os::Fedora45 => Release::Fedora45,
-        _ => Release::Rhel9,
-    }
 }
 
 /// Where packages come from. The installer checks no package's signature (`pkg_gpgcheck` in its `dnf_manager`).
@@ -97,10 +106,10 @@ fn source(host: &Host, view: &View) -> Vec<Line> {
 }
 
 /// The time zone, and where the time comes from: a command of its own from el-9 on.
-fn clock(os: Os, host: &Host) -> Vec<Line> {
+fn clock(release: Release, host: &Host) -> Vec<Line> {
     let zone = Line::new("timezone").word(&host.locale.timezone).word("--utc");
     let servers = &host.locale.ntp;
-    if os == Os::El8 {
+    if release == Release::Rhel8 {
         return vec![zone.list("ntpservers", servers)];
     }
     let sources = servers.iter().map(|server| Line::new("timesource").option("ntp-server", server));
@@ -163,10 +172,4 @@ fn card_args(host: &Host) -> Vec<String> {
         }
     }
     args
-}
-
-/// The scripts stand in their sections as they are.
-pub fn parts(disk: &str, setup: &str) -> Value {
-    let safe = |text: &str| Value::from_safe_string(text.trim_end().to_owned());
-    context! { disk_script => safe(disk), setup => safe(setup) }
 }

@@ -21,26 +21,66 @@ use serde::Serialize;
 
 pub use take_over::take_over;
 
-use super::Prepared;
-use super::view::{Misfits, View};
-use crate::grammar::preseed::Release;
-use crate::host::{Finish, Host, Os, Repository};
+use super::format::{AnswerFormat, Job, Prepared, Scripts};
+use super::template::Escape;
+use super::templates::BuiltIn;
+use super::view::View;
+use crate::grammar::Finding;
+use crate::grammar::cmdline::Reader;
+use crate::grammar::preseed::{Release, lint};
+use crate::host::{Finish, Host, Refusal, Repository};
 
 /// Bytes that one command of the file may have: the kernel hands a program no longer argument than 128 KiB
 /// (`MAX_ARG_STRLEN`), and d-i runs the whole command as one.
 const LONGEST_COMMAND: usize = 120_000;
 
+impl AnswerFormat for Release {
+    fn name(&self) -> &'static str {
+        "preseed"
+    }
+
+    fn templates(&self) -> &'static [BuiltIn] {
+        const FILE: BuiltIn = BuiltIn {
+            name: "preseed.j2",
+            text: include_str!("../../templates/preseed.j2"),
+            escape: Escape::RestOfLine,
+        };
+        const SCRIPT: BuiltIn = BuiltIn {
+            name: "debian.sh.j2",
+            text: include_str!("../../templates/debian.sh.j2"),
+            escape: Escape::Word,
+        };
+        &[FILE, SCRIPT]
+    }
+
+    fn prepare(&self, job: &Job<'_>, view: &mut View, refusal: &mut Refusal) -> Result<Prepared> {
+        Ok(prepare(*self, job.host, view, refusal))
+    }
+
+    fn parts(&self, _: &Job<'_>, _: &View, _: &Prepared, scripts: &Scripts<'_>) -> Result<Value> {
+        parts(&scripts.disk, &scripts.own("debian.sh.j2")?, &scripts.setup)
+    }
+
+    fn lint(&self, text: &str) -> Vec<Finding> {
+        lint(text, *self)
+    }
+
+    fn command_line(&self) -> Reader {
+        Reader::DebianInstaller(*self)
+    }
+}
+
 /// Notes what d-i can't do beside what the table says, and adds what only preseed needs.
-pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> Prepared {
+fn prepare(release: Release, host: &Host, view: &mut View, refusal: &mut Refusal) -> Prepared {
     view.script_accounts = true;
     view.kernel_args = kernel_args_of_the_system(host);
     add_time_service(host, view);
-    limits::check(host, misfits);
-    let storage = partman::plan(host.layout.as_ref(), misfits);
+    limits::check(host, refusal);
+    let storage = partman::plan(host.layout.as_ref(), refusal);
     let kernel_args = kernel_args(host, view);
-    limits::check_command_line(&kernel_args, misfits);
+    limits::check_command_line(&kernel_args, refusal);
     let values = context! {
-        suite => suite(os),
+        suite => suite(release),
         country => country(&host.locale.lang),
         continued => Value::from_safe_string(" \\".to_owned()),
         storage => Value::from(Serde(storage)),
@@ -48,7 +88,7 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
         cards => Value::from(Serde(ifupdown::cards(host))),
         ntp => host.locale.ntp.iter().map(ToString::to_string).collect::<Vec<_>>(),
         remove_packages => host.remove_packages.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        repositories => host.repositories.iter().map(|have| repository(os, have)).map(Serde).map(Value::from).collect::<Vec<_>>(),
+        repositories => host.repositories.iter().map(|have| repository(release, have)).map(Serde).map(Value::from).collect::<Vec<_>>(),
         proxy => host.proxy.as_ref().map(ToString::to_string),
         grub_password => host.boot.password.as_ref().map(|hash| hash.expose().to_owned()),
         poweroff => host.finish == Finish::Poweroff,
@@ -56,19 +96,11 @@ pub fn prepare(os: Os, host: &Host, view: &mut View, misfits: &mut Misfits) -> P
     Prepared { kernel_args, values, document: None }
 }
 
-/// The release as its grammar knows it; another family's counts as the oldest.
-pub fn release(os: Os) -> Release {
-    match os {
-        Os::Debian13 => Release::Debian13,
-        _ => Release::Debian12,
-    }
-}
-
 /// The release's name in the archive.
-fn suite(os: Os) -> &'static str {
-    match os {
-        Os::Debian13 => "trixie",
-        _ => "bookworm",
+fn suite(release: Release) -> &'static str {
+    match release {
+        Release::Debian12 => "bookworm",
+        Release::Debian13 => "trixie",
     }
 }
 
@@ -89,9 +121,9 @@ struct Local {
     key: Option<String>,
 }
 
-fn repository(os: Os, have: &Repository) -> Local {
+fn repository(release: Release, have: &Repository) -> Local {
     let Repository { id, url, suite: own, components, key } = have;
-    let suite = own.as_deref().unwrap_or(suite(os));
+    let suite = own.as_deref().unwrap_or(suite(release));
     let mut line = format!("{url} {suite}");
     // a suite that ends in a slash is a folder, which has no components (sources.list(5))
     if !suite.ends_with('/') {
@@ -153,7 +185,7 @@ fn kernel_args(host: &Host, view: &View) -> Vec<String> {
 ///
 /// # Errors
 /// Scripts and files that are too long for a command.
-pub fn parts(disk: &str, debian: &str, setup: &str) -> Result<Value> {
+fn parts(disk: &str, debian: &str, setup: &str) -> Result<Value> {
     let lines: Vec<_> = disk.lines().filter(|line| !line.trim().is_empty()).collect();
     let scripts = [("debian", debian), ("setup", setup)].map(|(name, text)| (name, BASE64.encode(text)));
     let bytes: usize = scripts.iter().map(|(_, base64)| base64.len()).sum();

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::host;
 
 /// The scripts of a host, each kind in order.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Scripts {
     pub pre: Vec<Script>,
     pub post: Vec<Script>,
@@ -23,6 +23,13 @@ pub struct Script {
     /// A file name that no shell reads as anything else and that sorts in order.
     pub file: String,
     pub base64: String,
+}
+
+/// Without the content.
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Script").field(&self.name).finish()
+    }
 }
 
 /// Packs all of a host's scripts.

@@ -9,7 +9,7 @@ mod network;
 mod storage;
 mod system;
 
-use crate::host::{Host, Installer, Os, Scripted, agent_start};
+use crate::host::{Host, Installer, Os, Scripted, Unsupported, agent_start};
 
 /// Whoever installs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,8 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
 /// What an installer can't say of a host: keys and reasons, all of them; and what scripts of ours have to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Key, reason and way out.
-    pub refused: Vec<(String, String)>,
+    /// Each with its reason and the way out.
+    pub refused: Vec<Unsupported>,
     /// Key and what is done.
     pub scripted: Vec<(String, &'static str)>,
 }
@@ -91,15 +91,15 @@ pub fn judge(host: &Host, target: Target) -> Verdict {
         }
         for key in (row.used)(host) {
             match cell {
-                Cell::Refused(why) => verdict.refused.push((key, why.to_owned())),
+                Cell::Refused(why) => verdict.refused.push(Unsupported { key, reason: why.to_owned() }),
                 Cell::Scripted(how) if host.scripted == Scripted::Allowed => {
                     verdict.scripted.push((key, how))
                 }
                 Cell::Scripted(how) => {
-                    let why = format!(
+                    let reason = format!(
                         "can be done by a script only ({how}): set `policy: {{ allow_scripted: true }}`"
                     );
-                    verdict.refused.push((key, why));
+                    verdict.refused.push(Unsupported { key, reason });
                 }
                 Cell::Native | Cell::Unused(_) => {}
             }

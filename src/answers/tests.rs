@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::grammar;
 use crate::grammar::words::words;
 use crate::host::{
-    Content, Disk, FileSystem, Fixed, Interface, Ipv4, Layout, Link, Mount, Network, Partition, Role, Script,
-    Scripts, Size, TARGET, testing,
+    Content, Disk, FileSystem, Fixed, Installer, Interface, Ipv4, Layout, Link, Mount, Network, Partition,
+    Role, Script, Scripts, Size, TARGET, testing,
 };
 use crate::spec::system::{RootAccount, Sudo, User};
 use crate::value::ByteSize;
@@ -65,7 +66,7 @@ fn with_site(name: &str, text: &str) -> Templates {
     Templates::new(|asked| Ok((asked == name).then(|| text.to_owned()))).unwrap()
 }
 
-fn try_render(os: Os, host: &Host, seed: &Seed) -> Result<String> {
+fn try_render(os: Os, host: &Host, seed: &Seed) -> Result<String, RenderError> {
     render(os, &site(), host, &LockFile::default(), seed, &with_site("", "")).map(|answers| answers.text)
 }
 
@@ -196,7 +197,7 @@ fn hashes_do_not_reach_messages_or_debug() {
 }
 
 #[test]
-fn misfits_of_kickstart_are_told_beside_a_value_that_no_line_can_carry() {
+fn refusals_of_kickstart_are_told_beside_a_value_that_no_line_can_carry() {
     let mut host = host();
     host.locale.timezone = "Europe/Berlin\nreboot".to_owned();
     host.mirror = None;

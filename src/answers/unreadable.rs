@@ -7,7 +7,7 @@ use crate::grammar::{self, Finding};
 use crate::host::Host;
 use crate::value::HostName;
 
-use super::Format;
+use super::AnswerFormat;
 
 /// What is wrong with the file of a host.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Unreadable {
     /// The template that made the file.
     pub template: String,
     /// What it should have been.
-    pub format: Format,
+    pub format: &'static str,
     /// The errors, each with the line that it is about.
     pub found: Vec<(Finding, String)>,
 }
@@ -30,17 +30,25 @@ impl Unreadable {
     pub(super) fn unless_fine(
         host: &Host,
         template: &str,
-        format: Format,
+        format: &dyn AnswerFormat,
         text: &str,
-        found: Vec<Finding>,
     ) -> Result<(), Self> {
+        let found = format.lint(text);
         let line = |finding: &Finding| text.lines().nth(finding.line.saturating_sub(1)).unwrap_or_default();
         let errors = grammar::errors(&found);
         let found: Vec<_> = errors.map(|finding| (finding.clone(), line(finding).to_owned())).collect();
         if found.is_empty() {
             return Ok(());
         }
-        Err(Self { host: host.name.clone(), template: template.to_owned(), format, found })
+        Err(Self { host: host.name.clone(), template: template.to_owned(), format: format.name(), found })
+    }
+}
+
+impl Unreadable {
+    /// What it says, without the host: a sentence, and a line for each error.
+    pub fn sentence(&self) -> String {
+        let found: String = self.found.iter().map(|(finding, _)| format!("\n{finding}")).collect();
+        format!("what {} made is no {}:{found}", self.template, self.format)
     }
 }
 
@@ -48,8 +56,7 @@ impl std::error::Error for Unreadable {}
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: what {} made is no {}:", self.host, self.template, self.format.name())?;
-        self.found.iter().try_for_each(|(finding, _)| write!(f, "\n{finding}"))
+        write!(f, "{}: {}", self.host, self.sentence())
     }
 }
 

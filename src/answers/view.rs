@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Seed;
 use super::scripts::{self, Scripts};
-use crate::host::{Fixed, Host, Ipv4, Site};
+use crate::host::{Fixed, Host, Ipv4, Refusal, Site};
 use crate::spec::order::WipePolicy;
 use crate::spec::system::{RootAccount, Sudo, User};
 use crate::value::{DiskSelector, SshPublicKey, StorageId};
@@ -49,8 +49,15 @@ pub struct View {
     pub script_accounts: bool,
 }
 
+/// Without what is in it: hashes of passwords, files, scripts.
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
 /// `web01.example.com`, `web01`, `example.com` or empty.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Name {
     pub name: String,
     pub short: String,
@@ -58,7 +65,7 @@ pub struct Name {
 }
 
 /// An address whole and in parts.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Mirror {
     pub url: String,
     pub scheme: String,
@@ -68,7 +75,7 @@ pub struct Mirror {
 }
 
 /// As in the profile.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct LocaleView {
     pub lang: String,
     pub keyboard: String,
@@ -76,7 +83,7 @@ pub struct LocaleView {
 }
 
 /// Interfaces by hardware address; none means DHCP wherever there is a link.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Network {
     pub interfaces: Vec<Interface>,
     pub dns: Vec<String>,
@@ -84,7 +91,7 @@ pub struct Network {
 }
 
 /// One interface.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Interface {
     pub mac: String,
     /// `01-` and the address with dashes, as `BOOTIF` wants it.
@@ -94,7 +101,7 @@ pub struct Interface {
 }
 
 /// A fixed address.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Static {
     pub address: String,
     pub prefix: u8,
@@ -103,7 +110,7 @@ pub struct Static {
 }
 
 /// What a disk must be; texts in lower case, world-wide names without prefix.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Disk {
     /// Its name in the layout; absent for the one that the system is installed on.
     pub id: Option<String>,
@@ -132,6 +139,13 @@ pub struct Account {
     pub home: String,
 }
 
+/// Without the hash.
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// One file, its content in base64, which every grammar carries.
 #[derive(Serialize)]
 pub struct File {
@@ -142,36 +156,16 @@ pub struct File {
     pub base64: String,
 }
 
-/// One thing that a format can't say, for people: field, reason and the way out.
-pub type Misfit = String;
-
-/// Collects what doesn't fit.
-pub struct Misfits {
-    host: String,
-    format: &'static str,
-    found: Vec<Misfit>,
-}
-
-impl Misfits {
-    /// Nothing yet.
-    pub fn of(host: &Host, format: &'static str) -> Self {
-        Self { host: host.name.to_string(), format, found: Vec::new() }
-    }
-
-    /// Notes one.
-    pub fn add(&mut self, field: &str, reason: impl std::fmt::Display) {
-        self.found.push(format!("{}: {field}: {} {reason}", self.host, self.format));
-    }
-
-    /// All of them.
-    pub fn into_inner(self) -> Vec<Misfit> {
-        self.found
+/// Without the content.
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 /// The view of a host; what doesn't fit any installer is noted.
-pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> View {
-    check_words(host, misfits);
+pub fn view(site: &Site, host: &Host, seed: &Seed, refusal: &mut Refusal) -> View {
+    check_words(host, refusal);
     View {
         ironstrap: env!("CARGO_PKG_VERSION"),
         site: site.name.clone(),
@@ -180,28 +174,28 @@ pub fn view(site: &Site, host: &Host, seed: &Seed, misfits: &mut Misfits) -> Vie
             short: host.name.short().to_owned(),
             domain: host.name.domain().unwrap_or_default().to_owned(),
         },
-        mirror: mirror(host, misfits),
+        mirror: mirror(host, refusal),
         locale: LocaleView {
             lang: host.locale.lang.clone(),
             keyboard: host.locale.keyboard.clone(),
             timezone: host.locale.timezone.clone(),
         },
         network: network(host),
-        disk: disk(&host.target, None, host.wipe, misfits),
-        disks: disks(host, misfits),
+        disk: disk(&host.target, None, host.wipe, refusal),
+        disks: disks(host, refusal),
         root: root(&host.root),
         users: host.users.iter().map(user).collect(),
         packages: packages(host),
         kernel_args: host.kernel_args.iter().map(ToString::to_string).collect(),
         scripts: scripts::pack(&host.scripts),
-        files: seed.files.iter().filter_map(|file| seed_file(file, misfits)).collect(),
+        files: seed.files.iter().filter_map(|file| seed_file(file, refusal)).collect(),
         units: seed.units.clone(),
         script_accounts: false,
     }
 }
 
 /// Texts that no type has checked and that stand in the grammar without quotes.
-fn check_words(host: &Host, misfits: &mut Misfits) {
+fn check_words(host: &Host, refusal: &mut Refusal) {
     let locale = &host.locale;
     let fields = [
         ("locale.lang", &locale.lang, "_.@-"),
@@ -213,14 +207,14 @@ fn check_words(host: &Host, misfits: &mut Misfits) {
         let legal = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
         if text.is_empty() || !text.chars().all(legal) || text.starts_with('-') {
             let shown = text.escape_debug();
-            misfits.add(field, format_args!("can't carry `{shown}` (letters, digits and `{extra}`)"));
+            refusal.add(field, format_args!("can't carry `{shown}` (letters, digits and `{extra}`)"));
         }
     }
 }
 
-fn mirror(host: &Host, misfits: &mut Misfits) -> Mirror {
+fn mirror(host: &Host, refusal: &mut Refusal) -> Mirror {
     let Some(url) = &host.mirror else {
-        misfits.add("mirror", "needs to know where the distribution is: set `mirror: http://…`");
+        refusal.add("mirror", "needs to know where the distribution is: set `mirror: http://…`");
         return Mirror {
             url: String::new(),
             scheme: String::new(),
@@ -260,10 +254,10 @@ fn network(host: &Host) -> Network {
     }
 }
 
-fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, misfits: &mut Misfits) -> Disk {
+fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, refusal: &mut Refusal) -> Disk {
     let key = id.map_or_else(|| "storage.target".to_owned(), |id| format!("storage.disks[{id}]"));
     if !target.names_one() {
-        misfits.add(&key, "needs the disk's serial or wwn, so that no other disk can match");
+        refusal.add(&key, "needs the disk's serial or wwn, so that no other disk can match");
     }
     let bare = |wwn: &str| {
         let wwn = wwn.to_ascii_lowercase();
@@ -282,13 +276,13 @@ fn disk(target: &DiskSelector, id: Option<&StorageId>, wipe: WipePolicy, misfits
 }
 
 /// The table speaks of the target's model only.
-fn disks(host: &Host, misfits: &mut Misfits) -> Vec<Disk> {
+fn disks(host: &Host, refusal: &mut Refusal) -> Vec<Disk> {
     let Some(layout) = &host.layout else { return Vec::new() };
     let mut disks = Vec::new();
     for further in &layout.disks {
-        let disk = disk(&further.select, Some(&further.id), host.wipe, misfits);
+        let disk = disk(&further.select, Some(&further.id), host.wipe, refusal);
         if further.select.model().is_some() {
-            misfits
+            refusal
                 .add(&disk.key, "finds a disk by serial or wwn, not by a model pattern: leave `model` out");
         }
         disks.push(disk);
@@ -346,9 +340,9 @@ fn packages(host: &Host) -> Vec<String> {
     packages
 }
 
-fn seed_file(file: &crate::spec::system::SystemFile, misfits: &mut Misfits) -> Option<File> {
+fn seed_file(file: &crate::spec::system::SystemFile, refusal: &mut Refusal) -> Option<File> {
     let Some((directory, _)) = file.path.rsplit_once('/').filter(|_| file.path.starts_with('/')) else {
-        misfits
+        refusal
             .add("handoff", format_args!("can't write `{}`: not an absolute path", file.path.escape_debug()));
         return None;
     };

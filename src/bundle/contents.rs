@@ -133,10 +133,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
             host.name
         )
     })?;
-    let misfits = answers::misfits(host, Target::Native);
-    if !misfits.is_empty() {
-        bail!("{}", misfits.join("\n"));
-    }
+    answers::require_supported(host, Target::Native)?;
     let system = handoff::system(armed.host, site, &armed.image.system, armed.tree, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
     let parts = OrderParts {

@@ -52,5 +52,5 @@ pub fn templates(paths: &SitePaths) -> Result<Templates> {
 pub fn answers_of(os: Os, context: &SiteContext, host: &Host, templates: &Templates) -> Result<Answers> {
     let site = &context.site;
     let (files, units) = handoff::seed(host, site)?;
-    answers::render(os, site, host, context.lock(), &Seed { files, units }, templates)
+    Ok(answers::render(os, site, host, context.lock(), &Seed { files, units }, templates)?)
 }

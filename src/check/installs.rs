@@ -25,10 +25,7 @@ pub fn installs(paths: &SitePaths, context: &SiteContext, images: &mut OfStore) 
     let order = OrderId::from_random([0; 16]);
     let mut judged = HashSet::new();
     let mut refuse = |host, start: AgentStart| -> Result<()> {
-        let misfits = answers::misfits(host, Target::Native);
-        if !misfits.is_empty() {
-            bail!("{}", misfits.join("\n"));
-        }
+        answers::require_supported(host, Target::Native)?;
         if let Some(release) = start.installer() {
             installer::place(&context.site, release).with_context(|| host.name.to_string())?;
             pinned.require(host, release)?;

@@ -83,14 +83,13 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 
 fn kind(file: &str, text: &str) -> Result<Format> {
     match Kind::of(file, text) {
-        Some(Kind::Kickstart) => Ok(Format::Kickstart),
-        Some(Kind::Preseed) => Ok(Format::Preseed),
-        Some(Kind::Autoinstall) => Ok(Format::Autoinstall),
-        Some(other) => {
-            bail!("reading {file}: this looks like {}, from which no host can be made", other.name())
-        }
+        // the formats that hosts are made from have the names of their grammars
+        Some(kind) => kind.name().parse().map_err(|_| {
+            anyhow!("reading {file}: this looks like {}, from which no host can be made", kind.name())
+        }),
         None => bail!(
-            "reading {file}: this is no kind of file that is known here; name it with --as kickstart|preseed|autoinstall"
+            "reading {file}: this is no kind of file that is known here; name it with --as {}",
+            Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join("|")
         ),
     }
 }
@@ -102,12 +101,7 @@ fn release(asked: Option<Os>, format: Format, text: &str) -> Result<(Os, bool)> 
         return Ok((os, false));
     }
     let said = import::release(format, text);
-    let newest = match format {
-        Format::Kickstart => Os::El10,
-        Format::Preseed => Os::Debian13,
-        Format::Autoinstall => Os::Ubuntu2404,
-    };
-    Ok((said.unwrap_or(newest), said.is_none()))
+    Ok((said.unwrap_or(format.newest()), said.is_none()))
 }
 
 fn machine(args: &Args) -> Result<Machine> {

@@ -11,7 +11,7 @@
 //! - Nothing is lost without a word: comments and what was not taken over stand in the profile as comments, scripts in files.
 //! - No clear password gets anywhere: [`secret`] masks them wherever a line is shown.
 //!
-//! Pure. A new format is one reader and one line in [`Format`]'s match below.
+//! Pure. A new format is one module that implements [`reader::Reader`], and its line in that file's registry.
 
 mod autoinstall;
 mod cards;
@@ -23,6 +23,7 @@ mod names;
 mod preseed;
 mod profile;
 mod proof;
+mod reader;
 mod said;
 mod secret;
 mod shell;
@@ -32,7 +33,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use crate::answers::Format;
+use crate::answers::{Dialect, Format};
 use crate::host::Os;
 use crate::value::{HostName, Mac, ValueError};
 
@@ -115,11 +116,7 @@ pub fn import(request: &Request<'_>) -> Imported {
         layout: Vec::new(),
         target: Disk::of(&request.machine),
     };
-    match Format::of_release(request.os) {
-        Format::Kickstart => kickstart::read(request.text, &mut reading),
-        Format::Preseed => preseed::read(request.text, &mut reading),
-        Format::Autoinstall => autoinstall::read(request.text, &mut reading),
-    }
+    reader::of(&Dialect::of(request.os)).read(request.text, &mut reading);
     let said =
         reading.name.take().filter(|(_, from)| !reading.ledger.is_refused(*from)).map(|(name, _)| name);
     let name = request.name.clone().or(said).unwrap_or_else(|| named_after(request.file));
@@ -363,18 +360,10 @@ fn settle_settings(reading: &mut Reading<'_>) {
 /// # Errors
 /// The reason.
 pub fn readable(format: Format, text: &str) -> Result<(), String> {
-    match format {
-        // whatever a line holds, the next one may hold more
-        Format::Kickstart | Format::Preseed => Ok(()),
-        Format::Autoinstall => autoinstall::readable(text),
-    }
+    reader::of(&Dialect::of(format.newest())).readable(text)
 }
 
 /// The release that a file was written for, as far as it says so.
 pub fn release(format: Format, text: &str) -> Option<Os> {
-    match format {
-        Format::Kickstart => kickstart::release(text),
-        Format::Preseed => preseed::release(text),
-        Format::Autoinstall => autoinstall::release(text),
-    }
+    reader::of(&Dialect::of(format.newest())).release(text)
 }

@@ -9,11 +9,11 @@ use super::draft::Draft;
 use super::layout::Found;
 use super::ledger::{Id, State};
 use super::said::Said;
-use super::{Reading, autoinstall, kickstart, layout, preseed, secret};
+use super::{Reading, layout, reader, secret};
 use crate::answers::table::{self, Target};
-use crate::answers::{self, Answers, Format, Seed, Templates};
-use crate::handoff;
-use crate::host::{self, Host};
+use crate::answers::{self, Answers, CommandLine, Dialect, RenderError, Seed, Templates};
+use crate::handoff::{self, SeedError};
+use crate::host::{self, Host, Refusal};
 use crate::profile::load;
 use crate::spec::lock::LockFile;
 use crate::value::HostName;
@@ -73,22 +73,66 @@ fn attempt(reading: &Reading<'_>, name: &HostName) -> Result<(Answers, Vec<Strin
         debian_installer: Default::default(),
         order_validity: 3600,
     };
-    let render = || {
-        let (files, units) = handoff::seed(&host, &site)?;
-        let templates = Templates::new(|_| Ok(None))?;
-        answers::render(reading.os, &site, &host, &LockFile::default(), &Seed { files, units }, &templates)
-    };
+    let complain = |refused| complaints(refused, &draft);
+    let (files, units) = handoff::seed(&host, &site).map_err(Refused::from).map_err(complain)?;
+    let templates = Templates::new(|_| Ok(None)).map_err(Refused::whole).map_err(complain)?;
+    let seed = Seed { files, units };
+    let answers = answers::render(reading.os, &site, &host, &LockFile::default(), &seed, &templates);
+    let answers = answers.map_err(Refused::from).map_err(complain)?;
     let scripted = table::judge(&host, Target::Os(reading.os)).scripted;
-    let scripted = scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect();
-    render().map(|answers| (answers, scripted)).map_err(|error| {
-        let said = format!("{error:#}");
-        let complain = |line: &str| {
-            let line = line.strip_prefix(&format!("{name}: ")).unwrap_or(line);
-            let of = line.split_once(": ").map(|(key, _)| draft.behind(key)).unwrap_or_default();
-            Complaint { of, message: line.to_owned() }
-        };
-        said.lines().map(complain).collect()
-    })
+    Ok((answers, scripted.into_iter().map(|(key, how)| format!("{key}: {how}")).collect()))
+}
+
+/// Why a host that resolves isn't rendered.
+enum Refused {
+    /// Keys, each with its reason.
+    Keys(Refusal),
+    /// The command line of the installer's kernel.
+    CommandLine(CommandLine),
+    /// Something that is no key's fault, in lines.
+    Whole(String),
+}
+
+impl Refused {
+    fn whole(error: anyhow::Error) -> Self {
+        Self::Whole(format!("{error:#}"))
+    }
+}
+
+impl From<SeedError> for Refused {
+    fn from(error: SeedError) -> Self {
+        match error {
+            SeedError::Unsupported(refusal) => Self::Keys(refusal),
+            SeedError::Failed(error) => Self::whole(error),
+        }
+    }
+}
+
+impl From<RenderError> for Refused {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Unsupported(refusal) => Self::Keys(refusal),
+            RenderError::CommandLine(wrong) => Self::CommandLine(wrong),
+            RenderError::Unreadable(wrong) => Self::Whole(wrong.sentence()),
+            RenderError::Failed(error) => Self::whole(error),
+        }
+    }
+}
+
+fn complaints(refused: Refused, draft: &Draft) -> Vec<Complaint> {
+    match refused {
+        Refused::Keys(refusal) => refusal
+            .found()
+            .iter()
+            .map(|found| Complaint { of: draft.behind(&found.key), message: refusal.sentence(found) })
+            .collect(),
+        Refused::CommandLine(wrong) => {
+            vec![Complaint { of: draft.behind(CommandLine::KEY), message: wrong.sentence() }]
+        }
+        Refused::Whole(text) => {
+            text.lines().map(|line| Complaint { of: Vec::new(), message: line.to_owned() }).collect()
+        }
+    }
 }
 
 /// The policy stands where it is needed, and the operator hears of it.
@@ -163,11 +207,7 @@ fn take_out(reading: &mut Reading<'_>, complaints: &[Complaint], whole_sections:
 
 /// What was rendered for each line of the file's layout.
 fn laid_out(reading: &Reading<'_>, answers: &Answers) -> Found {
-    let rendered = match Format::of_release(reading.os) {
-        Format::Kickstart => Some(kickstart::laid_out(&answers.text, reading.os)),
-        Format::Preseed => preseed::laid_out(answers),
-        Format::Autoinstall => Some(autoinstall::laid_out(&answers.text)),
-    };
+    let rendered = reader::of(&Dialect::of(reading.os)).laid_out(answers);
     let Some(rendered) = rendered else { return Found::new() };
     let standing = reading.layout.iter().filter(|(id, _)| !reading.ledger.is_refused(*id)).cloned();
     layout::compare(&standing.collect::<Vec<_>>(), &rendered)
@@ -185,11 +225,7 @@ fn deny(reading: &mut Reading<'_>, found: &Found) -> bool {
 
 /// Compares what lines say with what was rendered.
 fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
-    let said = match Format::of_release(reading.os) {
-        Format::Kickstart => kickstart::said(&answers.text, reading.os),
-        Format::Preseed => preseed::said(answers, reading.os),
-        Format::Autoinstall => autoinstall::said(&answers.text),
-    };
+    let said = reader::of(&Dialect::of(reading.os)).said(answers);
     for number in 0..reading.ledger.entries.len() {
         let open = &reading.ledger.entries[number];
         if open.state == State::Keyless {

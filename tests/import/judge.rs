@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use ironstrap::answers::{self, Format, Seed, Templates, kickstart_release};
+use ironstrap::answers::{self, Dialect, Format, Seed, Templates};
 use ironstrap::host;
 use ironstrap::import::{Imported, Verdict};
 use ironstrap::profile::load;
@@ -60,8 +60,9 @@ fn what_is_kept_reads_the_same_to_pykickstart() {
         let lines = imported.report.entries.iter().filter(|entry| entry.verdict == Verdict::Kept);
         let lines: Vec<_> = lines.flat_map(|entry| entry.first..=entry.last).collect();
         kept += lines.len();
+        let Dialect::Kickstart(release) = Dialect::of(os) else { panic!("{name}: {os}") };
         cases.push(serde_json::json!({
-            "name": name, "version": kickstart_release(os).stock_name(), "original": text,
+            "name": name, "version": release.stock_name(), "original": text,
             "rendered": rendered(&imported), "kept": lines,
         }));
     }

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::view::Misfits;
 use super::placeholder;
-use crate::host::{Content, FileSystem, Host, Layout, Mount, Partition, RaidLevel, Role, Size, TARGET};
+use crate::host::{
+    Content, FileSystem, Host, Layout, Mount, Partition, RaidLevel, Refusal, Role, Size, TARGET,
+};
 use crate::value::StorageId;
 
 /// Everything is aligned to this.
@@ -13,7 +14,7 @@ const UNIT: u64 = 1 << 20;
 const EXTENT: u64 = 4 << 20;
 
 /// The actions, each after what it stands on.
-pub fn actions(host: &Host, misfits: &mut Misfits) -> Vec<Value> {
+pub fn actions(host: &Host, refusal: &mut Refusal) -> Vec<Value> {
     let further = host.layout.iter().flat_map(|layout| {
         // one without partitions stays as it is
         let filled = |id: &StorageId| layout.partitions.iter().any(|part| part.disk == *id);
@@ -24,7 +25,7 @@ pub fn actions(host: &Host, misfits: &mut Misfits) -> Vec<Value> {
     match &host.layout {
         None => actions.extend(plain()),
         Some(layout) => {
-            check(layout, misfits);
+            check(layout, refusal);
             actions.extend(of_layout(layout));
         }
     }
@@ -75,16 +76,16 @@ pub fn least(layout: &Layout, disk: &str) -> u64 {
 }
 
 /// Where subiquity says less than the model.
-fn check(layout: &Layout, misfits: &mut Misfits) {
+fn check(layout: &Layout, refusal: &mut Refusal) {
     const LAST: &str = "can let only the last one grow: put it at the end, or give the others a `size`";
     let growing = |size: Size| matches!(size, Size::Growing { .. });
     for (at, part) in layout.partitions.iter().enumerate() {
         let later = layout.partitions[at + 1..].iter().any(|other| other.disk == part.disk);
         if growing(part.size) && later {
-            misfits.add(&format!("storage.partitions[{}].min", part.id), LAST);
+            refusal.add(&format!("storage.partitions[{}].min", part.id), LAST);
         }
         if part.role == Role::BiosBoot {
-            misfits.add(
+            refusal.add(
                 &format!("storage.partitions[{}].role", part.id),
                 "is told for UEFI machines: leave it out",
             );
@@ -93,11 +94,11 @@ fn check(layout: &Layout, misfits: &mut Misfits) {
     for (at, volume) in layout.logical_volumes.iter().enumerate() {
         let later = layout.logical_volumes[at + 1..].iter().any(|other| other.group == volume.group);
         if growing(volume.size) && later {
-            misfits.add(&format!("storage.logical_volumes[{}].min", volume.id), LAST);
+            refusal.add(&format!("storage.logical_volumes[{}].min", volume.id), LAST);
         }
         if matches!(volume.size, Size::Growing { max: Some(_), .. }) {
             let reason = "knows no largest size: leave `max` out, or give it a `size`";
-            misfits.add(&format!("storage.logical_volumes[{}].max", volume.id), reason);
+            refusal.add(&format!("storage.logical_volumes[{}].max", volume.id), reason);
         }
     }
 }

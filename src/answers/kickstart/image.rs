@@ -10,29 +10,28 @@
 //! `%packages` is read and ignored beside either, so it isn't written. The installer's own system (stage 2) then has to be
 //! named on the kernel's line, since no `url` says where it is.
 
-use crate::host::{Content, Host, Layout, Site};
+use crate::host::{Content, Host, Layout, Refusal, Site};
 use crate::spec::lock::LockFile;
 use crate::spec::system::Sudo;
 use crate::value::{ImageRef, ImageSource, OciRef};
 
-use super::super::view::Misfits;
 use super::line::Line;
 
 /// The command that says what is installed; `None` for packages, and where it can't be said, which is noted.
-pub fn command(site: &Site, host: &Host, lock: &LockFile, misfits: &mut Misfits) -> Option<Line> {
+pub fn command(site: &Site, host: &Host, lock: &LockFile, refusal: &mut Refusal) -> Option<Line> {
     match host.image.as_ref()? {
-        ImageSource::Store(image) => live_image(site, image, lock, misfits),
+        ImageSource::Store(image) => live_image(site, image, lock, refusal),
         ImageSource::Oci(image) => {
-            judge(host, misfits);
+            judge(host, refusal);
             Some(container(image))
         }
     }
 }
 
-fn live_image(site: &Site, image: &ImageRef, lock: &LockFile, misfits: &mut Misfits) -> Option<Line> {
+fn live_image(site: &Site, image: &ImageRef, lock: &LockFile, refusal: &mut Refusal) -> Option<Line> {
     let tar = lock.tar(image);
     if tar.is_none() {
-        misfits.add(
+        refusal.add(
             "image",
             format_args!(
                 "unpacks a tar of {image}, whose digest isn't in ironstrap.lock: run `ironstrap lock`"
@@ -40,7 +39,7 @@ fn live_image(site: &Site, image: &ImageRef, lock: &LockFile, misfits: &mut Misf
         );
     }
     let Some(place) = &site.exports else {
-        misfits.add(
+        refusal.add(
             "image",
             format_args!("fetches {image} from a web server: set `exports: http://…` in site.yaml, and put there what `ironstrap image export {image} -o {image}.tar` writes"),
         );
@@ -59,12 +58,12 @@ fn container(image: &OciRef) -> Line {
 
 /// Only these places of a system that is made of an image belong to the host; `/home`, `/opt`, `/srv` and the like are links
 /// into `/var`.
-fn judge(host: &Host, misfits: &mut Misfits) {
+fn judge(host: &Host, refusal: &mut Refusal) {
     let Some(Layout { mounts, btrfs, luks, .. }) = &host.layout else { return };
     for luks in luks {
         let reason =
             "can't be opened by a container image's system, whose initramfs is the image's own: leave it out";
-        misfits.add(&format!("storage.luks[{}]", luks.id), reason);
+        refusal.add(&format!("storage.luks[{}]", luks.id), reason);
     }
     let mounts = mounts.iter().filter_map(|mount| match &mount.what {
         Content::Files(_, path) => Some((format!("storage.mounts[{}]", mount.on), path.as_str())),
@@ -79,7 +78,7 @@ fn judge(host: &Host, misfits: &mut Misfits) {
             let reason = format_args!(
                 "can't mount {path} in a container image's system, which owns all but /boot and /var: mount it below /var (/home is /var/home there)"
             );
-            misfits.add(&key, reason);
+            refusal.add(&key, reason);
         }
     }
 }
@@ -111,25 +110,25 @@ mod tests {
         let exports = exports.map(|exports| exports.parse().unwrap());
         let site = Site { exports, ..testing::site() };
         let host = Host { image: Some("el@1".parse().unwrap()), ..testing::host() };
-        let mut misfits = Misfits::of(&host, "el-9");
-        let line = command(&site, &host, lock, &mut misfits);
-        (line, misfits.into_inner())
+        let mut refusal = Refusal::by("el-9", &host);
+        let line = command(&site, &host, lock, &mut refusal);
+        (line, refusal.found().iter().map(|found| found.reason.clone()).collect())
     }
 
     #[test]
     fn a_tar_without_place_or_digest_is_refused_with_both_ways_out() {
         let (image, manifest) = ("el@1".parse::<ImageRef>().unwrap(), Digest::of(b"manifest"));
-        let (line, misfits) = command_of(None, &LockFile::default());
+        let (line, refusal) = command_of(None, &LockFile::default());
         assert!(line.is_none());
-        assert!(misfits[0].contains("run `ironstrap lock`"), "{misfits:?}");
-        assert!(misfits[1].contains("`ironstrap image export el@1 -o el@1.tar`"), "{misfits:?}");
+        assert!(refusal[0].contains("run `ironstrap lock`"), "{refusal:?}");
+        assert!(refusal[1].contains("`ironstrap image export el@1 -o el@1.tar`"), "{refusal:?}");
 
         let mut lock = LockFile::default();
         lock.images.insert(image.clone(), manifest);
         lock.exports.insert(image, Export { manifest, tar: Digest::of(b"tar") });
-        let (line, misfits) = command_of(Some("http://web/a"), &lock);
+        let (line, refusal) = command_of(Some("http://web/a"), &lock);
         let tar = Digest::of(b"tar");
         let wanted = Line::new("liveimg").option("url", "http://web/a/el@1.tar").option("checksum", tar);
-        assert_eq!((line, misfits), (Some(wanted), Vec::new()));
+        assert_eq!((line, refusal), (Some(wanted), Vec::new()));
     }
 }

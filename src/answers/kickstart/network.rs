@@ -12,9 +12,9 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::super::view::Misfits;
 use super::line::{Line, Piece};
-use crate::host::{Bond, Bridge, Fixed, Host, Interface, Ipv4, Ipv6, Link, Os, Vlan};
+use crate::grammar::kickstart::Release;
+use crate::host::{Bond, Bridge, Fixed, Host, Interface, Ipv4, Ipv6, Link, Refusal, Vlan};
 use crate::value::LinkName;
 
 /// The network's commands.
@@ -50,10 +50,10 @@ pub struct Addition {
 }
 
 /// All commands of a host.
-pub fn commands(os: Os, host: &Host, misfits: &mut Misfits) -> Commands {
+pub fn commands(release: Release, host: &Host, refusal: &mut Refusal) -> Commands {
     let network = &host.network;
-    let mut composer = Composer { host, told: Told::of(host), misfits };
-    composer.judge(os);
+    let mut composer = Composer { host, told: Told::of(host), refusal };
+    composer.judge(release);
     let members = members(host);
     let is_member = |card: &&Interface| card.id.as_ref().is_some_and(|id| members.contains(&id));
     let cards: Vec<_> = network.interfaces.iter().filter(is_member).collect();
@@ -125,7 +125,7 @@ fn has_ipv6(link: &Link) -> bool {
 struct Composer<'c> {
     host: &'c Host,
     told: Told,
-    misfits: &'c mut Misfits,
+    refusal: &'c mut Refusal,
 }
 
 impl Composer<'_> {
@@ -211,7 +211,7 @@ impl Composer<'_> {
     }
 
     /// What Anaconda would leave out without a word.
-    fn judge(&mut self, os: Os) {
+    fn judge(&mut self, release: Release) {
         let network = &self.host.network;
         if !network.interfaces.is_empty() {
             let nobody = |server: &&IpAddr| match server.is_ipv4() {
@@ -220,7 +220,7 @@ impl Composer<'_> {
             };
             for server in network.dns.iter().filter(nobody).copied().collect::<Vec<_>>() {
                 let reason = format_args!("has no link that could ask {server}: none speaks its protocol");
-                self.misfits.add("network.dns", reason);
+                self.refusal.add("network.dns", reason);
             }
         }
         for bridge in &network.bridges {
@@ -230,13 +230,13 @@ impl Composer<'_> {
                     let reason = format_args!(
                         "takes no VLAN into a bridge, and {member} is one: leave the bridge to the hand-off"
                     );
-                    self.misfits.add(&key, reason);
+                    self.refusal.add(&key, reason);
                 }
-                if os == Os::El8 && network.bonds.iter().any(|bond| bond.id == *member) {
+                if release == Release::Rhel8 && network.bonds.iter().any(|bond| bond.id == *member) {
                     let reason = format_args!(
                         "takes no bond into a bridge (el-9 does), and {member} is one: leave the bridge to the hand-off"
                     );
-                    self.misfits.add(&key, reason);
+                    self.refusal.add(&key, reason);
                 }
             }
         }
@@ -245,7 +245,7 @@ impl Composer<'_> {
             network.interfaces.iter().filter(|card| card.id.as_ref().is_some_and(|id| members.contains(&id)));
         for card in cards.filter(|card| card.link.mtu.is_some()) {
             let reason = "can't say the packets of a member: give `mtu` to its bond or bridge";
-            self.misfits.add(&format!("network[{}].mtu", card.mac), reason);
+            self.refusal.add(&format!("network[{}].mtu", card.mac), reason);
         }
     }
 }

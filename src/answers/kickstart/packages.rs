@@ -2,8 +2,8 @@
 
 use minijinja::Value;
 
-use crate::answers::view::Misfits;
-use crate::host::{Host, Os};
+use crate::grammar::kickstart::Release;
+use crate::host::{Host, Refusal};
 use crate::value::{PackageKind, PackageName};
 
 /// What opens encrypted devices at the first start.
@@ -13,8 +13,8 @@ const CLEVIS: [&str; 3] = ["clevis-dracut", "clevis-luks", "clevis-systemd"];
 ///
 /// Nothing here needs quotes, and quotes would be part of the name (pykickstart, `Packages.add`): no name holds a blank, a `#` or
 /// a `%`, nor begins with a dash.
-pub fn lines(os: Os, host: &Host, all: &[String]) -> Vec<Value> {
-    let environment = environment(os, host);
+pub fn lines(release: Release, host: &Host, all: &[String]) -> Vec<Value> {
+    let environment = environment(release, host);
     let further = all.iter().map(String::as_str).filter(|name| *name != environment);
     let encrypted = host.layout.as_ref().is_some_and(|layout| !layout.luks.is_empty());
     let clevis = CLEVIS.into_iter().filter(|_| encrypted);
@@ -24,10 +24,10 @@ pub fn lines(os: Os, host: &Host, all: &[String]) -> Vec<Value> {
 }
 
 /// The group that everything else is added to: the host's, or the smallest there is. Fedora's trees have no small environment.
-fn environment(os: Os, host: &Host) -> &str {
+fn environment(release: Release, host: &Host) -> &str {
     match environments(&host.packages).next() {
         Some(name) => name.as_str(),
-        None if os.is_fedora() => "@core",
+        None if release.is_fedora() => "@core",
         None => "@^minimal-environment",
     }
 }
@@ -38,19 +38,19 @@ fn environments(names: &[PackageName]) -> impl Iterator<Item = &PackageName> {
 
 /// Notes what Anaconda would make something else of: of two environments it installs the later, and what is left out is left out
 /// whichever line comes first.
-pub fn check(host: &Host, misfits: &mut Misfits) {
+pub fn check(host: &Host, refusal: &mut Refusal) {
     for package in host.remove_packages.iter().filter(|package| host.packages.contains(package)) {
-        misfits.add("remove_packages", format_args!("is told to install `{package}` as well: name it once"));
+        refusal.add("remove_packages", format_args!("is told to install `{package}` as well: name it once"));
     }
     for environment in environments(&host.remove_packages) {
         let why =
             format_args!("can't leave out an environment like `{environment}`: name another in `packages`");
-        misfits.add("remove_packages", why);
+        refusal.add("remove_packages", why);
     }
     let mut chosen = environments(&host.packages);
     let first = chosen.next();
     for other in chosen.filter(|other| Some(*other) != first) {
         let first = first.map(PackageName::as_str).unwrap_or_default();
-        misfits.add("packages", format_args!("installs one environment, not both `{first}` and `{other}`"));
+        refusal.add("packages", format_args!("installs one environment, not both `{first}` and `{other}`"));
     }
 }

@@ -1,15 +1,15 @@
 //! `storage` in Kickstart: the commands that `%pre` writes once each named disk was found exactly once.
 //!
 //! The disks' kernel names are variables of that script. Only named disks are seen by the installer (`ignoredisk`), and
-//! only those that get partitions are cleared. What Anaconda would refuse, or silently do otherwise, is a misfit here:
+//! only those that get partitions are cleared. What Anaconda would refuse, or silently do otherwise, is refused here:
 //! where the boot loader can read `/boot`, and what its `btrfs` command can't say (read in its sources: `custom_partitioning`
 //! and `bootloader/grub2` of the branches rhel-8, rhel-9, rhel-10, fedora-43 and of 44). Two things Kickstart can't say are
 //! let go: the names of partitions in the GPT, and which of an array's members wait (the last ones are given as spares).
 
-use super::super::view::Misfits;
 use super::line::{Line, Piece, join};
+use crate::grammar::kickstart::Release;
 use crate::host::{
-    Btrfs, Content, FileSystem, Host, Layout, Mount, Os, Partition, Raid, RaidLevel, Role, Size, TARGET,
+    Btrfs, Content, FileSystem, Host, Layout, Mount, Partition, Raid, RaidLevel, Refusal, Role, Size, TARGET,
 };
 use crate::value::{MountOption, StorageId};
 
@@ -20,7 +20,7 @@ const FAT_LABEL: usize = 11;
 const EXTENT: u64 = 4 * MIB;
 
 /// All commands, in the order in which Anaconda reads them.
-pub fn commands(os: Os, host: &Host, append: &[String], misfits: &mut Misfits) -> Vec<Line> {
+pub fn commands(release: Release, host: &Host, append: &[String], refusal: &mut Refusal) -> Vec<Line> {
     let layout = host.layout.as_ref();
     let further = || layout.map(|layout| layout.disks.as_slice()).unwrap_or_default().iter();
     let filled = further().filter(|disk| {
@@ -40,7 +40,7 @@ pub fn commands(os: Os, host: &Host, append: &[String], misfits: &mut Misfits) -
     ];
     match layout {
         Some(layout) => {
-            judge(os, layout, misfits);
+            judge(release, layout, refusal);
             lines.extend(Composer { layout }.lines());
         }
         None => lines.extend(usual()),
@@ -234,10 +234,10 @@ fn whole_btrfs(mount: &Mount) -> Option<Line> {
 }
 
 /// What Anaconda would refuse at three in the morning.
-fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
+fn judge(release: Release, layout: &Layout, refusal: &mut Refusal) {
     for partition in &layout.partitions {
         if partition.role == Role::Esp && partition.disk.as_str() != TARGET {
-            misfits.add(
+            refusal.add(
                 &format!("storage.partitions[{}]", partition.id),
                 "knows one EFI system partition, the target's: leave this one to the hand-off",
             );
@@ -245,13 +245,13 @@ fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
     }
     for mount in &layout.mounts {
         if is_btrfs(mount) {
-            no_options(&format!("storage.mounts[{}]", mount.on), &mount.options, misfits);
+            no_options(&format!("storage.mounts[{}]", mount.on), &mount.options, refusal);
         }
         let fat = matches!(mount.what, Content::Files(FileSystem::Vfat, _));
         if let Some(label) = mount.label.as_ref().filter(|label| fat && label.as_str().len() > FAT_LABEL) {
             let reason =
                 format_args!("can't carry `{label}`: FAT's labels have {FAT_LABEL} characters at most");
-            misfits.add(&format!("storage.mounts[{}].label", mount.on), reason);
+            refusal.add(&format!("storage.mounts[{}].label", mount.on), reason);
         }
     }
     for btrfs in &layout.btrfs {
@@ -259,7 +259,7 @@ fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
             no_options(
                 &format!("storage.btrfs[{}].{}", btrfs.id, subvolume.name),
                 &subvolume.options,
-                misfits,
+                refusal,
             );
         }
     }
@@ -267,7 +267,7 @@ fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
     for id in layout.btrfs.iter().flat_map(|btrfs| &btrfs.on).chain(whole) {
         let id = layout.luks.iter().find(|luks| luks.id == *id).map_or(id, |luks| &luks.on);
         if layout.logical_volumes.iter().any(|volume| volume.id == *id) {
-            misfits.add(
+            refusal.add(
                 &format!("storage.logical_volumes[{id}]"),
                 "makes no btrfs on a logical volume: put it on a partition or an array",
             );
@@ -277,21 +277,21 @@ fn judge(os: Os, layout: &Layout, misfits: &mut Misfits) {
     let volumes = layout.logical_volumes.iter().map(|volume| ("logical_volumes", &volume.id, volume.size));
     for (key, id, size) in pools.chain(volumes).filter(|(.., size)| size.least().as_bytes() < EXTENT) {
         let reason = format_args!("makes no volume below 4 MiB, which {} is", size.least());
-        misfits.add(&format!("storage.{key}[{id}]"), reason);
+        refusal.add(&format!("storage.{key}[{id}]"), reason);
     }
-    boot(os, layout, misfits);
+    boot(release, layout, refusal);
 }
 
-fn no_options(key: &str, options: &[MountOption], misfits: &mut Misfits) {
+fn no_options(key: &str, options: &[MountOption], refusal: &mut Refusal) {
     if !options.is_empty() {
         let reason =
             "has no mount options for btrfs (its `btrfs` command knows none): leave them to the hand-off";
-        misfits.add(&format!("{key}.options"), reason);
+        refusal.add(&format!("{key}.options"), reason);
     }
 }
 
 /// `/boot`, or `/` where it is not apart, must be where GRUB can read it.
-fn boot(os: Os, layout: &Layout, misfits: &mut Misfits) {
+fn boot(release: Release, layout: &Layout, refusal: &mut Refusal) {
     let mounts = layout.mounts.iter().filter_map(|mount| match &mount.what {
         Content::Files(_, path) => Some((path.as_str(), &mount.on)),
         Content::Swap => None,
@@ -310,19 +310,19 @@ fn boot(os: Os, layout: &Layout, misfits: &mut Misfits) {
     if layout.luks.iter().any(|luks| below(&luks.id)) {
         let reason =
             format_args!("can't boot with {path} encrypted: mount a partition or a RAID 1 at `/boot`");
-        misfits.add(&key, reason);
+        refusal.add(&key, reason);
     }
     if layout.logical_volumes.iter().any(|volume| volume.id == **id) {
         let reason = format_args!(
             "can't boot with {path} on a logical volume: mount a partition or a RAID 1 at `/boot`"
         );
-        misfits.add(&key, reason);
+        refusal.add(&key, reason);
     }
     let raid = layout.raids.iter().find(|raid| raid.id == **id);
-    let mirror_only = os.is_fedora();
+    let mirror_only = release.is_fedora();
     if raid.is_some_and(|raid| mirror_only && raid.level != RaidLevel::Raid1) {
         let reason =
             format_args!("boots from RAID 1 only, and {path} is on another level: mount a RAID 1 at `/boot`");
-        misfits.add(&key, reason);
+        refusal.add(&key, reason);
     }
 }

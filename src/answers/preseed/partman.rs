@@ -2,12 +2,11 @@
 //!
 //! d-i corrects what it can't use without a word, and some that it can: the last partition and, without a `guided_size`, the last
 //! volume take all that is left, whatever their maximum; a disk that is too small for the recipe gets d-i's own recipe. Only
-//! what comes out as it was meant is written; the rest is a misfit, or refused on the machine. Sizes are whole MB (10⁶ bytes), rounded up.
+//! what comes out as it was meant is written; the rest is refused, here or on the machine. Sizes are whole MB (10⁶ bytes), rounded up.
 
 use serde::Serialize;
 
-use crate::answers::view::Misfits;
-use crate::host::{Content, FileSystem, Layout, LogicalVolume, Mount, Partition, Role, Size};
+use crate::host::{Content, FileSystem, Layout, LogicalVolume, Mount, Partition, Refusal, Role, Size};
 use crate::value::{ByteSize, StorageId};
 
 /// Room for the partition tables and for alignment, in MB.
@@ -76,7 +75,7 @@ fn brace(name: &str, value: impl std::fmt::Display) -> String {
 }
 
 /// The recipe of a layout; what d-i would make something else of is noted. What the table refuses doesn't come here as it is.
-pub fn plan(layout: Option<&Layout>, misfits: &mut Misfits) -> Storage {
+pub fn plan(layout: Option<&Layout>, refusal: &mut Refusal) -> Storage {
     let Some(layout) = layout else { return whole_disk() };
     if !layout.disks.is_empty()
         || !layout.raids.is_empty()
@@ -87,21 +86,21 @@ pub fn plan(layout: Option<&Layout>, misfits: &mut Misfits) -> Storage {
         return whole_disk();
     }
     for mount in &layout.mounts {
-        check_mount(mount, misfits);
+        check_mount(mount, refusal);
     }
-    check_growth(layout, misfits);
+    check_growth(layout, refusal);
     match &layout.volume_groups[..] {
         [] => regular(layout),
         [group, more @ ..] => {
             for other in more {
                 let key = format!("storage.volume_groups[{}]", other.id);
-                misfits.add(&key, "makes one volume group: put its volumes into the first one");
+                refusal.add(&key, "makes one volume group: put its volumes into the first one");
             }
             if group.members.len() > 1 {
                 let key = format!("storage.volume_groups[{}].members", group.id);
-                misfits.add(&key, "takes one partition for a volume group: make one large partition");
+                refusal.add(&key, "takes one partition for a volume group: make one large partition");
             }
-            lvm(layout, &group.id, &group.members, misfits)
+            lvm(layout, &group.id, &group.members, refusal)
         }
     }
 }
@@ -123,7 +122,7 @@ fn regular(layout: &Layout) -> Storage {
     Storage { recipe: lines(&parts), volume_group: None, guided_size: "max".to_owned(), least: needs(&parts) }
 }
 
-fn lvm(layout: &Layout, group: &StorageId, members: &[StorageId], misfits: &mut Misfits) -> Storage {
+fn lvm(layout: &Layout, group: &StorageId, members: &[StorageId], refusal: &mut Refusal) -> Storage {
     let is_member = |partition: &&Partition| members.contains(&partition.id);
     let mut parts: Vec<_> = layout
         .partitions
@@ -137,12 +136,12 @@ fn lvm(layout: &Layout, group: &StorageId, members: &[StorageId], misfits: &mut 
     let volumes = volumes(layout, group);
     if volumes.is_empty() {
         let key = format!("storage.volume_groups[{group}]");
-        misfits.add(&key, "makes no group without a volume: add one to `storage.logical_volumes`");
+        refusal.add(&key, "makes no group without a volume: add one to `storage.logical_volumes`");
     }
     // d-i counts the volumes beside the partition that holds them
     let counted = needs(&parts) + volumes.iter().map(|part| part.min).sum::<u64>();
     let asked: u64 = layout.partitions.iter().map(|partition| megabytes(partition.size.least())).sum();
-    let guided_size = guided_size(layout, &volumes, misfits);
+    let guided_size = guided_size(layout, &volumes, refusal);
     parts.extend(volumes);
     Storage {
         recipe: lines(&parts),
@@ -170,12 +169,12 @@ fn volumes(layout: &Layout, group: &StorageId) -> Vec<Part> {
 }
 
 /// How much of the group is given out: all if a volume wants it, else just what the volumes ask for, or the last one would take the rest.
-fn guided_size(layout: &Layout, volumes: &[Part], misfits: &mut Misfits) -> String {
+fn guided_size(layout: &Layout, volumes: &[Part], refusal: &mut Refusal) -> String {
     if volumes.iter().any(|part| part.max.is_none()) {
         return "max".to_owned();
     }
     for volume in layout.logical_volumes.iter().filter(|volume| !matches!(volume.size, Size::Exact(_))) {
-        misfits.add(
+        refusal.add(
             &format!("storage.logical_volumes[{}].max", volume.id),
             "would let the last volume grow beyond every `max`: give one volume `min` without `max`, or all of them `size`",
         );
@@ -241,32 +240,32 @@ fn needs(parts: &[Part]) -> u64 {
 }
 
 /// What partman can't do with a file system.
-fn check_mount(mount: &Mount, misfits: &mut Misfits) {
+fn check_mount(mount: &Mount, refusal: &mut Refusal) {
     let Mount { on, what, options, label } = mount;
     let (key_of_options, key_of_label) =
         (format!("storage.mounts.options[{on}]"), format!("storage.mounts.label[{on}]"));
     match what {
         Content::Swap => {
             if !options.is_empty() {
-                misfits.add(&key_of_options, "gives swap no options of yours: leave them out");
+                refusal.add(&key_of_options, "gives swap no options of yours: leave them out");
             }
             if label.is_some() {
-                misfits.add(&key_of_label, "gives swap no label: leave it out");
+                refusal.add(&key_of_label, "gives swap no label: leave it out");
             }
         }
         Content::Files(system, path) => {
             if *system == FileSystem::Btrfs && path.is_root() {
-                misfits.add(
+                refusal.add(
                     &format!("storage.mounts[{on}]"),
                     "puts `/` on btrfs into a subvolume of its own: use ext4 or xfs",
                 );
             }
             if *system == FileSystem::Vfat && label.as_ref().is_some_and(|label| label.as_str().len() > 11) {
-                misfits.add(&key_of_label, "can't give FAT a label of more than 11 characters: shorten it");
+                refusal.add(&key_of_label, "can't give FAT a label of more than 11 characters: shorten it");
             }
             // an option is the name of a file for partman
             for option in options.iter().filter(|option| option.as_str().contains('/')) {
-                misfits.add(
+                refusal.add(
                     &key_of_options,
                     format_args!("can't carry the slash in `{option}`: leave it to the hand-off"),
                 );
@@ -276,12 +275,12 @@ fn check_mount(mount: &Mount, misfits: &mut Misfits) {
 }
 
 /// The last partition takes all that is left.
-fn check_growth(layout: &Layout, misfits: &mut Misfits) {
+fn check_growth(layout: &Layout, refusal: &mut Refusal) {
     let members: Vec<_> = layout.volume_groups.iter().flat_map(|group| &group.members).collect();
     if let Some(last) = layout.partitions.last()
         && !matches!(last.size, Size::Growing { max: None, .. })
     {
-        misfits.add(
+        refusal.add(
             &format!("storage.partitions[{}]", last.id),
             "gives the last partition all that is left of the disk: put the one with `min` and without `max` last",
         );
@@ -291,14 +290,14 @@ fn check_growth(layout: &Layout, misfits: &mut Misfits) {
     }
     let last = layout.partitions.last().map(|last| &last.id);
     for member in members.into_iter().filter(|member| Some(*member) != last) {
-        misfits.add(
+        refusal.add(
             &format!("storage.partitions[{member}]"),
             "makes the partition of the volume group last: put it last",
         );
     }
     let others = layout.partitions.iter().rev().skip(1);
     for other in others.filter(|other| !matches!(other.size, Size::Exact(_))) {
-        misfits.add(
+        refusal.add(
             &format!("storage.partitions[{}]", other.id),
             "would let it grow before the volume group gets its `min`: give it a `size`",
         );

@@ -4,8 +4,7 @@ use anyhow::{Context, Result, ensure};
 use minijinja::context;
 
 use super::super::template::{Escape, Template};
-use super::super::{Answers, check_kernel_args};
-use super::release;
+use super::super::{AnswerFormat, Answers, CommandLine, Dialect, RenderError};
 use crate::boot::cmdline;
 use crate::grammar;
 use crate::host::{Host, Os};
@@ -16,18 +15,24 @@ use crate::spec::installer::{AGENT, AgentStart, TAKE_OVER};
 ///
 /// # Errors
 /// Kernel arguments that the installer or the kernel can't take; a mistake in the template.
-pub fn take_over(os: Os, host: &Host) -> Result<Answers> {
-    let name = "netboot/take-over.cfg (built in)".to_owned();
-    let template =
-        Template::new(name, include_str!("../../../netboot/take-over.cfg").to_owned(), Escape::RestOfLine);
-    let text = template.render(context! { agent => format!("/{AGENT}"), route => TAKE_OVER })?;
-    let found = grammar::preseed::lint(&text, release(os));
-    let errors: Vec<_> = grammar::errors(&found).map(ToString::to_string).collect();
-    ensure!(errors.is_empty(), "debian-installer couldn't read what hands it over: {}", errors.join("; "));
+pub fn take_over(os: Os, host: &Host) -> Result<Answers, RenderError> {
+    let dialect = Dialect::of(os);
+    let text = text(dialect.writer())?;
     let debian = os.debian_release().with_context(|| format!("{os} has no debian-installer"))?;
     let start = AgentStart::Installer(debian);
     cmdline::check(&host.name, start, &host.kernel_args)?;
     let kernel_args = cmdline::agent(StartedFrom::Network, start, &[&host.kernel_args]);
-    check_kernel_args(os, host, &kernel_args)?;
+    CommandLine::check(host, &kernel_args, dialect.writer().command_line())?;
     Ok(Answers { text, kernel_args, companions: Vec::new() })
+}
+
+fn text(reader: &dyn AnswerFormat) -> Result<String> {
+    let name = "netboot/take-over.cfg (built in)".to_owned();
+    let template =
+        Template::new(name, include_str!("../../../netboot/take-over.cfg").to_owned(), Escape::RestOfLine);
+    let text = template.render(context! { agent => format!("/{AGENT}"), route => TAKE_OVER })?;
+    let found = reader.lint(&text);
+    let errors: Vec<_> = grammar::errors(&found).map(ToString::to_string).collect();
+    ensure!(errors.is_empty(), "debian-installer couldn't read what hands it over: {}", errors.join("; "));
+    Ok(text)
 }

@@ -54,6 +54,11 @@ impl Release {
         Self::ALL.into_iter().find(|release| release.stock_name().eq_ignore_ascii_case(named.trim()))
     }
 
+    /// Whether it is one of Fedora.
+    pub fn is_fedora(self) -> bool {
+        !self.is_rhel()
+    }
+
     /// Whether it is one of Red Hat Enterprise Linux.
     pub(super) fn is_rhel(self) -> bool {
         matches!(self, Self::Rhel8 | Self::Rhel9 | Self::Rhel10)

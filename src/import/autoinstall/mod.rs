@@ -10,6 +10,8 @@ mod system;
 mod units;
 mod user_data;
 
+use crate::answers::Answers;
+use crate::grammar::autoinstall::Release;
 use crate::grammar::autoinstall::yaml::{self, Node};
 use crate::grammar::{self, Finding};
 use crate::host::Os;
@@ -17,6 +19,7 @@ use crate::host::Os;
 use super::Reading;
 use super::layout::Thing;
 use super::ledger::Id;
+use super::reader::Reader;
 use super::said::Said;
 use super::secret;
 use units::Units;
@@ -48,9 +51,28 @@ impl<'d> Given<'d> {
 const NO_AUTOINSTALL: &str =
     "no autoinstall in it: cloud-init's user-data is named in `handoff: { cloud_init: { user_data: … } }`";
 
-/// Whether there is anything in a file that could be taken over.
-pub fn readable(text: &str) -> Result<(), String> {
-    parts(&yaml::document(text, &mut Vec::new())).map(drop)
+impl Reader for Release {
+    /// Whether there is anything in a file that could be taken over.
+    fn readable(&self, text: &str) -> Result<(), String> {
+        parts(&yaml::document(text, &mut Vec::new())).map(drop)
+    }
+
+    /// Autoinstall files don't say which release they are for.
+    fn release(&self, _: &str) -> Option<Os> {
+        None
+    }
+
+    fn read(&self, text: &str, reading: &mut Reading<'_>) {
+        read(text, reading);
+    }
+
+    fn said(&self, answers: &Answers) -> Said {
+        said(&answers.text)
+    }
+
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+        Some(laid_out(&answers.text))
+    }
 }
 
 /// A document and the configuration in it.
@@ -64,8 +86,7 @@ fn parts(opened: &Result<yaml::Document, Finding>) -> Result<(&yaml::Document, &
     }
 }
 
-/// Reads a file.
-pub fn read(text: &str, reading: &mut Reading<'_>) {
+fn read(text: &str, reading: &mut Reading<'_>) {
     reading.draft.push("classes", reading.os.name(), Id::NOBODY);
     reading.draft.put("installer", "subiquity", Id::NOBODY);
     let mut found = Vec::new();
@@ -112,18 +133,13 @@ fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
 }
 
 /// What a rendered file says.
-pub fn said(text: &str) -> Said {
+fn said(text: &str) -> Said {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Said::new() };
     config(&root).map(units::said).unwrap_or_default()
 }
 
 /// What a rendered file lays out on disks.
-pub fn laid_out(text: &str) -> Vec<Thing> {
+fn laid_out(text: &str) -> Vec<Thing> {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Vec::new() };
     config(&root).map(|config| storage::laid_out(config, units::shown)).unwrap_or_default()
-}
-
-/// Autoinstall files don't say which release they are for.
-pub fn release(_: &str) -> Option<Os> {
-    None
 }

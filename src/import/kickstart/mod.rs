@@ -11,13 +11,14 @@ mod software;
 mod storage;
 mod system;
 
-use crate::answers;
+use crate::answers::{Answers, Dialect};
 use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, Table, canonical, parse};
 use crate::host::{Installer, Os};
 
 use super::Reading;
 use super::layout::Thing;
 use super::ledger::Id;
+use super::reader::Reader;
 use super::said::Said;
 
 /// A command that is taken over.
@@ -44,9 +45,25 @@ impl Given<'_> {
     }
 }
 
-/// Reads a file.
-pub fn read(text: &str, reading: &mut Reading<'_>) {
-    let table = Table::of(answers::kickstart_release(reading.os));
+impl Reader for Release {
+    fn release(&self, text: &str) -> Option<Os> {
+        release(text)
+    }
+
+    fn read(&self, text: &str, reading: &mut Reading<'_>) {
+        read(*self, text, reading);
+    }
+
+    fn said(&self, answers: &Answers) -> Said {
+        said(*self, &answers.text)
+    }
+
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+        Some(laid_out(*self, &answers.text))
+    }
+}
+
+fn read(release: Release, text: &str, reading: &mut Reading<'_>) {
     let class = reading.os.name();
     reading.draft.push("classes", class, Id::NOBODY);
     let file = parse(text);
@@ -65,8 +82,8 @@ pub fn read(text: &str, reading: &mut Reading<'_>) {
                 let why = "what it includes isn't here: import that file as well, or write into the profile what it holds";
                 reading.ledger.refuse(id, why);
             }
-            Item::Command(given) => command(table, given, &mut layout, &mut links, reading),
-            Item::Section(section) => sections::read(section, reading),
+            Item::Command(given) => command(release, given, &mut layout, &mut links, reading),
+            Item::Section(section) => sections::read(release, section, reading),
         }
     }
     links.finish(reading);
@@ -82,14 +99,14 @@ fn enter(command: &Command<'_>, reading: &mut Reading<'_>) -> Id {
 }
 
 fn command<'f>(
-    table: &'static Table,
+    release: Release,
     command: &'f Command<'f>,
     layout: &mut storage::Storage<'f>,
     links: &mut links::Links<'f>,
     reading: &mut Reading<'_>,
 ) {
     let id = enter(command, reading);
-    let release = answers::kickstart_release(reading.os);
+    let table = Table::of(release);
     let Some(shape) = table.get(command.name()).filter(|_| !command.name().starts_with('%')) else {
         let name: String = command.name().chars().take(40).collect();
         reading.ledger.refuse(id, format!("{release} knows no command `{name}`"));
@@ -130,8 +147,8 @@ fn command<'f>(
 }
 
 /// What a rendered file says, with what its scripts write for the installer to include.
-pub fn said(text: &str, os: Os) -> Said {
-    let table = Table::of(answers::kickstart_release(os));
+fn said(release: Release, text: &str) -> Said {
+    let table = Table::of(release);
     let file = parse(text);
     let mut said = Said::new();
     let mut tell = |file: &File<'_>| {
@@ -156,8 +173,8 @@ pub fn said(text: &str, os: Os) -> Said {
 }
 
 /// What a rendered file lays out on disks, with what its scripts write for the installer to include.
-pub fn laid_out(text: &str, os: Os) -> Vec<Thing> {
-    let table = Table::of(answers::kickstart_release(os));
+fn laid_out(release: Release, text: &str) -> Vec<Thing> {
+    let table = Table::of(release);
     let file = parse(text);
     let mut found = Vec::new();
     let mut add = |file: &File<'_>| {
@@ -178,12 +195,12 @@ pub fn laid_out(text: &str, os: Os) -> Vec<Thing> {
 }
 
 /// The release that a file was written for, as far as it says so.
-pub fn release(text: &str) -> Option<Os> {
+fn release(text: &str) -> Option<Os> {
     let find = |fits: &dyn Fn(Os) -> bool| {
         Os::ALL.into_iter().find(|os| os.installer() == Installer::Anaconda && fits(*os))
     };
     if let Some(release) = Release::detect(text) {
-        return find(&|os| answers::kickstart_release(os) == release);
+        return find(&|os| Dialect::of(os) == Dialect::Kickstart(release));
     }
     // addresses of trees: …/almalinux/9/BaseOS/…, …/fedora/linux/releases/43/…
     let trees =

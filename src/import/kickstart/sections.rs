@@ -1,18 +1,20 @@
 //! Packages and scripts.
 
 use super::enter;
-use crate::grammar::kickstart::{Arguments, Section, Table};
+use crate::grammar::kickstart::{Arguments, Release, Section, Table};
 use crate::import::ledger::Id;
 use crate::import::{Reading, shell};
 
 /// Any section.
-pub fn read(section: &Section<'_>, reading: &mut Reading<'_>) {
+pub fn read(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) {
     match section.name() {
-        "%packages" => packages(section, reading),
-        "%pre" => script("pre", section, reading),
-        "%post" if option(section, reading, "--nochroot") => script("post_outside", section, reading),
-        "%post" => script("post", section, reading),
-        "%onerror" => script("on_error", section, reading),
+        "%packages" => packages(release, section, reading),
+        "%pre" => script(release, "pre", section, reading),
+        "%post" if option(release, section, "--nochroot") => {
+            script(release, "post_outside", section, reading)
+        }
+        "%post" => script(release, "post", section, reading),
+        "%onerror" => script(release, "on_error", section, reading),
         name => {
             let name: String = name.chars().take(40).collect();
             let id = whole(section, reading);
@@ -42,20 +44,20 @@ fn body(section: &Section<'_>) -> String {
     section.body.iter().map(|line| format!("{}\n", line.text())).collect()
 }
 
-fn arguments<'s>(section: &'s Section<'_>, reading: &Reading<'_>) -> Option<Arguments<'s>> {
-    let table = Table::of(crate::answers::kickstart_release(reading.os));
+fn arguments<'s>(release: Release, section: &'s Section<'_>) -> Option<Arguments<'s>> {
+    let table = Table::of(release);
     let shape = table.get(section.name())?;
     let arguments = Arguments::read(shape, &section.header.words[1..]);
     arguments.problems.is_empty().then_some(arguments)
 }
 
-fn option(section: &Section<'_>, reading: &Reading<'_>, name: &str) -> bool {
-    arguments(section, reading).is_some_and(|arguments| arguments.has(name))
+fn option(release: Release, section: &Section<'_>, name: &str) -> bool {
+    arguments(release, section).is_some_and(|arguments| arguments.has(name))
 }
 
-fn script(kind: &str, section: &Section<'_>, reading: &mut Reading<'_>) {
+fn script(release: Release, kind: &str, section: &Section<'_>, reading: &mut Reading<'_>) {
     let id = whole(section, reading);
-    let Some(arguments) = arguments(section, reading) else {
+    let Some(arguments) = arguments(release, section) else {
         let why = "the installer would stop at its options: its text is kept aside";
         return reading.keep_aside(kind, body(section), id, why);
     };
@@ -95,9 +97,9 @@ fn script(kind: &str, section: &Section<'_>, reading: &mut Reading<'_>) {
     reading.ledger.opaque(id);
 }
 
-fn packages(section: &Section<'_>, reading: &mut Reading<'_>) {
+fn packages(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) {
     let id = enter(&section.header, reading);
-    match arguments(section, reading) {
+    match arguments(release, section) {
         None => reading.ledger.lose(id, "the installer would stop at its options"),
         Some(arguments) => {
             for option in &arguments.options {
@@ -105,7 +107,7 @@ fn packages(section: &Section<'_>, reading: &mut Reading<'_>) {
             }
         }
     }
-    if arguments(section, reading).is_some_and(|arguments| arguments.options.is_empty()) {
+    if arguments(release, section).is_some_and(|arguments| arguments.options.is_empty()) {
         reading.ledger.claim(id, HEADER.to_owned());
     }
     for line in &section.body {

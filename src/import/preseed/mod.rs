@@ -12,11 +12,12 @@ mod things;
 use std::collections::HashMap;
 
 use crate::answers::Answers;
-use crate::grammar::preseed::{Answer, Content, Document, parse};
+use crate::grammar::preseed::{Answer, Content, Document, Release, parse};
 use crate::host::Os;
 
 use super::layout::Thing;
 use super::ledger::Id;
+use super::reader::Reader;
 use super::said::Said;
 use super::{Reading, shell};
 
@@ -41,8 +42,25 @@ impl<'d> Given<'d> {
     }
 }
 
-/// Reads a file.
-pub fn read(text: &str, reading: &mut Reading<'_>) {
+impl Reader for Release {
+    fn release(&self, text: &str) -> Option<Os> {
+        release(text)
+    }
+
+    fn read(&self, text: &str, reading: &mut Reading<'_>) {
+        read(text, reading);
+    }
+
+    fn said(&self, answers: &Answers) -> Said {
+        said(answers)
+    }
+
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+        laid_out(answers)
+    }
+}
+
+fn read(text: &str, reading: &mut Reading<'_>) {
     reading.draft.push("classes", reading.os.name(), Id::NOBODY);
     reading.draft.put("installer", "debian-installer", Id::NOBODY);
     let document = parse(text);
@@ -180,7 +198,7 @@ fn canonical(key: &str, value: &str) -> String {
 }
 
 /// What a rendered file says, and the kernel's command line that goes with it.
-pub fn said(answers: &Answers, _: Os) -> Said {
+fn said(answers: &Answers) -> Said {
     let document = parse(&answers.text);
     let line = |answer: &Answer| format!("{} {} {} {}", answer.owner, answer.key, answer.kind, answer.value);
     let mut said: Said =
@@ -201,7 +219,7 @@ pub fn said(answers: &Answers, _: Os) -> Said {
 }
 
 /// What a rendered file lays out on disks; nothing where ironstrap's own agent does it.
-pub fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
+fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
     let document = parse(&answers.text);
     let recipe = document.last("partman-auto/expert_recipe")?;
     let lvm = document.last("partman-auto/method").is_some_and(|method| method.value == "lvm");
@@ -211,7 +229,7 @@ pub fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
 }
 
 /// The release that a file was written for, as far as it says so.
-pub fn release(text: &str) -> Option<Os> {
+fn release(text: &str) -> Option<Os> {
     let document = parse(text);
     let suites = ["mirror/suite", "mirror/codename", "mirror/udeb/suite"];
     let mut named = suites.iter().filter_map(|key| document.last(key)).map(|answer| answer.value.as_str());

@@ -1,0 +1,40 @@
+//! How a format's files are read: the one thing that a new format implements here, for each of its releases.
+
+use super::Reading;
+use super::layout::Thing;
+use super::said::Said;
+use crate::answers::{Answers, Dialect};
+use crate::host::Os;
+
+/// A format's files, as one release's installer reads them.
+pub trait Reader {
+    /// Why no line of a file can be taken over, where that is so: the installer could read nothing of it either.
+    ///
+    /// # Errors
+    /// The reason.
+    fn readable(&self, _: &str) -> Result<(), String> {
+        // whatever a line holds, the next one may hold more
+        Ok(())
+    }
+
+    /// The release that a file was written for, as far as it says so; of all of the format.
+    fn release(&self, text: &str) -> Option<Os>;
+
+    /// Reads a file.
+    fn read(&self, text: &str, reading: &mut Reading<'_>);
+
+    /// What rendered answers say.
+    fn said(&self, answers: &Answers) -> Said;
+
+    /// What rendered answers lay out on disks; nothing where ironstrap's own agent does it.
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>>;
+}
+
+/// The registry.
+pub fn of(dialect: &Dialect) -> &dyn Reader {
+    match dialect {
+        Dialect::Kickstart(release) => release,
+        Dialect::Preseed(release) => release,
+        Dialect::Autoinstall(release) => release,
+    }
+}
