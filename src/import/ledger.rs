@@ -49,6 +49,9 @@ pub struct Entry {
     pub last: usize,
     /// The first line as it stands there, without what could be a secret.
     pub text: String,
+    /// Whether that line goes on where the text ends.
+    #[serde(skip)]
+    pub cut: bool,
     /// What became of it.
     pub verdict: Verdict,
     /// Keys of the profile.
@@ -98,6 +101,8 @@ pub struct Open {
     pub last: usize,
     /// Without secrets.
     pub text: String,
+    /// There is more of it than the text says.
+    pub cut: bool,
     pub state: State,
     pub notes: Vec<String>,
     /// How many notes were too many.
@@ -143,12 +148,13 @@ pub struct Ledger {
 impl Ledger {
     /// Begins an entry, taken until something else is said of it.
     pub fn enter(&mut self, first: usize, last: usize, text: &str) -> Id {
-        let text = secret::shown(text);
+        let (text, cut) = secret::shown_or_cut(text);
         let state = State::Taken;
         self.entries.push(Open {
             first,
             last,
             text,
+            cut,
             state,
             notes: Vec::new(),
             more: 0,

@@ -38,7 +38,7 @@ pub fn write(
 }
 
 fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
-    let Open { first, last, text, state, mut notes, more, claims, file, remark, .. } = open;
+    let Open { first, last, text, cut, state, mut notes, more, claims, file, remark, .. } = open;
     let verdict = match state {
         State::Comment => Verdict::Comment,
         State::Refused | State::Keyless => Verdict::Refused,
@@ -50,7 +50,7 @@ fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
     if more > 0 {
         notes.push(format!("and {more} more"));
     }
-    Entry { first, last, text, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
+    Entry { first, last, text, cut, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
 }
 
 fn text(request: &Request<'_>, name: &HostName, reading: &Reading<'_>, report: &Report) -> String {
@@ -72,10 +72,9 @@ fn text(request: &Request<'_>, name: &HostName, reading: &Reading<'_>, report: &
 
 /// All that an entry's lines say, without secrets: a report shows the first, and not all of an endless one.
 fn whole<'e>(entry: &'e Entry, lines: &[&str]) -> Cow<'e, str> {
-    let cut = entry.text.ends_with('…');
     // where a script's file holds it, it needn't stand here as well
     match lines.get(entry.first.saturating_sub(1)..entry.last) {
-        Some(lines) if cut || lines.len() > 1 && entry.file.is_none() => {
+        Some(lines) if entry.cut || lines.len() > 1 && entry.file.is_none() => {
             secret::masked(&lines.join("\n")).into()
         }
         _ => entry.text.as_str().into(),

@@ -36,14 +36,15 @@ const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
 
 /// A line as a report may show it: one line, not endless, and without secrets.
 pub fn shown(text: &str) -> String {
-    cut(&masked(text))
+    shown_or_cut(text).0
 }
 
-/// Not endless, for a report.
-pub fn cut(masked: &str) -> String {
+/// The same, and whether it was cut because the line was endless.
+pub fn shown_or_cut(text: &str) -> (String, bool) {
+    let masked = masked(text);
     let mut chars = masked.chars();
     let line: String = chars.by_ref().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if chars.next().is_some() { line + "…" } else { line }
+    if chars.next().is_some() { (line + "…", true) } else { (line, false) }
 }
 
 /// A text without secrets; its lines stay lines.
