@@ -61,9 +61,11 @@ fn is_extended(kind: u8) -> bool {
 /// The tables that these ends of a disk show, in words; `None` where there are none.
 pub(super) fn words(first: &[u8], last: &[u8]) -> Option<String> {
     let gpt = gpt_words(first, last);
-    let is_real = mbr_entries(first).iter().any(|entry| entry.kind != PROTECTIVE);
+    let entries = mbr_entries(first);
+    let is_real = entries.iter().any(|entry| entry.kind != PROTECTIVE);
+    let is_hybrid = is_real && entries.iter().any(|entry| entry.kind == PROTECTIVE);
     match (unprotective(first), gpt) {
-        (Some(mbr), Some(gpt)) if mbr.starts_with("hybrid") => Some(format!("{mbr}, {gpt}")),
+        (Some(mbr), Some(gpt)) if is_hybrid => Some(format!("{mbr}, {gpt}")),
         (Some(mbr), Some(gpt)) if is_real => Some(format!("{mbr}, stale {gpt}")),
         (_, Some(gpt)) => Some(gpt),
         (Some(mbr), None) => Some(mbr),
