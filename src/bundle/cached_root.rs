@@ -1,4 +1,4 @@
-//! The system inside an image of the store, as the rules of [`crate::fit`] look at it.
+//! The system inside an image of the store, as the rules of `fit` look at it.
 //!
 //! Hosts of one image ask the same questions: an answer is kept, so that a site of thousands asks the store once. Nothing
 //! else may be done with what is read here.

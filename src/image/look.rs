@@ -1,4 +1,4 @@
-//! A tree of an image, as the rules of [`crate::fit`] look at it.
+//! A tree of an image, as the rules of `fit` look at it.
 
 use anyhow::{Context, Result};
 
