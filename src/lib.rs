@@ -29,8 +29,8 @@
 //! Imports point one way, and `tests/architecture.rs` holds the table:
 //! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot}, {image, order} ← site ← bundle ← {check, serve} ← cli`;
 //! siblings in braces don't import each other. `cli` knows the words of a command line and prints; the work of a command is a
-//! function below it. `grammar` knows what targets read and imports only `value`; `import` reads it into profiles, and proves
-//! itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
+//! function below it. `grammar` knows what targets read and imports only `value`; `profile` knows its rules by name, and
+//! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
 //! `spec` and, where they judge an image's tree, in `fit`. Effects live in [`sys`]; `fit`, `grammar`, `host`, `handoff`,
 //! `answers`, `import`, `boot`, `bundle::contents` and `agent::plan` take data and return data.

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fit", &["value", "spec"]),
     ("trust", &["value", "spec"]),
     ("sys", &["value", "spec", "trust", "failure"]),
-    ("profile", &["value", "spec", "trust", "sys", "failure"]),
+    ("profile", &["value", "spec", "trust", "sys", "grammar", "failure"]),
     ("host", &["value", "spec", "trust", "profile", "grammar", "failure"]),
     ("grammar", &["value"]),
     ("answers", &["value", "spec", "host", "grammar", "boot", "failure"]),

@@ -21,7 +21,7 @@ use crate::handoff;
 use crate::host::{self, Waived};
 use crate::image::store::Store;
 use crate::profile::diag::{Diagnostic, Report};
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::site::context::{Inspected, SiteContext};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
@@ -103,10 +103,10 @@ fn of_unknown_versions(
         !matches!(image, Some(Ok(image)) if handoff::cloud_init_of(&image.manifest.system).is_some())
     };
     warnings.retain_mut(|warning| {
-        if warning.rule == Some(Rule::UserDataVersion) {
+        if warning.is_of(&rule::USER_DATA_VERSION) {
             warning.hosts.retain(&mut is_unknown);
         }
-        warning.rule != Some(Rule::UserDataVersion) || !warning.hosts.is_empty()
+        !warning.is_of(&rule::USER_DATA_VERSION) || !warning.hosts.is_empty()
     });
     warnings
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::image::store::Store;
 use crate::profile::diag::{Diagnostic, Report};
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::site::context::SiteContext;
 use crate::site::paths::SitePaths;
 use crate::value::{HostName, ImageRef};
@@ -66,7 +66,7 @@ impl Images {
             for host in hosts {
                 let Some(span) = files.get(host.as_str()).copied() else { continue };
                 let diagnostic = Diagnostic::new(span, message.as_str()).help(help.as_str());
-                found.push(diagnostic.rule(Rule::NotLocked, [host.to_string()]));
+                found.push(diagnostic.rule(&rule::NOT_LOCKED, [host.to_string()]));
             }
         }
         found

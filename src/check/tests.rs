@@ -110,7 +110,7 @@ fn what_one_version_of_cloud_init_does_not_read_is_told_until_the_image_shows_wh
     let warned = || {
         let Inspected { context, resolved, .. } = SiteContext::inspect(&paths).unwrap();
         let found = of_unknown_versions(resolved.warnings, &context, &mut OfStore::open(&paths));
-        found.iter().filter(|finding| finding.rule == Some(Rule::UserDataVersion)).count()
+        found.iter().filter(|finding| finding.is_of(&rule::USER_DATA_VERSION)).count()
     };
     assert_eq!(warned(), 1);
     lock(&paths, &device);

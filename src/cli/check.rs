@@ -56,7 +56,7 @@ fn in_json(checked: &Checked) -> Result<String> {
         entry
     });
     let answer = serde_json::json!({
-        "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
+        "version": 1, "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
         "waived": waived.collect::<Vec<_>>(), "images_elsewhere": elsewhere, "unread": unread,
         "dhcp": astray,
     });

@@ -1,7 +1,9 @@
-//! `ironstrap explain`: where each value of a host comes from, and what follows from it; what a code of the agent means.
+//! `ironstrap explain`: where each value of a host comes from, and what follows from it; what a code of the agent or the rule of a
+//! finding means.
 
 mod answer;
 mod code;
+mod rule;
 mod text;
 
 use anyhow::{Context, Result, bail};
@@ -17,15 +19,18 @@ use crate::value::HostName;
 
 /// Show where each value of a host comes from (file, line, class), what was overridden, and what is a default; then what
 /// recognises the machine and which templates are used. Password hashes are not shown. Of a code as IS-203: what it means,
-/// why it comes and what to do.
+/// why it comes and what to do; of a rule as ks-vg-empty: what it means, an example, and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The host, or a code that a machine showed.
-    #[arg(value_name = "HOST|IS-CODE", required_unless_present = "codes")]
+    /// The host, a code that a machine showed, or the rule of a finding of `lint` or `check`.
+    #[arg(value_name = "HOST|IS-CODE|RULE", required_unless_present_any = ["codes", "rules"])]
     subject: Option<Subject>,
     /// All codes, as Markdown.
     #[arg(long, conflicts_with = "subject")]
     codes: bool,
+    /// All rules of `lint`, as Markdown.
+    #[arg(long, conflicts_with_all = ["subject", "codes"])]
+    rules: bool,
 }
 
 /// What is to be explained. An unknown code is told later, with the known ones.
@@ -43,15 +48,21 @@ impl std::str::FromStr for Subject {
     }
 }
 
-/// Prints what was asked for; codes are explained anywhere, hosts in their site.
+/// Prints what was asked for; codes and rules are explained anywhere, hosts in their site. A host that is called as a rule is meant.
 ///
 /// # Errors
 /// No such host or code, or mistakes in what a host is made of.
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let text = match &args.subject {
-        Some(Subject::Host(name)) => return host(name, json, paths),
+        Some(Subject::Host(name)) => match rule::of(name, paths) {
+            None => return host(name, json, paths),
+            Some(found) if json => rule::as_json(&[found])?,
+            Some(found) => rule::as_text(found),
+        },
         Some(Subject::Code(name)) if json => code::as_json(&[code::find(name)?])?,
         Some(Subject::Code(name)) => code::as_text(code::find(name)?),
+        None if args.rules && json => rule::as_json(&rule::all())?,
+        None if args.rules => rule::handbook(),
         None if json => code::as_json(crate::spec::Code::ALL)?,
         None => code::handbook(),
     };

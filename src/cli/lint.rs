@@ -9,7 +9,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::{output, text_file};
 use crate::failure::{Blame, BlameExt};
 use crate::grammar::any::{self, Kind};
-use crate::grammar::{self, Finding, Severity};
+use crate::grammar::{self, Finding, rules};
+use crate::profile::diag::nearest;
+use crate::profile::rule::{self, Rule};
 
 /// Find what an installer or boot loader would stumble over in a file.
 ///
@@ -25,6 +27,23 @@ pub struct Args {
     /// The installer's release, such as el-9, debian-12 or 24.04; the newest known where absent.
     #[arg(long, visible_alias = "os", value_name = "RELEASE")]
     release: Option<String>,
+    /// Findings of this rule are counted, and are neither told nor errors; can be given several times.
+    #[arg(long, value_name = "RULE", value_parser = allowed)]
+    allow: Vec<&'static Rule>,
+}
+
+/// A rule that `lint` has.
+fn allowed(id: &str) -> Result<&'static Rule, String> {
+    if let Some(rule) = rules::find(id) {
+        return Ok(rule);
+    }
+    if rule::find(id).is_some() {
+        return Err("this is a rule of `check`: `waive:` in site.yaml takes its findings".to_owned());
+    }
+    Err(match nearest(id, rules::all().map(Rule::id)) {
+        Some(near) => format!("there is no such rule; did you mean `{near}`?"),
+        None => "there is no such rule; `ironstrap explain --rules` shows all".to_owned(),
+    })
 }
 
 /// Prints the findings.
@@ -44,12 +63,21 @@ pub fn run(args: &Args, json: bool) -> Result<()> {
     let found = any::lint(kind, &text, args.release.as_deref())
         .map_err(|message| anyhow!("{message}"))
         .with_context(|| format!("reading {name}"))?;
+    let (allowed, found): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|finding| args.allow.contains(&finding.rule));
     if json {
-        print_json(&name, kind, &found)?;
-    } else if found.is_empty() {
-        output::print(&format!("{name}: {}, nothing to say\n", kind.name()))?;
+        print_json(&name, kind, &found, &allowed)?;
     } else {
-        output::print(&found.iter().map(|finding| line(&name, finding)).collect::<String>())?;
+        let without = match allowed.len() {
+            0 => String::new(),
+            1 => "; 1 finding allowed".to_owned(),
+            count => format!("; {count} findings allowed"),
+        };
+        let told: String = found.iter().map(|finding| line(&name, finding)).collect();
+        match found.is_empty() {
+            true => output::print(&format!("{name}: {}, nothing to say{without}\n", kind.name()))?,
+            false => output::print(&told)?,
+        }
     }
     let errors = grammar::errors(&found).count();
     ensure!(errors == 0, "{errors} error{} in {name}", if errors == 1 { "" } else { "s" });
@@ -57,27 +85,22 @@ pub fn run(args: &Args, json: bool) -> Result<()> {
 }
 
 fn line(name: &str, finding: &Finding) -> String {
-    let Finding { line, severity, message, help, only: _ } = finding;
+    let Finding { line, severity, message, help, only: _, rule } = finding;
     let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-    format!("{name}:{line}: {}: {message}\n{help}", severity_name(*severity))
+    format!("{name}:{line}: {}[{rule}]: {message}\n{help}", severity.name())
 }
 
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-fn print_json(name: &str, kind: Kind, found: &[Finding]) -> Result<()> {
-    let findings = found.iter().map(|finding| {
+fn print_json(name: &str, kind: Kind, found: &[Finding], allowed: &[Finding]) -> Result<()> {
+    let entry = |finding: &Finding| {
         serde_json::json!({
-            "line": finding.line, "severity": severity_name(finding.severity),
+            "line": finding.line, "severity": finding.severity, "rule": finding.rule,
             "message": finding.message, "help": finding.help,
         })
+    };
+    let entries = |findings: &[Finding]| findings.iter().map(entry).collect::<Vec<_>>();
+    let answer = serde_json::json!({
+        "version": 1, "file": name, "kind": kind.name(), "findings": entries(found), "allowed": entries(allowed),
     });
-    let answer =
-        serde_json::json!({ "file": name, "kind": kind.name(), "findings": findings.collect::<Vec<_>>() });
     let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
     Ok(output::print(&format!("{text}\n"))?)
 }

@@ -1,9 +1,11 @@
 //! Any answer file: which kind it is, and the model that judges it.
 //!
-//! The one place that knows all grammars. A new grammar is one line in [`Kind::ALL`], in [`Kind::of`] and in [`lint`].
+//! The one place that knows all grammars. A new grammar is one line in [`Kind::ALL`], in [`Kind::of`], in [`lint`] and in
+//! [`super::rules::GROUPS`].
 
 use super::{
     Finding, MAX_FINDINGS, autoinstall, cloud_config, cmdline, grub, kickstart, nearest, preseed, recipe,
+    rules,
 };
 
 /// A grammar.
@@ -138,7 +140,7 @@ pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding
     if found.len() > MAX_FINDINGS {
         found.truncate(MAX_FINDINGS);
         let line = found.last().map_or(1, |last| last.line);
-        found.push(Finding::warning(line, "there is more; mend this first"));
+        found.push(Finding::warning(&rules::TOO_MANY_FINDINGS, line, "there is more; mend this first"));
     }
     Ok(found)
 }

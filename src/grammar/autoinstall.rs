@@ -8,6 +8,7 @@
 
 mod content;
 mod disks;
+pub(crate) mod rules;
 mod schema;
 mod storage;
 pub(crate) mod yaml;
@@ -94,7 +95,7 @@ fn has_header(text: &str) -> bool {
 /// The map that subiquity reads.
 fn config<'n>(text: &str, root: &'n Node, release: Release, found: &mut Vec<Finding>) -> Option<&'n Node> {
     let Data::Map(entries) = &root.data else {
-        found.push(Finding::error(root.line, format!("expected a map, found {}", root.kind())));
+        found.push(Finding::error(&rules::TYPE, root.line, format!("expected a map, found {}", root.kind())));
         return None;
     };
     let header = has_header(text);
@@ -102,7 +103,8 @@ fn config<'n>(text: &str, root: &'n Node, release: Release, found: &mut Vec<Find
         if !header {
             let message = "the first line isn't `#cloud-config`: cloud-init ignores the file";
             found.push(
-                Finding::error(1, message).help("a medium's autoinstall.yaml needs no `autoinstall:` either"),
+                Finding::error(&rules::NO_HEADER, 1, message)
+                    .help("a medium's autoinstall.yaml needs no `autoinstall:` either"),
             );
         }
         let stray = entries
@@ -111,17 +113,22 @@ fn config<'n>(text: &str, root: &'n Node, release: Release, found: &mut Vec<Find
         for (key, _) in stray {
             let message =
                 format!("`{}` stands outside of `autoinstall`: subiquity refuses the file", shown(&key.text));
-            found.push(Finding::error(key.line, message));
+            found.push(Finding::error(&rules::OUTSIDE, key.line, message));
         }
         return Some(autoinstall);
     }
     if let Some((key, _)) = entries.iter().find(|(key, _)| nearest(&key.text, ["autoinstall"]).is_some()) {
-        let finding = Finding::error(key.line, format!("`{}` is no key", shown(&key.text)));
+        let finding =
+            Finding::error(&rules::UNKNOWN_KEY, key.line, format!("`{}` is no key", shown(&key.text)));
         found.push(finding.help("did you mean `autoinstall`?"));
         return None;
     }
     if header {
-        found.push(Finding::error(1, "cloud-config without `autoinstall`: the installer asks everything"));
+        found.push(Finding::error(
+            &rules::ABSENT,
+            1,
+            "cloud-config without `autoinstall`: the installer asks everything",
+        ));
         return None;
     }
     Some(root)

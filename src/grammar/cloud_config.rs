@@ -7,6 +7,7 @@
 //! in a finding.
 
 mod parts;
+pub(crate) mod rules;
 mod schema;
 
 use super::autoinstall::yaml::{self, Data, Node};
@@ -66,7 +67,10 @@ fn parts_of(text: &str, found: &mut Vec<Finding>) -> Vec<Part> {
     }
     let Some(form) = parts::by_mark(text) else {
         let message = "the first line is none that cloud-init knows: it ignores the whole file";
-        found.push(Finding::error(1, message).help("begin with `#cloud-config`, or `#!` and an interpreter"));
+        found.push(
+            Finding::error(&rules::NO_HEADER, 1, message)
+                .help("begin with `#cloud-config`, or `#!` and an interpreter"),
+        );
         return Vec::new();
     };
     vec![Part { form, text: text.to_owned(), before: 0, exact: true }]
@@ -81,7 +85,11 @@ fn judge(part: &Part, version: Option<Version>, depth: usize, found: &mut Vec<Fi
         Form::Patch => {
             let tree = tree(&part.text, &mut own);
             if let Some(node) = tree.filter(|node| !matches!(node.data, Data::List(_))) {
-                own.push(Finding::error(node.line, format!("a JSON patch is a list, found {}", node.kind())));
+                own.push(Finding::error(
+                    &rules::TYPE,
+                    node.line,
+                    format!("a JSON patch is a list, found {}", node.kind()),
+                ));
             }
         }
         Form::Include => include(&part.text, &mut own),
@@ -97,18 +105,18 @@ fn judge(part: &Part, version: Option<Version>, depth: usize, found: &mut Vec<Fi
 fn tree(text: &str, found: &mut Vec<Finding>) -> Option<Node> {
     let mut told = Vec::new();
     let tree = yaml::parse(text, &mut told);
-    found.extend(told.into_iter().map(|finding| match finding.message.contains(" stands in line ") {
+    found.extend(told.into_iter().map(|finding| match finding.rule == &yaml::rules::DUPLICATE_KEY {
         true => Finding { message: finding.message.replace(UNKNOWN, "…"), ..finding },
         false => {
             let message =
                 "a value means something else to readers of YAML 1.1, such as cloud-init, than it seems to";
-            Finding::warning(finding.line, message).help("quote it if it is a text")
+            Finding::warning(&yaml::rules::AMBIGUOUS, finding.line, message).help("quote it if it is a text")
         }
     }));
     match tree {
         Ok(node) => Some(node),
         Err(finding) => {
-            let message = match finding.message.contains("second document") {
+            let message = match finding.rule == &yaml::rules::SECOND_DOCUMENT {
                 true => "a second document: cloud-init reads one".to_owned(),
                 false => finding.message,
             };
@@ -122,8 +130,9 @@ fn config(text: &str, version: Option<Version>, found: &mut Vec<Finding>) {
     let Some(root) = tree(text, found) else { return };
     let Data::Map(_) = &root.data else {
         found.push(match root.kind() {
-            yaml::Kind::Null => Finding::warning(1, "cloud-config that says nothing"),
+            yaml::Kind::Null => Finding::warning(&rules::EMPTY, 1, "cloud-config that says nothing"),
             kind => Finding::error(
+                &rules::TYPE,
                 root.line,
                 format!("cloud-config is a map, found {kind}: cloud-init ignores it"),
             ),
@@ -145,11 +154,11 @@ pub(crate) fn lint_map(root: &Node, version: Option<Version>) -> Vec<Finding> {
         let known = schema::knows(&key.text) || key.text.contains(UNKNOWN);
         // told already by a schema that takes no others
         let told =
-            found.iter().any(|finding| finding.line == key.line && finding.message.contains("is no key"));
+            found.iter().any(|finding| finding.line == key.line && finding.rule == &rules::UNKNOWN_KEY);
         if !known && !told {
             let near = nearest(&key.text, schema::keys()).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{}` is no key that cloud-init reads", shown(&key.text));
-            found.push(Finding { help: near, ..Finding::error(key.line, message) });
+            found.push(Finding { help: near, ..Finding::error(&rules::UNKNOWN_KEY, key.line, message) });
         }
     }
     found
@@ -162,7 +171,9 @@ pub(crate) fn told(root: &Node) -> Vec<Finding> {
         told.filter_map(|line| line.split_once('\t')).find(|(known, _)| *known == name)
     };
     let known = root.entries().filter_map(|(key, _)| Some((key.line, why(&key.text)?)));
-    known.map(|(line, (name, why))| Finding::warning(line, format!("`{name}`: {why}"))).collect()
+    known
+        .map(|(line, (name, why))| Finding::warning(&rules::INSTALLED_HOST, line, format!("`{name}`: {why}")))
+        .collect()
 }
 
 /// Problems of two versions as findings for one version, or for any.
@@ -173,6 +184,7 @@ fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Find
         message: problem.message.clone(),
         help: problem.help.clone(),
         only: None,
+        rule: problem.rule,
     };
     match version {
         Some(Version::V25_1) => new.iter().map(|problem| finding(problem, Severity::Error)).collect(),
@@ -189,8 +201,7 @@ fn merge(old: &[Problem], new: &[Problem], version: Option<Version>) -> Vec<Find
             };
             let newest = new.iter().map(|problem| {
                 // 22.4 takes any key, and reads no more of them than 25.1
-                if wrong_in(old, problem.line) || problem.deprecated || problem.message.contains("is no key")
-                {
+                if wrong_in(old, problem.line) || problem.deprecated || problem.rule == &rules::UNKNOWN_KEY {
                     finding(problem, Severity::Error)
                 } else {
                     only(problem, Version::V25_1)
@@ -209,19 +220,21 @@ fn archive(text: &str, version: Option<Version>, depth: usize, found: &mut Vec<F
     let Some(root) = tree(text, found) else { return };
     if !matches!(root.data, Data::List(_)) {
         let message = format!("an archive is a list of parts, found {}: cloud-init ignores it", root.kind());
-        found.push(Finding::error(root.line, message));
+        found.push(Finding::error(&rules::TYPE, root.line, message));
         return;
     }
     for item in root.items() {
         let content = if item.text().is_some() { Some(item) } else { item.get("content") };
         let Some(text) = content.and_then(Node::text) else {
-            found.push(Finding::error(item.line, "a part without `content`"));
+            found.push(Finding::error(&rules::PART, item.line, "a part without `content`"));
             continue;
         };
         let kind = item.get("type").and_then(Node::text);
         match parts::typed(kind, text) {
-            Err(message) => found.push(Finding::error(item.line, message)),
-            Ok(_) if depth == 0 => found.push(Finding::error(item.line, "archives nested too deep")),
+            Err(message) => found.push(Finding::error(&rules::PART, item.line, message)),
+            Ok(_) if depth == 0 => {
+                found.push(Finding::error(&rules::PART, item.line, "archives nested too deep"))
+            }
             Ok(form) => {
                 let part = Part { form, text: text.to_owned(), before: item.line, exact: false };
                 judge(&part, version, depth - 1, found);
@@ -239,7 +252,11 @@ fn include(text: &str, found: &mut Vec<Finding>) {
             .trim();
         let known = ["http://", "https://", "file://"].iter().any(|scheme| line.starts_with(scheme));
         if !line.is_empty() && !line.starts_with('#') && !known {
-            found.push(Finding::error(number, "no URL that cloud-init can fetch (http, https, file)"));
+            found.push(Finding::error(
+                &rules::INCLUDE,
+                number,
+                "no URL that cloud-init can fetch (http, https, file)",
+            ));
         }
     }
 }
@@ -250,12 +267,20 @@ fn template(text: &str, version: Option<Version>, depth: usize, found: &mut Vec<
     let (plain, statements) = match without_jinja(below) {
         Ok(plain) => plain,
         Err(line) => {
-            found.push(Finding::error(line + 1, "a jinja tag that isn't closed: cloud-init can't render it"));
+            found.push(Finding::error(
+                &rules::JINJA,
+                line + 1,
+                "a jinja tag that isn't closed: cloud-init can't render it",
+            ));
             return;
         }
     };
     let Some(form) = parts::by_mark(&plain).filter(|form| *form != Form::Jinja) else {
-        found.push(Finding::error(2, "the line after `## template: jinja` is none that cloud-init knows"));
+        found.push(Finding::error(
+            &rules::NO_HEADER,
+            2,
+            "the line after `## template: jinja` is none that cloud-init knows",
+        ));
         return;
     };
     if depth == 0 {
@@ -265,9 +290,8 @@ fn template(text: &str, version: Option<Version>, depth: usize, found: &mut Vec<
     judge(&Part { form, text: plain, before: 1, exact: true }, version, depth - 1, &mut own);
     // with branches and loops, what stands in the file isn't what is read
     if statements {
-        let structural = |finding: &Finding| {
-            finding.message.starts_with("not YAML") || finding.message.contains(" stands in line ")
-        };
+        let structural =
+            |finding: &Finding| [&yaml::rules::SYNTAX, &yaml::rules::DUPLICATE_KEY].contains(&finding.rule);
         own.retain(|finding| !structural(finding));
     }
     found.extend(own);

@@ -4,6 +4,8 @@
 //! the first process: words with `=` as environment, others as arguments, 32 of each (`init/main.c`). debian-installer reads
 //! its answers from that environment. A line that stands in a GRUB script is judged by [`super::grub`] first.
 
+pub(crate) mod rules;
+
 use super::preseed::{self, Release};
 use super::{Finding, shown};
 
@@ -88,17 +90,26 @@ pub fn lint(text: &str, reader: Reader) -> Vec<Finding> {
 fn form(line: &str, found: &mut Vec<Finding>) {
     if let Some(at) = line.find('\n') {
         let number = line[..at].matches('\n').count() + 2;
-        found.push(Finding::error(number, "a second line: a boot loader takes one line only"));
+        found.push(Finding::error(
+            &rules::SECOND_LINE,
+            number,
+            "a second line: a boot loader takes one line only",
+        ));
     }
     if let Some(bad) = line.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-        found.push(Finding::error(1, format!("a control character, {}", bad.escape_debug())));
+        found.push(Finding::error(
+            &rules::CONTROL_CHARACTER,
+            1,
+            format!("a control character, {}", bad.escape_debug()),
+        ));
     }
     if line.len() >= MAX_BYTES {
         let message = format!("{} bytes: the kernel cuts the line after {}", line.len(), MAX_BYTES - 1);
-        found.push(Finding::error(1, message));
+        found.push(Finding::error(&rules::TOO_LONG, 1, message));
     }
     if !line.matches('"').count().is_multiple_of(2) {
         found.push(Finding::error(
+            &rules::OPEN_QUOTE,
             1,
             "an open double quote: the kernel takes the rest of the line for one value",
         ));
@@ -109,16 +120,16 @@ fn parameter_alone(parameter: Parameter<'_>, found: &mut Vec<Finding>) {
     let text = parameter.text;
     if text.contains('\'') {
         let message = format!("single quotes in `{}` mean nothing to the kernel", shown(parameter.name()));
-        found.push(Finding::warning(1, message).help("use double quotes, or none"));
+        found.push(Finding::warning(&rules::SINGLE_QUOTE, 1, message).help("use double quotes, or none"));
     }
     if text.contains('\\') {
         let message = format!("the backslash in `{}` means nothing to the kernel", shown(parameter.name()));
-        found.push(Finding::warning(1, message));
+        found.push(Finding::warning(&rules::BACKSLASH, 1, message));
     }
     if text.contains(';') && !text.contains('"') {
         let message = format!("GRUB cuts the line at the `;` in `{}`", shown(parameter.name()));
         found.push(
-            Finding::warning(1, message)
+            Finding::warning(&rules::SEMICOLON, 1, message)
                 .help("quote it where it stands in a GRUB script: \"ds=nocloud;s=…\""),
         );
     }
@@ -129,17 +140,19 @@ fn parameter_alone(parameter: Parameter<'_>, found: &mut Vec<Finding>) {
     });
     if inside && text.matches('"').count().is_multiple_of(2) {
         let message = format!("quotes inside of `{}` stay in the value", shown(parameter.name()));
-        found.push(Finding::error(1, message).help("quote the whole value: name=\"a b\""));
+        found.push(
+            Finding::error(&rules::INNER_QUOTE, 1, message).help("quote the whole value: name=\"a b\""),
+        );
     }
 }
 
 fn separators(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
     if parameters.iter().any(|parameter| parameter.text == "--") {
         let message = "the kernel reads nothing after `--`: it is for the first process";
-        found.push(Finding::warning(1, message));
+        found.push(Finding::warning(&rules::SEPARATOR, 1, message));
     }
     if parameters.iter().filter(|parameter| parameter.text == "---").count() > 1 {
-        found.push(Finding::error(1, "a second `---`"));
+        found.push(Finding::error(&rules::SEPARATOR, 1, "a second `---`"));
     }
     let glued = parameters.iter().find(|parameter| parameter.text.contains("---") && parameter.text != "---");
     if let Some(parameter) = glued {
@@ -147,7 +160,7 @@ fn separators(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
             "`{}` holds `---`, which installers take for the end of their arguments",
             shown(parameter.name())
         );
-        found.push(Finding::warning(1, message));
+        found.push(Finding::warning(&rules::SEPARATOR, 1, message));
     }
 }
 
@@ -164,7 +177,7 @@ fn live(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
     });
     if casper && answered && !has(&|parameter| parameter.text == "autoinstall") {
         let message = "no `autoinstall`: subiquity asks before it writes, whatever the answers say";
-        found.push(Finding::warning(1, message).help("add the word"));
+        found.push(Finding::warning(&rules::NO_AUTOINSTALL, 1, message).help("add the word"));
     }
 }
 
@@ -177,7 +190,9 @@ fn installer(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
                 "`{}` stands after `---`, where arguments for the installed system are",
                 shown(parameter.name())
             );
-            found.push(Finding::warning(1, message).help("answers go before it"));
+            found.push(
+                Finding::warning(&rules::ANSWER_AFTER_SEPARATOR, 1, message).help("answers go before it"),
+            );
         }
     }
     for parameter in parameters.iter().take(MAX_BYTES) {
@@ -185,7 +200,10 @@ fn installer(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
         if value.is_some_and(|value| value.contains(char::is_whitespace)) {
             let message =
                 format!("the value of `{}` has a blank: d-i takes the first word, or nothing", shown(name));
-            found.push(Finding::error(1, message).help("put the answer into the preseed file"));
+            found.push(
+                Finding::error(&rules::BLANK_IN_VALUE, 1, message)
+                    .help("put the answer into the preseed file"),
+            );
         }
     }
     let counted: Vec<_> = parameters.iter().filter(|parameter| goes_to_init(parameter)).collect();
@@ -194,7 +212,8 @@ fn installer(parameters: &[Parameter<'_>], found: &mut Vec<Finding>) {
         if count > MAX_OPTIONS {
             let message =
                 format!("{count} {what} for the installer: the kernel panics at more than {MAX_OPTIONS}");
-            found.push(Finding::error(1, message).help("put answers into the preseed file"));
+            found
+                .push(Finding::error(&rules::TOO_MANY, 1, message).help("put answers into the preseed file"));
         }
     }
 }
@@ -210,7 +229,11 @@ fn unknown(name: &str, release: Release) -> Option<Finding> {
     if left.is_empty() || left.contains(['.', '"']) || preseed::is_askable(key, release) {
         return None;
     }
-    let finding = Finding::error(1, format!("`{}` is no question of {release}'s installer", shown(key)));
+    let finding = Finding::error(
+        &rules::UNKNOWN_QUESTION,
+        1,
+        format!("`{}` is no question of {release}'s installer", shown(key)),
+    );
     Some(match preseed::similar(key, release) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding,

@@ -7,6 +7,7 @@
 
 mod lexer;
 mod parser;
+pub(crate) mod rules;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -68,7 +69,9 @@ fn early_calls<'s>(script: &'s [Statement], mut missing: BTreeSet<&'s str>, foun
             }
             Statement::Command(command) if missing.contains(command.name()) && found.len() < MAX_FINDINGS => {
                 let message = format!("`{}` is called before it is defined", shown(command.name()));
-                found.push(Finding::error(command.line, message).help("define it further up"));
+                found.push(
+                    Finding::error(&rules::CALLED_EARLY, command.line, message).help("define it further up"),
+                );
             }
             Statement::Command(_) => {}
         }
@@ -133,7 +136,10 @@ fn judge(
         cut(command, follows, found);
         kernel_line(command, found);
     } else if INITRDS.contains(&name) && !*kernel {
-        found.push(Finding::error(command.line, NO_KERNEL).help("load the kernel with `linux` first"));
+        found.push(
+            Finding::error(&rules::NO_KERNEL, command.line, NO_KERNEL)
+                .help("load the kernel with `linux` first"),
+        );
     }
     let known = command.words.first().is_none_or(|word| word.variable || is_assignment(&word.text));
     if !known
@@ -142,7 +148,11 @@ fn judge(
         && !name.is_empty()
         && !name.starts_with(['(', '/'])
     {
-        let finding = Finding::error(command.line, format!("GRUB has no command `{}`", shown(name)));
+        let finding = Finding::error(
+            &rules::UNKNOWN_COMMAND,
+            command.line,
+            format!("GRUB has no command `{}`", shown(name)),
+        );
         let near = nearest(name, names()).or_else(|| nearest(name, functions.iter().copied()));
         found.push(match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -167,7 +177,10 @@ fn cut(command: &Command, follows: Option<&Statement>, found: &mut Vec<Finding>)
             "the `;` in the argument `{}` ends the command: what follows never reaches the kernel",
             shown(last)
         );
-        found.push(Finding::error(command.last_line, message).help("quote the argument: \"ds=nocloud;s=…\""));
+        found.push(
+            Finding::error(&rules::SEMICOLON, command.last_line, message)
+                .help("quote the argument: \"ds=nocloud;s=…\""),
+        );
     }
 }
 
@@ -187,10 +200,14 @@ fn kernel_line(command: &Command, found: &mut Vec<Finding>) {
     let release = super::preseed::Release::default();
     let judged = cmdline::lint(&line, cmdline::Reader::of(&line, release));
     // GRUB has read the `;` by now
-    let judged = judged.into_iter().filter(|finding| !finding.message.starts_with("GRUB cuts"));
+    let judged = judged.into_iter().filter(|finding| finding.rule != &cmdline::rules::SEMICOLON);
     found.extend(judged.map(|finding| Finding { line: command.line, ..finding }));
     if command.words.len() < 2 {
-        found.push(Finding::error(command.line, format!("`{}` without a kernel", command.name())));
+        found.push(Finding::error(
+            &rules::NO_KERNEL,
+            command.line,
+            format!("`{}` without a kernel", command.name()),
+        ));
     }
 }
 

@@ -12,16 +12,11 @@ pub mod grub;
 pub mod kickstart;
 pub mod preseed;
 pub mod recipe;
+pub mod rules;
 pub mod words;
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The installer stops, asks, or does something else than the file says.
-    Error,
-    /// It works, but is deprecated, has no effect, or is seldom meant.
-    Warning,
-}
+use crate::value::rule::Rule;
+pub use crate::value::rule::Severity;
 
 /// One thing that the reader of a file would stumble over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +31,8 @@ pub struct Finding {
     pub help: Option<String>,
     /// The one version of the reader that it holds for, where it doesn't for another that is asked about.
     pub only: Option<cloud_config::Version>,
+    /// What kind of mistake it is.
+    pub rule: &'static Rule,
 }
 
 /// Those that break the install.
@@ -45,13 +42,18 @@ pub fn errors(found: &[Finding]) -> impl Iterator<Item = &Finding> {
 
 impl Finding {
     /// Something that breaks the install.
-    pub fn error(line: usize, message: impl Into<String>) -> Self {
-        Self { line, severity: Severity::Error, message: message.into(), help: None, only: None }
+    pub fn error(rule: &'static Rule, line: usize, message: impl Into<String>) -> Self {
+        Self::new(rule, Severity::Error, line, message.into())
     }
 
     /// Something that is seldom meant.
-    pub fn warning(line: usize, message: impl Into<String>) -> Self {
-        Self { line, severity: Severity::Warning, message: message.into(), help: None, only: None }
+    pub fn warning(rule: &'static Rule, line: usize, message: impl Into<String>) -> Self {
+        Self::new(rule, Severity::Warning, line, message.into())
+    }
+
+    fn new(rule: &'static Rule, severity: Severity, line: usize, message: String) -> Self {
+        debug_assert!(rule.severities().contains(&severity), "{rule} is no {}", severity.name());
+        Self { line, severity, message, help: None, only: None, rule }
     }
 
     /// Says what to do.

@@ -14,6 +14,7 @@ mod keys;
 mod lint;
 mod partman;
 mod passwords;
+pub(crate) mod rules;
 
 use super::Finding;
 

@@ -6,6 +6,7 @@
 //! (`setup_partition`, `auto_lvm_prepare`) can't do. Sizes are in MB, 10^6 bytes.
 
 mod judge;
+pub(crate) mod rules;
 
 pub use judge::judge;
 

@@ -25,7 +25,11 @@ pub struct Diagnostic {
     /// Another place that belongs to it, and why.
     pub related: Option<(Span, String)>,
     /// The rule that it breaks, where that has an id.
-    pub rule: Option<Rule>,
+    pub rule: Option<&'static Rule>,
+    /// The rule of `check` that this one comes under.
+    pub under: Option<&'static Rule>,
+    /// How bad it is.
+    pub severity: Severity,
     /// The hosts that break that.
     pub hosts: Vec<String>,
 }
@@ -33,7 +37,8 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake at a place.
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None, related: None, rule: None, hosts: Vec::new() }
+        let (help, related, rule, under, hosts) = Default::default();
+        Self { span, message: message.into(), help, related, rule, under, severity: Severity::Error, hosts }
     }
 
     /// Says what to do.
@@ -52,15 +57,29 @@ impl Diagnostic {
 
     /// Says which rule is broken, and by which hosts.
     #[must_use]
-    pub fn rule(mut self, rule: Rule, hosts: impl IntoIterator<Item = String>) -> Self {
+    pub fn rule(mut self, rule: &'static Rule, hosts: impl IntoIterator<Item = String>) -> Self {
         self.rule = Some(rule);
+        self.severity = rule.severities().first().copied().unwrap_or(Severity::Error);
         self.hosts = hosts.into_iter().collect();
         self
     }
 
-    /// What it means.
-    pub fn severity(&self) -> Severity {
-        self.rule.map_or(Severity::Error, Rule::severity)
+    /// Says which rule of a grammar a host's file breaks, how bad that is, and which rule of `check` it comes under.
+    #[must_use]
+    pub fn finding(
+        mut self,
+        rule: &'static Rule,
+        severity: Severity,
+        under: Option<&'static Rule>,
+        host: String,
+    ) -> Self {
+        (self.rule, self.severity, self.under, self.hosts) = (Some(rule), severity, under, vec![host]);
+        self
+    }
+
+    /// Whether it breaks this rule, or one that comes under it.
+    pub fn is_of(&self, rule: &Rule) -> bool {
+        [self.rule, self.under].contains(&Some(rule))
     }
 
     /// Shows a second place.
@@ -107,7 +126,9 @@ pub struct Entry<'a> {
     column: usize,
     severity: Severity,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<Rule>,
+    rule: Option<&'static Rule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under: Option<&'static Rule>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     hosts: &'a [String],
     message: &'a str,
@@ -149,7 +170,7 @@ impl Report {
     }
 
     fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// How many findings aren't errors.
@@ -176,14 +197,14 @@ impl Report {
             let (line, column) = self.sources.position(span);
             (self.sources.get(span.source).path.as_str(), line, column)
         };
-        let Diagnostic { span, message, help, related, rule, hosts } = diagnostic;
+        let Diagnostic { span, message, help, related, rule, under, severity, hosts } = diagnostic;
         let (file, line, column) = place(*span);
         let related = related.as_ref().map(|(span, label)| {
             let (file, line, column) = place(*span);
             Related { file, line, column, label }
         });
-        let severity = diagnostic.severity();
-        Entry { file, line, column, severity, rule: *rule, hosts, message, help: help.as_deref(), related }
+        let (severity, rule, under) = (*severity, *rule, *under);
+        Entry { file, line, column, severity, rule, under, hosts, message, help: help.as_deref(), related }
     }
 
     /// The mistakes for programs.
@@ -227,13 +248,13 @@ impl Report {
 
     fn group<'a>(&'a self, diagnostic: &'a Diagnostic, alike: &[&Diagnostic]) -> Group<'a> {
         let message = annotate_snippets::normalize_untrusted_str(&diagnostic.message);
-        let level = match diagnostic.severity() {
+        let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(message);
         let title = match diagnostic.rule {
-            Some(rule) => title.id(rule.name()),
+            Some(rule) => title.id(rule.id()),
             None => title,
         };
         let mut group = title.element(self.snippet(diagnostic.span, AnnotationKind::Primary, None));
@@ -278,8 +299,8 @@ impl Report {
 }
 
 /// What makes warnings about whole files the same one.
-fn common(diagnostic: &Diagnostic) -> Option<(Rule, &str, Option<&str>)> {
-    let is_whole = diagnostic.span.end == 0 && diagnostic.severity() == Severity::Warning;
+fn common(diagnostic: &Diagnostic) -> Option<(&'static Rule, &str, Option<&str>)> {
+    let is_whole = diagnostic.span.end == 0 && diagnostic.severity == Severity::Warning;
     is_whole.then_some((diagnostic.rule?, diagnostic.message.as_str(), diagnostic.help.as_deref()))
 }
 

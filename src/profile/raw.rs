@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::Rule;
+use super::rule::RuleId;
 use super::spanned::{List, Section, Spanned};
 use crate::spec::system::Sudo;
 use crate::value::{
@@ -58,8 +58,8 @@ pub struct RawSite {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawWaiver {
-    /// The rule's id, as `check` prints it.
-    pub rule: Option<Spanned<Rule>>,
+    /// The rule's id, as `check` and `lint` print it.
+    pub rule: Option<Spanned<RuleId>>,
     /// Only what it finds of this host.
     pub host: Option<Spanned<HostName>>,
     /// Why, for whoever reads it next.

@@ -1,108 +1,98 @@
-//! The rules that look beyond one value: each with a name for programs and for `waive:` in `site.yaml`.
+//! The rules of `check`, which look beyond one value or file; and all that `waive:` in `site.yaml` can name, which is these and what
+//! `lint` finds.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
-/// A rule across hosts, or between a host and what surrounds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// One machine could be two hosts.
-    SameMachine,
-    /// Two hosts have one MAC address, so one boot file would be for both.
-    SameMac,
-    /// Two hosts have one IP address.
-    SameAddress,
-    /// Two hosts are installed on one disk.
-    SameDisk,
-    /// Nobody can log into a host.
-    NoLogin,
-    /// `ironstrap.lock` doesn't pin a host's image.
-    NotLocked,
-    /// The site's server is in none of the networks of the hosts.
-    ServerElsewhere,
-    /// User-data says what means less on an installed host than it seems to, or will mean nothing.
-    UserData,
-    /// One version of cloud-init reads what another one doesn't, and the host's isn't known.
-    UserDataVersion,
-    /// A waiver waives nothing.
-    UnusedWaiver,
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::diag::nearest;
+use crate::grammar;
+use crate::value::rule::rules;
+pub use crate::value::rule::{Rule, Severity};
+
+rules! {
+    SAME_MACHINE = "same-machine" error fixed,
+        "One machine could be two hosts.",
+        "Make the `match` rules of the two exclude each other.";
+    SAME_MAC = "same-mac" error fixed,
+        "Two hosts have one MAC address, in `match` or in `network`, so one boot file would be for both.",
+        "Correct one of them.";
+    SAME_ADDRESS = "same-address" error,
+        "Two hosts have one fixed IPv4 or IPv6 address, on cards, bonds, VLANs or bridges.",
+        "Correct one of them; waive it where both are meant to announce it.";
+    SAME_DISK = "same-disk" warning,
+        "Two hosts name one disk, by serial number or world-wide name.",
+        "Correct one of them.";
+    NO_LOGIN = "no-login" warning,
+        "Nobody can log into a host: there is no user and no root with a password or a key, and no hand-off or script that would bring one.",
+        "Add a user; waive it where the image brings one.";
+    NOT_LOCKED = "not-locked" warning,
+        "`ironstrap.lock` doesn't pin a host's image.",
+        "Run `ironstrap lock`.";
+    SERVER_ELSEWHERE = "server-elsewhere" warning,
+        "The site's `server` is an address in none of the hosts' networks, or no gateway and no route leads there from a host.",
+        "Correct `server`, or add a route.";
+    USER_DATA = "user-data" warning,
+        "User-data says what means less on an installed host than it seems to, is deprecated, or reads otherwise in YAML 1.1. The finding has the id of `lint`; a waiver with this one takes all such findings.",
+        "Do as the finding says.";
+    USER_DATA_VERSION = "user-data-version" warning,
+        "One version of cloud-init reads what another one doesn't, and the host's isn't known: its image isn't in the store. The finding has the id of `lint`; a waiver with this one takes all such findings.",
+        "Get the image into the store, or write what both versions read.";
+    UNUSED_WAIVER = "unused-waiver" warning fixed,
+        "A waiver finds nothing to waive: it is old, or meant something else.",
+        "Take it out.";
 }
 
-/// What a finding means for `check`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Nothing is made of such a site.
-    Error,
-    /// It is told, and isn't all good.
-    Warning,
+/// All rules that there are, those of `check` first.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    ALL.iter().copied().chain(grammar::rules::all())
 }
 
-impl Severity {
-    /// For messages and programs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
+/// The rule with an id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.id() == id)
+}
+
+/// A rule as a site names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleId(&'static Rule);
+
+impl RuleId {
+    /// The rule.
+    pub fn rule(self) -> &'static Rule {
+        self.0
     }
 }
 
-impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::SameMachine,
-        Self::SameMac,
-        Self::SameAddress,
-        Self::SameDisk,
-        Self::NoLogin,
-        Self::NotLocked,
-        Self::ServerElsewhere,
-        Self::UserData,
-        Self::UserDataVersion,
-        Self::UnusedWaiver,
-    ];
+static IDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| all().map(Rule::id).collect());
+/// What is listed where nothing near is known: all of them would be pages.
+static OF_CHECK: LazyLock<Vec<&'static str>> = LazyLock::new(|| ALL.iter().map(|rule| rule.id()).collect());
 
-    /// Its id.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SameMachine => "same-machine",
-            Self::SameMac => "same-mac",
-            Self::SameAddress => "same-address",
-            Self::SameDisk => "same-disk",
-            Self::NoLogin => "no-login",
-            Self::NotLocked => "not-locked",
-            Self::ServerElsewhere => "server-elsewhere",
-            Self::UserData => "user-data",
-            Self::UserDataVersion => "user-data-version",
-            Self::UnusedWaiver => "unused-waiver",
-        }
-    }
-
-    /// What breaking it means.
-    pub fn severity(self) -> Severity {
-        match self {
-            Self::SameMachine | Self::SameMac | Self::SameAddress => Severity::Error,
-            Self::SameDisk
-            | Self::NoLogin
-            | Self::NotLocked
-            | Self::ServerElsewhere
-            | Self::UserData
-            | Self::UserDataVersion
-            | Self::UnusedWaiver => Severity::Warning,
-        }
-    }
-
-    /// Whether a site can have a good reason to break it.
-    pub fn can_be_waived(self) -> bool {
-        !matches!(self, Self::SameMachine | Self::SameMac | Self::UnusedWaiver)
+impl<'de> Deserialize<'de> for RuleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        find(&id).map(Self).ok_or_else(|| {
+            let near = nearest(&id, IDS.iter().copied());
+            serde::de::Error::unknown_variant(&id, if near.is_some() { &IDS } else { &OF_CHECK })
+        })
     }
 }
 
-impl std::fmt::Display for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+impl Serialize for RuleId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl JsonSchema for RuleId {
+    fn schema_name() -> Cow<'static, str> {
+        "Rule".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A rule across hosts, or of `ironstrap lint`.", "enum": *IDS })
     }
 }
 
@@ -111,10 +101,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_read_by_its_name() {
-        for rule in Rule::ALL {
-            let read: Rule = serde_json::from_value(serde_json::json!(rule.name())).unwrap();
-            assert_eq!(read, rule);
+    fn a_rule_is_read_by_its_id_and_no_two_have_one() {
+        let mut seen = std::collections::BTreeSet::new();
+        for rule in all() {
+            assert!(seen.insert(rule.id()), "{rule} twice");
+            assert!(
+                rule.id().bytes().all(|byte| byte.is_ascii_lowercase() || b"-0123456789".contains(&byte)),
+                "{rule}"
+            );
+            let read: RuleId = serde_json::from_value(serde_json::json!(rule.id())).unwrap();
+            assert_eq!(read.rule(), rule);
         }
+        assert!(serde_json::from_str::<RuleId>("\"same-machin\"").is_err());
     }
 }

@@ -18,6 +18,7 @@ mod names;
 mod network;
 mod package;
 mod pattern;
+pub mod rule;
 mod seal;
 mod secret;
 mod size;

@@ -9,6 +9,7 @@
 mod corpora;
 mod hostile;
 mod judges;
+mod rules;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -94,15 +95,16 @@ fn json_tells_the_same_findings() {
         let told = answer["findings"].as_array().unwrap();
         let lines: Vec<_> = expected
             .lines()
-            .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
+            .filter(|line| line.contains(": error[") || line.contains(": warning["))
             .collect();
         assert_eq!(told.len(), lines.len(), "{}", case.display());
         for (finding, line) in told.iter().zip(lines) {
             let start = format!(
-                "{}:{}: {}: ",
+                "{}:{}: {}[{}]: ",
                 answer["file"].as_str().unwrap(),
                 finding["line"],
-                finding["severity"].as_str().unwrap()
+                finding["severity"].as_str().unwrap(),
+                finding["rule"].as_str().unwrap()
             );
             assert!(line.starts_with(&start), "{line}: {start}");
         }
@@ -124,6 +126,6 @@ fn standard_input_is_a_file_too() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "-:2: error: a second line: a boot loader takes one line only\n"
+        "-:2: error[cmdline-second-line]: a second line: a boot loader takes one line only\n"
     );
 }

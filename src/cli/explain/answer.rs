@@ -12,6 +12,8 @@ use crate::spec::installer::AgentStart;
 /// All of it.
 #[derive(Debug, Serialize)]
 pub struct Answer<'a> {
+    /// Of this form.
+    pub version: u32,
     /// The host's name.
     pub host: &'a str,
     /// Its file.
@@ -194,6 +196,7 @@ impl<'a> Answer<'a> {
         let name = values.iter().find(|row| row.key == "installer" && row.state != State::Overridden);
         let name = name.and_then(|row| row.value.clone()).unwrap_or_default();
         Self {
+            version: 1,
             host: &host.name,
             file: path_of(host.source),
             classes: classes.iter().map(class).collect(),

@@ -49,7 +49,11 @@ pub(super) fn as_json(codes: &[Code]) -> Result<String> {
         .map(|code| json!({ "code": code.name(), "meaning": code.meaning(), "cause": code.cause(), "advice": code.advice() }))
         .collect();
     let value = match all.as_slice() {
-        [one] => one.clone(),
+        [one] => {
+            let mut one = one.clone();
+            one["version"] = 1.into();
+            one
+        }
         _ => Value::Array(all),
     };
     Ok(serde_json::to_string_pretty(&value).context("encoding the codes").blame(Blame::Bug)? + "\n")

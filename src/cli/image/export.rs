@@ -111,7 +111,7 @@ fn report(args: &Args, json: bool, written: &Written) -> Result<()> {
     let Written { digest, size, summary } = written;
     if json {
         return print_json(&serde_json::json!({
-            "image": args.image, "file": args.output, "sha256": digest, "size": size,
+            "version": 1, "image": args.image, "file": args.output, "sha256": digest, "size": size,
             "members": summary.members, "left_out": summary.left_out,
             "identity_left_out": summary.identity,
         }));

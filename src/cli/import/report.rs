@@ -50,7 +50,7 @@ pub fn print_json(file: &str, imported: &Imported, written: &[String]) -> Result
     let lines = Verdict::ALL.map(|verdict| (verdict.name(), report.lines(verdict)));
     let lines: BTreeMap<_, _> = lines.into_iter().collect();
     let answer = serde_json::json!({
-        "file": file, "host": name.to_string(), "lines": lines, "entries": entries, "open": open, "written": written,
+        "version": 1, "file": file, "host": name.to_string(), "lines": lines, "entries": entries, "open": open, "written": written,
     });
     let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
     Ok(output::print(&format!("{text}\n"))?)

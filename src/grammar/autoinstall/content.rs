@@ -1,5 +1,6 @@
 //! What the schema leaves open outside of storage: who can log in, where the system comes from, what asks.
 
+use super::rules;
 use super::yaml::{Kind, Node};
 use crate::grammar::{Finding, shown};
 
@@ -8,10 +9,18 @@ pub fn check(config: &Node, found: &mut Vec<Finding>) {
     user_data(config, found);
     source(config, found);
     if let Some(node) = config.get("interactive-sections").filter(|node| !node.items().is_empty()) {
-        found.push(Finding::warning(node.line, "interactive-sections: the installer waits for somebody"));
+        found.push(Finding::warning(
+            &rules::INTERACTIVE,
+            node.line,
+            "interactive-sections: the installer waits for somebody",
+        ));
     }
     if let Some(node) = config.get("ubuntu-advantage") {
-        found.push(Finding::warning(node.line, "`ubuntu-advantage` is the old name of `ubuntu-pro`"));
+        found.push(Finding::warning(
+            &rules::OLD_NAME,
+            node.line,
+            "`ubuntu-advantage` is the old name of `ubuntu-pro`",
+        ));
     }
     for key in
         config.get("ssh").and_then(|ssh| ssh.get("authorized-keys")).map(Node::items).unwrap_or_default()
@@ -19,6 +28,7 @@ pub fn check(config: &Node, found: &mut Vec<Finding>) {
         let known = ["ssh-", "ecdsa-", "sk-"];
         if key.text().is_some_and(|text| !known.iter().any(|start| text.starts_with(start))) {
             found.push(Finding::warning(
+                &rules::SSH_KEY,
                 key.line,
                 "this doesn't look like a public key: no `ssh-…` at its start",
             ));
@@ -46,7 +56,7 @@ fn identity(config: &Node, found: &mut Vec<Finding>) {
         if !good || name.len() > 32 || name == "root" {
             let message = format!("subiquity refuses the user name `{}`", shown(name));
             found.push(
-                Finding::error(line, message)
+                Finding::error(&rules::USERNAME, line, message)
                     .help("small letters, digits, `-` and `_`, at most 32, and not root"),
             );
         }
@@ -54,12 +64,12 @@ fn identity(config: &Node, found: &mut Vec<Finding>) {
     if let Some((line, name)) = text("hostname") {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
         if name.is_empty() || name.len() > 253 || !name.bytes().all(good) {
-            found.push(Finding::error(line, format!("`{}` is no host name", shown(name))));
+            found.push(Finding::error(&rules::HOSTNAME, line, format!("`{}` is no host name", shown(name))));
         }
     }
     if let Some((line, _)) = text("password").filter(|(_, password)| !is_crypted(password)) {
         let message = "identity/password holds no password hash: nobody could log in with it";
-        found.push(Finding::error(line, message).help("it begins with `$6$` or `$y$`"));
+        found.push(Finding::error(&rules::NO_HASH, line, message).help("it begins with `$6$` or `$y$`"));
     }
 }
 
@@ -78,10 +88,10 @@ fn missing(config: &Node, found: &mut Vec<Finding>) {
     match config.get("source").and_then(|source| source.get("id")?.text()) {
         Some(id) if !id.starts_with("ubuntu-server") => {
             if !id.starts_with("ubuntu-core") && !id.starts_with("ubuntu-desktop") {
-                found.push(Finding::warning(config.line, message));
+                found.push(Finding::warning(&rules::NO_IDENTITY, config.line, message));
             }
         }
-        _ => found.push(Finding::error(config.line, message)),
+        _ => found.push(Finding::error(&rules::NO_IDENTITY, config.line, message)),
     }
 }
 
@@ -89,20 +99,32 @@ fn user_data(config: &Node, found: &mut Vec<Finding>) {
     let Some(data) = config.get("user-data") else { return };
     if config.get("identity").is_none() && data.get("users").is_none() {
         let message = "neither `identity` nor users in `user-data`: nobody can log in with a password";
-        found.push(Finding::warning(data.line, message));
+        found.push(Finding::warning(&rules::NO_LOGIN, data.line, message));
     }
     if let Some(node) = data.get("password") {
-        found.push(Finding::warning(node.line, "user-data/password may be a password in clear text"));
+        found.push(Finding::warning(
+            &rules::CLEAR_TEXT,
+            node.line,
+            "user-data/password may be a password in clear text",
+        ));
     }
     for user in data.get("users").map(Node::items).unwrap_or_default() {
         if let Some(node) = user.get("plain_text_passwd") {
-            let finding = Finding::warning(node.line, "plain_text_passwd is a password in clear text");
+            let finding = Finding::warning(
+                &rules::CLEAR_TEXT,
+                node.line,
+                "plain_text_passwd is a password in clear text",
+            );
             found.push(finding.help("use passwd with a hash"));
         }
         for name in ["passwd", "hashed_passwd"] {
             let Some(node) = user.get(name) else { continue };
             if node.text().is_some_and(|password| !is_crypted(password)) {
-                found.push(Finding::error(node.line, format!("{name} holds no password hash")));
+                found.push(Finding::error(
+                    &rules::NO_HASH,
+                    node.line,
+                    format!("{name} holds no password hash"),
+                ));
             }
         }
     }
@@ -125,7 +147,7 @@ fn source(config: &Node, found: &mut Vec<Finding>) {
                 shown(&key.text)
             );
             found.push(
-                Finding::error(key.line, message)
+                Finding::error(&rules::SOURCE_ADDRESS, key.line, message)
                     .help("make a medium with the image, or install it with the native installer"),
             );
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::Release;
+use super::rules;
 use super::yaml::{Data, Kind, Node};
 use crate::grammar::{Finding, nearest, shown};
 
@@ -79,7 +80,11 @@ fn walk(path: &str, node: &Node, release: Release, found: &mut Vec<Finding>) {
                 found.push(wrong_value(path, node.line, text, &fact.values));
             }
             if path == "/version" && text != "1" {
-                found.push(Finding::error(node.line, format!("version `{}` isn't 1", shown(text))));
+                found.push(Finding::error(
+                    &rules::VALUE,
+                    node.line,
+                    format!("version `{}` isn't 1", shown(text)),
+                ));
             }
         }
         Data::List(items) => items.iter().for_each(|item| walk(&format!("{path}/[]"), item, release, found)),
@@ -95,7 +100,7 @@ fn map(path: &str, node: &Node, fact: &Fact, release: Release, found: &mut Vec<F
             } else {
                 format!("`{name}` is missing in `{}`", place(path))
             };
-            found.push(Finding::error(node.line, message));
+            found.push(Finding::error(&rules::MISSING_KEY, node.line, message));
         }
     }
     let any = format!("{path}/*");
@@ -119,19 +124,24 @@ fn unknown(path: &str, key: &str, line: usize, fact: &Fact, release: Release) ->
     let place = place(path);
     if TABLE.contains_key(format!("{path}/{key}").as_str()) {
         let message = format!("`{key}` in `{place}` is of a later release than {release}");
-        let finding =
-            if fact.closed { Finding::error(line, message) } else { Finding::warning(line, message) };
+        let finding = if fact.closed {
+            Finding::error(&rules::LATER_RELEASE, line, message)
+        } else {
+            Finding::warning(&rules::LATER_RELEASE, line, message)
+        };
         return Some(finding);
     }
     let near = nearest(key, keys(path).chain(if top { READ_ANYWAY.as_slice() } else { &[] }.iter().copied()));
     let known = keys(path).next().is_some();
     let message = format!("`{}` in `{place}` is no key that subiquity reads", shown(key));
     match near {
-        Some(near) => Some(Finding::error(line, message).help(format!("did you mean `{near}`?"))),
-        None if top || fact.closed => Some(Finding::error(line, message)),
+        Some(near) => {
+            Some(Finding::error(&rules::UNKNOWN_KEY, line, message).help(format!("did you mean `{near}`?")))
+        }
+        None if top || fact.closed => Some(Finding::error(&rules::UNKNOWN_KEY, line, message)),
         // an open map that the schema lists no keys of takes any
         None if known && !matches!(path, "/network" | "/network/network" | "/apt" | "/source") => {
-            Some(Finding::warning(line, message))
+            Some(Finding::warning(&rules::UNKNOWN_KEY, line, message))
         }
         None => None,
     }
@@ -169,13 +179,14 @@ fn wrong_type(path: &str, node: &Node, fact: &Fact) -> Finding {
     let wanted: Vec<_> = wanted.into_iter().collect();
     let place = place(path);
     let message = format!("`{place}` must be {}, found {}", wanted.join(" or "), node.kind());
-    let finding = Finding::error(node.line, message);
+    let finding = Finding::error(&rules::TYPE, node.line, message);
     let is_scalar = matches!(node.data, Data::Scalar { .. }) && node.kind() != Kind::Null;
     if is_scalar && fact.types.contains(&"string") { finding.help("quote it") } else { finding }
 }
 
 fn wrong_value(path: &str, line: usize, text: &str, values: &[&'static str]) -> Finding {
-    let finding = Finding::error(line, format!("`{}` can't be `{}`", place(path), shown(text)));
+    let finding =
+        Finding::error(&rules::VALUE, line, format!("`{}` can't be `{}`", place(path), shown(text)));
     match nearest(text, values.iter().copied()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help(format!("one of {}", values.join(", "))),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rules;
 use super::yaml::{Data, Kind, Node};
 use super::{Release, disks};
 use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
@@ -68,12 +69,17 @@ const TYPES: [Type; 13] = [
 /// Judges the section.
 pub fn check(storage: &Node, release: Release, found: &mut Vec<Finding>) {
     if let (Some(_), Some(config)) = (storage.get("layout"), storage.get("config")) {
-        found.push(Finding::warning(config.line, "`layout` is there too: subiquity doesn't read `config`"));
+        found.push(Finding::warning(
+            &rules::CONFIG_IGNORED,
+            config.line,
+            "`layout` is there too: subiquity doesn't read `config`",
+        ));
     }
     for (key, _) in storage.entries() {
         let known = ["layout", "config", "version", "swap", "grub"];
         if !known.contains(&key.text.as_str()) {
             let finding = Finding::error(
+                &rules::UNKNOWN_KEY,
                 key.line,
                 format!("`{}` in `storage` is no key that subiquity reads", shown(&key.text)),
             );
@@ -89,6 +95,7 @@ pub fn check(storage: &Node, release: Release, found: &mut Vec<Finding>) {
         match &config.data {
             Data::List(actions) => self::actions(config.line, actions, release, found),
             _ => found.push(Finding::error(
+                &rules::TYPE,
                 config.line,
                 format!("`storage/config` must be a list, found {}", config.kind()),
             )),
@@ -108,6 +115,7 @@ fn actions(line: usize, actions: &[Node], release: Release, found: &mut Vec<Find
                 Some(node) => references(node, key, names, &ids, &actions[at..], found),
                 None if *need == Must => {
                     found.push(Finding::error(
+                        &rules::MISSING_KEY,
                         action.line,
                         format!("`{key}` is missing in this {}", kind.name),
                     ));
@@ -117,11 +125,16 @@ fn actions(line: usize, actions: &[Node], release: Release, found: &mut Vec<Find
         }
         self::action(kind.name, action, found);
         let Some(id) = action.get("id").and_then(Node::text) else {
-            found.push(Finding::error(action.line, format!("`id` is missing in this {}", kind.name)));
+            found.push(Finding::error(
+                &rules::MISSING_KEY,
+                action.line,
+                format!("`id` is missing in this {}", kind.name),
+            ));
             continue;
         };
         if let Some((first, _)) = ids.insert(id, (action.line, kind.name)) {
             found.push(Finding::error(
+                &rules::DUPLICATE_ID,
                 action.line,
                 format!("the id `{}` is that of line {first} already", shown(id)),
             ));
@@ -134,18 +147,22 @@ fn actions(line: usize, actions: &[Node], release: Release, found: &mut Vec<Find
 /// The type of an action, if it is one that subiquity knows.
 fn kind(action: &Node, release: Release, found: &mut Vec<Finding>) -> Option<&'static Type> {
     if action.kind() != Kind::Map {
-        found.push(Finding::error(action.line, format!("an action must be a map, found {}", action.kind())));
+        found.push(Finding::error(
+            &rules::TYPE,
+            action.line,
+            format!("an action must be a map, found {}", action.kind()),
+        ));
         return None;
     }
     let Some(node) = action.get("type") else {
-        found.push(Finding::error(action.line, "`type` is missing in this action"));
+        found.push(Finding::error(&rules::MISSING_KEY, action.line, "`type` is missing in this action"));
         return None;
     };
     let name = node.text().unwrap_or_default();
     let known = TYPES.iter().find(|known| known.name == name);
     if known.is_none_or(|known| known.since == Ubuntu2404 && release == Ubuntu2204) {
         let message = format!("{release} has no action `{}`: subiquity skips it without a word", shown(name));
-        let finding = Finding::error(node.line, message);
+        let finding = Finding::error(&rules::ACTION, node.line, message);
         let near = nearest(name, TYPES.iter().map(|known| known.name)).filter(|near| *near != name);
         found.push(match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -167,7 +184,11 @@ fn references(
     let all = if let Data::List(items) = &node.data { items.as_slice() } else { single };
     for one in all {
         let Some(id) = one.text() else {
-            found.push(Finding::error(one.line, format!("`{key}` must name an id, found {}", one.kind())));
+            found.push(Finding::error(
+                &rules::REFERENCE,
+                one.line,
+                format!("`{key}` must name an id, found {}", one.kind()),
+            ));
             continue;
         };
         let place = format!("{key}: `{}`", shown(id));
@@ -176,18 +197,24 @@ fn references(
             Some((line, kind)) => {
                 let message =
                     format!("{place} is the {kind} of line {line}; it must be a {}", names.join(", "));
-                found.push(Finding::error(one.line, message));
+                found.push(Finding::error(&rules::REFERENCE, one.line, message));
             }
             None => {
                 let comes = later.iter().find(|action| action.get("id").and_then(Node::text) == Some(id));
                 found.push(match (comes, nearest(id, ids.keys().copied())) {
-                    (Some(action), _) => {
-                        Finding::error(one.line, format!("{place} is defined later, in line {}", action.line))
-                            .help("move it before this action")
+                    (Some(action), _) => Finding::error(
+                        &rules::REFERENCE,
+                        one.line,
+                        format!("{place} is defined later, in line {}", action.line),
+                    )
+                    .help("move it before this action"),
+                    (None, Some(near)) => {
+                        Finding::error(&rules::REFERENCE, one.line, format!("{place} is the id of no action"))
+                            .help(format!("did you mean `{near}`?"))
                     }
-                    (None, Some(near)) => Finding::error(one.line, format!("{place} is the id of no action"))
-                        .help(format!("did you mean `{near}`?")),
-                    (None, None) => Finding::error(one.line, format!("{place} is the id of no action")),
+                    (None, None) => {
+                        Finding::error(&rules::REFERENCE, one.line, format!("{place} is the id of no action"))
+                    }
                 });
             }
         }
@@ -212,15 +239,23 @@ fn action(kind: &str, action: &Node, found: &mut Vec<Finding>) {
             }
             let tables = ["gpt", "msdos", "dos", "vtoc"];
             if let Some((line, table)) = text("ptable").filter(|(_, table)| !tables.contains(table)) {
-                let finding = Finding::error(line, format!("`{}` is no partition table", shown(table)));
+                let finding =
+                    Finding::error(&rules::VALUE, line, format!("`{}` is no partition table", shown(table)));
                 found.push(finding.help("one of gpt, msdos, vtoc"));
             }
         }
         "format" => match text("fstype") {
-            None => found.push(Finding::error(action.line, "`fstype` is missing in this format")),
+            None => found.push(Finding::error(
+                &rules::MISSING_KEY,
+                action.line,
+                "`fstype` is missing in this format",
+            )),
             Some((line, name)) if !FILESYSTEMS.contains(&name) => {
-                let finding =
-                    Finding::error(line, format!("curtin can't make the file system `{}`", shown(name)));
+                let finding = Finding::error(
+                    &rules::FILESYSTEM,
+                    line,
+                    format!("curtin can't make the file system `{}`", shown(name)),
+                );
                 found.push(match nearest(name, FILESYSTEMS) {
                     Some(near) => finding.help(format!("did you mean `{near}`?")),
                     None => finding.help(format!("one of {}", FILESYSTEMS.join(", "))),
@@ -233,6 +268,7 @@ fn action(kind: &str, action: &Node, found: &mut Vec<Finding>) {
                 text("path").filter(|(_, path)| !path.starts_with('/') && !matches!(*path, "" | "none"))
             {
                 found.push(Finding::error(
+                    &rules::MOUNTPOINT,
                     line,
                     format!("the mount point `{}` isn't a path from `/`", shown(path)),
                 ));
@@ -241,7 +277,7 @@ fn action(kind: &str, action: &Node, found: &mut Vec<Finding>) {
         "partition" | "lvm_partition" => {
             if let Some((line, size)) = text("size").filter(|(_, size)| !is_size(size)) {
                 found.push(
-                    Finding::error(line, format!("`{}` is no size", shown(size)))
+                    Finding::error(&rules::SIZE, line, format!("`{}` is no size", shown(size)))
                         .help("bytes, 10G, 50%, or -1 for the rest"),
                 );
             }
@@ -249,6 +285,7 @@ fn action(kind: &str, action: &Node, found: &mut Vec<Finding>) {
         "dm_crypt" => {
             if let Some(node) = action.get("key") {
                 found.push(Finding::warning(
+                    &rules::CLEAR_TEXT,
                     node.line,
                     "the key of this dm_crypt is a passphrase in clear text",
                 ));
@@ -286,7 +323,9 @@ fn sizes(actions: &[Node], found: &mut Vec<Finding>) {
         }
         if let Some(line) = rest.get(parent) {
             let message = format!("line {line} gave the rest of `{}` away already", shown(parent));
-            found.push(Finding::error(action.line, message).help("size: -1 is for the last one"));
+            found.push(
+                Finding::error(&rules::SIZE, action.line, message).help("size: -1 is for the last one"),
+            );
         }
         if action.get("size").and_then(Node::text) == Some("-1") {
             rest.entry(parent).or_insert(action.line);
@@ -306,11 +345,11 @@ fn whole(line: usize, actions: &[Node], found: &mut Vec<Finding>) {
         _ => false,
     };
     if !actions.iter().any(root) {
-        found.push(Finding::error(line, "nothing is mounted at `/`"));
+        found.push(Finding::error(&rules::NO_ROOT, line, "nothing is mounted at `/`"));
     }
     if !actions.iter().any(|action| action.get("grub_device").is_some_and(Node::is_true)) {
         let message =
             "no disk or partition has `grub_device: true`: subiquity finds no place for the boot loader";
-        found.push(Finding::warning(line, message));
+        found.push(Finding::warning(&rules::NO_BOOT_DEVICE, line, message));
     }
 }

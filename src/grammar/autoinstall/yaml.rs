@@ -3,6 +3,7 @@
 //! Bounded in depth and number of nodes, aliases counted each time they are used. Where a scalar means one thing in YAML
 //! 1.1 and another in 1.2, a finding says so: whoever writes the file, and whoever reads it next, may go by the other.
 
+pub(crate) mod rules;
 mod scalar;
 
 use std::collections::HashMap;
@@ -150,12 +151,16 @@ pub fn document(text: &str, found: &mut Vec<Finding>) -> Result<Document, Findin
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| match error.info() {
             "recursion limit exceeded" => too_deep(error.marker().line()),
-            info => Finding::error(error.marker().line().max(1), format!("not YAML: {info}")),
+            info => Finding::error(&rules::SYNTAX, error.marker().line().max(1), format!("not YAML: {info}")),
         })?;
         if let Event::DocumentStart(_) = event {
             documents += 1;
             if documents > 1 {
-                return Err(Finding::error(span.start.line(), "a second document: subiquity reads one"));
+                return Err(Finding::error(
+                    &rules::SECOND_DOCUMENT,
+                    span.start.line(),
+                    "a second document: subiquity reads one",
+                ));
             }
         }
         builder.event(event, span.start.line().max(1))?;
@@ -165,7 +170,7 @@ pub fn document(text: &str, found: &mut Vec<Finding>) -> Result<Document, Findin
 }
 
 fn too_deep(line: usize) -> Finding {
-    Finding::error(line.max(1), format!("nested more than {MAX_DEPTH} levels deep"))
+    Finding::error(&rules::TOO_LARGE, line.max(1), format!("nested more than {MAX_DEPTH} levels deep"))
 }
 
 struct Frame {
@@ -202,7 +207,7 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => {
                 let Some((nodes, depth, node)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(Finding::error(line, "an alias within what it names"));
+                    return Err(Finding::error(&rules::SYNTAX, line, "an alias within what it names"));
                 };
                 if depth + self.stack.len() > MAX_DEPTH {
                     return Err(too_deep(line));
@@ -226,6 +231,7 @@ impl Builder<'_> {
         self.count = self.count.saturating_add(nodes);
         if self.count > MAX_NODES {
             return Err(Finding::error(
+                &rules::TOO_LARGE,
                 line,
                 format!("more than {MAX_NODES} values, repeated aliases counted"),
             ));
@@ -262,7 +268,7 @@ impl Builder<'_> {
                     shown(&key.text),
                     own[before].0.line
                 );
-                self.found.push(Finding::error(key.line, message));
+                self.found.push(Finding::error(&rules::DUPLICATE_KEY, key.line, message));
             }
         }
         for (at, (key, _)) in own.iter().enumerate() {
@@ -306,7 +312,9 @@ impl Builder<'_> {
             Items::Map(entries, slot) => match (slot.take(), node.data) {
                 (Some(key), data) => entries.push((key, Node { line: node.line, data })),
                 (None, Data::Scalar { text, .. }) => *slot = Some(Key { line: node.line, text }),
-                (None, _) => return Err(Finding::error(node.line, "a key must be a single word")),
+                (None, _) => {
+                    return Err(Finding::error(&rules::SYNTAX, node.line, "a key must be a single word"));
+                }
             },
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 use base64::Engine;
 
+use super::rules;
 use crate::grammar::{Finding, shown};
 
 /// What a part is to cloud-init.
@@ -125,13 +126,14 @@ pub(super) fn mime(text: &str, before: usize, depth: usize, found: &mut Vec<Find
     });
     let Some(boundary) = boundary.filter(|boundary| !boundary.is_empty()) else {
         found.push(Finding::error(
+            &rules::MIME,
             before + 1,
             "a MIME archive without a `boundary`: cloud-init finds no part in it",
         ));
         return Vec::new();
     };
     if depth == 0 {
-        found.push(Finding::error(before + 1, "archives nested too deep"));
+        found.push(Finding::error(&rules::PART, before + 1, "archives nested too deep"));
         return Vec::new();
     }
     let (open, close) = (format!("--{boundary}"), format!("--{boundary}--"));
@@ -143,10 +145,13 @@ pub(super) fn mime(text: &str, before: usize, depth: usize, found: &mut Vec<Find
     let marks: Vec<_> = lines.iter().enumerate().filter_map(|(at, line)| Some((at, mark(line)?))).collect();
     if marks.is_empty() {
         let message = "a MIME archive without a part: cloud-init has nothing to do";
-        found.push(Finding::warning(before + 1, message));
+        found.push(Finding::warning(&rules::MIME, before + 1, message));
     } else if !marks.iter().any(|(_, last)| *last) {
-        found
-            .push(Finding::warning(before + lines.len(), "the MIME archive isn't closed: it may be cut off"));
+        found.push(Finding::warning(
+            &rules::MIME,
+            before + lines.len(),
+            "the MIME archive isn't closed: it may be cut off",
+        ));
     }
     let mut parts = Vec::new();
     for (at, (start, _)) in marks.iter().enumerate().filter(|(_, (_, last))| !last) {
@@ -171,21 +176,21 @@ fn single(
             let packed: String = lines.concat().split_ascii_whitespace().collect();
             let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok();
             let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-                found.push(Finding::error(before + 1, "a part that is no text in base64"));
+                found.push(Finding::error(&rules::PART, before + 1, "a part that is no text in base64"));
                 return None;
             };
             (text, false)
         }
         other => {
             let message = format!("a part in `{}` isn't looked into here", shown(other));
-            found.push(Finding::warning(before + 1, message));
+            found.push(Finding::warning(&rules::PART_UNREAD, before + 1, message));
             return None;
         }
     };
     match typed(Some(kind), &text) {
         Ok(form) => Some(Part { form, text, before, exact }),
         Err(message) => {
-            found.push(Finding::error(before + 1, message));
+            found.push(Finding::error(&rules::PART, before + 1, message));
             None
         }
     }

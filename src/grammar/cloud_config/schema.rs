@@ -8,8 +8,10 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 
 use super::Version;
+use super::rules;
 use crate::grammar::autoinstall::yaml::{Data, Kind, Node};
 use crate::grammar::{nearest, shown};
+use crate::value::rule::Rule;
 
 static SCHEMAS: LazyLock<[Json; 2]> = LazyLock::new(|| {
     let read = |text| serde_json::from_str(text).unwrap_or_default();
@@ -28,6 +30,7 @@ pub(super) struct Problem {
     depth: usize,
     /// Of these types nothing was found.
     wanted: Vec<String>,
+    pub rule: &'static Rule,
 }
 
 /// What doesn't fit the schema of a version.
@@ -78,8 +81,10 @@ impl<'s> Walk<'s> {
         if schema["deprecated"] == true {
             let since = schema["deprecated_version"].as_str();
             let since = since.map(|version| format!(" since {version}")).unwrap_or_default();
-            let problem =
-                Problem { deprecated: true, ..problem(node, path, format!("is deprecated{since}")) };
+            let problem = Problem {
+                deprecated: true,
+                ..problem(&rules::DEPRECATED, node, path, format!("is deprecated{since}"))
+            };
             found.push(problem);
         }
         let types = texts(&schema["type"]);
@@ -119,7 +124,7 @@ impl<'s> Walk<'s> {
             if let Some(first) = tried.iter().find(good) {
                 found.extend(first.iter().cloned());
                 if word == "oneOf" && fitting > 1 {
-                    found.push(problem(node, path, "could be read in several ways"));
+                    found.push(problem(&rules::VALUE, node, path, "could be read in several ways"));
                 }
             } else {
                 found.extend(likeliest(tried, node, path));
@@ -132,17 +137,22 @@ impl<'s> Walk<'s> {
         if schema["minItems"].as_u64().is_some_and(|least| count < least) {
             let least = &schema["minItems"];
             let plural = if *least == 1 { "" } else { "s" };
-            found.push(problem(node, path, format!("needs at least {least} item{plural}")));
+            found.push(problem(&rules::ITEMS, node, path, format!("needs at least {least} item{plural}")));
         }
         if schema["maxItems"].as_u64().is_some_and(|most| count > most) {
-            found.push(problem(node, path, format!("takes at most {} items", schema["maxItems"])));
+            found.push(problem(
+                &rules::ITEMS,
+                node,
+                path,
+                format!("takes at most {} items", schema["maxItems"]),
+            ));
         }
         if schema["uniqueItems"] == true {
             let mut seen = std::collections::BTreeSet::new();
             let twice = items
                 .iter()
                 .filter(|item| item.text().is_some_and(|text| !seen.insert((text, item.kind() as u8))));
-            found.extend(twice.map(|item| problem(item, path, "holds an item twice")));
+            found.extend(twice.map(|item| problem(&rules::ITEMS, item, path, "holds an item twice")));
         }
         for (at, item) in items.iter().enumerate() {
             let below = match &schema["items"] {
@@ -158,12 +168,12 @@ impl<'s> Walk<'s> {
     fn map(&self, schema: &'s Json, node: &Node, path: &mut Path, found: &mut Vec<Problem>) {
         for name in texts(&schema["required"]) {
             if node.get(name).is_none() {
-                found.push(problem(node, path, format!("lacks `{name}`")));
+                found.push(problem(&rules::MISSING_KEY, node, path, format!("lacks `{name}`")));
             }
         }
         let count = node.entries().count() as u64;
         if schema["minProperties"].as_u64().is_some_and(|least| count < least) {
-            found.push(problem(node, path, "is empty"));
+            found.push(problem(&rules::ITEMS, node, path, "is empty"));
         }
         let named = schema["properties"].as_object();
         let patterns = schema["patternProperties"].as_object();
@@ -194,7 +204,7 @@ impl<'s> Walk<'s> {
                     let at = Node { line: key.line, data: value.data.clone() };
                     found.push(Problem {
                         help: near,
-                        ..problem(&at, path, "is no key that cloud-init reads")
+                        ..problem(&rules::UNKNOWN_KEY, &at, path, "is no key that cloud-init reads")
                     });
                 }
                 below => self.check(below, value, path, found),
@@ -232,20 +242,20 @@ fn scalar(schema: &Json, node: &Node, text: &str, path: &Path, found: &mut Vec<P
         if !allowed.iter().any(same) {
             let words: Vec<_> =
                 allowed.iter().map(|word| format!("`{}`", word.to_string().trim_matches('"'))).collect();
-            found.push(problem(node, path, format!("is none of {}", words.join(", "))));
+            found.push(problem(&rules::VALUE, node, path, format!("is none of {}", words.join(", "))));
         }
     }
     if let (Some(least), Ok(number)) = (schema["minimum"].as_f64(), text.parse::<f64>())
         && matches!(node.kind(), Kind::Integer | Kind::Number)
         && number < least
     {
-        found.push(problem(node, path, format!("is less than {least}")));
+        found.push(problem(&rules::VALUE, node, path, format!("is less than {least}")));
     }
     if let Some(pattern) = schema["pattern"].as_str()
         && node.kind() == Kind::Text
         && !matches(pattern, text)
     {
-        found.push(problem(node, path, format!("doesn't fit `{pattern}`")));
+        found.push(problem(&rules::VALUE, node, path, format!("doesn't fit `{pattern}`")));
     }
 }
 
@@ -286,10 +296,13 @@ fn matches(pattern: &str, text: &str) -> bool {
 fn wrong_type(node: &Node, path: &Path, types: Vec<&str>) -> Problem {
     let names: Vec<_> = types.iter().map(|name| in_words(name)).collect();
     let message = format!("is {}, expected {}", node.kind(), names.join(" or "));
-    Problem { wanted: types.into_iter().map(str::to_owned).collect(), ..problem(node, path, message) }
+    Problem {
+        wanted: types.into_iter().map(str::to_owned).collect(),
+        ..problem(&rules::TYPE, node, path, message)
+    }
 }
 
-fn problem(node: &Node, path: &Path, message: impl AsRef<str>) -> Problem {
+fn problem(rule: &'static Rule, node: &Node, path: &Path, message: impl AsRef<str>) -> Problem {
     let place = if path.is_empty() { "user-data".to_owned() } else { path.join(", ") };
     Problem {
         line: node.line,
@@ -298,6 +311,7 @@ fn problem(node: &Node, path: &Path, message: impl AsRef<str>) -> Problem {
         deprecated: false,
         depth: path.len(),
         wanted: Vec::new(),
+        rule,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Variables aren't expanded; a word knows whether it has one.
 
+use super::rules;
 use crate::grammar::{Finding, shown};
 
 /// A word, quotes removed, variables as written.
@@ -66,7 +67,7 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, Finding> {
             ';' => {
                 lexer.bump();
                 if lexer.peek() == Some(';') {
-                    return Err(Finding::error(line, "`;;` means nothing to GRUB"));
+                    return Err(Finding::error(&rules::SYNTAX, line, "`;;` means nothing to GRUB"));
                 }
                 Token::Semicolon { glued }
             }
@@ -79,7 +80,7 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, Finding> {
                 Token::Close
             }
             '|' | '&' | '<' | '>' => {
-                return Err(Finding::error(line, format!("GRUB's shell has no `{c}`"))
+                return Err(Finding::error(&rules::SYNTAX, line, format!("GRUB's shell has no `{c}`"))
                     .help("quote it if it is meant"));
             }
             _ => Token::Word(lexer.word()?),
@@ -138,13 +139,17 @@ impl Lexer<'_> {
             }
         }
         if word.bare && matches!(word.text.as_str(), "[[" | "]]") {
-            return Err(Finding::error(word.line, format!("GRUB's shell has no `{}`", word.text)));
+            return Err(Finding::error(
+                &rules::SYNTAX,
+                word.line,
+                format!("GRUB's shell has no `{}`", word.text),
+            ));
         }
         Ok(word)
     }
 
     fn open(&self, what: &str, line: usize) -> Finding {
-        Finding::error(line, format!("{what}: GRUB finds no end of the script"))
+        Finding::error(&rules::SYNTAX, line, format!("{what}: GRUB finds no end of the script"))
     }
 
     fn single(&mut self, word: &mut Word) -> Result<(), Finding> {
@@ -196,7 +201,7 @@ impl Lexer<'_> {
         word.variable = true;
         let length = variable_length(self.rest).ok_or_else(|| {
             let near: String = self.rest.chars().take(10).take_while(|c| *c != '\n').collect();
-            Finding::error(line, format!("`{}` is no variable", shown(&near)))
+            Finding::error(&rules::SYNTAX, line, format!("`{}` is no variable", shown(&near)))
                 .help("write `\\$` for a dollar sign")
         })?;
         word.text.push_str(&self.rest[..length]);

@@ -1,6 +1,7 @@
 //! GRUB's grammar: `grub-core/script/parser.y`, by recursive descent with a bound on depth.
 
 use super::lexer::{Placed, Token, Word, is_name, tokens};
+use super::rules;
 use crate::grammar::{Finding, shown};
 
 /// Deepest nesting that is read; a menu of anybody's has five.
@@ -82,7 +83,7 @@ pub fn parse(text: &str) -> Result<Vec<Statement>, Finding> {
     let mut parser = Parser { tokens, at: 0, last };
     let script = parser.script()?;
     if script.iter().all(|statement| matches!(statement, Statement::Function { .. })) {
-        return Err(Finding::error(1, "a script without a command"));
+        return Err(Finding::error(&rules::EMPTY, 1, "a script without a command"));
     }
     Ok(script)
 }
@@ -127,7 +128,7 @@ impl Parser {
             Some(Token::Open) => "`{`".to_owned(),
             Some(Token::Close) => "`}`".to_owned(),
         };
-        Err(Finding::error(self.line(), format!("expected {wanted}, found {found}")))
+        Err(Finding::error(&rules::SYNTAX, self.line(), format!("expected {wanted}, found {found}")))
     }
 
     /// One delimiter and the newlines after it; `None` if none is there.
@@ -219,7 +220,11 @@ impl Parser {
 
     fn command(&mut self, depth: usize) -> Result<Statement, Finding> {
         if depth > MAX_DEPTH {
-            return Err(Finding::error(self.line(), format!("nested more than {MAX_DEPTH} levels deep")));
+            return Err(Finding::error(
+                &rules::NESTING,
+                self.line(),
+                format!("nested more than {MAX_DEPTH} levels deep"),
+            ));
         }
         match self.reserved() {
             None if matches!(self.peek(), Some(Token::Word(_))) => self.simple(depth),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rules;
 use super::{Read, Reading, quoted};
 use crate::grammar::Finding;
 
@@ -27,6 +28,7 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
 
 fn clear(read: &Read, what: &str) -> Finding {
     Finding::warning(
+        &rules::CLEAR_TEXT,
         read.line,
         format!("{}: {what} is clear text: whoever reads this file can read it", read.name),
     )
@@ -45,7 +47,7 @@ fn password(read: &Read, value: Option<&str>, found: &mut Vec<Finding>) {
     let crypted = read.arguments.has("--iscrypted");
     if crypted && read.arguments.has("--plaintext") {
         let what = format!("{name}: only one of --iscrypted, --plaintext counts: the last one");
-        found.push(Finding::warning(line, what));
+        found.push(Finding::warning(&rules::PASSWORD_FLAGS, line, what));
         return;
     }
     let locked = value.starts_with(['!', '*']);
@@ -53,14 +55,18 @@ fn password(read: &Read, value: Option<&str>, found: &mut Vec<Finding>) {
         let what = format!(
             "{name}: the password looks like a hash, but without --iscrypted the hash itself is the password"
         );
-        found.push(Finding::error(line, what).help("add --iscrypted"));
+        found.push(Finding::error(&rules::HASH_AS_PASSWORD, line, what).help("add --iscrypted"));
     } else if !crypted {
         found.push(clear(read, "the password").help("write a hash with --iscrypted"));
     } else if !is_hash(value) && !locked {
         let what = format!("{name}: --iscrypted, but the password is no hash that this system's login knows");
-        found.push(Finding::warning(line, what));
+        found.push(Finding::warning(&rules::NO_HASH, line, what));
     } else if value.starts_with("$1$") {
-        found.push(Finding::warning(line, format!("{name}: the hash is MD5, which is quickly guessed")));
+        found.push(Finding::warning(
+            &rules::WEAK_HASH,
+            line,
+            format!("{name}: the hash is MD5, which is quickly guessed"),
+        ));
     }
 }
 
@@ -68,7 +74,7 @@ fn boot_password(read: &Read, found: &mut Vec<Finding>) {
     let given = &read.arguments;
     if given.text("--md5pass").is_some() {
         found.push(
-            Finding::warning(read.line, "bootloader: --md5pass is quickly guessed")
+            Finding::warning(&rules::WEAK_HASH, read.line, "bootloader: --md5pass is quickly guessed")
                 .help("grub2-mkpasswd-pbkdf2"),
         );
     }
@@ -76,7 +82,7 @@ fn boot_password(read: &Read, found: &mut Vec<Finding>) {
     let hash = value.starts_with("grub.pbkdf2.");
     if !given.has("--iscrypted") && hash {
         let what = "bootloader: the password looks like a hash, but without --iscrypted the hash itself is the password";
-        found.push(Finding::error(read.line, what).help("add --iscrypted"));
+        found.push(Finding::error(&rules::HASH_AS_PASSWORD, read.line, what).help("add --iscrypted"));
     } else if !given.has("--iscrypted") {
         found
             .push(clear(read, "the password").help("write a hash of grub2-mkpasswd-pbkdf2 with --iscrypted"));
@@ -94,7 +100,7 @@ fn passphrase(read: &Read, found: &mut Vec<Finding>) {
     let with = with.into_iter().find(|option| given.text(option).is_some());
     if let Some(option) = with.filter(|_| !given.has("--encrypted")) {
         let what = format!("{}: {option} without --encrypted: nothing is encrypted", read.name);
-        found.push(Finding::warning(read.line, what).help("add --encrypted"));
+        found.push(Finding::warning(&rules::PASSPHRASE_UNUSED, read.line, what).help("add --encrypted"));
     }
 }
 
@@ -106,15 +112,23 @@ fn users(reading: &Reading, found: &mut Vec<Finding>) {
         let given = &read.arguments;
         let Some(name) = given.text("--name") else { continue };
         if let Some(line) = names.insert(name, read.line) {
-            found.push(Finding::warning(read.line, format!("user: this name is in line {line} already")));
+            found.push(Finding::warning(
+                &rules::DUPLICATE_USER,
+                read.line,
+                format!("user: this name is in line {line} already"),
+            ));
         }
         if let Some(line) = given.number("--uid").and_then(|uid| ids.insert(uid, read.line)) {
-            found.push(Finding::warning(read.line, format!("user: this --uid is in line {line} already")));
+            found.push(Finding::warning(
+                &rules::DUPLICATE_USER,
+                read.line,
+                format!("user: this --uid is in line {line} already"),
+            ));
         }
         let silent = given.text("--password").is_none() && !given.has("--lock");
         if silent && reading.complete && !keyed.contains(name) {
             let what = "user: no password and no sshkey: nobody can log in";
-            found.push(Finding::warning(read.line, what));
+            found.push(Finding::warning(&rules::NO_LOGIN, read.line, what));
         }
     }
     let mut first = BTreeMap::new();
@@ -122,10 +136,13 @@ fn users(reading: &Reading, found: &mut Vec<Finding>) {
         let Some(user) = read.arguments.text("--username") else { continue };
         if user != "root" && reading.complete && !names.contains_key(user) {
             let what = format!("sshkey: no line makes the user {}", quoted(user));
-            found.push(Finding::warning(read.line, what).help("add a line `user`, before it"));
+            found.push(
+                Finding::warning(&rules::SSHKEY_USER, read.line, what).help("add a line `user`, before it"),
+            );
         }
         if let Some(line) = first.insert(user, read.line) {
             found.push(Finding::warning(
+                &rules::SSHKEY_REPEATED,
                 read.line,
                 format!("sshkey: line {line} has a key for this user already"),
             ));

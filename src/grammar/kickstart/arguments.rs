@@ -4,7 +4,9 @@
 //! positional arguments with the first run of words that fits, so that words behind a later option are left over. This is a
 //! model of those habits; problems never show a value, because it may be a password.
 
+use super::rules;
 use super::table::{Arity, Kind, Opt, Positional, Shape};
+use crate::value::rule::Rule;
 
 /// An option as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,21 @@ pub struct Given<'a> {
     pub abbreviated: bool,
 }
 
+/// What a release refuses of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of mistake it is.
+    pub rule: &'static Rule,
+    /// What it is: lower case, without values.
+    pub what: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 /// What a command was given.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Arguments<'a> {
@@ -26,8 +43,8 @@ pub struct Arguments<'a> {
     pub positionals: Vec<Vec<&'a str>>,
     /// Words that nothing took. Some commands use them, see [`Arguments::words`].
     pub left_over: Vec<&'a str>,
-    /// What the release refuses: lower case, without values.
-    pub problems: Vec<String>,
+    /// What the release refuses.
+    pub problems: Vec<Problem>,
 }
 
 /// Only names: values may be secrets.
@@ -129,6 +146,10 @@ enum Class<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn wrong(&mut self, rule: &'static Rule, what: impl Into<String>) {
+        self.found.problems.push(Problem { rule, what: what.into() });
+    }
+
     fn all(&mut self, words: &'a [String]) {
         let mut at = 0;
         while at < words.len() {
@@ -148,7 +169,7 @@ impl<'a> Reader<'a> {
                 }
                 Class::Ambiguous(names) => {
                     let names = names.join(" and ");
-                    self.found.problems.push(format!("`{}` begins {names}", shown(word)));
+                    self.wrong(&rules::UNKNOWN_OPTION, format!("`{}` begins {names}", shown(word)));
                 }
                 Class::Unknown | Class::Word => self.unknown(word),
             }
@@ -159,13 +180,14 @@ impl<'a> Reader<'a> {
     /// A word that looks like an option and is none. It may be a password that begins with a dash: of a command whose word
     /// is one, or behind an option that wants a value.
     fn unknown(&mut self, word: &str) {
-        let wants = |problem: &String| problem.ends_with(NEEDS_VALUE);
+        let wants = |problem: &Problem| problem.what.ends_with(NEEDS_VALUE);
         let of_password = self.shape.options.iter().any(|option| option.names.contains(&"--iscrypted"))
             && self.shape.positionals.as_ref().is_some_and(|positionals| !positionals.is_empty());
         if of_password || self.found.problems.last().is_some_and(wants) {
-            self.found
-                .problems
-                .push("an option that it doesn't know (not shown: it may be a password)".to_owned());
+            self.wrong(
+                &rules::UNKNOWN_OPTION,
+                "an option that it doesn't know (not shown: it may be a password)",
+            );
             return;
         }
         let name = shown(word);
@@ -174,7 +196,7 @@ impl<'a> Reader<'a> {
             Some(near) => format!("; did you mean {near}?"),
             None => String::new(),
         };
-        self.found.problems.push(format!("unknown option `{name}`{hint}"));
+        self.wrong(&rules::UNKNOWN_OPTION, format!("unknown option `{name}`{hint}"));
     }
 
     /// How a word is taken for an option: by name, by name and value, by beginning; a number or a word with a blank isn't.
@@ -220,20 +242,20 @@ impl<'a> Reader<'a> {
         let name = option.names.first().copied().unwrap_or_default();
         let (value, taken) = match (option.arity, value, next) {
             (Arity::Zero, Some(_), _) => {
-                self.found.problems.push(format!("{name} takes no value"));
+                self.wrong(&rules::OPTION_VALUE, format!("{name} takes no value"));
                 return 0;
             }
             (Arity::Zero, None, _) => (None, 0),
             (_, Some(value), _) => (Some(value), 0),
             (_, None, Some(next)) => (Some(next), 1),
             (Arity::One, None, None) => {
-                self.found.problems.push(format!("{name} {NEEDS_VALUE}"));
+                self.wrong(&rules::OPTION_VALUE, format!("{name} {NEEDS_VALUE}"));
                 return 0;
             }
             (_, None, None) => (None, 0),
         };
         if let Some(why) = value.and_then(|value| misfit(&option.kind, value)) {
-            self.found.problems.push(format!("{name} {why}"));
+            self.wrong(&rules::OPTION_VALUE, format!("{name} {why}"));
         }
         self.found.options.push(Given { name, value, abbreviated });
         taken
@@ -260,7 +282,10 @@ impl<'a> Reader<'a> {
             };
             let (mine, after) = rest.split_at(count);
             if !one.choices.is_empty() && mine.iter().any(|word| !one.choices.contains(word)) {
-                self.found.problems.push(format!("the first word must be {}", one.choices.join(" or ")));
+                self.wrong(
+                    &rules::OPTION_VALUE,
+                    format!("the first word must be {}", one.choices.join(" or ")),
+                );
             }
             self.found.positionals.push(mine.to_vec());
             rest = after;
@@ -272,13 +297,13 @@ impl<'a> Reader<'a> {
         for option in self.shape.options.iter().filter(|option| option.required) {
             let name = option.names.first().copied().unwrap_or_default();
             let mentioned =
-                self.found.problems.iter().any(|problem| problem.starts_with(&format!("{name} ")));
+                self.found.problems.iter().any(|problem| problem.what.starts_with(&format!("{name} ")));
             if !self.found.has(name) && !mentioned {
-                self.found.problems.push(format!("{name} is missing"));
+                self.wrong(&rules::MISSING_ARGUMENT, format!("{name} is missing"));
             }
         }
         if self.waiting.iter().any(|one| one.arity == Arity::One) {
-            self.found.problems.push("an argument is missing".to_owned());
+            self.wrong(&rules::MISSING_ARGUMENT, "an argument is missing");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a file lacks so that nobody is asked. Silent when other files are included: they may bring it.
 
+use super::rules;
 use super::storage::point;
 use super::{Reading, Release};
 use crate::grammar::Finding;
@@ -10,30 +11,39 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     }
     let line = reading.last_line();
     let has = |names: &[&str]| names.iter().any(|name| reading.first(name).is_some());
-    let mut lacks = |names: &[&str], what: &str, help: &str| {
+    let mut lacks = |rule, names: &[&str], what: &str, help: &str| {
         if !has(names) {
-            found.push(Finding::warning(line, what).help(help));
+            found.push(Finding::warning(rule, line, what).help(help));
         }
     };
     lacks(
+        &rules::NO_BOOTLOADER,
         &["bootloader"],
         "no bootloader command: the installer chooses the disk that boots",
         "add a line `bootloader`",
     );
     lacks(
+        &rules::NO_ACCOUNT,
         &["rootpw", "user"],
         "no rootpw and no user: the installer asks, or nobody can log in",
         "add one of them",
     );
-    lacks(&["lang"], "no lang: the installer may ask", "add a line `lang en_US.UTF-8`");
-    lacks(&["keyboard"], "no keyboard: the installer may ask", "add a line `keyboard us`");
-    lacks(&["timezone"], "no timezone: the installer may ask", "add a line `timezone UTC --utc`");
+    lacks(&rules::ASKS, &["lang"], "no lang: the installer may ask", "add a line `lang en_US.UTF-8`");
+    lacks(&rules::ASKS, &["keyboard"], "no keyboard: the installer may ask", "add a line `keyboard us`");
     lacks(
+        &rules::ASKS,
+        &["timezone"],
+        "no timezone: the installer may ask",
+        "add a line `timezone UTC --utc`",
+    );
+    lacks(
+        &rules::SCREEN,
         &["text", "cmdline", "graphical"],
         "neither text, cmdline nor graphical: the installer wants a screen, and questions may wait there",
         "add a line `text`, or `cmdline`, which stops instead of asking",
     );
     lacks(
+        &rules::NO_REBOOT,
         &["reboot", "poweroff", "shutdown", "halt"],
         "neither reboot, poweroff, shutdown nor halt: the installer waits for a key at the end",
         "add a line `reboot`",
@@ -45,7 +55,8 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         if let Some(read) = graphical {
             let what = "graphical: questions may wait on a screen";
             found.push(
-                Finding::warning(read.line, what).help("write `text` or `cmdline`, or add --non-interactive"),
+                Finding::warning(&rules::SCREEN, read.line, what)
+                    .help("write `text` or `cmdline`, or add --non-interactive"),
             );
         }
     }
@@ -63,7 +74,11 @@ fn root(reading: &Reading, line: usize, found: &mut Vec<Finding>) {
     if reading.commands.iter().filter(storage).any(|read| point(read) == Some("/")) {
         return;
     }
-    let finding = Finding::error(line, "no root file system: no storage command has the mount point /");
+    let finding = Finding::error(
+        &rules::NO_ROOT,
+        line,
+        "no root file system: no storage command has the mount point /",
+    );
     found.push(finding.help("add a line `part / --fstype=xfs --size=4096 --grow`, or `autopart`"));
 }
 
@@ -72,6 +87,7 @@ fn loader(reading: &Reading, found: &mut Vec<Finding>) {
         let none = read.arguments.value("--location") == Some("none") || read.arguments.has("--disabled");
         if none {
             found.push(Finding::warning(
+                &rules::NO_BOOTLOADER,
                 read.line,
                 "bootloader: none is installed; the machine can't boot by itself",
             ));

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rules;
 use super::{Read, Reading, closest, quoted};
 use crate::grammar::Finding;
 
@@ -37,6 +38,7 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         let Some(name) = group.arguments.first() else { continue };
         if let Some(Group { line, .. }) = groups.get(name) {
             found.push(Finding::error(
+                &rules::DUPLICATE_DEVICE,
                 group.line,
                 format!("volgroup {} is in line {line} already", quoted(name)),
             ));
@@ -57,7 +59,7 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         devices.unused(found);
         for (name, group) in groups.iter().filter(|(_, group)| group.volumes.is_empty()) {
             let what = format!("volgroup {}: no logvol lies in it", quoted(name));
-            found.push(Finding::warning(group.line, what));
+            found.push(Finding::warning(&rules::VG_EMPTY, group.line, what));
         }
     }
 }
@@ -73,8 +75,11 @@ fn stratis<'a>(reading: &Reading<'a>, devices: &mut Devices<'a>, found: &mut Vec
         let Some(pool) = read.arguments.text("--poolname").filter(|pool| !pools.contains(pool)) else {
             continue;
         };
-        let finding =
-            Finding::error(read.line, format!("stratisfs: the pool {} is defined nowhere", quoted(pool)));
+        let finding = Finding::error(
+            &rules::STRATIS_POOL,
+            read.line,
+            format!("stratisfs: the pool {} is defined nowhere", quoted(pool)),
+        );
         found.push(match closest(pool, pools.iter().copied()) {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
@@ -112,7 +117,11 @@ impl<'a> Devices<'a> {
                 continue;
             }
             if let Some((line, _)) = by_name.insert(name, (read.line, None)) {
-                found.push(Finding::error(read.line, format!("{} is in line {line} already", quoted(name))));
+                found.push(Finding::error(
+                    &rules::DUPLICATE_DEVICE,
+                    read.line,
+                    format!("{} is in line {line} already", quoted(name)),
+                ));
             }
         }
         Self { by_name, complete: reading.complete }
@@ -129,20 +138,32 @@ impl<'a> Devices<'a> {
                         .iter()
                         .find(|(known, _)| *known == prefix)
                         .map_or("member", |(_, kind)| kind);
-                    found.push(Finding::error(user.line, format!("{what} is no {kind}")));
+                    found.push(Finding::error(
+                        &rules::MEMBER_KIND,
+                        user.line,
+                        format!("{what} is no {kind}"),
+                    ));
                 }
                 Some((_, Some(line))) => {
-                    found.push(Finding::error(user.line, format!("{what} is used in line {line} already")));
+                    found.push(Finding::error(
+                        &rules::MEMBER_REUSED,
+                        user.line,
+                        format!("{what} is used in line {line} already"),
+                    ));
                 }
                 Some((_, free)) => *free = Some(user.line),
                 None if !self.complete => {}
                 None if ours => {
-                    let finding = Finding::error(user.line, format!("{what} is defined nowhere"));
+                    let finding = Finding::error(
+                        &rules::MEMBER_UNDEFINED,
+                        user.line,
+                        format!("{what} is defined nowhere"),
+                    );
                     found.push(finding.help("define it with `part`, or correct the name"));
                 }
                 None => {
                     let what = format!("{what} must be on the machine already: no line defines it");
-                    found.push(Finding::warning(user.line, what));
+                    found.push(Finding::warning(&rules::MEMBER_UNDEFINED, user.line, what));
                 }
             }
         }
@@ -150,7 +171,11 @@ impl<'a> Devices<'a> {
 
     fn unused(&self, found: &mut Vec<Finding>) {
         for (name, (line, _)) in self.by_name.iter().filter(|(_, (_, user))| user.is_none()) {
-            found.push(Finding::warning(*line, format!("{} is used by nothing", quoted(name))));
+            found.push(Finding::warning(
+                &rules::MEMBER_UNUSED,
+                *line,
+                format!("{} is used by nothing", quoted(name)),
+            ));
         }
     }
 }
@@ -165,7 +190,9 @@ fn raid_members<'a>(raid: &Read<'a>, found: &mut Vec<Finding>) -> Vec<&'a str> {
     }
     if !given.left_over.is_empty() {
         let what = "raid: the members behind the options are ignored, because others stand before them";
-        found.push(Finding::error(raid.line, what).help("write all members in one run"));
+        found.push(
+            Finding::error(&rules::MEMBERS_IGNORED, raid.line, what).help("write all members in one run"),
+        );
     }
     beside
 }
@@ -180,7 +207,10 @@ fn group_members<'a>(group: &Read<'a>, found: &mut Vec<Finding>) -> Vec<&'a str>
     if !beside.is_empty() {
         let what =
             "volgroup: the physical volumes before the options are ignored, because others stand behind them";
-        found.push(Finding::error(group.line, what).help("write all physical volumes in one run"));
+        found.push(
+            Finding::error(&rules::MEMBERS_IGNORED, group.line, what)
+                .help("write all physical volumes in one run"),
+        );
     }
     given.left_over.clone()
 }
@@ -197,7 +227,7 @@ fn array(raid: &Read, members: &[&str], found: &mut Vec<Finding>) {
     let active = i64::try_from(members.len()).unwrap_or(i64::MAX).saturating_sub(spares);
     if !exists(raid) && !members.is_empty() && active < least {
         let what = format!("raid: level {level} needs {least} members beside spares, not {active}");
-        found.push(Finding::warning(raid.line, what));
+        found.push(Finding::warning(&rules::RAID_MEMBERS, raid.line, what));
     }
 }
 
@@ -214,7 +244,10 @@ fn logvol<'a>(
             let what =
                 format!("logvol {}: volume group {} is defined nowhere", quoted(name), quoted(group_name));
             let finding = if exists(volume) { Finding::warning } else { Finding::error };
-            found.push(finding(volume.line, what).help(near(group_name, groups.keys().copied())));
+            found.push(
+                finding(&rules::VG_UNDEFINED, volume.line, what)
+                    .help(near(group_name, groups.keys().copied())),
+            );
         }
         return;
     };
@@ -224,17 +257,20 @@ fn logvol<'a>(
         && reading.complete
     {
         let what = format!("logvol {}: no line before it makes the thin pool {}", quoted(name), quoted(pool));
-        found.push(Finding::error(volume.line, what).help("define the pool first, with --thinpool"));
+        found.push(
+            Finding::error(&rules::THINPOOL_UNDEFINED, volume.line, what)
+                .help("define the pool first, with --thinpool"),
+        );
     }
     for member in given.list("--cachepvs").iter().filter(|member| !group.members.contains(*member)) {
         if !group.exists {
             let what = format!("logvol {}: {} isn't in its volume group", quoted(name), quoted(member));
-            found.push(Finding::error(volume.line, what));
+            found.push(Finding::error(&rules::CACHE_OUTSIDE_VG, volume.line, what));
         }
     }
     if let Some(line) = group.volumes.insert(name, volume.line) {
         let what = format!("logvol {} of {} is in line {line} already", quoted(name), quoted(group_name));
-        found.push(Finding::error(volume.line, what));
+        found.push(Finding::error(&rules::DUPLICATE_DEVICE, volume.line, what));
     }
     if given.has("--thinpool") {
         group.pools.insert(name);
@@ -258,7 +294,11 @@ fn snapshots(reading: &Reading, groups: &BTreeMap<&str, Group>, found: &mut Vec<
         if after && !made {
             let what = format!("snapshot: no logvol {} is made in {}", quoted(volume), quoted(group));
             let new = groups.get(group).is_some_and(|group| !group.exists);
-            found.push(if new { Finding::error(read.line, what) } else { Finding::warning(read.line, what) });
+            found.push(if new {
+                Finding::error(&rules::SNAPSHOT_ORIGIN, read.line, what)
+            } else {
+                Finding::warning(&rules::SNAPSHOT_ORIGIN, read.line, what)
+            });
         }
     }
 }
@@ -280,9 +320,9 @@ fn btrfs<'a>(reading: &Reading<'a>, devices: &mut Devices<'a>, found: &mut Vec<F
                     format!("btrfs: no line makes the volume {} that holds this subvolume", quoted(name));
                 let ours = parent.starts_with("btrfs.");
                 found.push(if ours {
-                    Finding::error(read.line, what)
+                    Finding::error(&rules::SUBVOLUME_PARENT, read.line, what)
                 } else {
-                    Finding::warning(read.line, what)
+                    Finding::warning(&rules::SUBVOLUME_PARENT, read.line, what)
                 });
             }
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::rules;
 use super::{Read, Reading, quoted};
 use crate::grammar::Finding;
 
@@ -18,7 +19,7 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         if let Some(first) = all.next() {
             for later in all {
                 let what = format!("{twice} is in line {} already, and only one of them counts", first.line);
-                found.push(Finding::warning(later.line, what));
+                found.push(Finding::warning(&rules::REPEATED_COMMAND, later.line, what));
             }
         }
     }
@@ -32,15 +33,18 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         if let Some(line) = visible.hides(disk) {
             let what = format!("{}: ignoredisk of line {line} hides disk {}", read.name, quoted(disk));
             let part = read.name == "part";
-            let finding =
-                if part { Finding::error(read.line, what) } else { Finding::warning(read.line, what) };
+            let finding = if part {
+                Finding::error(&rules::DISK_HIDDEN, read.line, what)
+            } else {
+                Finding::warning(&rules::DISK_HIDDEN, read.line, what)
+            };
             found.push(finding.help("use a disk that the installer may see"));
         }
     }
     let clears = reading.first("clearpart").is_some();
     if let Some(auto) = reading.first("autopart").filter(|_| reading.complete && !clears) {
         let what = "autopart without clearpart uses only space that no partition holds";
-        found.push(Finding::warning(auto.line, what));
+        found.push(Finding::warning(&rules::AUTOPART_WITHOUT_CLEARPART, auto.line, what));
     }
 }
 
@@ -122,26 +126,29 @@ fn cleared(reading: &Reading, visible: &Visible, clear: &Read, found: &mut Vec<F
     let kinds: Vec<_> = kinds.collect();
     if kinds.len() > 1 {
         let what = format!("clearpart: only one of {} counts", kinds.join(", "));
-        found.push(Finding::warning(clear.line, what));
+        found.push(Finding::warning(&rules::CLEARPART_CHOICE, clear.line, what));
     }
     let wipes = given.has("--all") || given.has("--linux");
     if wipes && reading.complete && reading.first("zerombr").is_none() {
         let what = "clearpart without zerombr: a disk without a partition table isn't initialised, or is asked about";
-        found.push(Finding::warning(clear.line, what).help("add a line `zerombr`"));
+        found.push(
+            Finding::warning(&rules::CLEARPART_WITHOUT_ZEROMBR, clear.line, what)
+                .help("add a line `zerombr`"),
+        );
     }
     let drives = given.list("--drives");
     if given.has("--all") && drives.is_empty() && visible.only.is_empty() && reading.complete {
         let what =
             "clearpart --all clears every disk that the installer sees, data disks and SAN volumes too";
         found.push(
-            Finding::warning(clear.line, what)
+            Finding::warning(&rules::CLEARS_EVERY_DISK, clear.line, what)
                 .help("name the disk with --drives, and with ignoredisk --only-use"),
         );
     }
     for drive in &drives {
         if let Some(line) = visible.hides(drive) {
             let what = format!("clearpart: ignoredisk of line {line} hides disk {}", quoted(drive));
-            found.push(Finding::warning(clear.line, what));
+            found.push(Finding::warning(&rules::DISK_HIDDEN, clear.line, what));
         }
     }
 }
@@ -153,6 +160,6 @@ fn on_uncleared(reading: &Reading, found: &mut Vec<Finding>) {
     for part in reading.all("part").filter(|part| part.arguments.text("--onpart").is_none()) {
         let Some(disk) = part.arguments.text("--ondisk").filter(|disk| cleared.lack(disk)) else { continue };
         let what = format!("part: clearpart of line {} doesn't clear disk {}", clear.line, quoted(disk));
-        found.push(Finding::warning(part.line, what));
+        found.push(Finding::warning(&rules::DISK_NOT_CLEARED, part.line, what));
     }
 }

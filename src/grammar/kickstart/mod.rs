@@ -25,13 +25,14 @@ mod file;
 mod network;
 mod options;
 mod release;
+pub(crate) mod rules;
 mod sections;
 mod source;
 mod storage;
 mod syntax;
 mod table;
 
-pub use arguments::{Arguments, Given};
+pub use arguments::{Arguments, Given, Problem};
 pub use canonical::canonical;
 pub use devices::is_member;
 pub use file::{Command, File, Item, Line, Section, parse};

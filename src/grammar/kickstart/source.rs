@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rules;
 use super::{Read, Reading};
 use crate::grammar::Finding;
 
@@ -21,14 +22,14 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     if let Some(used) = sources.iter().min_by_key(rank) {
         for other in sources.iter().filter(|other| other.name != used.name) {
             let what = format!("{} is ignored: {} of line {} comes first", other.name, used.name, used.line);
-            found.push(Finding::error(other.line, what).help("keep one of them"));
+            found.push(Finding::error(&rules::SOURCE_CONFLICT, other.line, what).help("keep one of them"));
         }
     }
     let mut seen = BTreeMap::new();
     for read in &sources {
         if let Some(line) = seen.insert(read.name, read.line) {
             let what = format!("{} is in line {line} already; this one counts", read.name);
-            found.push(Finding::warning(read.line, what));
+            found.push(Finding::warning(&rules::REPEATED_COMMAND, read.line, what));
         }
     }
     for image in reading.all("liveimg") {
@@ -53,19 +54,28 @@ fn liveimg(image: &Read, found: &mut Vec<Finding>) {
         let what =
             "liveimg: Anaconda doesn't take this URL for a tar; it mounts the file as an image, and fails";
         found.push(
-            Finding::error(image.line, what).help(format!("let the URL end in one of {}", TARS.join(" "))),
+            Finding::error(&rules::LIVEIMG_TAR, image.line, what)
+                .help(format!("let the URL end in one of {}", TARS.join(" "))),
         );
     }
     match image.arguments.text("--checksum") {
         None => {
             let what = "liveimg without --checksum: Anaconda ignores tar's failure, so half an image passes";
-            found.push(Finding::warning(image.line, what).help("add --checksum=, the SHA-256 of the file"));
+            found.push(
+                Finding::warning(&rules::CHECKSUM_MISSING, image.line, what)
+                    .help("add --checksum=, the SHA-256 of the file"),
+            );
         }
         Some(sum) if sum.len() != 64 || !sum.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            found.push(Finding::error(image.line, "liveimg: --checksum is no SHA-256 in hexadecimal digits"));
+            found.push(Finding::error(
+                &rules::CHECKSUM,
+                image.line,
+                "liveimg: --checksum is no SHA-256 in hexadecimal digits",
+            ));
         }
         Some(sum) if sum.bytes().any(|byte| byte.is_ascii_uppercase()) => {
             found.push(Finding::warning(
+                &rules::CHECKSUM,
                 image.line,
                 "liveimg: --checksum has capital letters; write small ones",
             ));
@@ -83,7 +93,10 @@ fn packages_beside_image(reading: &Reading, found: &mut Vec<Finding>) {
         });
         if let Some(line) = named {
             let what = format!("%packages is ignored beside {} of line {}", image.name, image.line);
-            found.push(Finding::warning(line.number, what).help("the image must hold them already"));
+            found.push(
+                Finding::warning(&rules::PACKAGES_BESIDE_IMAGE, line.number, what)
+                    .help("the image must hold them already"),
+            );
         }
     }
 }
@@ -98,12 +111,12 @@ fn addresses(read: &Read, found: &mut Vec<Finding>) {
         let authority = rest.split('/').next().unwrap_or_default();
         if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
             let what = format!("{}: {} holds a password in clear text", read.name, given.name);
-            found.push(Finding::warning(read.line, what));
+            found.push(Finding::warning(&rules::CLEAR_TEXT, read.line, what));
         }
         let known = ["http", "https", "ftp", "file", "nfs", "hd", "socks4", "socks5", "socks4a", "socks5h"];
         if !known.contains(&scheme) {
             let what = format!("{}: {} has a scheme that Anaconda doesn't fetch", read.name, given.name);
-            found.push(Finding::warning(read.line, what));
+            found.push(Finding::warning(&rules::URL_SCHEME, read.line, what));
         }
     }
 }

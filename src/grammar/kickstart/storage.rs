@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rules;
 use super::{Read, Reading, closest, is_member, quoted};
 use crate::grammar::Finding;
 
@@ -52,9 +53,9 @@ pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
         if let Some(line) = points.insert(place.clone(), read.line).filter(|_| single) {
             let what = format!("{name}: {} is in line {line} already", quoted(&place));
             found.push(if path {
-                Finding::error(read.line, what)
+                Finding::error(&rules::DUPLICATE_MOUNTPOINT, read.line, what)
             } else {
-                Finding::warning(read.line, what)
+                Finding::warning(&rules::DUPLICATE_MOUNTPOINT, read.line, what)
             });
         }
     }
@@ -82,11 +83,11 @@ fn shape(read: &Read, place: &str, found: &mut Vec<Finding>) {
     let (name, line, given) = (read.name, read.line, &read.arguments);
     if !place.starts_with('/') && !is_member(place) && !PLACES.contains(&place) {
         let what = format!("{name}: {} is no mount point: it doesn't begin with /", quoted(place));
-        found.push(Finding::warning(line, what));
+        found.push(Finding::warning(&rules::MOUNTPOINT, line, what));
     }
     if let Some(fstype) = given.text("--fstype").filter(|fstype| !FILESYSTEMS.contains(fstype)) {
         let what = format!("{name}: Anaconda makes no file system {}", quoted(fstype));
-        let finding = Finding::warning(line, what);
+        let finding = Finding::warning(&rules::FILESYSTEM, line, what);
         found.push(match closest(fstype, FILESYSTEMS.into_iter()) {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
@@ -94,17 +95,26 @@ fn shape(read: &Read, place: &str, found: &mut Vec<Finding>) {
     }
     sizes(read, found);
     if name == "part" && given.has("--noformat") && given.text("--onpart").is_none() {
-        found.push(Finding::error(line, "part: --noformat needs --onpart: there is nothing to keep"));
+        found.push(Finding::error(
+            &rules::OPTION_NEEDS,
+            line,
+            "part: --noformat needs --onpart: there is nothing to keep",
+        ));
     }
     if place == "/boot/efi" && given.text("--fstype").is_some_and(|fstype| !matches!(fstype, "efi" | "vfat"))
     {
         found.push(
-            Finding::warning(line, format!("{name}: firmware reads only an EFI system partition"))
-                .help("--fstype=efi"),
+            Finding::warning(
+                &rules::EFI_FILESYSTEM,
+                line,
+                format!("{name}: firmware reads only an EFI system partition"),
+            )
+            .help("--fstype=efi"),
         );
     }
     if given.has("--encrypted") && matches!(place, "/boot" | "/boot/efi") {
         found.push(Finding::warning(
+            &rules::ENCRYPTED_BOOT,
             line,
             format!("{name}: {place} is encrypted, and the boot loader must read it"),
         ));
@@ -115,13 +125,17 @@ fn sizes(read: &Read, found: &mut Vec<Finding>) {
     let (name, line, given) = (read.name, read.line, &read.arguments);
     for option in ["--size", "--maxsize"] {
         if given.number(option).is_some_and(|size| size < 0) {
-            found.push(Finding::error(line, format!("{name}: {option} is less than 0")));
+            found.push(Finding::error(&rules::SIZE, line, format!("{name}: {option} is less than 0")));
         }
     }
     let Some(most) = given.number("--maxsize") else { return };
     if given.number("--size").is_some_and(|size| size > most) {
-        found.push(Finding::error(line, format!("{name}: --maxsize is less than --size")));
+        found.push(Finding::error(&rules::SIZE, line, format!("{name}: --maxsize is less than --size")));
     } else if !given.has("--grow") && name != "stratisfs" {
-        found.push(Finding::warning(line, format!("{name}: --maxsize has no effect without --grow")));
+        found.push(Finding::warning(
+            &rules::MAXSIZE_WITHOUT_GROW,
+            line,
+            format!("{name}: --maxsize has no effect without --grow"),
+        ));
     }
 }

@@ -1,5 +1,6 @@
 //! Commands in answers: one that fails stops the install at a question of critical priority.
 
+use super::rules;
 use super::{Answer, Document};
 use crate::grammar::Finding;
 
@@ -27,12 +28,12 @@ pub fn lint(document: &Document<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         if let Some(line) = open_quote(answer) {
-            found.push(Finding::error(line, format!("an open quote in {}", answer.key)));
+            found.push(Finding::error(&rules::OPEN_QUOTE, line, format!("an open quote in {}", answer.key)));
         } else if !succeeds(&answer.value) {
             let message =
                 format!("{} may end with an exit code that isn't 0, and then the installer asks", answer.key);
             found.push(
-                Finding::warning(answer.last, message)
+                Finding::warning(&rules::COMMAND_FAILS, answer.last, message)
                     .help("end it with `; true`, and report failures another way"),
             );
         }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::rules;
 use super::{
     Answer, BLANKS, Content, Document, Lacks, Release, cleaned, commands, is_dropped, keys, parse, partman,
     passwords,
@@ -55,7 +56,10 @@ fn lines(document: &Document<'_>, found: &mut Vec<Finding>) {
             }
             if line.trim_end_matches(BLANKS).ends_with('\\') && !line.ends_with('\\') {
                 let message = "a blank after the backslash: the line doesn't go on";
-                found.push(Finding::error(number, message).help("end the line with the backslash"));
+                found.push(
+                    Finding::error(&rules::CONTINUATION, number, message)
+                        .help("end the line with the backslash"),
+                );
             }
             if line.trim_start_matches(BLANKS).starts_with('#') {
                 found.push(indented_comment(number, inside));
@@ -74,17 +78,27 @@ fn indented_comment(line: usize, inside: bool) -> Finding {
     } else {
         "an indented `#` is no comment: d-i reads the line as an answer"
     };
-    Finding::error(line, message).help("a comment begins in the first column")
+    Finding::error(&rules::INDENTED_COMMENT, line, message).help("a comment begins in the first column")
 }
 
 fn bad(line: usize, lacks: Lacks) -> Finding {
     match lacks {
-        Lacks::Key => Finding::error(line, "d-i stops loading here: a line of fewer than three words")
-            .help("write `d-i KEY TYPE VALUE`"),
-        Lacks::Type => Finding::error(line, "d-i stops loading here: the type is missing")
-            .help("write `d-i KEY TYPE VALUE`"),
-        Lacks::End => Finding::error(line, "the file ends where the line goes on: d-i drops this answer")
-            .help("take the last backslash out"),
+        Lacks::Key => Finding::error(
+            &rules::SHORT_LINE,
+            line,
+            "d-i stops loading here: a line of fewer than three words",
+        )
+        .help("write `d-i KEY TYPE VALUE`"),
+        Lacks::Type => {
+            Finding::error(&rules::SHORT_LINE, line, "d-i stops loading here: the type is missing")
+                .help("write `d-i KEY TYPE VALUE`")
+        }
+        Lacks::End => Finding::error(
+            &rules::UNFINISHED,
+            line,
+            "the file ends where the line goes on: d-i drops this answer",
+        )
+        .help("take the last backslash out"),
     }
 }
 
@@ -99,10 +113,13 @@ fn shape(answer: &Answer) -> Option<Finding> {
         } else {
             "no answer: the third word is no type of debconf".to_owned()
         };
-        return Some(Finding::error(answer.first, message).help("write `d-i KEY TYPE VALUE`"));
+        return Some(
+            Finding::error(&rules::NO_ANSWER, answer.first, message).help("write `d-i KEY TYPE VALUE`"),
+        );
     }
     let message = "no answer: the second word is no question, it has no `/`";
-    (!answer.key.contains('/') && answer.owner != "d-i").then(|| Finding::error(answer.first, message))
+    (!answer.key.contains('/') && answer.owner != "d-i")
+        .then(|| Finding::error(&rules::NO_ANSWER, answer.first, message))
 }
 
 fn quoted(text: &str) -> String {
@@ -148,7 +165,7 @@ fn question(answer: &Answer, release: Release, search: Search) -> Vec<Finding> {
     let is_text = |kind: &str| matches!(kind, "string" | "select");
     if answer.kind != known.kind && !(is_text(&answer.kind) && is_text(known.kind)) {
         let message = format!("{} is of type {}, not {}", answer.key, known.kind, answer.kind);
-        found.push(Finding::warning(line, message).help(format!("write {}", known.kind)));
+        found.push(Finding::warning(&rules::TYPE, line, message).help(format!("write {}", known.kind)));
     }
     match known.kind {
         "boolean" if !matches!(answer.value.as_str(), "true" | "false") => {
@@ -173,9 +190,13 @@ fn unknown(answer: &Answer, release: Release, search: Search) -> Option<Finding>
     let (line, key) = (answer.first, &answer.key);
     if let Some(other) = keys::elsewhere(key, release) {
         let message = format!("{} is a question of {other}'s installer, not of {release}'s", shown(key));
-        return Some(Finding::warning(line, message));
+        return Some(Finding::warning(&rules::OTHER_RELEASE, line, message));
     }
-    let finding = Finding::error(line, format!("{} is no question of {release}'s installer", quoted(key)));
+    let finding = Finding::error(
+        &rules::UNKNOWN_QUESTION,
+        line,
+        format!("{} is no question of {release}'s installer", quoted(key)),
+    );
     let near = if search == Search::Near { keys::similar(key, release) } else { None };
     Some(match near {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
@@ -186,7 +207,7 @@ fn unknown(answer: &Answer, release: Release, search: Search) -> Option<Finding>
 /// What stands behind a key that nobody knows may be a secret.
 fn not_boolean(answer: &Answer, known: bool) -> Finding {
     let value = if known { format!(", found {}", quoted(&answer.value)) } else { String::new() };
-    Finding::error(answer.first, format!("{} must be true or false{value}", answer.key))
+    Finding::error(&rules::BOOLEAN, answer.first, format!("{} must be true or false{value}", answer.key))
 }
 
 fn choice(answer: &Answer, value: &str, choices: &[&'static str]) -> Option<Finding> {
@@ -194,7 +215,8 @@ fn choice(answer: &Answer, value: &str, choices: &[&'static str]) -> Option<Find
     if choices.is_empty() || choices.contains(&value) {
         return None;
     }
-    let finding = Finding::error(answer.first, format!("{} can't be {}", answer.key, quoted(value)));
+    let finding =
+        Finding::error(&rules::CHOICE, answer.first, format!("{} can't be {}", answer.key, quoted(value)));
     Some(match nearest(value, choices.iter().copied()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None if choices.len() <= SHOWN => finding.help(format!("one of {}", choices.join(", "))),
@@ -217,9 +239,10 @@ fn duplicates(document: &Document<'_>, found: &mut Vec<Finding>) {
         let Some(before) = seen.insert(&answer.key, answer) else { continue };
         let message = format!("{} was answered in line {} already", shown(&answer.key), before.first);
         found.push(if before.value == answer.value {
-            Finding::warning(answer.first, message)
+            Finding::warning(&rules::DUPLICATE, answer.first, message)
         } else {
-            Finding::error(answer.first, message).help("this one counts; take one of them out")
+            Finding::error(&rules::DUPLICATE, answer.first, message)
+                .help("this one counts; take one of them out")
         });
     }
 }
@@ -252,6 +275,6 @@ fn network(document: &Document<'_>, found: &mut Vec<Finding>) {
             "netcfg/get_domain" => "give domain= on the kernel command line too",
             _ => "give it on the kernel command line too",
         };
-        found.push(Finding::warning(answer.first, message).help(help));
+        found.push(Finding::warning(&rules::TOO_LATE, answer.first, message).help(help));
     }
 }

@@ -1,5 +1,6 @@
 //! Partitioning and the boot loader: what must be answered together, and recipes.
 
+use super::rules;
 use super::{Answer, Document, commands};
 use crate::grammar::recipe::{self, Method};
 use crate::grammar::{Finding, nearest, shown};
@@ -44,7 +45,10 @@ fn method(answered: &Answered<'_>, found: &mut Vec<Finding>) -> Option<Method> {
             .find_map(|key| answered.document.last(key));
         if let Some(recipe) = recipe.filter(|_| !answered.has("partman-auto/method")) {
             let message = "partman-auto/method is missing: d-i asks how to partition";
-            found.push(Finding::error(recipe.first, message).help(format!("one of {}", METHODS.join(", "))));
+            found.push(
+                Finding::error(&rules::NO_METHOD, recipe.first, message)
+                    .help(format!("one of {}", METHODS.join(", "))),
+            );
         }
         return None;
     };
@@ -57,8 +61,11 @@ fn method(answered: &Answered<'_>, found: &mut Vec<Finding>) -> Option<Method> {
             None
         }
         value => {
-            let finding =
-                Finding::error(answer.first, format!("partman-auto/method can't be `{}`", shown(value)));
+            let finding = Finding::error(
+                &rules::METHOD,
+                answer.first,
+                format!("partman-auto/method can't be `{}`", shown(value)),
+            );
             found.push(match nearest(value, METHODS) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding.help(format!("one of {}", METHODS.join(", "))),
@@ -71,12 +78,14 @@ fn method(answered: &Answered<'_>, found: &mut Vec<Finding>) -> Option<Method> {
 fn raid(answered: &Answered<'_>, answer: &Answer, found: &mut Vec<Finding>) {
     if !answered.has("partman-auto-raid/recipe") {
         found.push(Finding::error(
+            &rules::NO_RAID_RECIPE,
             answer.first,
             "method raid without partman-auto-raid/recipe: there is nothing to build",
         ));
     }
     if !answered.has("partman-auto/disk") {
         found.push(Finding::error(
+            &rules::DISK,
             answer.first,
             "method raid without partman-auto/disk: d-i asks for the disks",
         ));
@@ -88,7 +97,7 @@ fn questions(answered: &Answered<'_>, method: Option<Method>, found: &mut Vec<Fi
     let Some(answer) = answered.document.last("partman-auto/method") else { return };
     let mut missing = |key: &str, why: &str| {
         if !answered.has(key) {
-            found.push(Finding::warning(answer.first, format!("{key} is missing: {why}")));
+            found.push(Finding::warning(&rules::ASKS, answer.first, format!("{key} is missing: {why}")));
         }
     };
     missing("partman/confirm", "d-i asks before it writes");
@@ -105,11 +114,12 @@ fn questions(answered: &Answered<'_>, method: Option<Method>, found: &mut Vec<Fi
     if let Some(disks) =
         disks.filter(|disks| method == Some(Method::Regular) && disks.value.split_whitespace().count() > 1)
     {
-        found.push(Finding::error(disks.first, "method regular takes one disk"));
+        found.push(Finding::error(&rules::DISK, disks.first, "method regular takes one disk"));
     }
     if let Some(disks) = disks {
         for (line, disk) in disks.words().filter(|(_, disk)| !disk.starts_with("/dev/")) {
             found.push(Finding::error(
+                &rules::DISK,
                 line,
                 format!("partman-auto/disk: `{}` is no path in /dev", shown(disk)),
             ));
@@ -122,7 +132,7 @@ fn boot_loader(answered: &Answered<'_>, found: &mut Vec<Finding>) {
     let skipped = answered.is("grub-installer/skip", "true");
     if !skipped && !answered.has("grub-installer/bootdev") {
         let message = "grub-installer/bootdev is missing: with BIOS d-i may ask where GRUB goes";
-        found.push(Finding::warning(method.first, message).help("name the disk, or `default`"));
+        found.push(Finding::warning(&rules::ASKS, method.first, message).help("name the disk, or `default`"));
     }
     let (Some(bootdev), Some(disks)) =
         (answered.document.last("grub-installer/bootdev"), answered.document.last("partman-auto/disk"))
@@ -134,7 +144,7 @@ fn boot_loader(answered: &Answered<'_>, found: &mut Vec<Finding>) {
     });
     if let Some((line, device)) = stray {
         let message = format!("grub-installer/bootdev `{}` is no disk of partman-auto/disk", shown(device));
-        found.push(Finding::warning(line, message));
+        found.push(Finding::warning(&rules::BOOTDEV, line, message));
     }
 }
 
@@ -153,6 +163,6 @@ fn recipes(document: &Document<'_>, method: Option<Method>, found: &mut Vec<Find
     if swapless && method.is_some() && !asks("false") {
         let message = "the recipe has no swap: d-i asks whether that is meant";
         let help = "answer partman-basicfilesystems/no_swap with false";
-        found.push(Finding::warning(answer.first, message).help(help));
+        found.push(Finding::warning(&rules::NO_SWAP, answer.first, message).help(help));
     }
 }

@@ -1,6 +1,7 @@
 //! Passwords in answers. Nothing here puts a value into a finding.
 
 use super::Document;
+use super::rules;
 use crate::grammar::Finding;
 
 /// Questions that take a password as people type it; each has a twin that ends in `-again`.
@@ -25,19 +26,26 @@ pub fn lint(document: &Document<'_>, found: &mut Vec<Finding>) {
         let message = format!("{key} holds a password in clear text");
         let crypted = format!("{key}-crypted");
         found.push(match CRYPTED.contains(&crypted.as_str()) {
-            true => Finding::warning(answer.first, message).help(format!("use {crypted}")),
-            false => Finding::warning(answer.first, message),
+            true => {
+                Finding::warning(&rules::CLEAR_TEXT, answer.first, message).help(format!("use {crypted}"))
+            }
+            false => Finding::warning(&rules::CLEAR_TEXT, answer.first, message),
         });
         let again = format!("{key}-again");
         match document.last(&again) {
             Some(second) if second.value != answer.value => {
                 found.push(Finding::error(
+                    &rules::PASSWORD_AGAIN,
                     second.first,
                     format!("{again} isn't the same as {key}: d-i asks both"),
                 ));
             }
             None if !key.starts_with("netcfg/") => {
-                found.push(Finding::error(answer.first, format!("{again} is missing: d-i asks for it")));
+                found.push(Finding::error(
+                    &rules::PASSWORD_AGAIN,
+                    answer.first,
+                    format!("{again} is missing: d-i asks for it"),
+                ));
             }
             _ => {}
         }
@@ -47,7 +55,7 @@ pub fn lint(document: &Document<'_>, found: &mut Vec<Finding>) {
         if !is_crypted(&answer.value) {
             let message = format!("{key} holds no password hash: nobody could log in with it");
             found.push(
-                Finding::error(answer.first, message)
+                Finding::error(&rules::NO_HASH, answer.first, message)
                     .help("it begins with `$6$` or `$y$`; `!` locks the account"),
             );
         }

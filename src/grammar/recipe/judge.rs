@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rules;
 use super::{Decoded, FILESYSTEMS, Method, Partition, Reason, Word};
 use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
 
@@ -40,6 +41,7 @@ fn dropped(decoded: &Decoded, found: &mut Vec<Finding>) {
         let glued = dropped.words.iter().rfind(|word| word.text.len() > 1 && word.text.ends_with('.'));
         let finding = match (dropped.reason, glued) {
             (Reason::NoDot, Some(word)) => Finding::error(
+                &rules::DROPPED,
                 word.line,
                 format!("no blank before the dot of `{}`: d-i drops this partition", shown(&word.text)),
             ),
@@ -48,21 +50,21 @@ fn dropped(decoded: &Decoded, found: &mut Vec<Finding>) {
                     "no ` .` after these {count} words (the first is `{}`): d-i drops them",
                     shown(&first.text)
                 );
-                Finding::error(first.line, message)
+                Finding::error(&rules::DROPPED, first.line, message)
             }
             (Reason::Renamed, _) => {
                 let message = format!(
                     "`{}` stands before a `::`: d-i takes it for a name and drops it",
                     shown(&first.text)
                 );
-                Finding::error(first.line, message)
+                Finding::error(&rules::DROPPED, first.line, message)
                     .help("one recipe, its name first, each partition ended by ` .`")
             }
         };
         found.push(finding);
     }
     if decoded.partitions.is_empty() && decoded.dropped.is_empty() {
-        found.push(Finding::error(1, "a recipe without partitions"));
+        found.push(Finding::error(&rules::EMPTY, 1, "a recipe without partitions"));
     }
 }
 
@@ -71,7 +73,7 @@ fn sizes(partition: &Partition, found: &mut Vec<Finding>) {
     let Partition { written, min, .. } = partition;
     if written.len() < 4 {
         let message = "a partition needs smallest size, priority, largest size and file system";
-        found.push(Finding::error(partition.line, message));
+        found.push(Finding::error(&rules::INCOMPLETE, partition.line, message));
         return;
     }
     let instead = [format!("{} MB", super::ABSURD), format!("{min}"), format!("{min} MB")];
@@ -80,17 +82,20 @@ fn sizes(partition: &Partition, found: &mut Vec<Finding>) {
             None => {}
             Some(Problem::None) => {
                 let message = format!("`{}` is no {name}: d-i takes {instead}", shown(&word.text));
-                found.push(Finding::error(word.line, message).help(suggestion(&word.text)));
+                found.push(Finding::error(&rules::SIZE, word.line, message).help(suggestion(&word.text)));
             }
             Some(Problem::TooLarge) => {
                 found.push(Finding::error(
+                    &rules::SIZE,
                     word.line,
                     format!("{name} {} is more than d-i can count", shown(&word.text)),
                 ));
             }
             Some(Problem::Zero) => {
                 let message = format!("`{}` begins with a zero", shown(&word.text));
-                found.push(Finding::warning(word.line, message).help("write it without"));
+                found.push(
+                    Finding::warning(&rules::LEADING_ZERO, word.line, message).help("write it without"),
+                );
             }
         }
     }
@@ -103,6 +108,7 @@ fn sizes(partition: &Partition, found: &mut Vec<Finding>) {
     }
     if let Some((word, max)) = number(2).filter(|(_, max)| *max != -1 && max < min) {
         found.push(Finding::error(
+            &rules::SIZE,
             word.line,
             format!("the largest size {max} is below the smallest, {min}: d-i takes {min}"),
         ));
@@ -111,7 +117,7 @@ fn sizes(partition: &Partition, found: &mut Vec<Finding>) {
         let message = format!(
             "priority {priority} is below the smallest size {min}: d-i takes {min}, and the partition doesn't grow"
         );
-        found.push(Finding::warning(word.line, message));
+        found.push(Finding::warning(&rules::PRIORITY, word.line, message));
     }
 }
 
@@ -157,7 +163,11 @@ fn filesystem(partition: &Partition, found: &mut Vec<Finding>) {
     let field = partition.field("filesystem");
     if let Some(name) = field.as_deref().filter(|name| !MADE.contains(name)) {
         let line = line_of(partition, "filesystem");
-        let finding = Finding::error(line, format!("partman can't make the file system `{}`", shown(name)));
+        let finding = Finding::error(
+            &rules::FILESYSTEM,
+            line,
+            format!("partman can't make the file system `{}`", shown(name)),
+        );
         found.push(match nearest(name, MADE) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding.help(format!("one of {}", MADE.join(", "))),
@@ -175,6 +185,7 @@ fn filesystem(partition: &Partition, found: &mut Vec<Finding>) {
     };
     if !harmless {
         let finding = Finding::error(
+            &rules::FILESYSTEM,
             word.line,
             format!("the decoder doesn't know the file system `{}`: it takes ext2", shown(name)),
         );
@@ -199,12 +210,14 @@ fn braces(partition: &Partition, found: &mut Vec<Finding>) {
             (Some(outer), text) if text.ends_with('{') => {
                 let message =
                     format!("`{}` inside `{}`, which isn't closed", shown(text), shown(&outer.text));
-                found.push(Finding::error(word.line, message).help("` }` with a blank before it"));
+                found.push(
+                    Finding::error(&rules::BRACES, word.line, message).help("` }` with a blank before it"),
+                );
                 open = Some(word);
             }
             (Some(_), text) if text.contains('}') => {
                 let message = format!("no blank before the brace of `{}`: d-i reads on", shown(text));
-                found.push(Finding::error(word.line, message));
+                found.push(Finding::error(&rules::BRACES, word.line, message));
                 open = None;
             }
             (Some(_), _) => {}
@@ -212,13 +225,15 @@ fn braces(partition: &Partition, found: &mut Vec<Finding>) {
             (None, text) => {
                 let message = format!("`{}` stands outside `name{{ … }}`: d-i drops it", shown(text));
                 found.push(
-                    Finding::error(word.line, message).help("blanks around every brace: `method{ format }`"),
+                    Finding::error(&rules::BRACES, word.line, message)
+                        .help("blanks around every brace: `method{ format }`"),
                 );
             }
         }
     }
     if let Some(word) = open {
         found.push(Finding::error(
+            &rules::BRACES,
             word.line,
             format!("`{}` isn't closed: d-i takes all that follows for its value", shown(&word.text)),
         ));
@@ -229,6 +244,7 @@ fn fields(partition: &Partition, found: &mut Vec<Finding>) {
     let Some(method) = partition.field("method") else { return };
     if !METHODS.contains(&method.as_str()) {
         let finding = Finding::error(
+            &rules::METHOD,
             line_of(partition, "method"),
             format!("`{}` is no method of a partition", shown(&method)),
         );
@@ -240,7 +256,7 @@ fn fields(partition: &Partition, found: &mut Vec<Finding>) {
     let mut missing = |field: &str, effect: &str| {
         if partition.field(field).is_none() {
             let message = format!("method{{ {method} }} without {field}{{ }}: {effect}");
-            found.push(Finding::warning(line_of(partition, "method"), message));
+            found.push(Finding::warning(&rules::FIELD_MISSING, line_of(partition, "method"), message));
         }
     };
     match method.as_str() {
@@ -263,12 +279,16 @@ fn mounts(decoded: &Decoded, found: &mut Vec<Finding>) {
         let Some(place) = partition.field("mountpoint") else { continue };
         let line = line_of(partition, "mountpoint");
         if !place.starts_with('/') {
-            found
-                .push(Finding::error(line, format!("mount point `{}` isn't a path from `/`", shown(&place))));
+            found.push(Finding::error(
+                &rules::MOUNTPOINT,
+                line,
+                format!("mount point `{}` isn't a path from `/`", shown(&place)),
+            ));
         }
         // the same place for another disk label is another recipe's
         if let Some(first) = seen.insert((place.clone(), super::label(partition)), line) {
             found.push(Finding::error(
+                &rules::DUPLICATE_MOUNTPOINT,
                 line,
                 format!("`{}` is mounted in line {first} already", shown(&place)),
             ));
@@ -279,7 +299,11 @@ fn mounts(decoded: &Decoded, found: &mut Vec<Finding>) {
     };
     let has_root = seen.keys().any(|(place, _)| place == "/") || decoded.partitions.iter().any(holds_others);
     if let Some(first) = decoded.partitions.first().filter(|_| !has_root) {
-        found.push(Finding::error(first.line, "nothing is mounted at `/`: d-i has nowhere to install to"));
+        found.push(Finding::error(
+            &rules::NO_ROOT,
+            first.line,
+            "nothing is mounted at `/`: d-i has nowhere to install to",
+        ));
     }
 }
 
@@ -295,7 +319,7 @@ fn not_lvm(decoded: &Decoded, found: &mut Vec<Finding>) {
                 let message = format!(
                     "{field}{{ }} without `partman-auto/method` lvm or crypto: it becomes a plain partition"
                 );
-                found.push(Finding::error(line_of(partition, field), message));
+                found.push(Finding::error(&rules::VOLUME_UNUSED, line_of(partition, field), message));
             }
         }
         if let Some(method) =
@@ -303,7 +327,7 @@ fn not_lvm(decoded: &Decoded, found: &mut Vec<Finding>) {
         {
             let message =
                 format!("method{{ {method} }} with partman-auto/method regular: nobody makes volumes in it");
-            found.push(Finding::error(line_of(partition, "method"), message));
+            found.push(Finding::error(&rules::VOLUME_UNUSED, line_of(partition, "method"), message));
         }
     }
 }
@@ -315,7 +339,7 @@ fn volumes(decoded: &Decoded, method: &str, found: &mut Vec<Finding>) {
     let Some(first) = decoded.partitions.first() else { return };
     if volumes.is_empty() {
         let message = "no partition is marked $lvmok{ }: d-i can't use the recipe for volumes";
-        found.push(Finding::error(first.line, message));
+        found.push(Finding::error(&rules::NO_VOLUMES, first.line, message));
     }
     let holders: Vec<_> =
         partitions.iter().filter(|partition| partition.field("method").as_deref() == Some(method)).collect();
@@ -323,13 +347,14 @@ fn volumes(decoded: &Decoded, method: &str, found: &mut Vec<Finding>) {
         for field in ["in_vg", "lv_name"] {
             if partition.field(field).is_some() {
                 let message = format!("{field}{{ }} without $lvmok{{ }}: it becomes a plain partition");
-                found.push(Finding::error(line_of(partition, field), message));
+                found.push(Finding::error(&rules::VOLUME_UNUSED, line_of(partition, field), message));
             }
         }
     }
     for volume in &volumes {
         if volume.field("mountpoint").as_deref() == Some("/boot") {
             found.push(Finding::warning(
+                &rules::BOOT_ON_LVM,
                 line_of(volume, "mountpoint"),
                 "/boot is marked $lvmok{ }: d-i asks whether that is meant",
             ));
@@ -341,7 +366,7 @@ fn volumes(decoded: &Decoded, method: &str, found: &mut Vec<Finding>) {
                 "in_vg{{ {} }}: no partition with method{{ {method} }} has vg_name{{ {0} }}",
                 shown(&group)
             );
-            found.push(Finding::error(line_of(volume, "in_vg"), message));
+            found.push(Finding::error(&rules::GROUP, line_of(volume, "in_vg"), message));
         }
     }
     let outside = |place: &str| {
@@ -350,6 +375,6 @@ fn volumes(decoded: &Decoded, method: &str, found: &mut Vec<Finding>) {
     if !volumes.is_empty() && !outside("/") && !outside("/boot") {
         let message =
             "neither / nor /boot is outside the volumes: d-i asks whether the firmware can boot that";
-        found.push(Finding::warning(first.line, message));
+        found.push(Finding::warning(&rules::BOOT_ON_LVM, first.line, message));
     }
 }

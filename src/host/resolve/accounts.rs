@@ -4,7 +4,7 @@ use super::{Context, rules};
 use crate::host::{Host, Scripts};
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawRoot, RawUser};
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::profile::source::{SourceId, Span};
 use crate::profile::spanned::{List, Section, Spanned};
 use crate::spec::system::{RootAccount, User};
@@ -75,7 +75,7 @@ pub fn no_login(host: &Host, source: SourceId) -> Option<Diagnostic> {
     let message = "nobody can log in: no user and no root with a password or a key, and no hand-off that would bring one";
     let help = "add `users: [{ name: …, ssh_keys: […] }]`; or waive `no-login` in site.yaml where the image brings an account";
     let diagnostic = Diagnostic::new(Span::file(source), message).help(help);
-    Some(diagnostic.rule(Rule::NoLogin, [host.name.to_string()]))
+    Some(diagnostic.rule(&rule::NO_LOGIN, [host.name.to_string()]))
 }
 
 fn once<T: PartialEq + Clone + std::fmt::Display>(

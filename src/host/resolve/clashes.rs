@@ -12,7 +12,7 @@ use crate::host::owners::{Owner, Owners, Thing};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared};
 use crate::profile::raw::{RawIpv4, RawIpv6, RawNetwork, RawProfile, RawTarget};
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
 use crate::value::{DiskSelector, Mac};
@@ -53,7 +53,7 @@ impl Clashes {
             let message = format!("no way leads from this host to the site's server {server}");
             let help = "give the host a gateway or a route, or write the server's address in this network";
             let diagnostic = Diagnostic::new(Span::file(layer.source), message).help(help);
-            self.lost.push(diagnostic.rule(Rule::ServerElsewhere, [layer.name.clone()]));
+            self.lost.push(diagnostic.rule(&rule::SERVER_ELSEWHERE, [layer.name.clone()]));
         }
         for thing in disks(raw) {
             self.claim(thing.value, owner, thing.span);
@@ -68,19 +68,20 @@ impl Clashes {
             return;
         }
         let (rule, help) = match &clash.thing {
-            Thing::Mac(_) => {
-                (Rule::SameMac, "no two network cards have one, and the boot file of a card is for one host")
-            }
+            Thing::Mac(_) => (
+                &rule::SAME_MAC,
+                "no two network cards have one, and the boot file of a card is for one host",
+            ),
             Thing::Address(_) => (
-                Rule::SameAddress,
+                &rule::SAME_ADDRESS,
                 "give one of them another; or waive `same-address` in site.yaml where their networks never meet",
             ),
             Thing::Serial(_) => (
-                Rule::SameDisk,
+                &rule::SAME_DISK,
                 "a disk is in one machine; or waive `same-disk` in site.yaml where these are two disks",
             ),
             Thing::Wwn(_) => (
-                Rule::SameDisk,
+                &rule::SAME_DISK,
                 "a disk is in one machine; or waive `same-disk` in site.yaml where it moves between them",
             ),
         };
@@ -108,7 +109,7 @@ impl Clashes {
                 let message = format!("the server {server} is in none of the hosts' networks");
                 let help =
                     "write your server's address; or waive `server-elsewhere` where a router leads there";
-                found.push(Diagnostic::new(raw.span, message).help(help).rule(Rule::ServerElsewhere, []));
+                found.push(Diagnostic::new(raw.span, message).help(help).rule(&rule::SERVER_ELSEWHERE, []));
             }
         }
         found.extend(lost);

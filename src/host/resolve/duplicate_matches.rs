@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Layer;
 use crate::profile::raw::{RawMatch, RawProfile};
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::profile::source::Span;
 use crate::spec::order::HostMatch;
 use crate::value::{Mac, Pattern};
@@ -95,7 +95,7 @@ pub fn check(claims: &[Claim], diagnostics: &mut Vec<Diagnostic>) -> Told {
                 diagnostics.push(if *other == index {
                     diagnostic
                 } else {
-                    diagnostic.rule(Rule::SameMachine, hosts)
+                    diagnostic.rule(&rule::SAME_MACHINE, hosts)
                 });
             }
             owners.push((index, *span));

@@ -17,7 +17,7 @@ use crate::grammar::{Finding, Severity};
 use crate::host::{Handoff, handoff};
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::RawProfile;
-use crate::profile::rule::Rule;
+use crate::profile::rule;
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Section, Spanned};
 
@@ -129,15 +129,13 @@ impl Work<'_, '_> {
                 false => format!("user-data, line {} of it: {}", finding.line, finding.message),
             };
             let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
-            let rule = match finding.severity {
+            let under = match finding.severity {
                 Severity::Error => None,
-                Severity::Warning if finding.only.is_some() => Some(Rule::UserDataVersion),
-                Severity::Warning => Some(Rule::UserData),
+                Severity::Warning if finding.only.is_some() => Some(&rule::USER_DATA_VERSION),
+                Severity::Warning => Some(&rule::USER_DATA),
             };
-            self.diagnostics.push(match rule {
-                Some(rule) => diagnostic.rule(rule, [self.context.layer.name.clone()]),
-                None => diagnostic,
-            });
+            let host = self.context.layer.name.clone();
+            self.diagnostics.push(diagnostic.finding(finding.rule, finding.severity, under, host));
         }
     }
 

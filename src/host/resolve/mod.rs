@@ -28,7 +28,7 @@ use super::{Host, Installer, Locale, Site};
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared, Tree};
 use crate::profile::raw::{RawLocale, RawProfile};
-use crate::profile::rule::{Rule, Severity};
+use crate::profile::rule::{self, Severity};
 use crate::profile::source::{SourceId, Sources, Span};
 use crate::profile::spanned::{Merge, Section, Spanned};
 use crate::spec::order::HostMatch;
@@ -144,21 +144,20 @@ impl<'t> Resolver<'t> {
         let waived = waivers.apply(&mut findings);
         let (mistakes, warnings) = by_severity(findings);
         diagnostics.extend(mistakes);
-        let warnings = of_user_data_once(warnings);
+        let (diagnostics, warnings) = (of_files_once(diagnostics), of_files_once(warnings));
         Resolved { site, hosts, diagnostics, warnings, waived, waivers }
     }
 }
 
 /// Mistakes, and what is none.
 fn by_severity(findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
-    findings.into_iter().partition(|finding| finding.severity() == Severity::Error)
+    findings.into_iter().partition(|finding| finding.severity == Severity::Error)
 }
 
-/// Hosts share files of user-data: what is found in one is told once, of all of them.
-fn of_user_data_once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let (found, mut others): (Vec<_>, Vec<_>) = findings
-        .into_iter()
-        .partition(|finding| matches!(finding.rule, Some(Rule::UserData | Rule::UserDataVersion)));
+/// Hosts share files: what `lint` finds in one is told once, of all of them.
+fn of_files_once(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (found, mut others): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.rule.is_some_and(|rule| !rule::ALL.contains(&rule)));
     let mut told: BTreeMap<(Span, String), Diagnostic> = BTreeMap::new();
     for finding in found {
         match told.entry((finding.span, finding.message.clone())) {
@@ -253,7 +252,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         matching,
         installer,
     };
-    let is_good = |found: &Diagnostic| found.severity() == Severity::Warning;
+    let is_good = |found: &Diagnostic| found.severity == Severity::Warning;
     diagnostics[before..].iter().all(is_good).then_some(host)
 }
 

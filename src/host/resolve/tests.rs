@@ -195,7 +195,7 @@ fn of_user_data(files: &[(&str, &str)], waive: &str) -> (Vec<Diagnostic>, usize)
     assert_eq!(diagnostics, []);
     let mut resolved = resolve(&tree);
     assert_eq!(resolved.diagnostics, []);
-    resolved.warnings.retain(|warning| warning.rule != Some(Rule::NoLogin));
+    resolved.warnings.retain(|warning| warning.rule != Some(&rule::NO_LOGIN));
     (resolved.warnings, resolved.waived.len())
 }
 
@@ -211,14 +211,17 @@ fn what_is_found_in_user_data_is_told_once_of_all_its_hosts_and_can_be_waived() 
     let files = [("hosts/a.yaml", a.as_str()), ("hosts/b.yaml", &b), ("files/u", text)];
     let (found, _) = of_user_data(&files, "[]");
     let mut rules: Vec<_> =
-        found.iter().map(|finding| (finding.rule.unwrap(), finding.hosts.len())).collect();
+        found.iter().map(|finding| (finding.under.unwrap(), finding.hosts.len())).collect();
     rules.sort();
-    assert_eq!(rules, [(Rule::UserData, 2), (Rule::UserDataVersion, 2)], "{found:?}");
+    assert_eq!(rules, [(&rule::USER_DATA, 2), (&rule::USER_DATA_VERSION, 2)], "{found:?}");
     let (found, waived) = of_user_data(&files, "[{ rule: user-data, host: b, reason: why }]");
     assert_eq!(waived, 1);
-    assert!(found.iter().any(|finding| finding.rule == Some(Rule::UserData) && finding.hosts == ["a"]));
+    assert!(found.iter().any(|finding| finding.is_of(&rule::USER_DATA) && finding.hosts == ["a"]));
     let both = "[{ rule: user-data, reason: why }, { rule: user-data-version, reason: why }]";
     assert_eq!(of_user_data(&files, both), (Vec::new(), 4));
+    // by the finding's own id
+    let (found, waived) = of_user_data(&files, "[{ rule: cloud-config-installed-host, reason: why }]");
+    assert_eq!((found.len(), waived), (1, 2), "{found:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::Shared;
 use crate::profile::raw::RawWaiver;
-use crate::profile::rule::Rule;
+use crate::profile::rule::{self, Rule};
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
 use crate::value::HostName;
@@ -17,7 +17,7 @@ pub struct Waivers(Vec<Waiver>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Waiver {
-    rule: Rule,
+    rule: &'static Rule,
     host: Option<HostName>,
     reason: String,
     span: Span,
@@ -46,9 +46,10 @@ impl Waivers {
                 }
                 return None;
             };
-            if !rule.value.can_be_waived() {
-                let message = format!("`{}` can't be waived", rule.value);
-                let ids = Rule::ALL.into_iter().filter(|rule| rule.can_be_waived()).map(Rule::name);
+            let known = rule.value.rule();
+            if !known.can_be_waived() {
+                let message = format!("`{known}` can't be waived");
+                let ids = rule::ALL.iter().filter(|rule| rule.can_be_waived()).map(|rule| rule.id());
                 let help = format!("what can be: {}", ids.collect::<Vec<_>>().join(", "));
                 diagnostics.push(Diagnostic::new(rule.span, message).help(help));
                 return None;
@@ -58,7 +59,7 @@ impl Waivers {
                 return None;
             }
             let (host, reason) = (host.as_ref().map(|host| host.value.clone()), reason.value.clone());
-            Some(Waiver { rule: rule.value, host, reason, span: item.span, is_used: false })
+            Some(Waiver { rule: known, host, reason, span: item.span, is_used: false })
         };
         Self(shared.site.waive.items.iter().filter_map(read).collect())
     }
@@ -80,11 +81,10 @@ impl Waivers {
     }
 
     fn reason(&mut self, finding: &Diagnostic) -> Option<String> {
-        let rule = finding.rule?;
         let of = |host: &HostName| finding.hosts.iter().any(|name| name == host.as_str());
         let mut reason = None;
         for waiver in &mut self.0 {
-            if waiver.rule == rule && waiver.host.as_ref().is_none_or(of) {
+            if finding.is_of(waiver.rule) && waiver.host.as_ref().is_none_or(of) {
                 waiver.is_used = true;
                 reason.get_or_insert_with(|| waiver.reason.clone());
             }
@@ -98,7 +98,7 @@ impl Waivers {
         let told = |waiver: &Waiver| {
             let of = waiver.host.as_ref().map(|host| format!(" of {host}")).unwrap_or_default();
             let message = format!("nothing{of} is waived by this: `{}` finds nothing there", waiver.rule);
-            Diagnostic::new(waiver.span, message).help("take it out").rule(Rule::UnusedWaiver, [])
+            Diagnostic::new(waiver.span, message).help("take it out").rule(&rule::UNUSED_WAIVER, [])
         };
         unused.map(told).collect()
     }

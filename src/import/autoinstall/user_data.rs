@@ -72,7 +72,7 @@ fn judge(alone: &yaml::Node, id: Id, reading: &mut Reading<'_>) -> bool {
     let mut refused = false;
     let told = cloud_config::told(alone).into_iter();
     for finding in autoinstall::user_data(alone, release).into_iter().chain(told) {
-        let Finding { line, severity, message, help, only: _ } = finding;
+        let Finding { line, severity, message, help, .. } = finding;
         let help = help.map(|help| format!("; {help}")).unwrap_or_default();
         let said = format!("line {line}: {message}{help}");
         match severity {

@@ -1,6 +1,6 @@
 //! What a scalar without quotes means: to readers of YAML 1.1, such as PyYAML, and where 1.2 makes something else of it.
 
-use super::Kind;
+use super::{Kind, rules};
 use crate::grammar::Finding;
 
 /// What a scalar without quotes is in YAML 1.1.
@@ -92,11 +92,16 @@ pub fn ambiguous(text: &str, line: usize) -> Option<Finding> {
     if is_boolean(text, &["yes", "no", "on", "off"]) {
         let meant = if matches!(text.to_ascii_lowercase().as_str(), "yes" | "on") { "true" } else { "false" };
         let message = format!("`{text}` is {meant} to readers of YAML 1.1 and a text to others");
-        return Some(Finding::warning(line, message).help(format!("write {meant}, or {quote}")));
+        return Some(
+            Finding::warning(&rules::AMBIGUOUS, line, message).help(format!("write {meant}, or {quote}")),
+        );
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if is_base_60(unsigned) {
-        return Some(Finding::error(line, "YAML 1.1 reads a number to the base 60 here").help("quote it"));
+        return Some(
+            Finding::error(&rules::AMBIGUOUS, line, "YAML 1.1 reads a number to the base 60 here")
+                .help("quote it"),
+        );
     }
     let octal = unsigned.len() > 1
         && unsigned.starts_with('0')
@@ -105,7 +110,7 @@ pub fn ambiguous(text: &str, line: usize) -> Option<Finding> {
     let underscores = unsigned.contains('_') && is_integer(unsigned);
     if octal || underscores {
         let message = "a number is another one to readers of YAML 1.1 than to others";
-        return Some(Finding::warning(line, message).help(quote));
+        return Some(Finding::warning(&rules::AMBIGUOUS, line, message).help(quote));
     }
     None
 }
