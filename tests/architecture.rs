@@ -37,7 +37,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "check",
-        &["value", "spec", "sys", "profile", "host", "answers", "handoff", "boot", "image", "site", "bundle"],
+        &[
+            "value", "spec", "sys", "profile", "grammar", "host", "answers", "handoff", "boot", "image",
+            "site", "bundle",
+        ],
     ),
     (
         "serve",

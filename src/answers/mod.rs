@@ -29,6 +29,7 @@ mod yaml;
 use anyhow::{Context, Result};
 use minijinja::value::{Serde, Value};
 
+use crate::grammar::Finding;
 use crate::host::{Host, Os, Refusal, Site};
 use crate::spec::lock::LockFile;
 use crate::spec::system::SystemFile;
@@ -61,6 +62,8 @@ pub struct Answers {
     pub kernel_args: Vec<String>,
     /// Files that must lie beside it.
     pub companions: Vec<Companion>,
+    /// Errors that its reader would stumble over and that the site waives.
+    pub waived: Vec<Finding>,
 }
 
 impl std::fmt::Debug for Answers {
@@ -123,10 +126,10 @@ pub fn write(
     let prepared = prepared.with_context(rendering)?;
     let text = fill(format, job, &view, &prepared, templates).with_context(rendering)?;
     let template = templates.file(format)?.name();
-    Unreadable::unless_fine(host, template, format, &text)?;
+    let waived = Unreadable::unless_fine(host, template, format, &text)?;
     let kernel_args = prepared.kernel_args;
     CommandLine::check(host, &kernel_args, format.command_line())?;
-    Ok(Answers { text, kernel_args, companions: format.companions(host) })
+    Ok(Answers { text, kernel_args, companions: format.companions(host), waived })
 }
 
 fn fill(

@@ -23,22 +23,26 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// Lets a file pass in which nothing, or only warnings, were found.
+    /// Lets a file pass in which nothing, or only warnings, were found, or errors that the site waives for the host: those are
+    /// returned.
     ///
     /// # Errors
-    /// All errors.
+    /// All other errors.
     pub(super) fn unless_fine(
         host: &Host,
         template: &str,
         format: &dyn AnswerFormat,
         text: &str,
-    ) -> Result<(), Self> {
+    ) -> Result<Vec<Finding>, Self> {
         let found = format.lint(text);
         let line = |finding: &Finding| text.lines().nth(finding.line.saturating_sub(1)).unwrap_or_default();
-        let errors = grammar::errors(&found);
-        let found: Vec<_> = errors.map(|finding| (finding.clone(), line(finding).to_owned())).collect();
+        let (waived, errors): (Vec<&Finding>, Vec<_>) =
+            grammar::errors(&found).partition(|finding| host.waived.contains(&finding.rule));
+        let waived = waived.into_iter().cloned().collect();
+        let found: Vec<_> =
+            errors.into_iter().map(|finding| (finding.clone(), line(finding).to_owned())).collect();
         if found.is_empty() {
-            return Ok(());
+            return Ok(waived);
         }
         Err(Self { host: host.name.clone(), template: template.to_owned(), format: format.name(), found })
     }
@@ -47,7 +51,8 @@ impl Unreadable {
 impl Unreadable {
     /// What it says, without the host: a sentence, and a line for each error.
     pub fn sentence(&self) -> String {
-        let found: String = self.found.iter().map(|(finding, _)| format!("\n{finding}")).collect();
+        let found: String =
+            self.found.iter().map(|(finding, _)| format!("\n{finding} [{}]", finding.rule)).collect();
         format!("what {} made is no {}:{found}", self.template, self.format)
     }
 }

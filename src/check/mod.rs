@@ -12,20 +12,23 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use answers::Rendered;
 pub use answers::{answers_of, templates};
 pub use origin::explain;
 
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::bundle::images::{Images, OpenImage};
+use crate::grammar::Finding;
 use crate::handoff;
 use crate::host::{self, Waived};
 use crate::image::store::Store;
 use crate::profile::diag::{Diagnostic, Report};
-use crate::profile::rule;
+use crate::profile::rule::{self, Severity};
 use crate::site::context::{Inspected, SiteContext};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
 use crate::spec::image::ImagePin;
+use crate::value::HostName;
 
 /// A site with all that there is to say of it.
 #[derive(Debug)]
@@ -65,10 +68,12 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
         report = report.with(missing);
     }
     let mut unread: Vec<_> = lock.err().map(|error| format!("{error:#}")).into_iter().collect();
-    let answers = answers::check(paths, &context).unwrap_or_else(|error| {
+    let rendered = answers::check(paths, &context).unwrap_or_else(|error| {
         unread.push(format!("{error:#}"));
-        Vec::new()
+        Rendered::default()
     });
+    waived.extend(waivers.apply(&mut of_answers(&rendered.waived, &report)));
+    let answers = rendered.refused;
     let installs = installs::installs(paths, &context, &mut opened);
     // a mistake may hide what an address or a waiver is for
     let whole = !report.has_errors();
@@ -88,6 +93,18 @@ fn astray(context: &SiteContext) -> Option<String> {
     }
     let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
     dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, None)).collect::<Vec<_>>())
+}
+
+/// What a site waives in the files that installers read: of the host, for its lines are in no file.
+fn of_answers(found: &[(HostName, Finding)], report: &Report) -> Vec<Diagnostic> {
+    let files = report.host_files();
+    let diagnostic = |(host, finding): &(HostName, Finding)| {
+        let span = files.get(host.as_str()).copied()?;
+        let message = format!("line {} of its answer file: {}", finding.line, finding.message);
+        let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
+        Some(diagnostic.finding(finding.rule, Severity::Warning, None, host.to_string()))
+    };
+    found.iter().filter_map(diagnostic).collect()
 }
 
 /// Without what one version of cloud-init doesn't read, for hosts whose image shows which one it is: `bundle` refuses that then.

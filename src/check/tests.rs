@@ -116,7 +116,7 @@ fn what_one_version_of_cloud_init_does_not_read_is_told_until_the_image_shows_wh
     lock(&paths, &device);
     assert_eq!(warned(), 0);
     let refused = found(&paths);
-    let told = "`packages`, item 1 is a map, expected a list or a text (cloud-init 22.4)";
+    let told = "`packages`, item 1 is a map, expected a list or a text [cloud-config-type] (cloud-init 22.4)";
     assert!(refused.len() == 1 && refused[0].contains(told), "{refused:?}");
 }
 

@@ -57,7 +57,9 @@ pub fn system(
         files,
         units,
     };
-    misfits.extend(host.handoff.manager().map(|manager| manager.refused_by(image)).unwrap_or_default());
+    misfits.extend(
+        host.handoff.manager().map(|manager| manager.refused_by(image, &host.waived)).unwrap_or_default(),
+    );
     let inside = fit::misfits(&system, tree);
     misfits.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
     if !misfits.is_empty() {

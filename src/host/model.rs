@@ -11,6 +11,7 @@ use crate::spec::image::ImagePin;
 use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::spec::order::{HostMatch, WipePolicy};
 use crate::spec::system::{RootAccount, User};
+use crate::value::rule::Rule;
 use crate::value::{DiskSelector, HostName, HttpUrl, ImageSource, KernelArg, PackageName};
 
 pub use install::{Boot, Finish, Os, Repository, Script, Scripted, Scripts};
@@ -101,6 +102,8 @@ pub struct Host {
     pub scripted: Scripted,
     /// Who takes over.
     pub handoff: super::Handoff,
+    /// What `lint` may find in files that are made for it: the site waives it.
+    pub waived: Vec<&'static Rule>,
 }
 
 impl Host {

@@ -40,6 +40,7 @@ pub fn host() -> Host {
         finish: Finish::Reboot,
         scripted: Scripted::Refused,
         handoff: Handoff::none(),
+        waived: Vec::new(),
     }
 }
 

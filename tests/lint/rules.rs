@@ -168,3 +168,46 @@ fn a_rule_that_is_none_of_lint_is_refused_with_what_was_meant() {
         assert!(output.status.code() == Some(2) && said.contains(expected), "{id}: {said}");
     }
 }
+
+#[test]
+fn a_waiver_in_the_site_lets_an_answer_file_pass() {
+    let case = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/errors/unreadable-answers/site");
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["site.yaml", "hosts/el01.yaml", "profiles/el.yaml", "templates/kickstart.j2"] {
+        std::fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
+        std::fs::copy(case.join(file), dir.path().join(file)).unwrap();
+    }
+    let site = std::fs::read_to_string(case.join("site.yaml")).unwrap();
+    let run = |rules: &[&str], args: &[&str]| {
+        let waivers: String =
+            rules.iter().map(|rule| format!("  - {{ rule: {rule}, reason: known }}\n")).collect();
+        std::fs::write(dir.path().join("site.yaml"), format!("{site}waive:\n{waivers}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_ironstrap"))
+            .args(args)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let all = ["no-login", "ks-gateway", "ks-unknown-option"];
+    let (good, said) = run(&all, &["check"]);
+    assert!(good && said.ends_with("1 host, all good; 4 findings waived in site.yaml\n"), "{said}");
+    assert!(run(&all, &["render", "el01"]).0);
+    let (_, said) = run(&all, &["check", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let waived = answer["waived"].as_array().unwrap();
+    let gateway = waived.iter().find(|waived| waived["rule"] == "ks-gateway").unwrap();
+    assert_eq!((&gateway["reason"], &gateway["hosts"][0]), (&"known".into(), &"el01".into()));
+    // each for itself, and for its host
+    let (good, said) = run(&all[..2], &["check"]);
+    assert!(
+        !good && said.contains("unknown option `--zone` [ks-unknown-option]") && !said.contains("gateway"),
+        "{said}"
+    );
+    assert!(!run(&all[..2], &["render", "el01"]).0);
+    let (good, said) = run(&[&all[..], &["ks-no-root"]].concat(), &["check"]);
+    assert!(good && said.contains("warning[unused-waiver]"), "{said}");
+    let (good, said) = run(&["ks-gatewy"], &["check"]);
+    assert!(!good && said.contains("did you mean `ks-gateway`?"), "{said}");
+}

@@ -23,7 +23,7 @@ pub fn take_over(os: Os, host: &Host) -> Result<Answers, RenderError> {
     cmdline::check(&host.name, start, &host.kernel_args)?;
     let kernel_args = cmdline::agent(StartedFrom::Network, start, &[&host.kernel_args]);
     CommandLine::check(host, &kernel_args, dialect.writer().command_line())?;
-    Ok(Answers { text, kernel_args, companions: Vec::new() })
+    Ok(Answers { text, kernel_args, companions: Vec::new(), waived: Vec::new() })
 }
 
 fn text(reader: &dyn AnswerFormat) -> Result<String> {

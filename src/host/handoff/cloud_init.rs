@@ -6,12 +6,13 @@
 
 use super::text::{no_nul, shown};
 use super::{Manager, Outcome, Program, Takeover, Verdict, file, judge};
-use crate::grammar::{self, cloud_config};
+use crate::grammar::{self, Finding, cloud_config};
 use crate::host::Unsupported;
 use crate::host::resolve::handoff::Work;
 use crate::profile::diag::Diagnostic;
 use crate::profile::raw::RawCloudInit;
 use crate::spec::image::ImageSystem;
+use crate::value::rule::Rule;
 use crate::value::{HostName, OrderId};
 
 pub(super) const BY: &str = "cloud-init";
@@ -107,13 +108,13 @@ impl Manager for CloudInit {
     }
 
     /// What the image's cloud-init would stumble over, where its version is known; what every version would, `host` has refused.
-    fn refused_by(&self, image: &ImageSystem) -> Vec<String> {
+    fn refused_by(&self, image: &ImageSystem, waived: &[&'static Rule]) -> Vec<String> {
         let Some(version) = version_of(image).filter(|_| check(&self.user_data).is_ok()) else {
             return Vec::new();
         };
         let found = cloud_config::lint(&self.user_data, Some(version));
-        let text = |finding| format!("{KEY}: {finding} (cloud-init {version})");
-        grammar::errors(&found).map(text).collect()
+        let text = |finding: &Finding| format!("{KEY}: {finding} [{}] (cloud-init {version})", finding.rule);
+        grammar::errors(&found).filter(|finding| !waived.contains(&finding.rule)).map(text).collect()
     }
 }
 

@@ -27,6 +27,7 @@ use super::resolve::handoff::Work;
 use crate::profile::raw::RawHandoff;
 use crate::spec::image::ImageSystem;
 use crate::spec::system::SystemFile;
+use crate::value::rule::Rule;
 use crate::value::{HostName, OrderId};
 
 /// What the ends of each manager mean, by its name in events.
@@ -68,8 +69,8 @@ pub trait Manager: Comparable + std::fmt::Debug + Send + Sync {
     /// Values that can't be used, all of them.
     fn takeover(&self, host: &HostName, order: Option<&OrderId>) -> Result<Takeover, Vec<Unsupported>>;
 
-    /// What the image's own version of it refuses, for people.
-    fn refused_by(&self, _: &ImageSystem) -> Vec<String> {
+    /// What the image's own version of it refuses, for people, but for the findings that the site waives for the host.
+    fn refused_by(&self, _: &ImageSystem, _: &[&'static Rule]) -> Vec<String> {
         Vec::new()
     }
 }

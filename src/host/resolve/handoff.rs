@@ -117,6 +117,8 @@ impl Work<'_, '_> {
     /// What cloud-init would go on without, and what means less than it seems to: at its line where the text is a file as it
     /// stands; a text of the profile and what a template renders have lines of their own, which the message names.
     pub fn judge_user_data(&mut self, text: &str, place: Span) {
+        let waived =
+            self.raw.name.as_ref().map(|name| self.context.waivers.of(&name.value)).unwrap_or_default();
         let source = self.templates.sources.get(place.source);
         let verbatim = source.text == text;
         for finding in self.templates.judged(text, self.version).iter() {
@@ -129,13 +131,18 @@ impl Work<'_, '_> {
                 false => format!("user-data, line {} of it: {}", finding.line, finding.message),
             };
             let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
+            // an error that is waived stops nothing
+            let severity = match waived.contains(&finding.rule) {
+                true => Severity::Warning,
+                false => finding.severity,
+            };
             let under = match finding.severity {
                 Severity::Error => None,
                 Severity::Warning if finding.only.is_some() => Some(&rule::USER_DATA_VERSION),
                 Severity::Warning => Some(&rule::USER_DATA),
             };
             let host = self.context.layer.name.clone();
-            self.diagnostics.push(diagnostic.finding(finding.rule, finding.severity, under, host));
+            self.diagnostics.push(diagnostic.finding(finding.rule, severity, under, host));
         }
     }
 

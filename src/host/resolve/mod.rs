@@ -112,6 +112,7 @@ impl<'t> Resolver<'t> {
             site: &self.site,
             site_vars: &self.shared.site.vars,
             templates,
+            waivers: &self.waivers,
             damaged: layer.damaged || chain.damaged,
         };
         self.claims.push(duplicate_matches::Claim::new(&layer, &raw));
@@ -175,6 +176,7 @@ struct Context<'t> {
     site: &'t Site,
     site_vars: &'t crate::profile::raw::Vars,
     templates: &'t handoff::Templates<'t>,
+    waivers: &'t Waivers,
     damaged: bool,
 }
 
@@ -246,6 +248,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         mirror: raw.mirror.map(|mirror| mirror.value),
         kernel_args: raw.kernel_args.items.into_iter().map(|arg| arg.value).collect(),
         image: raw.image.map(|image| image.value),
+        waived: raw.name.as_ref().map(|name| context.waivers.of(&name.value)).unwrap_or_default(),
         name: raw.name?.value,
         target: target?,
         handoff: handoff?,

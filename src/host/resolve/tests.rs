@@ -222,6 +222,9 @@ fn what_is_found_in_user_data_is_told_once_of_all_its_hosts_and_can_be_waived() 
     // by the finding's own id
     let (found, waived) = of_user_data(&files, "[{ rule: cloud-config-installed-host, reason: why }]");
     assert_eq!((found.len(), waived), (1, 2), "{found:?}");
+    // an error too, of the host that is meant only
+    let files = [("hosts/a.yaml", a.as_str()), ("files/u", "#cloud-config\nruncmd: []\n")];
+    assert_eq!(of_user_data(&files, "[{ rule: cloud-config-items, host: a, reason: why }]"), (Vec::new(), 1));
 }
 
 #[test]

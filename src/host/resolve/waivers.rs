@@ -64,6 +64,13 @@ impl Waivers {
         Self(shared.site.waive.items.iter().filter_map(read).collect())
     }
 
+    /// What a host may break of `lint`'s rules.
+    pub fn of(&self, host: &HostName) -> Vec<&'static Rule> {
+        let holds = |waiver: &&Waiver| waiver.host.as_ref().is_none_or(|of| of == host);
+        let rules = self.0.iter().filter(holds).map(|waiver| waiver.rule);
+        rules.filter(|rule| !rule::ALL.contains(rule)).collect()
+    }
+
     /// Takes the findings that are waived out of these, and returns them.
     pub fn apply(&mut self, findings: &mut Vec<Diagnostic>) -> Vec<Waived> {
         let mut waived = Vec::new();
