@@ -131,8 +131,11 @@ pub fn revoke(paths: &SitePaths, host: &HostName, now: Timestamp) -> Result<Opti
         return Ok(None);
     };
     revocations::add(paths, vec![permit.revoked(now, Reason::Disarmed)])?;
-    files::rename(&paths.permit(host), &paths.disarmed_permit(host))
-        .with_context(|| format!("disarming {host}"))?;
+    let moved = files::rename(&paths.permit(host), &paths.disarmed_permit(host));
+    // somebody who doesn't hold the lock may have taken it away: it is revoked, and the other hosts wait
+    if paths.permit(host).exists() {
+        moved.with_context(|| format!("disarming {host}"))?;
+    }
     Ok(Some(permit))
 }
 
