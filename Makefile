@@ -25,9 +25,9 @@ check: lint ## Format, lints, unit and golden tests: a few minutes, no root, no 
 .PHONY: deny
 deny: needs
 	cargo deny check bans licenses sources
-	@if timeout 120 cargo deny fetch db >/dev/null 2>&1; then \
+	@if timeout 120 cargo deny fetch db 2>target/advisories.log; then \
 		cargo deny check --disable-fetch advisories; \
-	else echo "SKIPPED: advisories: github.com/rustsec/advisory-db can't be reached"; fi
+	else echo "SKIPPED: advisories: their database can't be had: $$(grep -v '^ *$$' target/advisories.log | tail -n 1)"; fi
 
 .PHONY: release
 release: ## The optimised, static binary.
@@ -55,8 +55,8 @@ needs:
 .PHONY: test
 # what is missing after `needs` is a failure, not a reason to skip
 test: export IRONSTRAP_STRICT = 1
-# lint first: what is found in two minutes shouldn't wait for packages
-test: lint needs deny check dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+# lint before the rest of check: what is found in two minutes shouldn't wait for tests
+test: needs lint deny check dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 # in one go, so that both stand on one build of the library: apart, their dependencies' features differ
 	cargo build --release --bins --example hostile
 	cargo run --quiet --release --example hostile
