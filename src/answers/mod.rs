@@ -126,7 +126,8 @@ pub fn write(
     let prepared = prepared.with_context(rendering)?;
     let text = fill(format, job, &view, &prepared, templates).with_context(rendering)?;
     let template = templates.file(format)?.name();
-    let waived = Unreadable::unless_fine(host, template, format, &text)?;
+    let waivable = if templates.are_of_site(format) { &host.waived[..] } else { &[] };
+    let waived = Unreadable::unless_fine(host, waivable, template, format, &text)?;
     let kernel_args = prepared.kernel_args;
     CommandLine::check(host, &kernel_args, format.command_line())?;
     Ok(Answers { text, kernel_args, companions: format.companions(host), waived })

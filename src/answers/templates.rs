@@ -26,7 +26,15 @@ const SHARED: [BuiltIn; 2] = [
 
 /// The templates in use: built in, or the site's.
 #[derive(Debug, Clone)]
-pub struct Templates(Vec<(&'static str, Template)>);
+pub struct Templates(Vec<Used>);
+
+#[derive(Debug, Clone)]
+struct Used {
+    name: &'static str,
+    /// The site gave it.
+    is_of_site: bool,
+    template: Template,
+}
 
 impl Templates {
     /// Those of all formats, each replaced where `site` gives a text for its name.
@@ -49,11 +57,13 @@ impl Templates {
     ) -> Result<Self> {
         let own = formats.iter().flat_map(|format| format.templates());
         let templates = own.chain(&SHARED).map(|BuiltIn { name, text, escape }| {
-            let template = match site(name)? {
+            let own = site(name)?;
+            let is_of_site = own.is_some();
+            let template = match own {
                 Some(text) => Template::new(format!("templates/{name}"), text, *escape),
                 None => Template::new(format!("templates/{name} (built in)"), (*text).to_owned(), *escape),
             };
-            Ok((*name, template))
+            Ok(Used { name, is_of_site, template })
         });
         Ok(Self(templates.collect::<Result<_>>()?))
     }
@@ -68,13 +78,19 @@ impl Templates {
         std::iter::once(Ok(file)).chain(shared).collect()
     }
 
+    /// Whether the site has a hand in a format's file: what is built in reads as its reader wants it, or is a fault of ours.
+    pub(super) fn are_of_site(&self, format: &dyn AnswerFormat) -> bool {
+        let mut names = format.templates().iter().chain(&SHARED).map(|template| template.name);
+        names.any(|name| self.0.iter().any(|known| known.name == name && known.is_of_site))
+    }
+
     /// The one that makes a format's file.
     pub(super) fn file(&self, format: &dyn AnswerFormat) -> Result<&Template> {
         self.get(format.templates().first().map_or(format.name(), |template| template.name))
     }
 
     pub(super) fn get(&self, name: &str) -> Result<&Template> {
-        let found = self.0.iter().find(|(known, _)| *known == name).map(|(_, template)| template);
+        let found = self.0.iter().find(|known| known.name == name).map(|known| &known.template);
         found.with_context(|| format!("no template {name}")).blame(Blame::Bug)
     }
 }

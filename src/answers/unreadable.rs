@@ -6,6 +6,7 @@
 use crate::grammar::{self, Finding};
 use crate::host::Host;
 use crate::value::HostName;
+use crate::value::rule::Rule;
 
 use super::AnswerFormat;
 
@@ -23,13 +24,14 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// Lets a file pass in which nothing, or only warnings, were found, or errors that the site waives for the host: those are
+    /// Lets a file pass in which nothing, or only warnings, were found, or errors of rules that the site waives: those are
     /// returned.
     ///
     /// # Errors
     /// All other errors.
     pub(super) fn unless_fine(
         host: &Host,
+        waivable: &[&'static Rule],
         template: &str,
         format: &dyn AnswerFormat,
         text: &str,
@@ -37,7 +39,7 @@ impl Unreadable {
         let found = format.lint(text);
         let line = |finding: &Finding| text.lines().nth(finding.line.saturating_sub(1)).unwrap_or_default();
         let (waived, errors): (Vec<&Finding>, Vec<_>) =
-            grammar::errors(&found).partition(|finding| host.waived.contains(&finding.rule));
+            grammar::errors(&found).partition(|finding| waivable.contains(&finding.rule));
         let waived = waived.into_iter().cloned().collect();
         let found: Vec<_> =
             errors.into_iter().map(|finding| (finding.clone(), line(finding).to_owned())).collect();

@@ -23,7 +23,7 @@ use crate::handoff;
 use crate::host::{self, Waived};
 use crate::image::store::Store;
 use crate::profile::diag::{Diagnostic, Report};
-use crate::profile::rule::{self, Severity};
+use crate::profile::rule;
 use crate::site::context::{Inspected, SiteContext};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
@@ -102,7 +102,7 @@ fn of_answers(found: &[(HostName, Finding)], report: &Report) -> Vec<Diagnostic>
         let span = files.get(host.as_str()).copied()?;
         let message = format!("line {} of its answer file: {}", finding.line, finding.message);
         let diagnostic = Diagnostic::new(span, message).maybe_help(finding.help.clone());
-        Some(diagnostic.finding(finding.rule, Severity::Warning, None, host.to_string()))
+        Some(diagnostic.finding(finding.rule, finding.severity, None, host.to_string()))
     };
     found.iter().filter_map(diagnostic).collect()
 }

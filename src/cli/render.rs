@@ -39,6 +39,9 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let os = release(args, host)?;
     let answers =
         answers_of(os, &context, host, &templates(paths)?).map_err(|error| check::explain(error, paths))?;
+    for finding in &answers.waived {
+        output::note(&format!("note: waived in site.yaml: {finding} [{}]\n", finding.rule));
+    }
     let text = match &args.companion {
         Some(name) => companion(&answers, name)?,
         None if args.kernel_args => answers.kernel_args.join(" ") + "\n",

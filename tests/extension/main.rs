@@ -12,12 +12,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ironstrap::answers::{self, Answers, Job, RenderError, Seed, Templates};
+use anyhow::Result;
+use ironstrap::answers::format::Scripts;
+use ironstrap::answers::{
+    self, AnswerFormat, Answers, BuiltIn, Escape, Job, Prepared, RenderError, Seed, Templates, View,
+};
+use ironstrap::grammar::{Finding, rules};
 use ironstrap::handoff::{self, SeedError};
 use ironstrap::host::handoff::Handoff;
 use ironstrap::host::{self, Host, Refusal, Resolved};
 use ironstrap::profile::load;
 use ironstrap::spec::lock::LockFile;
+use minijinja::Value;
 use plain::Plain;
 use puppet::Puppet;
 
@@ -33,13 +39,22 @@ fn example_site() -> Resolved {
 
 /// Answers in the format, of a template that stands for the site's own where one is given.
 fn answers(site: &host::Site, host: &Host, own: Option<&str>) -> Result<Answers, RenderError> {
+    answers_in(&Plain, site, host, own)
+}
+
+fn answers_in(
+    format: &dyn AnswerFormat,
+    site: &host::Site,
+    host: &Host,
+    own: Option<&str>,
+) -> Result<Answers, RenderError> {
     let (files, units) = handoff::seed(host, site).unwrap();
     let seed = Seed { files, units };
     let template = |name: &str| Ok(own.filter(|_| name == "plain.j2").map(str::to_owned));
-    let templates = Templates::of_formats(&[&Plain], template).unwrap();
+    let templates = Templates::of_formats(&[format], template).unwrap();
     let lock = LockFile::default();
     let job = Job { installer: "plain", site, host, lock: &lock, seed: &seed, scripted: &[] };
-    answers::write(&Plain, &job, Refusal::by("plain", host), &templates)
+    answers::write(format, &job, Refusal::by("plain", host), &templates)
 }
 
 #[test]
@@ -74,11 +89,48 @@ fn a_format_of_at_most_three_files_renders_and_lints_the_example_site() {
 fn a_site_s_template_that_the_format_can_t_read_is_refused_with_its_line() {
     let Resolved { site, hosts, .. } = example_site();
     let host = hosts.iter().find(|host| host.name.as_str() == "el01").unwrap();
-    let own = "#cloud-config\nfqdn: {{ host.name }}\ntimezon: {{ locale.timezone }}\n";
-    let RenderError::Unreadable(wrong) = answers(&site, host, Some(own)).unwrap_err() else { panic!() };
+    let RenderError::Unreadable(wrong) = answers(&site, host, Some(TYPO)).unwrap_err() else { panic!() };
     let told = "el01: what templates/plain.j2 made is no plain:\n\
-                line 3: `timezon` is no key that cloud-init reads; did you mean `timezone`?";
+                line 3: `timezon` is no key that cloud-init reads; did you mean `timezone`? [cloud-config-unknown-key]";
     assert_eq!(wrong.to_string(), told);
+}
+
+const TYPO: &str = "#cloud-config\nfqdn: {{ host.name }}\ntimezon: {{ locale.timezone }}\n";
+
+/// The format with a fault of ours: its own template has a key that its reader doesn't know.
+struct Faulty;
+
+impl AnswerFormat for Faulty {
+    fn name(&self) -> &'static str {
+        Plain.name()
+    }
+
+    fn templates(&self) -> &'static [BuiltIn] {
+        &[BuiltIn { name: "plain.j2", text: TYPO, escape: Escape::Yaml }]
+    }
+
+    fn prepare(&self, job: &Job<'_>, view: &mut View, refusal: &mut Refusal) -> Result<Prepared> {
+        Plain.prepare(job, view, refusal)
+    }
+
+    fn parts(&self, job: &Job<'_>, view: &View, prepared: &Prepared, scripts: &Scripts<'_>) -> Result<Value> {
+        Plain.parts(job, view, prepared, scripts)
+    }
+
+    fn lint(&self, text: &str) -> Vec<Finding> {
+        Plain.lint(text)
+    }
+}
+
+#[test]
+fn a_waiver_takes_what_a_site_s_template_makes_and_nothing_that_ours_do() {
+    let Resolved { site, mut hosts, .. } = example_site();
+    let host = hosts.iter_mut().find(|host| host.name.as_str() == "el01").unwrap();
+    host.waived = vec![rules::find("cloud-config-unknown-key").unwrap()];
+    assert_eq!(answers(&site, host, Some(TYPO)).unwrap().waived.len(), 1);
+    assert!(matches!(answers_in(&Faulty, &site, host, None), Err(RenderError::Unreadable(_))));
+    host.waived = vec![rules::find("cloud-config-type").unwrap()];
+    assert!(answers(&site, host, Some(TYPO)).is_err(), "another rule is waived");
 }
 
 /// A host of the example site that Puppet takes over.

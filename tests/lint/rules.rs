@@ -118,6 +118,26 @@ fn the_rules_of_check_are_in_its_page_with_what_they_are() {
     }
 }
 
+/// A file of which only half is read, or an installer that takes another disk: no site can want that.
+#[test]
+fn what_ends_reading_or_takes_another_disk_cannot_be_waived() {
+    for id in [
+        "yaml-syntax",
+        "yaml-second-document",
+        "ks-unreadable-line",
+        "ks-unended-section",
+        "ks-disk-hidden",
+        "preseed-short-line",
+        "preseed-unfinished",
+        "preseed-disk",
+        "autoinstall-no-header",
+        "autoinstall-layout",
+        "autoinstall-match-key",
+    ] {
+        assert!(!rules::find(id).unwrap().can_be_waived(), "{id}");
+    }
+}
+
 #[test]
 fn one_rule_is_explained_by_its_id() {
     let text = said(&["explain", "ks-vg-empty"]);

@@ -6,10 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::failure::{Blame, BlameExt};
-use crate::site::paths::SitePaths;
-
 use crate::grammar::rules::{self, Group};
 use crate::profile::rule::{self, Rule};
+use crate::site::paths::SitePaths;
 use crate::value::HostName;
 
 /// The rule that is meant by a name, where it isn't a host's.
@@ -61,9 +60,10 @@ pub(super) fn handbook() -> String {
             let gap = if at == 0 { "" } else { "\n" };
             _ = writeln!(
                 text,
-                "{gap}### {}\n\n{}: {}\n\n- What to do: {}",
+                "{gap}### {}\n\n{}{}: {}\n\n- What to do: {}",
                 rule.id(),
                 capital(severities(rule)),
+                if rule.can_be_waived() { "" } else { ", can't be waived" },
                 rule.means(),
                 rule.advice()
             );

@@ -3,11 +3,11 @@
 use crate::value::rule::rules;
 
 rules! {
-    NO_HEADER = "autoinstall-no-header" error,
+    NO_HEADER = "autoinstall-no-header" error fixed,
         "The first line isn't `#cloud-config`: cloud-init ignores the file.",
         "Add it; a medium's autoinstall.yaml needs neither it nor the key `autoinstall`.",
         "autoinstall:\n  version: 1\n  user-data: {users: [{name: ops}]}\n";
-    ABSENT = "autoinstall-absent" error,
+    ABSENT = "autoinstall-absent" error fixed,
         "Cloud-config without `autoinstall`: the installer asks everything.",
         "Put the answers below `autoinstall:`.",
         "#cloud-config\nruncmd: [a]\n";
@@ -79,7 +79,7 @@ rules! {
         "`layout` and `config` are both there: subiquity doesn't read `config`.",
         "Keep one of them.",
         "version: 1\nuser-data: {users: [{name: ops}]}\nstorage: {layout: {name: lvm, match: {serial: A1}}, config: []}\n";
-    LAYOUT = "autoinstall-layout" error,
+    LAYOUT = "autoinstall-layout" error fixed,
         "The release has no such layout; subiquity may take it for `direct`.",
         "Write one that it has.",
         "version: 1\nuser-data: {users: [{name: ops}]}\nstorage: {layout: {name: lvn, match: {serial: A1}}}\n";
@@ -87,7 +87,7 @@ rules! {
         "Nothing says which disk is written, or several can fit: an arbitrary one is taken.",
         "Name a serial or a path, without wildcards.",
         "version: 1\nuser-data: {users: [{name: ops}]}\nstorage: {layout: {name: lvm}}\n";
-    MATCH_KEY = "autoinstall-match-key" error,
+    MATCH_KEY = "autoinstall-match-key" error fixed,
         "`match` has no such key: subiquity ignores it and may take another disk.",
         "Write one that the message names.",
         "version: 1\nuser-data: {users: [{name: ops}]}\nstorage: {layout: {name: lvm, match: {serial: A1, modell: X}}}\n";

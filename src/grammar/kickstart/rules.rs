@@ -3,7 +3,7 @@
 use crate::value::rule::rules;
 
 rules! {
-    UNREADABLE_LINE = "ks-unreadable-line" error,
+    UNREADABLE_LINE = "ks-unreadable-line" error fixed,
         "A line can't be split into words: a quote stays open, or the line ends in a backslash. The installer stops reading there.",
         "Close the quote; write a command in one line, Kickstart has none that go on.",
         "lang 'en_US\n";
@@ -51,7 +51,7 @@ rules! {
         "No section begins so.",
         "Correct the name.",
         "%pots\ntrue\n%end\n";
-    UNENDED_SECTION = "ks-unended-section" error,
+    UNENDED_SECTION = "ks-unended-section" error fixed,
         "A section has no `%end`.",
         "Add it.",
         "%packages\n";
@@ -203,7 +203,7 @@ rules! {
         "`--maxsize` has no effect without `--grow`.",
         "Add `--grow`, or take it out.",
         "part /srv --fstype=xfs --size=512 --maxsize=1024\n";
-    DISK_HIDDEN = "ks-disk-hidden" either,
+    DISK_HIDDEN = "ks-disk-hidden" either fixed,
         "A command uses a disk that `ignoredisk` hides.",
         "Use a disk that the installer may see.",
         "ignoredisk --only-use=sda\npart /srv --fstype=xfs --size=512 --ondisk=sdb\n";

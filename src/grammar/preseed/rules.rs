@@ -3,7 +3,7 @@
 use crate::value::rule::rules;
 
 rules! {
-    SHORT_LINE = "preseed-short-line" error,
+    SHORT_LINE = "preseed-short-line" error fixed,
         "A line lacks owner, key or type: d-i stops loading there, and asks what the rest of the file would have answered.",
         "Write `d-i KEY TYPE VALUE`.",
         "d-i netcfg/get_hostname\n";
@@ -11,7 +11,7 @@ rules! {
         "A line has three words that aren't owner, key and type.",
         "Write `d-i KEY TYPE VALUE`.",
         "d-i time/zone UTC now\n";
-    UNFINISHED = "preseed-unfinished" error,
+    UNFINISHED = "preseed-unfinished" error fixed,
         "The file ends where a line goes on: d-i drops the answer.",
         "Take the last backslash out.",
         "d-i time/zone string UTC\\\n";
@@ -83,7 +83,7 @@ rules! {
         "Method raid without `partman-auto-raid/recipe`: there is nothing to build.",
         "Answer it.",
         "d-i partman-auto/method string raid\nd-i partman-auto/disk string /dev/sda /dev/sdb\n";
-    DISK = "preseed-disk" error,
+    DISK = "preseed-disk" error fixed,
         "`partman-auto/disk` is missing where it must be there, names more disks than the method takes, or something that is no path in /dev.",
         "Name the disk, like `/dev/sda`.",
         "d-i partman-auto/method string regular\nd-i partman-auto/disk string sda\nd-i partman/confirm boolean true\nd-i partman/choose_partition select finish\nd-i partman-partitioning/confirm_write_new_label boolean true\nd-i grub-installer/bootdev string default\n";

@@ -3,14 +3,14 @@
 use crate::value::rule::rules;
 
 rules! {
-    SYNTAX = "yaml-syntax" error,
+    SYNTAX = "yaml-syntax" error fixed,
         "It isn't YAML that its reader takes.",
         "Look at indents, colons and quotes in and before this line.",
         "#cloud-config\nruncmd: [a\n";
-    TOO_LARGE = "yaml-too-large" error,
+    TOO_LARGE = "yaml-too-large" error fixed,
         "Values are nested too deep, or there are too many, aliases counted each time.",
         "Write it flatter; use fewer aliases.";
-    SECOND_DOCUMENT = "yaml-second-document" error,
+    SECOND_DOCUMENT = "yaml-second-document" error fixed,
         "A second document begins: the reader takes one.",
         "Take the line `---` out.",
         "#cloud-config\nruncmd: [a]\n---\nruncmd: [b]\n";
