@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::diag::nearest;
 use crate::grammar;
@@ -92,7 +93,9 @@ impl JsonSchema for RuleId {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "A rule across hosts, or of `ironstrap lint`.", "enum": *IDS })
+        let rule = |rule: &Rule| json!({ "const": rule.id(), "description": rule.means() });
+        let rules: Vec<_> = all().map(rule).collect();
+        json_schema!({ "description": "A rule across hosts, or of `ironstrap lint`.", "oneOf": rules })
     }
 }
 
