@@ -1,6 +1,6 @@
 //! `ironstrap arm`: permits to wipe, host by host.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::disarm::{out_of_reach, unique};
 use super::output;
@@ -56,7 +56,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     }
     if json {
         let permits: Vec<_> = armed.iter().map(|armed| &armed.permit).collect();
-        text = serde_json::to_string_pretty(&permits).context("writing the permits")? + "\n";
+        text = output::json(&permits)?;
     }
     Ok(output::print(&text)?)
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::{clocks, output};
 use crate::check::{Checked, check};
-use crate::failure::{Blame, BlameExt};
 use crate::host::Waived;
 use crate::site::paths::SitePaths;
 
@@ -60,7 +59,7 @@ fn in_json(checked: &Checked) -> Result<String> {
         "waived": waived.collect::<Vec<_>>(), "images_elsewhere": elsewhere, "unread": unread,
         "dhcp": astray,
     });
-    Ok(serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)? + "\n")
+    output::json(&answer)
 }
 
 /// All that there is to say, on standard error.

@@ -6,11 +6,10 @@ mod code;
 mod rule;
 mod text;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::output;
 use crate::answers::Format;
-use crate::failure::{Blame, BlameExt};
 use crate::host;
 use crate::profile::diag::{Diagnostic, Report, nearest};
 use crate::profile::load::{self, Tree};
@@ -95,8 +94,7 @@ fn host(name: &HostName, json: bool, paths: &SitePaths) -> Result<()> {
 
     let answer = answer::Answer::new(&explanation, &tree.sources, format, names, &report);
     if json {
-        let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
-        output::print(&format!("{text}\n"))?;
+        output::print(&output::json(&answer)?)?;
     } else {
         output::print(&text::render(&answer))?;
         output::note(&report.render(std::io::IsTerminal::is_terminal(&std::io::stderr())));

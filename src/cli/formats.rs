@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::output;
 use crate::answers::table::{self, Cell, Target};
-use crate::failure::{Blame, BlameExt};
 use crate::host::Os;
 
 /// Print what each release's installer can say of a profile, and why not.
@@ -144,6 +143,5 @@ fn as_json(columns: &[Target]) -> Result<String> {
             json!({ "field": row.key, "cells": cells })
         })
         .collect();
-    let text = serde_json::to_string_pretty(&rows).context("encoding the table").blame(Blame::Bug)?;
-    Ok(text + "\n")
+    output::json(&rows)
 }

@@ -140,8 +140,5 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).context("writing JSON")?;
-    text.push('\n');
-    output::print(&text)?;
-    Ok(())
+    Ok(output::print(&output::json(value)?)?)
 }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{output, text_file};
-use crate::failure::{Blame, BlameExt};
 use crate::grammar::any::{self, Kind};
 use crate::grammar::{self, Finding, rules};
 use crate::profile::diag::nearest;
@@ -101,6 +100,5 @@ fn print_json(name: &str, kind: Kind, found: &[Finding], allowed: &[Finding]) ->
     let answer = serde_json::json!({
         "version": 1, "file": name, "kind": kind.name(), "findings": entries(found), "allowed": entries(allowed),
     });
-    let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
-    Ok(output::print(&format!("{text}\n"))?)
+    Ok(output::print(&output::json(&answer)?)?)
 }

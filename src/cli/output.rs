@@ -2,6 +2,9 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use anyhow::Context as _;
+
+use crate::failure::{Blame, BlameExt as _};
 use crate::site::context::Mistakes;
 
 /// Writes text to standard output; a reader that went away is no error.
@@ -15,6 +18,15 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Writes text to standard error; nothing can be done if that fails.
 pub fn note(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// What `--json` prints: indented, with a line end.
+///
+/// # Errors
+/// A value that JSON can't say is a bug.
+pub fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
+    let text = serde_json::to_string_pretty(value).context("encoding the answer").blame(Blame::Bug)?;
+    Ok(text + "\n")
 }
 
 /// Prints an error and its causes, outermost first; before it, the mistakes of a site that it stands for.

@@ -125,7 +125,7 @@ fn as_json(parts: &[Part<'_>]) -> Result<String> {
             Part::Damaged { at, length } => json!({ "byte": at, "damaged": length }),
         })
         .collect();
-    Ok(serde_json::to_string_pretty(&all).context("encoding the records").blame(Blame::Bug)? + "\n")
+    output::json(&all)
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `ironstrap schema`: what editors need to know of a site's files.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::output;
-use crate::failure::{Blame, BlameExt};
 use crate::profile::schema::{self, Document};
 
 /// Print the JSON Schema of a kind of file, for editors. A new site has all of them in schema/; after an update of ironstrap,
@@ -20,7 +19,5 @@ pub struct Args {
 /// # Errors
 /// Standard output can't be written.
 pub fn run(args: &Args) -> Result<()> {
-    let schema = schema::schema(args.kind);
-    let text = serde_json::to_string_pretty(&schema).context("encoding the schema").blame(Blame::Bug)?;
-    Ok(output::print(&format!("{text}\n"))?)
+    Ok(output::print(&output::json(&schema::schema(args.kind))?)?)
 }

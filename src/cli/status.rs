@@ -59,11 +59,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         report.strangers.clear();
         ensure!(!report.hosts.is_empty(), "nothing was heard of {host} yet");
     }
-    let text = if json {
-        serde_json::to_string_pretty(&report).context("encoding the status").blame(Blame::Bug)? + "\n"
-    } else {
-        table(&report)
-    };
+    let text = if json { output::json(&report)? } else { table(&report) };
     Ok(output::print(&text)?)
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::failure::{Blame, BlameExt};
+use crate::cli::output;
 use crate::profile::diag::nearest;
 use crate::spec::Code;
 
@@ -56,7 +56,7 @@ pub(super) fn as_json(codes: &[Code]) -> Result<String> {
         }
         _ => Value::Array(all),
     };
-    Ok(serde_json::to_string_pretty(&value).context("encoding the codes").blame(Blame::Bug)? + "\n")
+    output::json(&value)
 }
 
 /// All codes, as Markdown.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::failure::{Blame, BlameExt};
+use crate::cli::output;
 use crate::grammar::rules::{self, Group};
 use crate::profile::rule::{self, Rule};
 use crate::site::paths::SitePaths;
@@ -47,8 +47,7 @@ pub(super) fn as_json(rules: &[&Rule]) -> Result<String> {
         })
     };
     let all: Vec<Value> = rules.iter().map(entry).collect();
-    let answer = json!({ "version": 1, "rules": all });
-    Ok(serde_json::to_string_pretty(&answer).context("encoding the rules").blame(Blame::Bug)? + "\n")
+    output::json(&json!({ "version": 1, "rules": all }))
 }
 
 /// All rules of `lint`, as Markdown.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cli::output;
-use crate::failure::{Blame, BlameExt};
 use crate::import::{Entry, Imported, Report, Verdict};
 
 /// For people.
@@ -52,6 +51,5 @@ pub fn print_json(file: &str, imported: &Imported, written: &[String]) -> Result
     let answer = serde_json::json!({
         "version": 1, "file": file, "host": name.to_string(), "lines": lines, "entries": entries, "open": open, "written": written,
     });
-    let text = serde_json::to_string_pretty(&answer).context("encoding the answer").blame(Blame::Bug)?;
-    Ok(output::print(&format!("{text}\n"))?)
+    Ok(output::print(&output::json(&answer)?)?)
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 
-use crate::failure::{Blame, BlameExt};
+use crate::cli::output;
 use crate::serve::key_use::{OnKey, Stands};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
@@ -50,7 +50,7 @@ pub fn show(paths: &SitePaths, json: bool, now: Timestamp) -> Result<String> {
     let shown: Vec<_> = shown.collect();
     if json {
         let json = serde_json::json!({ "version": 1, "unfinished_rotation": unfinished, "keys": shown });
-        return Ok(serde_json::to_string_pretty(&json).context("encoding the keys").blame(Blame::Bug)? + "\n");
+        return output::json(&json);
     }
     let mut text = ring.current().to_text();
     for key in &shown {
