@@ -91,7 +91,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// Hosts that can't be joined with their images or that one medium can't start, a damaged store, no space for the cache.
     pub fn assemble(self, armed: &[(LockedHost, Permit)]) -> Result<Assembled<'a>> {
-        let Self { context, paths, store, signing, agent, named: _, now } = self;
+        let Self { context, store, signing, now, .. } = self;
         let mut images = Images::of(store.clone(), signing.trusted.clone());
         for (LockedHost { host, image }, _) in armed {
             let reading = || format!("{}: reading its image {}", host.name, image.image);
@@ -108,8 +108,7 @@ impl<'a> Request<'a> {
         }
         boot_compat::require_one_kernel(kernels)?;
         let hosts = contents::signed_orders(&context.site, &joined, &signing.key, &signing.former, now)?;
-        let sources = Sources { context, paths, images: &images, agent, keys: &signing.trusted };
-        let boot = boot_build::boot_files(&hosts, &sources)?;
+        let boot = boot_build::boot_files(&hosts, &Sources { request: self, images: &images })?;
         let blobs = contents::blobs(&listed(&hosts, &images)?);
         Ok(Assembled { request: self, hosts, boot, blobs })
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::agent_file::AgentFile;
+use super::assemble::Request;
 use super::bootfiles::{self, BootFiles, Started};
 use super::host::BundledHost;
 use super::images::Images;
@@ -18,26 +18,17 @@ use crate::answers;
 use crate::failure::{Blame, BlameExt};
 use crate::image::stored::StoredImage;
 use crate::image::tree::ReadTree;
-use crate::site::context::SiteContext;
-use crate::site::paths::SitePaths;
 use crate::spec::installer::{AgentStart, DebianRelease};
 use crate::sys::files;
-use crate::trust::TrustedKeys;
 use crate::value::Digest;
 
 /// What it is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
-    /// The site.
-    pub context: &'a SiteContext,
-    /// Where its installers and its cache are.
-    pub paths: &'a SitePaths,
+    /// The site and the agent.
+    pub request: Request<'a>,
     /// The hosts' images, open.
     pub images: &'a Images,
-    /// The agent.
-    pub agent: &'a AgentFile,
-    /// Whom it believes.
-    pub keys: &'a TrustedKeys,
 }
 
 /// Loaders out of the first host's image, and whatever the hosts start the agent with.
@@ -71,10 +62,10 @@ impl Sources<'_> {
 
     /// The kernel of a host's image with the agent's initramfs. The images of the others that start so have the same kernel.
     fn image_start(&self, host: &BundledHost) -> Result<Started> {
-        let &Self { agent, keys, .. } = self;
+        let Request { agent, signing, .. } = self.request;
         let image = &host.order.image.manifest;
         let release = &self.images.get(image)?.manifest.system.kernel;
-        let parts = InitramfsParts { image, release, agent, keys };
+        let parts = InitramfsParts { image, release, agent, keys: &signing.trusted };
         self.opened(host, |image| {
             let root = image.root()?;
             let kernel = bootfiles::kernel(&root, release)?;
@@ -85,7 +76,7 @@ impl Sources<'_> {
 
     /// An installer with the agent's archive for it, which serves all of the hosts that start it.
     fn installer_start(&self, release: DebianRelease, hosts: &[BundledHost]) -> Result<Started> {
-        let &Self { context, agent, keys, .. } = self;
+        let Request { context, paths, agent, signing, .. } = self.request;
         let mut its = BTreeMap::new();
         for host in hosts.iter().filter(|host| host.boot.start == AgentStart::Installer(release)) {
             its.entry(host.order.image.manifest).or_insert(host);
@@ -98,10 +89,11 @@ impl Sources<'_> {
                 host.order.host
             )
         })?;
-        let installer = installer::read(&context.site, self.paths, release)?.verify(pin)?;
+        let installer = installer::read(&context.site, paths, release)?.verify(pin)?;
         let preseed = answers::take_over(release.into(), context.host(&host.order.host)?)?.text;
         let digests = its.keys().copied().collect();
-        let parts = GuestParts { pin: installer.pin(), preseed: &preseed, images: &digests, agent, keys };
+        let (pin, keys) = (installer.pin(), &signing.trusted);
+        let parts = GuestParts { pin, preseed: &preseed, images: &digests, agent, keys };
         let initramfs = self.cached(&parts.digest(), || {
             let opened_installer = installer.open()?;
             let roots = its.values().map(|host| self.opened(host, StoredImage::root));
@@ -114,7 +106,7 @@ impl Sources<'_> {
     }
 
     fn cached(&self, parts: &Digest, build: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
-        cached(&self.paths.cache().join(format!("initramfs-{parts}")), build)
+        cached(&self.request.paths.cache().join(format!("initramfs-{parts}")), build)
     }
 }
 
