@@ -43,12 +43,18 @@ impl Images {
         &self.store
     }
 
+    /// Whether it is open under this name.
+    fn is_open(&self, ImagePin { image, manifest }: &ImagePin) -> bool {
+        self.opened.get(manifest).is_some_and(|known| known.manifest.image == *image)
+    }
+
     /// Opens an image, if it isn't.
     ///
     /// # Errors
     /// It isn't in the store, is damaged, has another name, or none of the keys signed it.
-    pub fn open(&mut self, ImagePin { image, manifest: digest }: &ImagePin) -> Result<&OpenImage> {
-        if self.opened.get(digest).is_none_or(|known| known.manifest.image != *image) {
+    pub fn open(&mut self, pin: &ImagePin) -> Result<&OpenImage> {
+        let ImagePin { image, manifest: digest } = pin;
+        if !self.is_open(pin) {
             let manifest = self.store.manifest(image, digest, &self.keys)?;
             let inside = CachedRoot::open(&self.store, &manifest)?;
             self.opened.insert(*digest, OpenImage { manifest, inside });
@@ -66,18 +72,19 @@ impl Images {
 
     /// Looks into an image, where it is in the store; why it can't be opened is found out once, too.
     pub fn look(&mut self, pin: &ImagePin) -> Option<Result<&OpenImage, &str>> {
+        if self.is_open(pin) {
+            return self.opened.get(&pin.manifest).map(Ok);
+        }
+        if !self.store.blob_path(&pin.manifest).exists() {
+            return None;
+        }
         let key = (pin.image.clone(), pin.manifest);
         if !self.damaged.contains_key(&key) {
-            if !self.store.blob_path(&pin.manifest).exists() {
-                return None;
-            }
-            if let Err(error) = self.open(pin) {
-                self.damaged.insert(key.clone(), format!("{error:#}"));
+            match self.open(pin) {
+                Ok(_) => return self.opened.get(&pin.manifest).map(Ok),
+                Err(error) => _ = self.damaged.insert(key.clone(), format!("{error:#}")),
             }
         }
-        match self.damaged.get(&key) {
-            Some(why) => Some(Err(why)),
-            None => self.opened.get(&pin.manifest).map(Ok),
-        }
+        self.damaged.get(&key).map(|why| Err(why.as_str()))
     }
 }
