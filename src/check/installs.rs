@@ -37,12 +37,12 @@ pub fn installs(paths: &SitePaths, context: &SiteContext, images: &mut OfStore) 
             false => grub::pxe(std::slice::from_ref(&boot)).map(drop)?,
         }
         judged.insert((start, &host.kernel_args[..]));
-        let locked = context.locked(host).ok();
-        match locked.as_ref().and_then(|locked| Some((locked, images.get(&locked.image)?))) {
-            Some((locked, image)) => {
+        match context.pin(host).as_ref().and_then(|pin| images.get(pin)) {
+            Some(image) => {
                 let OpenImage { manifest, inside } =
                     image.map_err(|error| anyhow!("{}: {error}", host.name))?;
-                handoff::system(locked, &context.site, &manifest.system, inside, &order).map(drop)
+                let locked = context.locked(host)?;
+                handoff::system(&locked, &context.site, &manifest.system, inside, &order).map(drop)
             }
             None => Ok(handoff::seed(host, &context.site).map(drop)?),
         }
@@ -92,17 +92,12 @@ impl<'a> Pinned<'a> {
 /// store.
 fn unpacked(context: &SiteContext, images: &mut OfStore) -> Vec<String> {
     let mut refuse = |host: &Host| -> Result<()> {
-        let Some(locked) = context.locked(host).ok() else { return Ok(()) };
-        let Some(known) = images.get(&locked.image) else { return Ok(()) };
+        let Some(pin) = context.pin(host) else { return Ok(()) };
+        let Some(known) = images.get(&pin) else { return Ok(()) };
         let OpenImage { manifest, inside } = known.map_err(|error| anyhow!("{}: {error}", host.name))?;
         let misfits = handoff::unpacked_misfits(host, &context.site, &manifest.system, inside)?;
         if !misfits.is_empty() {
-            bail!(
-                "{}: can't be installed with {}:\n  {}",
-                host.name,
-                locked.image.image,
-                misfits.join("\n  ")
-            );
+            bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
         }
         Ok(())
     };

@@ -77,7 +77,7 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
     let installs = installs::installs(paths, &context, &mut opened);
     // a mistake may hide what an address or a waiver is for
     let whole = !report.has_errors();
-    let astray = astray(&context).filter(|_| whole);
+    let astray = if whole { astray(&context) } else { None };
     if answers.is_empty() && installs.is_empty() && unread.is_empty() && whole {
         report = report.with(waivers.unused());
     }
@@ -91,8 +91,7 @@ fn astray(context: &SiteContext) -> Option<String> {
     if dnsmasq::address(Some(server)).is_some() {
         return None;
     }
-    let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-    dnsmasq::astray(&by_agent.map(|host| DhcpHost::of(host, None)).collect::<Vec<_>>())
+    dnsmasq::astray(&context.by_agent().map(|host| DhcpHost::of(host, None)).collect::<Vec<_>>())
 }
 
 /// What a site waives in the files that installers read: of the host, for its lines are in no file.
@@ -115,8 +114,8 @@ fn of_unknown_versions(
 ) -> Vec<Diagnostic> {
     let mut is_unknown = |name: &String| {
         let host = name.parse().ok().and_then(|name| context.host(&name).ok());
-        let locked = host.and_then(|host| context.locked(host).ok());
-        let image = locked.as_ref().and_then(|locked| images.get(&locked.image));
+        let pin = host.and_then(|host| context.pin(host));
+        let image = pin.as_ref().and_then(|pin| images.get(pin));
         !matches!(image, Some(Ok(image)) if handoff::cloud_init_of(&image.manifest.system).is_some())
     };
     warnings.retain_mut(|warning| {

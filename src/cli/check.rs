@@ -39,8 +39,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         (false, true) => bail!("{}", cannot()),
         (false, false) if json => Ok(()),
         (false, false) => {
-            let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-            let allowing = by_agent.filter(|host| host.allow_dead_clock).map(|host| &host.name);
+            let allowing = context.by_agent().filter(|host| host.allow_dead_clock).map(|host| &host.name);
             output::note(&clocks::cost_of_allowing(allowing));
             Ok(output::print(&verdict(hosts, report.warnings(), waived.len()))?)
         }

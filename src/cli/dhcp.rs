@@ -72,8 +72,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
             Ok(output::print(&dhcp::snippet(dialect, tftp)?)?)
         }
         Err(role) => {
-            let by_agent = context.hosts.iter().filter(|host| host.agent_start().is_some());
-            let hosts: Vec<_> = by_agent.map(|host| DhcpHost::of(host, server)).collect();
+            let hosts: Vec<_> = context.by_agent().map(|host| DhcpHost::of(host, server)).collect();
             let told = dnsmasq::shortcomings(&hosts);
             output::note(&told.iter().map(|text| format!("warning: {text}\n")).collect::<String>());
             Ok(output::print(&dnsmasq::config(role, &hosts)?)?)

@@ -56,15 +56,21 @@ impl std::error::Error for LockError {}
 /// # Errors
 /// When it names no image or one that the lock file doesn't pin.
 pub fn lock(host: &Host, lock: &LockFile) -> Result<LockedHost, LockError> {
+    Ok(LockedHost { image: pin(host, lock)?, host: host.clone() })
+}
+
+/// The content of a host's image.
+///
+/// # Errors
+/// As [`lock`].
+pub fn pin(host: &Host, lock: &LockFile) -> Result<ImagePin, LockError> {
     let image = match &host.image {
         None => return Err(LockError::NoImage { host: host.name.clone() }),
         Some(ImageSource::Oci(_)) => return Err(LockError::NotStored { host: host.name.clone() }),
         Some(ImageSource::Store(image)) => image.clone(),
     };
     match lock.images.get(&image) {
-        Some(manifest) => {
-            Ok(LockedHost { host: host.clone(), image: ImagePin { image, manifest: *manifest } })
-        }
+        Some(manifest) => Ok(ImagePin { image, manifest: *manifest }),
         None => Err(LockError::NotPinned { host: host.name.clone(), image }),
     }
 }

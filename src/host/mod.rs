@@ -13,7 +13,7 @@ pub mod testing;
 mod unsupported;
 
 pub use handoff::Handoff;
-pub use lock::{LockError, lock};
+pub use lock::{LockError, lock, pin};
 pub use model::{
     Bond, BondMode, Boot, Bridge, Btrfs, Content, Disk, FileSystem, Finish, Fixed, Host, Installer,
     InstallerFiles, Interface, Ipv4, Ipv6, Layout, Link, Locale, LockedHost, LogicalVolume, Luks, Mount,

@@ -10,6 +10,7 @@ use crate::host::{self, Host, LockedHost, Resolved, Site};
 use crate::profile::diag::{Report, nearest};
 use crate::profile::load;
 use crate::profile::source::Sources;
+use crate::spec::image::ImagePin;
 use crate::spec::lock::LockFile;
 use crate::value::HostName;
 
@@ -110,6 +111,16 @@ impl SiteContext {
     /// What is pinned.
     pub fn lock(&self) -> &LockFile {
         &self.lock
+    }
+
+    /// The hosts that ironstrap's agent installs.
+    pub fn by_agent(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.agent_start().is_some())
+    }
+
+    /// What a host's image is pinned to; `None` where it has none that is.
+    pub fn pin(&self, host: &Host) -> Option<ImagePin> {
+        host::pin(host, &self.lock).ok()
     }
 
     /// A host with its image pinned.
