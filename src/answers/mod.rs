@@ -106,7 +106,7 @@ pub fn render(
     write(Dialect::of(os).writer(), &job, refusal, templates)
 }
 
-/// Writes a host's answers in a format and reads the result back. `refused` is what is known to be refused already: the
+/// Writes a host's answers in a format and reads the result back. `refusal` is what is known to be refused already: the
 /// format's own refusals are told with it.
 ///
 /// # Errors
@@ -114,11 +114,10 @@ pub fn render(
 pub fn write(
     format: &dyn AnswerFormat,
     job: &Job<'_>,
-    refused: Refusal,
+    mut refusal: Refusal,
     templates: &Templates,
 ) -> Result<Answers, RenderError> {
     let host = job.host;
-    let mut refusal = refused;
     let mut view = view::view(job.site, host, job.seed, &mut refusal);
     let prepared = format.prepare(job, &mut view, &mut refusal);
     refusal.unless_empty()?;
