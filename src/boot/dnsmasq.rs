@@ -44,7 +44,7 @@ pub fn address(server: Option<&HttpUrl>) -> Option<Ipv4Addr> {
 
 /// What no file of dnsmasq can do for these hosts, a sentence each; empty where the files do all that they promise.
 pub fn shortcomings(hosts: &[DhcpHost]) -> Vec<String> {
-    let nameless: Vec<_> = hosts.iter().filter(|host| cards(host).is_empty()).collect();
+    let nameless: Vec<_> = hosts.iter().filter(|host| macs(host).is_empty()).collect();
     let told = (!nameless.is_empty()).then(|| {
         format!(
             "{}: no MAC address is known, so the files for dnsmasq can't name them and start none of them; add `match.mac`",
@@ -136,7 +136,7 @@ struct Gateway {
     address: String,
 }
 
-/// One `dhcp-host` line: these cards, one at a time, are this host and have this address.
+/// One `dhcp-host` line: these interfaces, one at a time, are this host and have this address.
 #[derive(Debug, Serialize)]
 struct Line {
     words: Vec<String>,
@@ -153,7 +153,7 @@ const BY_DHCP: &str = "by-dhcp";
 /// The configuration for the networks that the hosts are in.
 ///
 /// # Errors
-/// Two hosts with one address or one card: dnsmasq would not start, or mistake one for the other. A network with no free
+/// Two hosts with one address or one interface: dnsmasq would not start, or mistake one for the other. A network with no free
 /// address for a host with `ipv4: dhcp`.
 pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
     require_distinct(hosts)?;
@@ -165,7 +165,7 @@ pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
         .collect();
     let lines: Vec<_> = hosts.iter().flat_map(|host| lines(host, &gateways)).collect();
     let by_dhcp = lines.iter().filter(|line| line.by_dhcp).count();
-    let cards: usize = hosts.iter().map(|host| cards(host).len()).sum();
+    let interfaces: usize = hosts.iter().map(|host| macs(host).len()).sum();
     let networks = networks(hosts, by_dhcp, role)?;
     let unknown = by_dhcp > 0 && networks.is_empty();
     let gateways: Vec<_> =
@@ -176,28 +176,28 @@ pub fn config(role: Role, hosts: &[DhcpHost]) -> Result<String> {
         hosts => Value::from(Serde(&lines)),
         unknown,
         by_dhcp => by_dhcp > 0,
-        leases => (cards > USUAL_LEASES / 2).then(|| (cards * 2).to_string()),
+        leases => (interfaces > USUAL_LEASES / 2).then(|| (interfaces * 2).to_string()),
     };
     render(role.file(), role.template(), field, values)
 }
 
-/// Fixed addresses of a host: card, address, gateway.
+/// Fixed addresses of a host: its MAC, address, gateway.
 fn fixed(host: &DhcpHost) -> impl Iterator<Item = (Mac, Ipv4Net, Option<Ipv4Addr>)> {
-    host.network.interfaces.iter().filter_map(|card| match card.ipv4 {
-        Ipv4::Static { address, gateway } => Some((card.mac, address, gateway)),
+    host.network.interfaces.iter().filter_map(|interface| match interface.ipv4 {
+        Ipv4::Static { address, gateway } => Some((interface.mac, address, gateway)),
         Ipv4::Dhcp => None,
     })
 }
 
-/// Some card of it gets its address from a pool.
+/// Some interface of it gets its address from a pool.
 fn asks(host: &DhcpHost) -> bool {
-    let by_dhcp = host.network.interfaces.iter().any(|card| card.ipv4 == Ipv4::Dhcp);
-    by_dhcp || (fixed(host).next().is_none() && !cards(host).is_empty())
+    let by_dhcp = host.network.interfaces.iter().any(|interface| interface.ipv4 == Ipv4::Dhcp);
+    by_dhcp || (fixed(host).next().is_none() && !macs(host).is_empty())
 }
 
-/// The cards of a host, those that only recognise it too.
-fn cards(host: &DhcpHost) -> BTreeSet<Mac> {
-    let interfaces = host.network.interfaces.iter().map(|card| card.mac);
+/// The MACs of a host, those that only recognise it too.
+fn macs(host: &DhcpHost) -> BTreeSet<Mac> {
+    let interfaces = host.network.interfaces.iter().map(|interface| interface.mac);
     host.matching.macs.iter().copied().chain(interfaces).collect()
 }
 
@@ -213,7 +213,7 @@ fn require_distinct(hosts: &[DhcpHost]) -> Result<()> {
                 );
             }
         }
-        for mac in cards(host) {
+        for mac in macs(host) {
             if let Some(clash) = owners.claim(Thing::Mac(mac), owner, ()) {
                 bail!(
                     "{clash}: over the network nothing else tells them apart; correct `match.mac` or `network`"
@@ -232,12 +232,12 @@ fn is_dnsmasqs(name: &str) -> bool {
         || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Cards that only recognise a host get the first fixed address, as the host may start from any of them; those with
+/// Interfaces that only recognise a host get the first fixed address, as the host may start from any of them; those with
 /// `ipv4: dhcp` one from a pool.
 fn lines(host: &DhcpHost, gateways: &BTreeMap<Ipv4Addr, String>) -> Vec<Line> {
     let name = Some(host.host.short()).filter(|name| !is_dnsmasqs(name)).map(str::to_owned);
-    let own: BTreeSet<_> = host.network.interfaces.iter().map(|card| card.mac).collect();
-    let mut spare: Vec<_> = cards(host).difference(&own).map(ToString::to_string).collect();
+    let own: BTreeSet<_> = host.network.interfaces.iter().map(|interface| interface.mac).collect();
+    let mut spare: Vec<_> = macs(host).difference(&own).map(ToString::to_string).collect();
     let mut lines: Vec<_> = fixed(host)
         .map(|(mac, net, gateway)| {
             let mut words = vec![mac.to_string()];
@@ -249,8 +249,8 @@ fn lines(host: &DhcpHost, gateways: &BTreeMap<Ipv4Addr, String>) -> Vec<Line> {
             Line { words, by_dhcp: false }
         })
         .collect();
-    let dynamic = host.network.interfaces.iter().filter(|card| card.ipv4 == Ipv4::Dhcp);
-    let macs = spare.into_iter().chain(dynamic.map(|card| card.mac.to_string()));
+    let dynamic = host.network.interfaces.iter().filter(|interface| interface.ipv4 == Ipv4::Dhcp);
+    let macs = spare.into_iter().chain(dynamic.map(|interface| interface.mac.to_string()));
     lines.extend(macs.map(|mac| {
         let words = [mac, format!("set:{BY_DHCP}")].into_iter().chain(name.clone()).collect();
         Line { words, by_dhcp: true }

@@ -54,7 +54,7 @@ fn it_speaks_on_the_networks_that_the_hosts_are_in() {
 }
 
 #[test]
-fn one_address_or_card_of_two_hosts_is_refused_by_name() {
+fn one_address_or_mac_of_two_hosts_is_refused_by_name() {
     let a = host("a", "52:54:00:12:34:56", Some("10.0.0.11/24"));
     let b = host("b", "52:54:00:12:34:57", Some("10.0.0.11/24"));
     let error = config(Role::Server, &[a.clone(), b]).unwrap_err().to_string();

@@ -147,7 +147,7 @@ fn duplicate_matches(a: &str, b: &str) -> usize {
 }
 
 #[test]
-fn hosts_are_rivals_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
+fn hosts_match_one_machine_unless_a_key_keeps_them_apart_and_a_card_is_of_one() {
     let mac = "mac: [\"52:54:00:00:00:01\"]";
     assert_eq!(duplicate_matches(mac, mac), 1);
     assert_eq!(duplicate_matches(mac, "mac: [\"52:54:00:00:00:02\"]"), 0);
