@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::text_file;
 use crate::answers::Format;
-use crate::grammar::any::Kind;
+use crate::grammar::detect::Grammar;
 use crate::host::Os;
 use crate::import::{self, Imported, Machine, Request};
 use crate::site::additions;
@@ -82,7 +82,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 }
 
 fn kind(file: &str, text: &str) -> Result<Format> {
-    match Kind::of(file, text) {
+    match Grammar::of(file, text) {
         // the formats that hosts are made from have the names of their grammars
         Some(kind) => kind.name().parse().map_err(|_| {
             anyhow!("reading {file}: this looks like {}, from which no host can be made", kind.name())

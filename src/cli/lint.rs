@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{output, text_file};
-use crate::grammar::any::{self, Kind};
+use crate::grammar::detect::{self, Grammar};
 use crate::grammar::{self, Finding, rules};
 use crate::profile::diag::nearest;
 use crate::profile::rule::{self, Rule};
@@ -22,7 +22,7 @@ pub struct Args {
     file: PathBuf,
     /// What it is: kickstart, preseed, autoinstall, cloud-config, grub, cmdline or recipe; told from name and content where absent.
     #[arg(long = "as", value_name = "KIND")]
-    kind: Option<Kind>,
+    kind: Option<Grammar>,
     /// The installer's release, such as el-9, debian-12 or 24.04; the newest known where absent.
     #[arg(long, visible_alias = "os", value_name = "RELEASE")]
     release: Option<String>,
@@ -52,20 +52,20 @@ fn allowed(id: &str) -> Result<&'static Rule, String> {
 pub fn run(args: &Args, json: bool) -> Result<()> {
     let name = args.file.display().to_string();
     let text = text_file::read(&args.file)?;
-    let kind = args.kind.or_else(|| Kind::of(&name, &text)).with_context(|| {
-        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let grammar = args.kind.or_else(|| Grammar::of(&name, &text)).with_context(|| {
+        let names: Vec<_> = Grammar::ALL.iter().map(|grammar| grammar.name()).collect();
         format!(
             "reading {name}: this is no kind of file that is known here; name it with --as {}",
             names.join("|")
         )
     })?;
-    let found = any::lint(kind, &text, args.release.as_deref())
+    let found = detect::lint(grammar, &text, args.release.as_deref())
         .map_err(|message| anyhow!("{message}"))
         .with_context(|| format!("reading {name}"))?;
     let (allowed, found): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|finding| args.allow.contains(&finding.rule));
     if json {
-        print_json(&name, kind, &found, &allowed)?;
+        print_json(&name, grammar, &found, &allowed)?;
     } else {
         let without = match allowed.len() {
             0 => String::new(),
@@ -74,7 +74,7 @@ pub fn run(args: &Args, json: bool) -> Result<()> {
         };
         let told: String = found.iter().map(|finding| line(&name, finding)).collect();
         match found.is_empty() {
-            true => output::print(&format!("{name}: {}, nothing to say{without}\n", kind.name()))?,
+            true => output::print(&format!("{name}: {}, nothing to say{without}\n", grammar.name()))?,
             false => output::print(&told)?,
         }
     }
@@ -89,7 +89,7 @@ fn line(name: &str, finding: &Finding) -> String {
     format!("{name}:{line}: {}[{rule}]: {message}\n{help}", severity.name())
 }
 
-fn print_json(name: &str, kind: Kind, found: &[Finding], allowed: &[Finding]) -> Result<()> {
+fn print_json(name: &str, grammar: Grammar, found: &[Finding], allowed: &[Finding]) -> Result<()> {
     let entry = |finding: &Finding| {
         serde_json::json!({
             "line": finding.line, "severity": finding.severity, "rule": finding.rule,
@@ -98,7 +98,7 @@ fn print_json(name: &str, kind: Kind, found: &[Finding], allowed: &[Finding]) ->
     };
     let entries = |findings: &[Finding]| findings.iter().map(entry).collect::<Vec<_>>();
     let answer = serde_json::json!({
-        "version": 1, "file": name, "kind": kind.name(), "findings": entries(found), "allowed": entries(allowed),
+        "version": 1, "file": name, "kind": grammar.name(), "findings": entries(found), "allowed": entries(allowed),
     });
     Ok(output::print(&output::json(&answer)?)?)
 }

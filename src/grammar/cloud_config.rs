@@ -130,7 +130,7 @@ fn config(text: &str, version: Option<Version>, found: &mut Vec<Finding>) {
     let Some(root) = tree(text, found) else { return };
     let Data::Map(_) = &root.data else {
         found.push(match root.kind() {
-            yaml::Kind::Null => Finding::warning(&rules::EMPTY, 1, "cloud-config that says nothing"),
+            yaml::YamlType::Null => Finding::warning(&rules::EMPTY, 1, "cloud-config that says nothing"),
             kind => Finding::error(
                 &rules::TYPE,
                 root.line,

@@ -4,10 +4,10 @@
 //! end in a question that nobody answers. These models know what the installers' own sources say. They judge any file, also one
 //! that ironstrap didn't write. Pure: text in, findings out; nothing is run, and no file is opened.
 
-pub mod any;
 pub mod autoinstall;
 pub mod cloud_config;
 pub mod cmdline;
+pub mod detect;
 pub mod grub;
 pub mod kickstart;
 pub mod preseed;

@@ -2,7 +2,7 @@
 //!
 //! Each grammar has its own, beside what finds them; a new grammar is one line in [`GROUPS`].
 
-use super::any::Kind;
+use super::detect::Grammar;
 use super::{autoinstall, cloud_config, cmdline, grub, kickstart, preseed, recipe};
 use crate::value::rule::{Rule, rules};
 
@@ -17,23 +17,23 @@ rules! {
 pub struct Group {
     /// What the handbook calls it.
     pub title: &'static str,
-    /// The kind of file that its examples are.
-    pub kind: Kind,
+    /// The grammar of its examples.
+    pub grammar: Grammar,
     /// Its rules.
     pub rules: &'static [&'static Rule],
 }
 
 /// All of them, in the order of the handbook.
 pub const GROUPS: &[Group] = &[
-    Group { title: "Kickstart", kind: Kind::Kickstart, rules: kickstart::rules::ALL },
-    Group { title: "Preseed", kind: Kind::Preseed, rules: preseed::rules::ALL },
-    Group { title: "Recipes of partman-auto", kind: Kind::Recipe, rules: recipe::rules::ALL },
-    Group { title: "Autoinstall", kind: Kind::Autoinstall, rules: autoinstall::rules::ALL },
-    Group { title: "Cloud-init's user-data", kind: Kind::CloudConfig, rules: cloud_config::rules::ALL },
-    Group { title: "YAML", kind: Kind::CloudConfig, rules: autoinstall::yaml::rules::ALL },
-    Group { title: "GRUB scripts", kind: Kind::Grub, rules: grub::rules::ALL },
-    Group { title: "Kernel command lines", kind: Kind::Cmdline, rules: cmdline::rules::ALL },
-    Group { title: "Any file", kind: Kind::Kickstart, rules: ALL },
+    Group { title: "Kickstart", grammar: Grammar::Kickstart, rules: kickstart::rules::ALL },
+    Group { title: "Preseed", grammar: Grammar::Preseed, rules: preseed::rules::ALL },
+    Group { title: "Recipes of partman-auto", grammar: Grammar::Recipe, rules: recipe::rules::ALL },
+    Group { title: "Autoinstall", grammar: Grammar::Autoinstall, rules: autoinstall::rules::ALL },
+    Group { title: "Cloud-init's user-data", grammar: Grammar::CloudConfig, rules: cloud_config::rules::ALL },
+    Group { title: "YAML", grammar: Grammar::CloudConfig, rules: autoinstall::yaml::rules::ALL },
+    Group { title: "GRUB scripts", grammar: Grammar::Grub, rules: grub::rules::ALL },
+    Group { title: "Kernel command lines", grammar: Grammar::Cmdline, rules: cmdline::rules::ALL },
+    Group { title: "Any file", grammar: Grammar::Kickstart, rules: ALL },
 ];
 
 /// All rules.

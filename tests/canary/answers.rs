@@ -3,7 +3,7 @@
 //! holds no secret (a device, a choice) is quoted where it is wrong. `import` shows each line of its file, without what a name of a
 //! secret stands before: of lines that begin with `!` no name tells, and only `lint` is asked about them.
 
-use ironstrap::grammar::any::{self, Kind};
+use ironstrap::grammar::detect::{self, Grammar};
 use ironstrap::import::{self, Machine, Request};
 
 use super::{CANARY, printed};
@@ -203,7 +203,7 @@ const SPELLINGS: [&str; 4] = [CANARY, "0777123", "57:43:21", "7_654_321"];
 
 /// A file, and whether a name tells of its secret.
 struct File {
-    kind: Kind,
+    kind: Grammar,
     text: String,
     named: bool,
 }
@@ -217,12 +217,12 @@ fn files() -> Vec<File> {
                 File { kind, text: format!("{before}{}\n", line.replace('X', spelling)), named }
             }));
         };
-        add(Kind::Kickstart, KICKSTART, "lang en_US\n");
-        add(Kind::Preseed, PRESEED, "#_preseed_V1\n");
-        add(Kind::Autoinstall, AUTOINSTALL, "#cloud-config\nautoinstall:\n  version: 1\n  ");
-        add(Kind::CloudConfig, CLOUD_CONFIG, "#cloud-config\n");
-        add(Kind::Grub, GRUB, "");
-        add(Kind::Cmdline, CMDLINE, "");
+        add(Grammar::Kickstart, KICKSTART, "lang en_US\n");
+        add(Grammar::Preseed, PRESEED, "#_preseed_V1\n");
+        add(Grammar::Autoinstall, AUTOINSTALL, "#cloud-config\nautoinstall:\n  version: 1\n  ");
+        add(Grammar::CloudConfig, CLOUD_CONFIG, "#cloud-config\n");
+        add(Grammar::Grub, GRUB, "");
+        add(Grammar::Cmdline, CMDLINE, "");
     }
     files
 }
@@ -235,7 +235,7 @@ fn shows(text: &str) -> bool {
 fn lint_shows_no_secret_of_an_answer_file() {
     let mut wrong = Vec::new();
     for File { kind, text, .. } in files() {
-        for finding in any::lint(kind, &text, None).unwrap() {
+        for finding in detect::lint(kind, &text, None).unwrap() {
             if shows(&format!("{finding}")) {
                 wrong.push(format!("{}: {finding}", kind.name()));
             }
@@ -249,9 +249,9 @@ fn import_reports_no_secret_of_an_answer_file() {
     let mut wrong = Vec::new();
     for File { kind, text, .. } in files().into_iter().filter(|file| file.named) {
         let os = match kind {
-            Kind::Kickstart => "el-9",
-            Kind::Preseed => "debian-12",
-            Kind::Autoinstall => "ubuntu-24.04",
+            Grammar::Kickstart => "el-9",
+            Grammar::Preseed => "debian-12",
+            Grammar::Autoinstall => "ubuntu-24.04",
             _ => continue,
         };
         let request = Request {

@@ -3,7 +3,7 @@
 //! Whatever it refuses, we must call an error; whatever it takes, we mustn't, but for rules that it doesn't have.
 
 use ironstrap::grammar::Severity;
-use ironstrap::grammar::kickstart::{Arity, Kind, Release, State, Table, lint};
+use ironstrap::grammar::kickstart::{Arity, Release, State, Table, ValueShape, lint};
 
 /// Lines that are right in some release, for what the tables alone don't make; `\n` stands for a line end.
 const LINES: &str = include_str!("lines.ks");
@@ -79,12 +79,12 @@ fn we_refuse_what_pykickstart_refuses_and_little_else() {
 }
 
 /// A value of a kind.
-fn value(kind: &Kind) -> &str {
+fn value(kind: &ValueShape) -> &str {
     match kind {
-        Kind::Text | Kind::List => "abc",
-        Kind::Int => "5",
-        Kind::Bool => "yes",
-        Kind::Choice(known) | Kind::Word(known) => known[0],
+        ValueShape::Text | ValueShape::List => "abc",
+        ValueShape::Int => "5",
+        ValueShape::Bool => "yes",
+        ValueShape::Choice(known) | ValueShape::Word(known) => known[0],
     }
 }
 

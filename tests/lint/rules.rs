@@ -4,27 +4,27 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use ironstrap::grammar::any::{self, Kind};
+use ironstrap::grammar::detect::{self, Grammar};
 use ironstrap::grammar::rules::{self, Group};
 use ironstrap::profile::rule::{self, Rule};
 
 const BEGIN: &str = "<!-- made by `ironstrap explain --rules`; a test compares it -->\n";
 
-fn found(kind: Kind, text: &str, release: Option<&str>) -> BTreeSet<&'static Rule> {
-    any::lint(kind, text, release).unwrap().into_iter().map(|finding| finding.rule).collect()
+fn found(grammar: Grammar, text: &str, release: Option<&str>) -> BTreeSet<&'static Rule> {
+    detect::lint(grammar, text, release).unwrap().into_iter().map(|finding| finding.rule).collect()
 }
 
 /// What breaks those rules that no short text breaks.
-fn long(rule: &Rule) -> Option<(Kind, String)> {
+fn long(rule: &Rule) -> Option<(Grammar, String)> {
     Some(match rule.id() {
-        "cmdline-too-long" => (Kind::Cmdline, "x".repeat(2048)),
+        "cmdline-too-long" => (Grammar::Cmdline, "x".repeat(2048)),
         "cmdline-too-many" => {
             let many: String = (0..40).map(|at| format!(" o{at}=1")).collect();
-            (Kind::Cmdline, format!("priority=critical{many}"))
+            (Grammar::Cmdline, format!("priority=critical{many}"))
         }
-        "grub-nesting" => (Kind::Grub, "if true; then\n".repeat(2000)),
-        "yaml-too-large" => (Kind::CloudConfig, format!("#cloud-config\nruncmd: {}\n", "[".repeat(60))),
-        "lint-too-many" => (Kind::Kickstart, "frobnicate\n".repeat(300)),
+        "grub-nesting" => (Grammar::Grub, "if true; then\n".repeat(2000)),
+        "yaml-too-large" => (Grammar::CloudConfig, format!("#cloud-config\nruncmd: {}\n", "[".repeat(60))),
+        "lint-too-many" => (Grammar::Kickstart, "frobnicate\n".repeat(300)),
         _ => return None,
     })
 }
@@ -35,22 +35,22 @@ const INEVITABLE: [(&str, &str); 1] = [("preseed-password-again", "preseed-clear
 #[test]
 fn every_rule_is_broken_by_its_example_and_no_other_is() {
     // what a Kickstart file of one line lacks
-    let bare = found(Kind::Kickstart, "lang en_US.UTF-8\n", None);
+    let bare = found(Grammar::Kickstart, "lang en_US.UTF-8\n", None);
     let mut wrong = Vec::new();
-    for Group { kind, rules, .. } in rules::GROUPS {
+    for Group { grammar, rules, .. } in rules::GROUPS {
         for rule in *rules {
             let Some(example) = rule.example() else {
-                let (kind, text) = long(rule).unwrap_or_else(|| panic!("{rule}: nothing shows it"));
-                let told = found(kind, &text, None);
+                let (grammar, text) = long(rule).unwrap_or_else(|| panic!("{rule}: nothing shows it"));
+                let told = found(grammar, &text, None);
                 if !told.contains(rule) {
                     wrong.push(format!("{rule}: {told:?}"));
                 }
                 continue;
             };
-            let mut told = found(*kind, example.text, example.release);
+            let mut told = found(*grammar, example.text, example.release);
             let is_told = told.remove(rule);
             told.retain(|other| !INEVITABLE.contains(&(rule.id(), other.id())));
-            if *kind == Kind::Kickstart {
+            if *grammar == Grammar::Kickstart {
                 told.retain(|other| !bare.contains(other));
             }
             if !is_told || !told.is_empty() {
@@ -141,9 +141,9 @@ fn what_ends_reading_or_takes_another_disk_cannot_be_waived() {
 /// A waiver that could take nothing would be told as unused, after it was believed: no text of a site is such a file.
 #[test]
 fn what_is_never_found_in_a_site_cannot_be_waived() {
-    let made_here = |kind| matches!(kind, Kind::Grub | Kind::Cmdline);
-    for Group { kind, rules, .. } in rules::GROUPS.iter().filter(|group| made_here(group.kind)) {
-        assert!(rules.iter().all(|rule| !rule.can_be_waived()), "{}", kind.name());
+    let made_here = |grammar| matches!(grammar, Grammar::Grub | Grammar::Cmdline);
+    for Group { grammar, rules, .. } in rules::GROUPS.iter().filter(|group| made_here(group.grammar)) {
+        assert!(rules.iter().all(|rule| !rule.can_be_waived()), "{}", grammar.name());
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn as_json(rules: &[&Rule]) -> Result<String> {
 /// All rules of `lint`, as Markdown.
 pub(super) fn handbook() -> String {
     let mut text = String::new();
-    for Group { title, kind, rules } in rules::GROUPS {
+    for Group { title, grammar, rules } in rules::GROUPS {
         _ = writeln!(text, "{}## {title}\n", if text.is_empty() { "" } else { "\n" });
         for (at, rule) in rules.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\n" };
@@ -69,7 +69,11 @@ pub(super) fn handbook() -> String {
             if let Some(shown) = example(rule) {
                 let release = rule.example().and_then(|example| example.release);
                 let release = release.map(|release| format!(" --release {release}")).unwrap_or_default();
-                _ = write!(text, "- Found by `ironstrap lint --as {}{release}` in:\n\n{shown}", kind.name());
+                _ = write!(
+                    text,
+                    "- Found by `ironstrap lint --as {}{release}` in:\n\n{shown}",
+                    grammar.name()
+                );
             }
         }
     }

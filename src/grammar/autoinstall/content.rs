@@ -1,7 +1,7 @@
 //! What the schema leaves open outside of storage: who can log in, where the system comes from, what asks.
 
 use super::rules;
-use super::yaml::{Kind, Node};
+use super::yaml::{Node, YamlType};
 use crate::grammar::{Finding, shown};
 
 pub fn check(config: &Node, found: &mut Vec<Finding>) {
@@ -45,7 +45,7 @@ fn identity(config: &Node, found: &mut Vec<Finding>) {
     let text = |name: &str| {
         identity
             .get(name)
-            .filter(|node| node.kind() == Kind::Text)
+            .filter(|node| node.kind() == YamlType::Text)
             .and_then(|node| Some((node.line, node.text()?)))
     };
     if let Some((line, name)) = text("username") {

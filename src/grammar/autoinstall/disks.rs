@@ -2,7 +2,7 @@
 
 use super::Release;
 use super::rules;
-use super::yaml::{Data, Kind, Node};
+use super::yaml::{Data, Node, YamlType};
 use crate::grammar::{Finding, nearest, shown};
 use Release::Ubuntu2204;
 
@@ -87,11 +87,11 @@ pub fn matched(node: &Node, found: &mut Vec<Finding>) {
             });
         }
         let wrong = match name {
-            "ssd" | "install-media" => (value.kind() != Kind::Boolean).then_some("true or false"),
+            "ssd" | "install-media" => (value.kind() != YamlType::Boolean).then_some("true or false"),
             "size" => {
                 (!matches!(value.text(), Some("largest" | "smallest"))).then_some("largest or smallest")
             }
-            _ => (value.kind() != Kind::Text).then_some("a text; quote it"),
+            _ => (value.kind() != YamlType::Text).then_some("a text; quote it"),
         };
         if let Some(wanted) = wrong {
             found.push(Finding::error(

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::Release;
 use super::rules;
-use super::yaml::{Data, Kind, Node};
+use super::yaml::{Data, Node, YamlType};
 use crate::grammar::{Finding, nearest, shown};
 
 /// What is known of a path in one release.
@@ -75,7 +75,7 @@ fn walk(path: &str, node: &Node, release: Release, found: &mut Vec<Finding>) {
     }
     match &node.data {
         Data::Scalar { text, .. } => {
-            let is_text = node.kind() == Kind::Text;
+            let is_text = node.kind() == YamlType::Text;
             if is_text && !fact.values.is_empty() && !fact.values.contains(&text.as_str()) {
                 found.push(wrong_value(path, node.line, text, &fact.values));
             }
@@ -147,16 +147,16 @@ fn unknown(path: &str, key: &str, line: usize, fact: &Fact, release: Release) ->
     }
 }
 
-fn fits(kind: Kind, types: &[&str]) -> bool {
+fn fits(kind: YamlType, types: &[&str]) -> bool {
     let name = match kind {
-        Kind::Null => "null",
-        Kind::Boolean => "boolean",
-        Kind::Integer => "integer",
-        Kind::Number => "number",
-        Kind::Text => "string",
-        Kind::List => "array",
-        Kind::Map => "object",
-        Kind::Date => "",
+        YamlType::Null => "null",
+        YamlType::Boolean => "boolean",
+        YamlType::Integer => "integer",
+        YamlType::Number => "number",
+        YamlType::Text => "string",
+        YamlType::List => "array",
+        YamlType::Map => "object",
+        YamlType::Date => "",
     };
     types.is_empty() || types.contains(&name)
 }
@@ -180,7 +180,7 @@ fn wrong_type(path: &str, node: &Node, fact: &Fact) -> Finding {
     let place = place(path);
     let message = format!("`{place}` must be {}, found {}", wanted.join(" or "), node.kind());
     let finding = Finding::error(&rules::TYPE, node.line, message);
-    let is_scalar = matches!(node.data, Data::Scalar { .. }) && node.kind() != Kind::Null;
+    let is_scalar = matches!(node.data, Data::Scalar { .. }) && node.kind() != YamlType::Null;
     if is_scalar && fact.types.contains(&"string") { finding.help("quote it") } else { finding }
 }
 

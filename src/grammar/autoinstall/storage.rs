@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::rules;
-use super::yaml::{Data, Kind, Node};
+use super::yaml::{Data, Node, YamlType};
 use super::{Release, disks};
 use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
 
@@ -146,7 +146,7 @@ fn actions(line: usize, actions: &[Node], release: Release, found: &mut Vec<Find
 
 /// The type of an action, if it is one that subiquity knows.
 fn kind(action: &Node, release: Release, found: &mut Vec<Finding>) -> Option<&'static Type> {
-    if action.kind() != Kind::Map {
+    if action.kind() != YamlType::Map {
         found.push(Finding::error(
             &rules::TYPE,
             action.line,

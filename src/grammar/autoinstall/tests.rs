@@ -110,18 +110,18 @@ fn what_yaml_1_1_reads_otherwise_is_told() {
     for good in ["'yes'", "\"12:30\"", "aa:bb:cc:00:11:22", "0.5", "true", "0", "10", "12:99"] {
         assert_eq!(judged(&file(&format!("  network:\n    x: {good}\n"))), Vec::<String>::new(), "{good}");
     }
-    use yaml::{Kind, plain};
+    use yaml::{YamlType, plain};
     for (text, kind) in [
-        ("Yes", Kind::Boolean),
-        ("yEs", Kind::Text),
-        ("0x1f", Kind::Integer),
-        ("08", Kind::Text),
-        ("1e5", Kind::Text),
-        ("1.5e+3", Kind::Number),
-        ("-1", Kind::Integer),
-        ("~", Kind::Null),
-        ("2024-01-02", Kind::Date),
-        ("1.2.3", Kind::Text),
+        ("Yes", YamlType::Boolean),
+        ("yEs", YamlType::Text),
+        ("0x1f", YamlType::Integer),
+        ("08", YamlType::Text),
+        ("1e5", YamlType::Text),
+        ("1.5e+3", YamlType::Number),
+        ("-1", YamlType::Integer),
+        ("~", YamlType::Null),
+        ("2024-01-02", YamlType::Date),
+        ("1.2.3", YamlType::Text),
     ] {
         assert_eq!(plain(text), kind, "{text}");
     }

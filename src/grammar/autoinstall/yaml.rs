@@ -41,7 +41,7 @@ pub struct Key {
 
 /// What a value is to a reader of YAML 1.1, by the names of JSON's types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum YamlType {
     Null,
     Boolean,
     Integer,
@@ -52,7 +52,7 @@ pub enum Kind {
     Map,
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for YamlType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Null => "nothing",
@@ -68,12 +68,12 @@ impl std::fmt::Display for Kind {
 }
 
 impl Node {
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> YamlType {
         match &self.data {
             Data::Scalar { text, plain: true } => plain(text),
-            Data::Scalar { .. } => Kind::Text,
-            Data::List(_) => Kind::List,
-            Data::Map(_) => Kind::Map,
+            Data::Scalar { .. } => YamlType::Text,
+            Data::List(_) => YamlType::List,
+            Data::Map(_) => YamlType::Map,
         }
     }
 
@@ -100,7 +100,7 @@ impl Node {
 
     /// Whether it is a scalar that YAML 1.1 takes for true.
     pub fn is_true(&self) -> bool {
-        self.kind() == Kind::Boolean
+        self.kind() == YamlType::Boolean
             && self
                 .text()
                 .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on"))

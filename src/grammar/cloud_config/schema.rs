@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::Version;
 use super::rules;
-use crate::grammar::autoinstall::yaml::{Data, Kind, Node};
+use crate::grammar::autoinstall::yaml::{Data, Node, YamlType};
 use crate::grammar::{nearest, shown};
 use crate::value::rule::Rule;
 
@@ -234,10 +234,10 @@ fn likeliest(tried: Vec<Vec<Problem>>, node: &Node, path: &Path) -> Vec<Problem>
 fn scalar(schema: &Json, node: &Node, text: &str, path: &Path, found: &mut Vec<Problem>) {
     if let Some(allowed) = schema["enum"].as_array() {
         let same = |word: &Json| match word {
-            Json::String(word) => node.kind() == Kind::Text && word == text,
-            Json::Bool(word) => node.kind() == Kind::Boolean && *word == node.is_true(),
-            Json::Null => node.kind() == Kind::Null,
-            other => matches!(node.kind(), Kind::Integer | Kind::Number) && *other == *text,
+            Json::String(word) => node.kind() == YamlType::Text && word == text,
+            Json::Bool(word) => node.kind() == YamlType::Boolean && *word == node.is_true(),
+            Json::Null => node.kind() == YamlType::Null,
+            other => matches!(node.kind(), YamlType::Integer | YamlType::Number) && *other == *text,
         };
         if !allowed.iter().any(same) {
             let words: Vec<_> =
@@ -246,13 +246,13 @@ fn scalar(schema: &Json, node: &Node, text: &str, path: &Path, found: &mut Vec<P
         }
     }
     if let (Some(least), Ok(number)) = (schema["minimum"].as_f64(), text.parse::<f64>())
-        && matches!(node.kind(), Kind::Integer | Kind::Number)
+        && matches!(node.kind(), YamlType::Integer | YamlType::Number)
         && number < least
     {
         found.push(problem(&rules::VALUE, node, path, format!("is less than {least}")));
     }
     if let Some(pattern) = schema["pattern"].as_str()
-        && node.kind() == Kind::Text
+        && node.kind() == YamlType::Text
         && !matches(pattern, text)
     {
         found.push(problem(&rules::VALUE, node, path, format!("doesn't fit `{pattern}`")));
@@ -323,28 +323,28 @@ fn texts(value: &Json) -> Vec<&str> {
     }
 }
 
-fn is(kind: Kind, name: &str) -> bool {
+fn is(kind: YamlType, name: &str) -> bool {
     match name {
-        "null" => kind == Kind::Null,
-        "boolean" => kind == Kind::Boolean,
-        "integer" => kind == Kind::Integer,
-        "number" => matches!(kind, Kind::Integer | Kind::Number),
-        "string" => kind == Kind::Text,
-        "array" => kind == Kind::List,
-        "object" => kind == Kind::Map,
+        "null" => kind == YamlType::Null,
+        "boolean" => kind == YamlType::Boolean,
+        "integer" => kind == YamlType::Integer,
+        "number" => matches!(kind, YamlType::Integer | YamlType::Number),
+        "string" => kind == YamlType::Text,
+        "array" => kind == YamlType::List,
+        "object" => kind == YamlType::Map,
         _ => false,
     }
 }
 
 fn in_words(name: &str) -> String {
     let kind = match name {
-        "null" => Kind::Null,
-        "boolean" => Kind::Boolean,
-        "integer" => Kind::Integer,
-        "number" => Kind::Number,
-        "string" => Kind::Text,
-        "array" => Kind::List,
-        _ => Kind::Map,
+        "null" => YamlType::Null,
+        "boolean" => YamlType::Boolean,
+        "integer" => YamlType::Integer,
+        "number" => YamlType::Number,
+        "string" => YamlType::Text,
+        "array" => YamlType::List,
+        _ => YamlType::Map,
     };
     kind.to_string()
 }

@@ -5,7 +5,7 @@
 //! model of those habits; problems never show a value, because it may be a password.
 
 use super::rules;
-use super::table::{Arity, Kind, Opt, Positional, Shape};
+use super::table::{Arity, Opt, Positional, Shape, ValueShape};
 use crate::value::rule::Rule;
 
 /// An option as it was given.
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
             }
             (_, None, None) => (None, 0),
         };
-        if let Some(why) = value.and_then(|value| misfit(&option.kind, value)) {
+        if let Some(why) = value.and_then(|value| why_not(&option.kind, value)) {
             self.wrong(&rules::OPTION_VALUE, format!("{name} {why}"));
         }
         self.found.options.push(Given { name, value, abbreviated });
@@ -315,19 +315,19 @@ fn is_negative(word: &str) -> bool {
 }
 
 /// Why a value isn't of a kind.
-fn misfit(kind: &Kind, value: &str) -> Option<String> {
+fn why_not(kind: &ValueShape, value: &str) -> Option<String> {
     let word = value.to_lowercase();
     match kind {
-        Kind::Text | Kind::List => None,
-        Kind::Int => integer(value).is_none().then(|| "must be a whole number".to_owned()),
-        Kind::Bool => {
+        ValueShape::Text | ValueShape::List => None,
+        ValueShape::Int => integer(value).is_none().then(|| "must be a whole number".to_owned()),
+        ValueShape::Bool => {
             let known = ["on", "yes", "true", "1", "off", "no", "false", "0"].contains(&word.as_str());
             (!known).then(|| "must be yes or no".to_owned())
         }
-        Kind::Choice(known) => {
+        ValueShape::Choice(known) => {
             (!known.contains(&value)).then(|| format!("must be one of {}", known.join(", ")))
         }
-        Kind::Word(known) => {
+        ValueShape::Word(known) => {
             (!known.contains(&word.as_str())).then(|| format!("must be one of {}", known.join(", ")))
         }
     }

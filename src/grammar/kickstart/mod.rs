@@ -37,7 +37,7 @@ pub use canonical::canonical;
 pub use devices::is_member;
 pub use file::{Command, File, Item, Line, Section, parse};
 pub use release::Release;
-pub use table::{Arity, Kind, Opt, Positional, Shape, State, Table};
+pub use table::{Arity, Opt, Positional, Shape, State, Table, ValueShape};
 
 use super::Finding;
 

@@ -38,7 +38,7 @@ pub enum Arity {
 
 /// What a value must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueShape {
     /// Anything.
     Text,
     /// A whole number.
@@ -61,7 +61,7 @@ pub struct Opt {
     /// How many words it takes.
     pub arity: Arity,
     /// What they must be.
-    pub kind: Kind,
+    pub kind: ValueShape,
     /// It must be given.
     pub required: bool,
     /// It is read and has no effect.
@@ -197,14 +197,14 @@ fn arity(text: &str) -> Option<Arity> {
     })
 }
 
-fn kind_of(text: &'static str) -> Option<Kind> {
+fn kind_of(text: &'static str) -> Option<ValueShape> {
     Some(match text.split_once(':').unwrap_or((text, "")) {
-        ("text", _) => Kind::Text,
-        ("int", _) => Kind::Int,
-        ("bool", _) => Kind::Bool,
-        ("list", _) => Kind::List,
-        ("choice", words) => Kind::Choice(words.split(',').collect()),
-        ("word", words) => Kind::Word(words.split(',').collect()),
+        ("text", _) => ValueShape::Text,
+        ("int", _) => ValueShape::Int,
+        ("bool", _) => ValueShape::Bool,
+        ("list", _) => ValueShape::List,
+        ("choice", words) => ValueShape::Choice(words.split(',').collect()),
+        ("word", words) => ValueShape::Word(words.split(',').collect()),
         _ => return None,
     })
 }

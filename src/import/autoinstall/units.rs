@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Kind, Node, Why};
+use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Node, Why, YamlType};
 use crate::import::Reading;
 use crate::import::ledger::Id;
 use crate::import::said::Said;
@@ -252,9 +252,9 @@ fn spelling(node: &Node) -> String {
             format!("{{{}}}", entries.join(", "))
         }
         Data::Scalar { text, .. } => match node.kind() {
-            Kind::Text => format!("{text:?}"),
-            Kind::Boolean => node.is_true().to_string(),
-            Kind::Null => "null".to_owned(),
+            YamlType::Text => format!("{text:?}"),
+            YamlType::Boolean => node.is_true().to_string(),
+            YamlType::Null => "null".to_owned(),
             _ => text.clone(),
         },
     }

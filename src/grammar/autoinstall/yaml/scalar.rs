@@ -1,24 +1,24 @@
 //! What a scalar without quotes means: to readers of YAML 1.1, such as PyYAML, and where 1.2 makes something else of it.
 
-use super::{Kind, rules};
+use super::{YamlType, rules};
 use crate::grammar::Finding;
 
 /// What a scalar without quotes is in YAML 1.1.
-pub fn plain(text: &str) -> Kind {
+pub fn plain(text: &str) -> YamlType {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
-        _ if is_boolean(text, &["true", "false", "yes", "no", "on", "off"]) => return Kind::Boolean,
+        "" | "~" | "null" | "Null" | "NULL" => return YamlType::Null,
+        _ if is_boolean(text, &["true", "false", "yes", "no", "on", "off"]) => return YamlType::Boolean,
         _ => {}
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if is_integer(unsigned) || is_base_60(unsigned) {
-        Kind::Integer
+        YamlType::Integer
     } else if is_float(unsigned) {
-        Kind::Number
+        YamlType::Number
     } else if is_date(text) {
-        Kind::Date
+        YamlType::Date
     } else {
-        Kind::Text
+        YamlType::Text
     }
 }
 

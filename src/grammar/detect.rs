@@ -1,6 +1,6 @@
-//! Any answer file: which kind it is, and the model that judges it.
+//! Any answer file: which grammar it is in, and the model that judges it.
 //!
-//! The one place that knows all grammars. A new grammar is one line in [`Kind::ALL`], in [`Kind::of`], in [`lint`] and in
+//! The one place that knows all grammars. A new grammar is one line in [`Grammar::ALL`], in [`Grammar::of`], in [`lint`] and in
 //! [`super::rules::GROUPS`].
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 
 /// A grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Grammar {
     /// Anaconda's.
     Kickstart,
     /// debian-installer's.
@@ -27,7 +27,7 @@ pub enum Kind {
     Recipe,
 }
 
-impl Kind {
+impl Grammar {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::Kickstart,
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// The kind of a file, by its name and, where that says nothing, by what is in it.
+    /// The grammar of a file, by its name and, where that says nothing, by what is in it.
     pub fn of(name: &str, text: &str) -> Option<Self> {
         Self::by_mark(text).or_else(|| Self::by_name(name)).or_else(|| Self::by_content(text))
     }
@@ -121,12 +121,12 @@ impl Kind {
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for Grammar {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let names = || Self::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
-        let found = Self::ALL.iter().find(|kind| kind.name() == text);
+        let names = || Self::ALL.iter().map(|grammar| grammar.name()).collect::<Vec<_>>().join(", ");
+        let found = Self::ALL.iter().find(|grammar| grammar.name() == text);
         found.copied().ok_or_else(|| format!("`{text}` is no kind of file; known are {}", names()))
     }
 }
@@ -134,9 +134,9 @@ impl std::str::FromStr for Kind {
 /// Judges a file as an installer of a release would read it: the newest release with a model where none is named.
 ///
 /// # Errors
-/// A release that this kind has no model of.
-pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
-    let mut found = judge(kind, text, release)?;
+/// A release that this grammar has no model of.
+pub fn lint(grammar: Grammar, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
+    let mut found = judge(grammar, text, release)?;
     if found.len() > MAX_FINDINGS {
         found.truncate(MAX_FINDINGS);
         let line = found.last().map_or(1, |last| last.line);
@@ -145,9 +145,9 @@ pub fn lint(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding
     Ok(found)
 }
 
-fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
-    Ok(match kind {
-        Kind::Kickstart => {
+fn judge(grammar: Grammar, text: &str, release: Option<&str>) -> Result<Vec<Finding>, String> {
+    Ok(match grammar {
+        Grammar::Kickstart => {
             use kickstart::Release::{Fedora43, Fedora44, Fedora45, Rhel8, Rhel9, Rhel10};
             let el = [("10", Rhel10), ("9", Rhel9), ("8", Rhel8)];
             let fedora = [("45", Fedora45), ("44", Fedora44), ("43", Fedora43)];
@@ -156,23 +156,23 @@ fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, 
                 Some(_) => None,
             };
             let known: Vec<_> = el.into_iter().chain(fedora).collect();
-            let release = named.map_or_else(|| choose(kind, release, &known), Ok)?;
+            let release = named.map_or_else(|| choose(grammar, release, &known), Ok)?;
             kickstart::lint(text, release)
         }
-        Kind::Preseed => preseed::lint(text, debian(kind, release)?),
-        Kind::Recipe => {
-            debian(kind, release)?;
+        Grammar::Preseed => preseed::lint(text, debian(grammar, release)?),
+        Grammar::Recipe => {
+            debian(grammar, release)?;
             let decoded = recipe::decode(recipe::words(text), &recipe::Machine::default());
             recipe::judge(&decoded, method_of(text))
         }
-        Kind::Cmdline => cmdline::lint(text, cmdline::Reader::of(text, debian(kind, release)?)),
-        Kind::Autoinstall => {
+        Grammar::Cmdline => cmdline::lint(text, cmdline::Reader::of(text, debian(grammar, release)?)),
+        Grammar::Autoinstall => {
             use autoinstall::Release::{Ubuntu2204, Ubuntu2404};
             let known =
                 [("24.04", Ubuntu2404), ("noble", Ubuntu2404), ("22.04", Ubuntu2204), ("jammy", Ubuntu2204)];
-            autoinstall::lint(text, choose(kind, release, &known)?)
+            autoinstall::lint(text, choose(grammar, release, &known)?)
         }
-        Kind::CloudConfig => {
+        Grammar::CloudConfig => {
             use cloud_config::Version::{V22_4, V25_1};
             let known = [
                 ("25.1", V25_1),
@@ -182,10 +182,10 @@ fn judge(kind: Kind, text: &str, release: Option<&str>) -> Result<Vec<Finding>, 
                 ("12", V22_4),
                 ("bookworm", V22_4),
             ];
-            let version = release.map(|_| choose(kind, release, &known)).transpose()?;
+            let version = release.map(|_| choose(grammar, release, &known)).transpose()?;
             cloud_config::lint(text, version)
         }
-        Kind::Grub => {
+        Grammar::Grub => {
             if let Some(release) = release {
                 return Err(format!("grub has no releases here: leave `{release}` out"));
             }
@@ -204,13 +204,17 @@ fn method_of(text: &str) -> recipe::Method {
     }
 }
 
-fn debian(kind: Kind, release: Option<&str>) -> Result<preseed::Release, String> {
+fn debian(grammar: Grammar, release: Option<&str>) -> Result<preseed::Release, String> {
     use preseed::Release::{Debian12, Debian13};
-    choose(kind, release, &[("13", Debian13), ("trixie", Debian13), ("12", Debian12), ("bookworm", Debian12)])
+    choose(
+        grammar,
+        release,
+        &[("13", Debian13), ("trixie", Debian13), ("12", Debian12), ("bookworm", Debian12)],
+    )
 }
 
 /// The release that was named, or the first.
-fn choose<R: Copy>(kind: Kind, release: Option<&str>, known: &[(&str, R)]) -> Result<R, String> {
+fn choose<R: Copy>(grammar: Grammar, release: Option<&str>, known: &[(&str, R)]) -> Result<R, String> {
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let wanted = |name: &str| {
         let small = release.unwrap_or_default().to_ascii_lowercase();
@@ -223,7 +227,7 @@ fn choose<R: Copy>(kind: Kind, release: Option<&str>, known: &[(&str, R)]) -> Re
     let missing = || {
         format!(
             "{} has no model of release `{}`; known are {}",
-            kind.name(),
+            grammar.name(),
             release.unwrap_or_default(),
             names()
         )
@@ -237,36 +241,36 @@ mod tests {
 
     #[test]
     fn a_file_is_known_by_its_mark_its_name_or_what_is_in_it() {
-        for (name, text, kind) in [
-            ("x", "#cloud-config\nautoinstall:\n", Kind::Autoinstall),
-            ("x", "#cloud-config\nruncmd: []\n", Kind::CloudConfig),
-            ("user-data", "Content-Type: multipart/mixed; boundary=x\n", Kind::CloudConfig),
-            ("user-data", "## template: jinja\n#cloud-config\n", Kind::CloudConfig),
-            ("http/ks.cfg", "", Kind::Kickstart),
-            ("debian.preseed.cfg", "", Kind::Preseed),
-            ("boot/grub.cfg", "", Kind::Grub),
-            ("user-data", "autoinstall:\n", Kind::Autoinstall),
-            ("-", "# x\nd-i a/b string c\n", Kind::Preseed),
-            ("-", "lang en_US\n%packages\n%end\n", Kind::Kickstart),
-            ("-", "menuentry x {\n a\n}\n", Kind::Grub),
-            ("-", "quiet root=/dev/sda1\n", Kind::Cmdline),
-            ("-", "boot ::\n1 1 1 ext4 method{ keep } .\n", Kind::Recipe),
+        for (name, text, grammar) in [
+            ("x", "#cloud-config\nautoinstall:\n", Grammar::Autoinstall),
+            ("x", "#cloud-config\nruncmd: []\n", Grammar::CloudConfig),
+            ("user-data", "Content-Type: multipart/mixed; boundary=x\n", Grammar::CloudConfig),
+            ("user-data", "## template: jinja\n#cloud-config\n", Grammar::CloudConfig),
+            ("http/ks.cfg", "", Grammar::Kickstart),
+            ("debian.preseed.cfg", "", Grammar::Preseed),
+            ("boot/grub.cfg", "", Grammar::Grub),
+            ("user-data", "autoinstall:\n", Grammar::Autoinstall),
+            ("-", "# x\nd-i a/b string c\n", Grammar::Preseed),
+            ("-", "lang en_US\n%packages\n%end\n", Grammar::Kickstart),
+            ("-", "menuentry x {\n a\n}\n", Grammar::Grub),
+            ("-", "quiet root=/dev/sda1\n", Grammar::Cmdline),
+            ("-", "boot ::\n1 1 1 ext4 method{ keep } .\n", Grammar::Recipe),
         ] {
-            assert_eq!(Kind::of(name, text), Some(kind), "{name}: {text}");
+            assert_eq!(Grammar::of(name, text), Some(grammar), "{name}: {text}");
         }
-        assert_eq!(Kind::of("notes.txt", "hello\nworld\n"), None);
+        assert_eq!(Grammar::of("notes.txt", "hello\nworld\n"), None);
     }
 
     #[test]
     fn a_release_is_named_as_people_do_or_refused() {
         let text = "d-i auto-install/cloak_initrd_preseed boolean true\n";
-        let count = |release: &str| lint(Kind::Preseed, text, Some(release)).unwrap().len();
+        let count = |release: &str| lint(Grammar::Preseed, text, Some(release)).unwrap().len();
         for release in ["12", "debian-12", "debian12", "bookworm", "Debian 12"] {
             assert_eq!(count(release), 1, "{release}");
         }
         assert_eq!(count("13"), 0);
-        let refused = lint(Kind::Preseed, text, Some("11")).unwrap_err();
+        let refused = lint(Grammar::Preseed, text, Some("11")).unwrap_err();
         assert_eq!(refused, "preseed has no model of release `11`; known are 13, trixie, 12, bookworm");
-        assert!(lint(Kind::Grub, "", Some("2.12")).is_err());
+        assert!(lint(Grammar::Grub, "", Some("2.12")).is_err());
     }
 }
