@@ -32,7 +32,7 @@
 //! function below it. `grammar` knows what targets read and imports only `value`; `profile` knows its rules by name, and
 //! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
-//! `spec` and, where they judge an image's tree, in `fit`. Effects live in [`sys`]; `fit`, `grammar`, `host`, `handoff`,
+//! `spec` and, where they judge an image's tree, in `image_rules`. Effects live in [`sys`]; `image_rules`, `grammar`, `host`, `handoff`,
 //! `answers`, `import`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
 //!
 //! # What must always hold
@@ -49,11 +49,11 @@ pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod failure;
-mod fit;
 pub mod grammar;
 pub mod handoff;
 pub mod host;
 pub mod image;
+mod image_rules;
 pub mod import;
 pub mod order;
 pub mod profile;

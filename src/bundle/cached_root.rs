@@ -1,4 +1,4 @@
-//! The system inside an image of the store, as the rules of `fit` look at it.
+//! The system inside an image of the store, as `image_rules` sees it.
 //!
 //! Hosts of one image ask the same questions: an answer is kept, so that a site of thousands asks the store once. Nothing
 //! else may be done with what is read here.
@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::fit::{Look, Name};
-use crate::image::look::Looked;
+use crate::image::root_view::TreeView;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::image::tree::{Ext4Tree, ReadTree as _};
+use crate::image_rules::{Name, RootView};
 use crate::spec::image::ImageManifest;
 use crate::trust::Verified;
 
@@ -49,9 +49,9 @@ fn kept<T: Clone>(answers: &Answers<T>, path: &str, ask: impl FnOnce() -> Result
     Ok(answer)
 }
 
-impl Look for CachedRoot {
+impl RootView for CachedRoot {
     fn text(&self, path: &str) -> Result<Option<String>> {
-        kept(&self.texts, path, || Looked(&self.tree).text(path))
+        kept(&self.texts, path, || TreeView(&self.tree).text(path))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
@@ -59,10 +59,10 @@ impl Look for CachedRoot {
     }
 
     fn name(&self, path: &str) -> Result<Option<Name>> {
-        kept(&self.names, path, || Looked(&self.tree).name(path))
+        kept(&self.names, path, || TreeView(&self.tree).name(path))
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>> {
-        Looked(&self.tree).list(path)
+        TreeView(&self.tree).list(path)
     }
 }

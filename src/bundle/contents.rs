@@ -1,7 +1,7 @@
 //! What is in a bundle: pure lists, made before anything is written.
 //!
 //! A host gets in when it is armed for exactly what the profile and the lock say now. Of the hosts that were asked for by
-//! name, all misfits are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
+//! name, all that are refused are told at once; of the others, they are left out: a permit stays in the site when its host is installed,
 //! and must neither stop the next bundle nor be renewed for its sake.
 
 use std::collections::BTreeSet;
@@ -18,10 +18,10 @@ use crate::boot::dhcp::{self, Dialect};
 use crate::boot::dnsmasq::{self, DhcpHost};
 use crate::boot::grub::{self, BootHost, StartFiles};
 use crate::failure::{Blame, BlameExt};
-use crate::fit::Look;
 use crate::handoff;
 use crate::host::{Host, LockedHost, Site};
 use crate::image::system::NET_GRUB;
+use crate::image_rules::RootView;
 use crate::order::{self, BuildError, Meant, OrderParts};
 use crate::spec::boot::{OrderState, order_state_path};
 use crate::spec::image::{Blob, ImageManifest};
@@ -41,7 +41,7 @@ pub struct ArmedHost<'a> {
     /// Its image.
     pub image: &'a ImageManifest,
     /// The root file system inside it.
-    pub tree: &'a dyn Look,
+    pub tree: &'a dyn RootView,
 }
 
 /// All of a bundle.
@@ -76,7 +76,7 @@ pub struct Sorted {
 /// Sorts out permits that don't fit at `now`.
 ///
 /// # Errors
-/// Every misfit, a line each, if the hosts were asked for by name.
+/// Every permit that doesn't, a line each, if the hosts were asked for by name.
 pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) -> Result<Sorted> {
     let mut sorted = Sorted { fitting: Vec::new(), left_out: Vec::new() };
     for (host, permit) in armed {
@@ -84,7 +84,7 @@ pub fn sort_out(armed: Vec<(LockedHost, Permit)>, asked: Asked, now: Timestamp) 
         let meant = Meant { host: name, image: &host.image, target, matching, wipe: *wipe };
         match order::check(&permit, &meant, now) {
             Ok(()) => sorted.fitting.push((host, permit)),
-            Err(misfit) => sorted.left_out.push(misfit),
+            Err(error) => sorted.left_out.push(error),
         }
     }
     let reasons: Vec<_> = sorted.left_out.iter().map(ToString::to_string).collect();
@@ -107,7 +107,7 @@ pub fn signed_orders(
     now: Timestamp,
 ) -> Result<Vec<BundledHost>> {
     let mut bundled = Vec::new();
-    let mut misfits = Vec::new();
+    let mut refused = Vec::new();
     for armed in hosts {
         match join(site, armed, key, now) {
             Ok(mut host) => {
@@ -115,11 +115,11 @@ pub fn signed_orders(
                 host.former_events = former.iter().map(events).collect();
                 bundled.push(host);
             }
-            Err(error) => misfits.push(format!("{error:#}")),
+            Err(error) => refused.push(format!("{error:#}")),
         }
     }
-    if !misfits.is_empty() {
-        bail!("{}", misfits.join("\n"));
+    if !refused.is_empty() {
+        bail!("{}", refused.join("\n"));
     }
     bundled.sort_by(|a, b| a.order.host.cmp(&b.order.host));
     Ok(bundled)
@@ -329,7 +329,7 @@ mod tests {
         let (armed, now) = a_week_later();
         let sorted = sort_out(armed.clone(), Asked::AllArmed, now).unwrap();
         assert_eq!(sorted.fitting, armed[..1]);
-        let left_out: Vec<_> = sorted.left_out.iter().map(|misfit| misfit.reason()).collect();
+        let left_out: Vec<_> = sorted.left_out.iter().map(BuildError::reason).collect();
         assert!(left_out[0].contains("web01: its order expired at"), "{left_out:?}");
         assert!(left_out[1].contains("web02: armed for another build"), "{left_out:?}");
     }

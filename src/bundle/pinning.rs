@@ -181,10 +181,13 @@ fn pin_installers(
 /// What to tell of an installer that is pinned already; nothing where its files are the pinned ones.
 fn installer_stays(release: DebianRelease, pinned: &InstallerPin, found: &Result<Unverified>) -> String {
     let stays = format!("the installer of {release} stays pinned");
-    match found.as_ref().map(|found| found.misfits(pinned)) {
-        Ok(misfits) if misfits.is_empty() => String::new(),
-        Ok(misfits) => {
-            format!("{stays}; what is there now differs (--update pins that):\n  {}\n", misfits.join("\n  "))
+    match found.as_ref().map(|found| found.differences(pinned)) {
+        Ok(differences) if differences.is_empty() => String::new(),
+        Ok(differences) => {
+            format!(
+                "{stays}; what is there now differs (--update pins that):\n  {}\n",
+                differences.join("\n  ")
+            )
         }
         Err(error) => format!("{stays}, but its files can't be read: {error:#}\n"),
     }

@@ -95,9 +95,9 @@ fn unpacked(context: &SiteContext, images: &mut OfStore) -> Vec<String> {
         let Some(pin) = context.pin(host) else { return Ok(()) };
         let Some(known) = images.get(&pin) else { return Ok(()) };
         let OpenImage { manifest, inside } = known.map_err(|error| anyhow!("{}: {error}", host.name))?;
-        let misfits = handoff::unpacked_misfits(host, &context.site, &manifest.system, inside)?;
-        if !misfits.is_empty() {
-            bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
+        let found = handoff::unpacked_incompatibilities(host, &context.site, &manifest.system, inside)?;
+        if !found.is_empty() {
+            bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, found.join("\n  "));
         }
         Ok(())
     };

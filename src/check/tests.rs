@@ -77,8 +77,8 @@ fn what_an_image_s_tree_lacks_is_found_all_of_it() {
     lock(&paths, &device);
     let refused = found(&paths);
     assert_eq!(refused.len(), 1);
-    for misfit in ["uid 1000 belongs to `debian`", "has no `/usr/bin/zsh`", "time zone `Europe/Berlin`"] {
-        assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+    for wanted in ["uid 1000 belongs to `debian`", "has no `/usr/bin/zsh`", "time zone `Europe/Berlin`"] {
+        assert!(refused[0].contains(wanted), "{wanted} is missing: {}", refused[0]);
     }
 }
 
@@ -94,10 +94,10 @@ fn an_image_that_an_installer_unpacks_is_looked_into_too() {
     lock(&paths, &device);
     let refused = found(&paths);
     assert_eq!(refused.len(), 1);
-    for misfit in
+    for wanted in
         ["web01: can't be installed with test@1", "enable NetworkManager", "has an account `debian`"]
     {
-        assert!(refused[0].contains(misfit), "{misfit} is missing: {}", refused[0]);
+        assert!(refused[0].contains(wanted), "{wanted} is missing: {}", refused[0]);
     }
 }
 

@@ -115,8 +115,8 @@ fn tell_left_out(left_out: &[BuildError]) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for misfit in left_out {
-        text.push_str(&format!("left out: {}\n", misfit.reason()));
+    for refusal in left_out {
+        text.push_str(&format!("left out: {}\n", refusal.reason()));
     }
     text + &format!("note: {}\n", BuildError::advice("HOST"))
 }

@@ -127,7 +127,7 @@ fn verify(store: &Store, images: &[ImageRef], paths: &SitePaths) -> Result<()> {
 }
 
 /// One line for each thing of one machine's that the image carries. No fault: its hosts get their own.
-fn told(identity: &[crate::fit::identity::Carried]) -> String {
+fn told(identity: &[crate::image_rules::identity::Carried]) -> String {
     if identity.is_empty() {
         return String::new();
     }

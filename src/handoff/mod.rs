@@ -14,12 +14,12 @@ mod unpacked;
 
 use anyhow::{Context, Result, bail};
 pub use error::SeedError;
-pub use unpacked::unpacked_misfits;
+pub use unpacked::unpacked_incompatibilities;
 
-use crate::fit::{self, Look};
 pub use crate::host::handoff::version_of as cloud_init_of;
 use crate::host::handoff::{Takeover, file};
 use crate::host::{Host, LockedHost, Refusal, Site};
+use crate::image_rules::{self, RootView};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::{Sudo, SystemFile, SystemSpec};
 use crate::value::{HttpUrl, ImageSource, OrderId};
@@ -27,25 +27,25 @@ use crate::value::{HttpUrl, ImageSource, OrderId};
 /// What makes the image this host's, for the order. `tree` is the root file system inside the image.
 ///
 /// # Errors
-/// When the image lacks something that the host needs, or a value of the hand-off can't be used: all misfits in one error.
+/// When the image lacks something that the host needs, or a value of the hand-off can't be used: everything in one error.
 /// When the tree can't be read.
 pub fn system(
     host: &LockedHost,
     site: &Site,
     image: &ImageSystem,
-    tree: &dyn Look,
+    tree: &dyn RootView,
     order: &OrderId,
 ) -> Result<SystemSpec> {
     let LockedHost { host, image: pin } = host;
-    let mut misfits = image_misfits(host, site, image);
+    let mut found = image_incompatibilities(host, site, image);
     let (files, units) = match parts(host, site, Some((image, order))) {
         Ok(parts) => parts,
         Err(SeedError::Unsupported(refusal)) => {
-            misfits.extend(refusal.found().iter().map(|found| refusal.sentence(found)));
+            found.extend(refusal.found().iter().map(|found| refusal.sentence(found)));
             Default::default()
         }
         Err(SeedError::Failed(error)) => {
-            misfits.push(format!("{error:#}"));
+            found.push(format!("{error:#}"));
             Default::default()
         }
     };
@@ -57,13 +57,13 @@ pub fn system(
         files,
         units,
     };
-    misfits.extend(
+    found.extend(
         host.handoff.manager().map(|manager| manager.refused_by(image, &host.waived)).unwrap_or_default(),
     );
-    let inside = fit::misfits(&system, tree);
-    misfits.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
-    if !misfits.is_empty() {
-        bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, misfits.join("\n  "));
+    let inside = image_rules::incompatibilities(&system, tree);
+    found.extend(inside.with_context(|| format!("{}: looking into image {}", host.name, pin.image))?);
+    if !found.is_empty() {
+        bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, found.join("\n  "));
     }
     Ok(system)
 }
@@ -118,31 +118,30 @@ fn has(image: &ImageSystem, tool: &str) -> bool {
     image.tools.iter().any(|found| found == tool)
 }
 
-/// Everything that this host wants and this image doesn't have, as far as its manifest tells; the rest is [`fit`]'s.
-fn image_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
-    let mut misfits = tool_misfits(host, site, image);
+/// Everything that this host wants and this image doesn't have, as far as its manifest tells; the rest is [`image_rules`]'s.
+fn image_incompatibilities(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
+    let mut found = tool_incompatibilities(host, site, image);
     if image.network == NetworkStack::Unknown {
-        misfits.push(
+        found.push(
             "the image enables no network stack that ironstrap can configure; enable systemd-networkd, ifupdown or NetworkManager in it"
                 .to_owned(),
         );
     }
     if image.selinux_enforcing {
-        misfits.push(
+        found.push(
             "the image enforces SELinux, and files written at the install would have no label; set it to permissive in the image"
                 .to_owned(),
         );
     }
-    misfits
+    found
 }
 
 /// Programs that this host can't do without and this image doesn't have.
-fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
-    let mut misfits = Vec::new();
+fn tool_incompatibilities(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
+    let mut found = Vec::new();
     let mut need = |wanted: bool, tool: &str, why: &str| {
         if wanted && !has(image, tool) {
-            misfits
-                .push(format!("the image has no `{tool}`, which {why} needs; add its package to the image"));
+            found.push(format!("the image has no `{tool}`, which {why} needs; add its package to the image"));
         }
     };
     let keys = !host.root.ssh_keys.is_empty() || host.users.iter().any(|user| !user.ssh_keys.is_empty());
@@ -154,12 +153,12 @@ fn tool_misfits(host: &Host, site: &Site, image: &ImageSystem) -> Vec<String> {
     }
     let can_post = reporter::CLIENTS.iter().any(|client| has(image, client));
     if site.server.is_some() && !can_post {
-        misfits.push(format!(
+        found.push(format!(
             "the image has none of {}, so it can't tell the server that it is done; add one to the image",
             reporter::CLIENTS.map(|client| format!("`{client}`")).join(", ")
         ));
     }
-    misfits
+    found
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What hosts are refused, what their files say, and hostile values that stay values.
 
 use super::*;
-use crate::fit::testing::MapTree;
 use crate::host::handoff::{AnsiblePull, CloudInit, Handoff, Script};
 use crate::host::{Host, testing};
+use crate::image_rules::testing::MapTree;
 use crate::spec::image::ImagePin;
 use crate::spec::system::User;
 use crate::value::Digest;
@@ -229,7 +229,7 @@ fn what_the_manifest_and_what_the_tree_tells_is_refused_together() {
     host.host.locale.timezone = "Mars/Olympus".to_owned();
     let tree = MapTree::usual().without("/lib/systemd/system/cloud-init.target");
     let error = system(&host, &site(None), &image(&[]), &tree, &order()).unwrap_err().to_string();
-    for misfit in ["no `cloud-init`", "time zone `Mars/Olympus`", "no unit `cloud-init.target`"] {
-        assert!(error.contains(misfit), "{misfit} is missing: {error}");
+    for wanted in ["no `cloud-init`", "time zone `Mars/Olympus`", "no unit `cloud-init.target`"] {
+        assert!(error.contains(wanted), "{wanted} is missing: {error}");
     }
 }

@@ -6,9 +6,9 @@
 
 use anyhow::{Context, Result};
 
-use super::{seed, tool_misfits};
-use crate::fit::{self, Look};
+use super::{seed, tool_incompatibilities};
 use crate::host::{Host, Site};
+use crate::image_rules::{self, RootView};
 use crate::spec::image::{ImageSystem, NetworkStack};
 use crate::spec::system::SystemSpec;
 
@@ -16,15 +16,15 @@ use crate::spec::system::SystemSpec;
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn unpacked_misfits(
+pub fn unpacked_incompatibilities(
     host: &Host,
     site: &Site,
     image: &ImageSystem,
-    tree: &dyn Look,
+    tree: &dyn RootView,
 ) -> Result<Vec<String>> {
-    let mut misfits = tool_misfits(host, site, image);
+    let mut found = tool_incompatibilities(host, site, image);
     if image.network != NetworkStack::NetworkManager {
-        misfits.push("the image doesn't enable NetworkManager, for which Anaconda writes the network; enable it in the image".to_owned());
+        found.push("the image doesn't enable NetworkManager, for which Anaconda writes the network; enable it in the image".to_owned());
     }
     // time zone and units as for our own agent; accounts are another matter
     let (files, units) = seed(host, site)?;
@@ -36,38 +36,34 @@ pub fn unpacked_misfits(
         files,
         units,
     };
-    misfits.extend(fit::misfits(&system, tree)?);
+    found.extend(image_rules::incompatibilities(&system, tree)?);
     let passwd = tree.text("/etc/passwd").context("looking for the image's accounts")?.unwrap_or_default();
     for user in &host.users {
         for line in passwd.lines() {
             let mut fields = line.split(':');
             let (name, number) = (fields.next().unwrap_or_default(), fields.nth(1));
             if name == user.name.as_str() {
-                misfits.push(format!("the image has an account `{name}`, and Anaconda leaves such an account as it is; take it out of the image, or out of `users`"));
+                found.push(format!("the image has an account `{name}`, and Anaconda leaves such an account as it is; take it out of the image, or out of `users`"));
             } else if user.uid.is_some_and(|uid| number == Some(&*uid.to_string())) {
-                misfits.push(format!(
+                found.push(format!(
                     "account `{}`: its number belongs to `{name}` in the image, and Anaconda would leave it out; give it another `uid`",
                     user.name
                 ));
             }
         }
         if !tree.exists(&user.shell)? {
-            misfits.push(format!(
-                "account `{}`: the image has no `{}`",
-                user.name,
-                user.shell.escape_debug()
-            ));
+            found.push(format!("account `{}`: the image has no `{}`", user.name, user.shell.escape_debug()));
         }
     }
     for (program, why) in tools_of_disks(host) {
         let there = [format!("/usr/sbin/{program}"), format!("/usr/bin/{program}")];
         if !tree.exists(&there[0])? && !tree.exists(&there[1])? {
-            misfits.push(format!(
+            found.push(format!(
                 "the image has no `{program}`, which `{why}` needs; add its package to the image"
             ));
         }
     }
-    Ok(misfits)
+    Ok(found)
 }
 
 /// Programs without which the initramfs can't find what is on the disks.
@@ -92,9 +88,9 @@ fn tools_of_disks(host: &Host) -> Vec<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::testing::MapTree;
     use crate::host::handoff::{CloudInit, Handoff, Script};
     use crate::host::testing;
+    use crate::image_rules::testing::MapTree;
     use crate::spec::system::{Sudo, User};
     use crate::value::ImageSource;
 
@@ -132,7 +128,7 @@ mod tests {
         let mut tree = MapTree::usual();
         tree.files.insert("/usr/sbin/mkfs.xfs".to_owned(), String::new());
         let good = system(NetworkStack::NetworkManager, &["sudo", "cloud-init"]);
-        assert_eq!(unpacked_misfits(&host, &site(), &good, &tree).unwrap(), Vec::<String>::new());
+        assert_eq!(unpacked_incompatibilities(&host, &site(), &good, &tree).unwrap(), Vec::<String>::new());
 
         host.users = vec![
             user("debian", None),
@@ -142,7 +138,7 @@ mod tests {
         host.handoff = Handoff::to(CloudInit { user_data: "#cloud-config\n".to_owned() });
         let bare = system(NetworkStack::Networkd, &[]);
         let tree = MapTree::usual().without("/bin/bash").without("/usr/share/zoneinfo/Europe/Berlin");
-        let misfits = unpacked_misfits(&host, &site(), &bare, &tree).unwrap();
+        let found = unpacked_incompatibilities(&host, &site(), &bare, &tree).unwrap();
         for wanted in [
             "has no `sudo`",
             "has no `cloud-init`",
@@ -153,10 +149,7 @@ mod tests {
             "time zone `Europe/Berlin`",
             "has no `mkfs.xfs`",
         ] {
-            assert!(
-                misfits.iter().any(|misfit| misfit.contains(wanted)),
-                "{wanted} is missing: {misfits:#?}"
-            );
+            assert!(found.iter().any(|one| one.contains(wanted)), "{wanted} is missing: {found:#?}");
         }
     }
 

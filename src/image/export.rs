@@ -21,14 +21,14 @@ use std::io::{self, Read, Write};
 
 use anyhow::{Context, Result, ensure};
 
-use super::look::Looked;
+use super::root_view::TreeView;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
 use inode::{Inode, InodeKind, Inodes, Time};
 use member::{Member, Tar, What};
 
-use crate::fit::identity::{self, Fate, Maker, Place, TRACES};
+use crate::image_rules::identity::{self, Fate, Maker, Place, TRACES};
 use crate::spec::image::ImageManifest;
 use crate::trust::Verified;
 use crate::value::{Digest, DigestWriter};
@@ -122,12 +122,12 @@ impl Export {
     /// # Errors
     /// All that it lacks; when it can't be read.
     pub fn require_installable(&self, manifest: &ImageManifest) -> Result<()> {
-        let misfits = anaconda::misfits(self.root(), self.esp(), &manifest.system)?;
+        let found = anaconda::incompatibilities(self.root(), self.esp(), &manifest.system)?;
         ensure!(
-            misfits.is_empty(),
+            found.is_empty(),
             "{}: Anaconda can't install it:\n  {}\nadd the packages to the image, install it by `installer: native`, or export it for other readers with --unchecked",
             manifest.image,
-            misfits.join("\n  ")
+            found.join("\n  ")
         );
         Ok(())
     }
@@ -195,7 +195,7 @@ fn identity_of(tree: &Ext4Tree) -> Result<HashSet<Vec<u8>>> {
     let mut names = HashSet::new();
     for trace in TRACES {
         if !matches!(trace.fate, Fate::Anew(Maker::MachineId | Maker::PopconId)) {
-            let paths = identity::of_root(trace, &Looked(tree))?;
+            let paths = identity::of_root(trace, &TreeView(tree))?;
             names.extend(paths.into_iter().map(|path| format!(".{path}").into_bytes()));
         }
         let esp = trace.places.iter().filter_map(|place| match place {

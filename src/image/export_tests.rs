@@ -285,13 +285,13 @@ fn an_image_that_anaconda_can_t_install_is_told_with_all_that_it_lacks() {
     let Some(made) = made() else { return };
     let export = Export::open(&made.image).unwrap();
     let system = &made.image.manifest().system;
-    let misfits = anaconda::misfits(export.root(), export.esp(), system).unwrap();
+    let found = anaconda::incompatibilities(export.root(), export.esp(), system).unwrap();
     for lacks in ["grub2-mkconfig", "gen_grub_cfgstub", "efibootmgr", "dracut", "shimx64.efi"] {
-        assert!(misfits.iter().any(|misfit| misfit.contains(lacks)), "{lacks}: {misfits:?}");
+        assert!(found.iter().any(|one| one.contains(lacks)), "{lacks}: {found:?}");
     }
     let eight = ImageSystem { os: "almalinux".to_owned(), os_version: "8.10".to_owned(), ..system.clone() };
-    let misfits = anaconda::misfits(export.root(), export.esp(), &eight).unwrap();
-    assert!(!misfits.iter().any(|misfit| misfit.contains("gen_grub_cfgstub")), "EL 8 doesn't run it");
+    let found = anaconda::incompatibilities(export.root(), export.esp(), &eight).unwrap();
+    assert!(!found.iter().any(|one| one.contains("gen_grub_cfgstub")), "EL 8 doesn't run it");
 }
 
 /// Inodes of a device whose bytes were changed, all of them read.

@@ -18,7 +18,7 @@ use super::store::Store;
 use super::stored::StoredImage;
 use super::system;
 use super::tree::{FatTree, ReadTree as _};
-use crate::fit::identity::Carried;
+use crate::image_rules::identity::Carried;
 use crate::spec::FormatVersion;
 use crate::spec::image::{Blob, INDEX_MAGIC, INDEX_RECORD, ImageManifest, ImageSystem, MAX_INDEX};
 use crate::sys::block::{BlockDevice, FileDevice};

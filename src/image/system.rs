@@ -1,4 +1,4 @@
-//! What is installed inside an image, found out at import so that a misfit isn't found on the target.
+//! What is installed inside an image, found out at import so that what can't work isn't found on the target.
 //!
 //! Promises: an image that passes has a kernel with its modules, and a shim and GRUB at the places from which it boots
 //! with empty NVRAM; a refusal names the file that was looked for. The one owner of these places: media are made of the same
@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::look::Looked;
+use super::root_view::TreeView;
 use super::tree::ReadTree;
-use crate::fit::identity::{self, Carried};
-use crate::fit::stacks;
+use crate::image_rules::identity::{self, Carried};
+use crate::image_rules::stacks;
 use crate::spec::image::ImageSystem;
 
 /// What firmware starts when it knows nothing of the disk.
@@ -42,7 +42,7 @@ pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
         os_version: field("VERSION_ID").unwrap_or_default(),
         os,
         kernel: newest_kernel(root)?,
-        network: stacks::choose(&Looked(root))?,
+        network: stacks::choose(&TreeView(root))?,
         selinux_enforcing: selinux_enforcing(root)?,
         tools: tools(root)?,
     })
@@ -53,7 +53,8 @@ pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
 /// # Errors
 /// When a file system can't be read.
 pub fn identity(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<Vec<Carried>> {
-    identity::carried(&Looked(root), &Looked(esp)).context("looking for one machine's identity in the image")
+    identity::carried(&TreeView(root), &TreeView(esp))
+        .context("looking for one machine's identity in the image")
 }
 
 fn os_release(root: &dyn ReadTree) -> Result<String> {

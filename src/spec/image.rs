@@ -101,7 +101,7 @@ pub enum FilesystemKind {
     Ext4,
 }
 
-/// What was found inside the image at import, so that a misfit is found at build time and not on the target.
+/// What was found inside the image at import, so that what can't work is found at build time and not on the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSystem {

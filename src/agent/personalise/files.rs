@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
 
-use crate::fit::{self, MASK, UNITS};
+use crate::image_rules::{self, MASK, UNITS};
 use crate::spec::event::Outcomes;
 use crate::spec::system::{Outcome, SystemFile, SystemSpec, TOKEN};
 use crate::sys::rooted::{Attributes, RootedDir};
@@ -66,7 +66,7 @@ pub(super) fn write_unit(root: &RootedDir, name: &str, text: &str) -> Result<()>
 /// Links a unit into `multi-user.target.wants`, taking a mask off.
 pub(super) fn enable(root: &RootedDir, unit: &str) -> Result<()> {
     // names first: an illegal one leads out of the folder
-    let path = fit::unit_file(unit, root, &|_| false)??;
+    let path = image_rules::unit_file(unit, root, &|_| false)??;
     let masked = format!("{UNITS}/{unit}");
     if root.read_link(&masked)?.as_deref() == Some(MASK) {
         root.remove(&masked)?;

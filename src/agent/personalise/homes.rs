@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::fit::accounts::{self, AccountFiles, Home};
+use crate::image_rules::accounts::{self, AccountFiles, Home};
 use crate::spec::system::{Sudo, SystemSpec, User};
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
 use crate::value::SshPublicKey;

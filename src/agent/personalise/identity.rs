@@ -6,8 +6,8 @@ mod anew;
 
 use anyhow::Result;
 
-use crate::fit::identity::{Fate, Place, TRACES, Trace};
-use crate::fit::{self, Zone};
+use crate::image_rules::identity::{Fate, Place, TRACES, Trace};
+use crate::image_rules::{self, Zone};
 use crate::spec::system::SystemSpec;
 use crate::sys::rooted::{Attributes, RootedDir};
 
@@ -71,7 +71,7 @@ fn hosts(before: &str, full: &str, short: &str) -> String {
 }
 
 fn timezone(root: &RootedDir, zone: &str) -> Result<()> {
-    let path = match fit::zone_file(zone, root)?? {
+    let path = match image_rules::zone_file(zone, root)?? {
         Zone::File(path) => path,
         Zone::Utc => return root.remove("/etc/localtime").map(|_| ()),
     };

@@ -3,7 +3,7 @@
 //! The caller has mounted the new root and its EFI system partition; everything here happens through [`RootedDir`], so
 //! that a link in the image can't lead a write into the agent's own system. Steps run in order and each is durable when
 //! it returns. Running them twice gives the same tree, except for fresh keys and seeds. What the image can't do was
-//! refused when the bundle was built, by the same rules ([`crate::fit`]); an error here means that the image on the disk isn't
+//! refused when the bundle was built, by the same rules ([`crate::image_rules`]); an error here means that the image on the disk isn't
 //! the one in the store.
 //!
 //! Nothing here knows how the disk was written, and no step may start a program of the image.
@@ -13,16 +13,16 @@ mod files;
 mod homes;
 mod identity;
 pub mod kernel_personaliser;
-mod look;
 mod network;
 mod partitions;
+mod root_view;
 mod ssh;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::fit;
+use crate::image_rules;
 use crate::spec::event::Outcomes;
 use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::spec::system::{NetworkSpec, SystemSpec};
@@ -57,8 +57,8 @@ pub fn apply(
     );
     let root = RootedDir::open(root)?;
     let esp = RootedDir::open(esp)?;
-    let misfits = fit::misfits(system, &root)?;
-    ensure!(misfits.is_empty(), "{}", misfits.join("; "));
+    let found = image_rules::incompatibilities(system, &root)?;
+    ensure!(found.is_empty(), "{}", found.join("; "));
     partitions::apply(&root, &esp, &image.partitions, partitions, image.root.uuid)
         .context("naming the disk's partitions")?;
     identity::apply(&root, &esp, system, random).context("giving the host its identity")?;

@@ -12,7 +12,7 @@ mod quiet;
 
 use anyhow::{Result, bail};
 
-use crate::fit::stacks;
+use crate::image_rules::stacks;
 use crate::spec::image::NetworkStack;
 use crate::spec::system::{Ipv4, NetworkSpec};
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};

@@ -56,37 +56,37 @@ impl Unverified {
     /// # Errors
     /// Every file that is another one, is missing or is too many.
     pub fn verify(self, pin: &InstallerPin) -> Result<Pinned> {
-        let misfits = self.misfits(pin);
+        let differences = self.differences(pin);
         ensure!(
-            misfits.is_empty(),
+            differences.is_empty(),
             "the installer of {} isn't the one in ironstrap.lock; `ironstrap lock --update` pins what is there now:\n  {}",
             self.release,
-            misfits.join("\n  ")
+            differences.join("\n  ")
         );
         Ok(Pinned { files: self, pin: pin.clone() })
     }
 
     /// How the files differ from what is pinned, a line each.
-    pub fn misfits(&self, pin: &InstallerPin) -> Vec<String> {
+    pub fn differences(&self, pin: &InstallerPin) -> Vec<String> {
         let found = self.pin();
-        let mut misfits = Vec::new();
+        let mut differences = Vec::new();
         for (name, pinned, found) in
             [("kernel", pin.kernel, found.kernel), ("initrd", pin.initrd, found.initrd)]
         {
             if pinned != found {
-                misfits.push(format!("{name}: pinned is {pinned}, found is {found}"));
+                differences.push(format!("{name}: pinned is {pinned}, found is {found}"));
             }
         }
         for (name, pinned) in &pin.udebs {
             match found.udebs.get(name) {
                 Some(found) if found == pinned => {}
-                Some(found) => misfits.push(format!("{name}: pinned is {pinned}, found is {found}")),
-                None => misfits.push(format!("{name}: is pinned and not there")),
+                Some(found) => differences.push(format!("{name}: pinned is {pinned}, found is {found}")),
+                None => differences.push(format!("{name}: is pinned and not there")),
             }
         }
         let more = found.udebs.keys().filter(|name| !pin.udebs.contains_key(*name));
-        misfits.extend(more.map(|name| format!("{name}: is there and not pinned")));
-        misfits
+        differences.extend(more.map(|name| format!("{name}: is there and not pinned")));
+        differences
     }
 }
 

@@ -27,7 +27,11 @@ const STUB: (&str, &str) = ("gen_grub_cfgstub", "grub2-tools");
 ///
 /// # Errors
 /// When the image can't be read.
-pub fn misfits(root: &dyn ReadTree, esp: &dyn ReadTree, system: &ImageSystem) -> Result<Vec<String>> {
+pub fn incompatibilities(
+    root: &dyn ReadTree,
+    esp: &dyn ReadTree,
+    system: &ImageSystem,
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let eight = system.os != "fedora" && system.os_version.split('.').next() == Some("8");
     for (program, package) in PROGRAMS.into_iter().chain((!eight).then_some(STUB)) {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::super::files;
 use super::forget;
-use crate::fit::UNITS;
-use crate::fit::identity::{Maker, Trace};
+use crate::image_rules::UNITS;
+use crate::image_rules::identity::{Maker, Trace};
 use crate::sys::rooted::{Attributes, EntryKind, RootedDir};
 
 const SEED_SIZE: usize = 512;

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use super::{ConfigFile, ifupdown, remove_matching, write};
-use crate::fit::{MASK, UNITS, stacks};
+use crate::image_rules::{MASK, UNITS, stacks};
 use crate::spec::image::NetworkStack;
 use crate::sys::rooted::{Attributes, RootedDir};
 
@@ -16,7 +16,7 @@ const UNMANAGED: &str = "/etc/NetworkManager/conf.d/99-ironstrap-unmanaged.conf"
 const GLOBALLY: &str = "NetworkManager/conf.d/10-globally-managed-devices.conf";
 
 pub(super) fn apply(root: &RootedDir, ours: NetworkStack) -> Result<()> {
-    for unit in stacks::rivals(ours, root)? {
+    for unit in stacks::competing_units(ours, root)? {
         root.make_dirs(UNITS, Attributes::root(0o755))?;
         root.symlink(MASK, &format!("{UNITS}/{unit}"), 0, 0)?;
     }

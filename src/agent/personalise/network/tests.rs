@@ -248,10 +248,10 @@ fn what_import_chose_is_never_masked_and_a_second_time_changes_nothing() {
     let ours = stacks::choose(&root).unwrap();
     apply(&root, ours, &fixed()).unwrap();
     assert_eq!(stacks::choose(&root).unwrap(), ours);
-    let rivals = stacks::rivals(ours, &root).unwrap();
+    let competing = stacks::competing_units(ours, &root).unwrap();
     apply(&root, ours, &fixed()).unwrap();
-    assert_eq!(stacks::rivals(ours, &root).unwrap(), rivals);
-    assert!(rivals.iter().all(|unit| is_masked(&root, unit)));
+    assert_eq!(stacks::competing_units(ours, &root).unwrap(), competing);
+    assert!(competing.iter().all(|unit| is_masked(&root, unit)));
 }
 
 #[test]

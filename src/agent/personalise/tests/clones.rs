@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::fit::identity::{Fate, Maker, Place, TRACES, carried};
+use crate::image_rules::identity::{Fate, Maker, Place, TRACES, carried};
 
 /// In all that must not be seen again.
 const GOLDEN: &str = "golden";

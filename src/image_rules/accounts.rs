@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Fit, Look, Misfits};
+use super::{Incompatible, Judged, RootView};
 use crate::spec::system::{RootAccount, User};
 use crate::value::{AccountName, FullName};
 
@@ -45,7 +45,7 @@ impl AccountFiles {
     ///
     /// # Errors
     /// When one can't be read.
-    pub fn read(tree: &dyn Look) -> Fit<Self> {
+    pub fn read(tree: &dyn RootView) -> Judged<Self> {
         let mut missing = Vec::new();
         let mut need = |path: &str| {
             let text = tree.text(path)?;
@@ -56,7 +56,7 @@ impl AccountFiles {
         };
         let (passwd, shadow, group) = (need("/etc/passwd")?, need("/etc/shadow")?, need("/etc/group")?);
         if !missing.is_empty() {
-            return Ok(Err(Misfits(missing)));
+            return Ok(Err(Incompatible(missing)));
         }
         Ok(Ok(Self { passwd, shadow, group, gshadow: tree.text("/etc/gshadow")? }))
     }
@@ -84,21 +84,21 @@ pub fn edit(
     files: &AccountFiles,
     root: &RootAccount,
     users: &[User],
-) -> Result<(AccountFiles, Vec<Home>), Misfits> {
+) -> Result<(AccountFiles, Vec<Home>), Incompatible> {
     let mut tables = Tables::parse(files);
-    let mut misfits = Vec::new();
+    let mut found = Vec::new();
     tables.set_password("root", root.password.as_ref().map(|hash| hash.expose()));
     let mut homes = Vec::new();
     match tables.home("root").context("the image has no account `root`") {
         Ok(home) => homes.push(home),
-        Err(error) => misfits.push(format!("{error:#}")),
+        Err(error) => found.push(format!("{error:#}")),
     }
     // explicit ids first, so that none is handed out to somebody else before
     let (fixed, free): (Vec<_>, Vec<_>) = users.iter().partition(|user| user.uid.is_some());
     let mut refused = BTreeSet::new();
     for user in fixed.into_iter().chain(free) {
         if let Err(error) = tables.put(user) {
-            misfits.push(format!("account `{}`: {error:#}", user.name));
+            found.push(format!("account `{}`: {error:#}", user.name));
             refused.insert(&user.name);
         }
     }
@@ -106,14 +106,14 @@ pub fn edit(
     let made: Vec<_> = users.iter().filter(|user| !refused.contains(&user.name)).collect();
     for (at, user) in made.iter().enumerate() {
         if made[..at].iter().any(|other| other.name == user.name) {
-            misfits.push(format!("account `{}` is in the order twice", user.name));
+            found.push(format!("account `{}` is in the order twice", user.name));
         }
         match tables.complete(user) {
             Ok(home) => homes.push(home),
-            Err(error) => misfits.push(format!("account `{}`: {error:#}", user.name)),
+            Err(error) => found.push(format!("account `{}`: {error:#}", user.name)),
         }
     }
-    if misfits.is_empty() { Ok((tables.render(files), homes)) } else { Err(Misfits(misfits)) }
+    if found.is_empty() { Ok((tables.render(files), homes)) } else { Err(Incompatible(found)) }
 }
 
 /// A file as lines of fields.

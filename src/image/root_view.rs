@@ -1,20 +1,20 @@
-//! A tree of an image, as the rules of `fit` look at it.
+//! A tree of an image, as `image_rules` sees it.
 
 use anyhow::{Context, Result};
 
 use super::tree::{EntryType, ReadTree};
-use crate::fit::{Look, Name};
+use crate::image_rules::{Name, RootView};
 
 /// Any tree that can be read.
-pub struct Looked<'a>(pub &'a dyn ReadTree);
+pub struct TreeView<'a>(pub &'a dyn ReadTree);
 
-impl std::fmt::Debug for Looked<'_> {
+impl std::fmt::Debug for TreeView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Looked").finish_non_exhaustive()
+        f.debug_struct("TreeView").finish_non_exhaustive()
     }
 }
 
-impl Look for Looked<'_> {
+impl RootView for TreeView<'_> {
     fn text(&self, path: &str) -> Result<Option<String>> {
         if !self.0.exists(path)? {
             return Ok(None);

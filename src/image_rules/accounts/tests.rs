@@ -129,7 +129,9 @@ fn what_collides_or_would_break_a_line_is_refused() {
 fn every_account_that_can_not_be_made_is_named() {
     let users =
         [user("ops", Some(1000), &["sudo"]), user("dev", Some(1001), &[]), user("fine", None, &["sudo"])];
-    let Err(Misfits(found)) = edit(&files(), &RootAccount::default(), &users) else { panic!("it was made") };
+    let Err(Incompatible(found)) = edit(&files(), &RootAccount::default(), &users) else {
+        panic!("it was made")
+    };
     assert_eq!(
         found,
         ["account `ops`: uid 1000 belongs to `debian`", "account `dev`: group id 1001 belongs to `build`"]

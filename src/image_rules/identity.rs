@@ -10,7 +10,7 @@
 
 use anyhow::Result;
 
-use super::{Look, Name};
+use super::{Name, RootView};
 
 mod list;
 pub use list::TRACES;
@@ -101,7 +101,7 @@ impl Place {
     ///
     /// # Errors
     /// When the tree can't be read.
-    pub fn find(&self, tree: &dyn Look) -> Result<Vec<String>> {
+    pub fn find(&self, tree: &dyn RootView) -> Result<Vec<String>> {
         let names = |directory: &str| -> Result<Vec<String>> {
             // a link could lead to a place that isn't this one
             match tree.name(directory)? {
@@ -191,7 +191,7 @@ impl std::fmt::Display for Carried {
 ///
 /// # Errors
 /// When a tree can't be read.
-pub fn carried(root: &dyn Look, esp: &dyn Look) -> Result<Vec<Carried>> {
+pub fn carried(root: &dyn RootView, esp: &dyn RootView) -> Result<Vec<Carried>> {
     let mut found = Vec::new();
     for trace in TRACES {
         let mut paths = of_root(trace, root)?;
@@ -213,7 +213,7 @@ pub fn carried(root: &dyn Look, esp: &dyn Look) -> Result<Vec<Carried>> {
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn of_root(trace: &Trace, root: &dyn Look) -> Result<Vec<String>> {
+pub fn of_root(trace: &Trace, root: &dyn RootView) -> Result<Vec<String>> {
     let mut paths = Vec::new();
     for place in trace.places {
         for path in place.find(root)? {
@@ -225,7 +225,7 @@ pub fn of_root(trace: &Trace, root: &dyn Look) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-fn tells_something(fate: Fate, path: &str, root: &dyn Look) -> Result<bool> {
+fn tells_something(fate: Fate, path: &str, root: &dyn RootView) -> Result<bool> {
     let name = root.name(path)?;
     match fate {
         Fate::Anew(Maker::MachineId | Maker::MachineIdLink | Maker::Resolver) => {

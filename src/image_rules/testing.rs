@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{Look, Name};
+use super::{Name, RootView};
 
 /// Files by path with their texts; links by path with their targets.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ impl MapTree {
     }
 }
 
-impl Look for MapTree {
+impl RootView for MapTree {
     fn text(&self, path: &str) -> Result<Option<String>> {
         Ok(self.files.get(path).cloned())
     }

@@ -1,11 +1,11 @@
 //! What a host asks of the system inside its image: the rules by which it fits, one owner for both sides.
 //!
-//! `check` and `bundle` judge the image in the store with [`misfits`], before anything is wiped; the agent finds its places
-//! and edits its accounts by the very same functions on the mounted root. A rule that only one side knew would be a host
-//! that passes `bundle` and fails on its target for ever.
+//! `check` and `bundle` judge the image in the store with [`incompatibilities`], before anything is wiped; the agent finds its
+//! places and edits its accounts by the very same functions on the mounted root. A rule that only one side knew would be a
+//! host that passes `bundle` and fails on its target for ever.
 //!
-//! Pure: whoever calls brings the tree as a [`Look`]. A misfit is an answer ([`Misfits`]), a tree that can't be read is an
-//! error; [`Fit`] keeps them apart. Nothing here writes, and nothing here knows profiles.
+//! Pure: whoever calls brings the tree as a [`RootView`]. What doesn't go together is an answer ([`Incompatible`]), a tree that
+//! can't be read is an error; [`Judged`] keeps them apart. Nothing here writes, and nothing here knows profiles.
 
 pub mod accounts;
 pub mod identity;
@@ -24,7 +24,7 @@ const UNIT_DIRECTORIES: [&str; 4] =
     [UNITS, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// The tree of an image, as far as the rules need to see it. Paths are absolute inside it.
-pub trait Look: std::fmt::Debug {
+pub trait RootView: std::fmt::Debug {
     /// A file as text, links followed inside the tree; `None` where there is none.
     ///
     /// # Errors
@@ -61,40 +61,40 @@ pub enum Name {
 
 /// Everything that a host wants and its image doesn't have or give; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfits(pub Vec<String>);
+pub struct Incompatible(pub Vec<String>);
 
-impl Misfits {
+impl Incompatible {
     fn one(message: impl Into<String>) -> Self {
         Self(vec![message.into()])
     }
 }
 
-impl std::fmt::Display for Misfits {
+impl std::fmt::Display for Incompatible {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.join("; "))
     }
 }
 
-impl std::error::Error for Misfits {}
+impl std::error::Error for Incompatible {}
 
 /// Outside: could the tree be read? Inside: does the host fit?
-pub type Fit<T> = Result<Result<T, Misfits>>;
+pub type Judged<T> = Result<Result<T, Incompatible>>;
 
 /// Everything in the image's tree that this system can't be made of: accounts, shells, time zone, units.
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn misfits(system: &SystemSpec, tree: &dyn Look) -> Result<Vec<String>> {
+pub fn incompatibilities(system: &SystemSpec, tree: &dyn RootView) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut note = |misfits: Option<Misfits>| found.extend(misfits.into_iter().flat_map(|list| list.0));
+    let mut note = |more: Option<Incompatible>| found.extend(more.into_iter().flat_map(|list| list.0));
     note(match accounts::AccountFiles::read(tree)? {
         Ok(files) => accounts::edit(&files, &system.root, &system.users).err(),
-        Err(misfits) => Some(misfits),
+        Err(incompatible) => Some(incompatible),
     });
     for user in &system.users {
         if !tree.exists(&user.shell)? {
             let shell = user.shell.escape_debug();
-            note(Some(Misfits::one(format!("account `{}`: the image has no `{shell}`", user.name))));
+            note(Some(Incompatible::one(format!("account `{}`: the image has no `{shell}`", user.name))));
         }
     }
     if let Some(zone) = &system.timezone {
@@ -121,11 +121,11 @@ pub enum Zone {
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn zone_file(zone: &str, tree: &dyn Look) -> Fit<Zone> {
+pub fn zone_file(zone: &str, tree: &dyn RootView) -> Judged<Zone> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "+-_".contains(c);
     if !zone.split('/').all(|part| !part.is_empty() && part.chars().all(legal)) {
         let message = format!("`{}` is not the name of a time zone", zone.escape_debug());
-        return Ok(Err(Misfits::one(message)));
+        return Ok(Err(Incompatible::one(message)));
     }
     let path = format!("/usr/share/zoneinfo/{zone}");
     if tree.exists(&path)? {
@@ -134,7 +134,7 @@ pub fn zone_file(zone: &str, tree: &dyn Look) -> Fit<Zone> {
     if matches!(zone, "UTC" | "Etc/UTC") {
         return Ok(Ok(Zone::Utc));
     }
-    Ok(Err(Misfits::one(format!("the image has no time zone `{zone}` (its package is tzdata)"))))
+    Ok(Err(Incompatible::one(format!("the image has no time zone `{zone}` (its package is tzdata)"))))
 }
 
 /// Looks for the file of a unit that is to be enabled; for an instance, that of its template. `ours` says which files will
@@ -142,12 +142,12 @@ pub fn zone_file(zone: &str, tree: &dyn Look) -> Fit<Zone> {
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn unit_file(unit: &str, tree: &dyn Look, ours: &dyn Fn(&str) -> bool) -> Fit<String> {
+pub fn unit_file(unit: &str, tree: &dyn RootView, ours: &dyn Fn(&str) -> bool) -> Judged<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || ":_.@-".contains(c);
     let kind = unit.rsplit_once('.').map(|(_, kind)| kind);
     if !unit.chars().all(legal) || !matches!(kind, Some("service" | "timer" | "target" | "socket" | "path")) {
         let message = format!("`{}` is not the name of a unit that can be enabled", unit.escape_debug());
-        return Ok(Err(Misfits::one(message)));
+        return Ok(Err(Incompatible::one(message)));
     }
     let template = match (unit.split_once('@'), kind) {
         (Some((name, _)), Some(kind)) => format!("{name}@.{kind}"),
@@ -165,7 +165,7 @@ pub fn unit_file(unit: &str, tree: &dyn Look, ours: &dyn Fn(&str) -> bool) -> Fi
             return Ok(Ok(path));
         }
     }
-    Ok(Err(Misfits::one(format!("the image has no unit `{template}`"))))
+    Ok(Err(Incompatible::one(format!("the image has no unit `{template}`"))))
 }
 
 /// Where the link of a masked unit points.

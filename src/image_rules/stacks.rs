@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::{Look, MASK, Name, UNIT_DIRECTORIES, UNITS};
+use super::{MASK, Name, RootView, UNIT_DIRECTORIES, UNITS};
 use crate::spec::image::NetworkStack;
 
 /// A program that configures interfaces.
@@ -44,7 +44,7 @@ const STACKS: [Stack; 6] = [
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn choose(tree: &dyn Look) -> Result<NetworkStack> {
+pub fn choose(tree: &dyn RootView) -> Result<NetworkStack> {
     let wanted = wanted_units(tree)?;
     for stack in &STACKS {
         if let Some(name) = stack.name
@@ -63,7 +63,7 @@ pub fn choose(tree: &dyn Look) -> Result<NetworkStack> {
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn rivals(ours: NetworkStack, tree: &dyn Look) -> Result<Vec<String>> {
+pub fn competing_units(ours: NetworkStack, tree: &dyn RootView) -> Result<Vec<String>> {
     let others = || STACKS.iter().filter(|stack| stack.name != Some(ours));
     let wanted = wanted_units(tree)?.into_iter();
     Ok(wanted.filter(|unit| others().any(|stack| unit.starts_with(stack.prefix))).collect())
@@ -73,16 +73,16 @@ pub fn rivals(ours: NetworkStack, tree: &dyn Look) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When the tree can't be read.
-pub fn is_enabled(unit: &str, tree: &dyn Look) -> Result<bool> {
+pub fn is_enabled(unit: &str, tree: &dyn RootView) -> Result<bool> {
     Ok(wanted_units(tree)?.contains(unit) && !is_masked(tree, unit)?)
 }
 
-fn is_masked(tree: &dyn Look, unit: &str) -> Result<bool> {
+fn is_masked(tree: &dyn RootView, unit: &str) -> Result<bool> {
     Ok(tree.name(&format!("{UNITS}/{unit}"))? == Some(Name::Link(MASK.to_owned())))
 }
 
 /// Names in the directories by which units and targets of systemd pull in others.
-fn wanted_units(tree: &dyn Look) -> Result<BTreeSet<String>> {
+fn wanted_units(tree: &dyn RootView) -> Result<BTreeSet<String>> {
     let mut units = BTreeSet::new();
     for directory in UNIT_DIRECTORIES {
         for name in tree.list(directory)? {
@@ -97,7 +97,7 @@ fn wanted_units(tree: &dyn Look) -> Result<BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::testing::MapTree;
+    use crate::image_rules::testing::MapTree;
 
     fn tree(units: &[&str]) -> MapTree {
         let mut tree = MapTree::default();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_stacks_one_is_ours_and_the_others_are_its_rivals() {
+    fn of_several_stacks_one_is_ours_and_the_others_compete_with_it() {
         use NetworkStack::{Ifupdown, NetworkManager, Networkd, Unknown};
         let manager: &[&str] = &["NetworkManager-wait-online.service", "NetworkManager.service"];
         let networkd: &[&str] = &[
@@ -135,7 +135,7 @@ mod tests {
         for (enabled, stack, quiet) in cases {
             let tree = tree(&enabled.concat());
             assert_eq!(choose(&tree).unwrap(), stack, "{enabled:?}");
-            assert_eq!(rivals(stack, &tree).unwrap(), quiet, "{enabled:?}");
+            assert_eq!(competing_units(stack, &tree).unwrap(), quiet, "{enabled:?}");
         }
     }
 
@@ -145,6 +145,6 @@ mod tests {
         tree.links.insert(format!("{UNITS}/NetworkManager.service"), MASK.to_owned());
         assert_eq!(choose(&tree).unwrap(), NetworkStack::Ifupdown);
         assert!(!is_enabled("NetworkManager.service", &tree).unwrap());
-        assert_eq!(rivals(NetworkStack::Ifupdown, &tree).unwrap(), ["NetworkManager.service"]);
+        assert_eq!(competing_units(NetworkStack::Ifupdown, &tree).unwrap(), ["NetworkManager.service"]);
     }
 }

@@ -29,12 +29,12 @@ fn system() -> SystemSpec {
 }
 
 #[test]
-fn a_host_that_fits_has_no_misfits() {
-    assert_eq!(misfits(&system(), &MapTree::usual()).unwrap(), Vec::<String>::new());
+fn a_host_that_fits_is_let_through() {
+    assert_eq!(incompatibilities(&system(), &MapTree::usual()).unwrap(), Vec::<String>::new());
 }
 
 #[test]
-fn all_misfits_are_told_at_once() {
+fn all_that_is_wrong_is_told_at_once() {
     let wants = SystemSpec {
         timezone: Some("Mars/Olympus".to_owned()),
         users: vec![
@@ -45,7 +45,7 @@ fn all_misfits_are_told_at_once() {
         units: vec!["absent.service".to_owned(), "../x.service".to_owned()],
         ..system()
     };
-    let found = misfits(&wants, &MapTree::usual()).unwrap();
+    let found = incompatibilities(&wants, &MapTree::usual()).unwrap();
     let expected = [
         "account `ops`: uid 1000 belongs to `debian`",
         "account `debian`: the image has it with uid 1000",
@@ -64,7 +64,7 @@ fn all_misfits_are_told_at_once() {
 #[test]
 fn missing_account_files_are_named_all_of_them() {
     let tree = MapTree::usual().without("/etc/shadow").without("/etc/group");
-    let found = misfits(&system(), &tree).unwrap();
+    let found = incompatibilities(&system(), &tree).unwrap();
     assert_eq!(found, ["the image has no /etc/shadow", "the image has no /etc/group"]);
 }
 
@@ -87,7 +87,7 @@ fn a_unit_is_the_images_or_the_orders_and_a_mask_is_none() {
         token: None,
     };
     let wants = SystemSpec { files: vec![ours], units: vec!["ours.service".to_owned()], ..system() };
-    assert_eq!(misfits(&wants, &tree).unwrap(), Vec::<String>::new());
+    assert_eq!(incompatibilities(&wants, &tree).unwrap(), Vec::<String>::new());
     let none = |_: &str| false;
     tree.links.insert(format!("{UNITS}/cloud-init.target"), MASK.to_owned());
     let below = "/lib/systemd/system/cloud-init.target".to_owned();

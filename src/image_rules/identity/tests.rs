@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::fit::testing::MapTree;
+use crate::image_rules::testing::MapTree;
 
 fn nothing() -> MapTree {
     MapTree::default()
@@ -69,7 +69,7 @@ fn empty_files_and_links_to_what_is_made_at_boot_are_nobodys() {
     assert_eq!(told(&root, &nothing()).len(), 2);
 }
 
-const BEGIN: &str = "<!-- made from src/fit/identity/list.rs; a test compares it -->\n";
+const BEGIN: &str = "<!-- made from src/image_rules/identity/list.rs; a test compares it -->\n";
 const END: &str = "<!-- end -->\n";
 
 #[test]

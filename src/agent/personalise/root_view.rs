@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use crate::fit::{Look, Name};
+use crate::image_rules::{Name, RootView};
 use crate::sys::rooted::{EntryKind, RootedDir};
 
-impl Look for RootedDir {
+impl RootView for RootedDir {
     fn text(&self, path: &str) -> Result<Option<String>> {
         self.read_text(path)
     }
