@@ -17,8 +17,14 @@ lint:
 	cargo clippy --all-targets -- -D warnings
 
 .PHONY: check
-check: lint ## Format, lints, unit and golden tests: a few minutes, no root, no network, no emulator.
-	cargo nextest run
+check: lint ## Format, lints, and each test of up to two seconds: a minute after a change, no root, no network, no emulator.
+	cargo nextest run --profile check
+	@echo "left to \`make test\`: the tests that .config/nextest.toml names under profile.check, and whole machines"
+
+# What `check` leaves, by the same list.
+.PHONY: thorough
+thorough:
+	cargo nextest run --profile check --ignore-default-filter -E 'not default()'
 
 # Licences and sources of dependencies, by deny.toml. Advisories count where their database can be had: a machine without a way to
 # github.com has none, and says so.
@@ -55,8 +61,8 @@ needs:
 .PHONY: test
 # what is missing after `needs` is a failure, not a reason to skip
 test: export IRONSTRAP_STRICT = 1
-# lint before the rest of check: what is found in two minutes shouldn't wait for tests
-test: needs lint deny check dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
+# the quick ones first: what a minute finds shouldn't wait for half an hour
+test: lint needs check thorough deny dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 # in one go, so that both stand on one build of the library: apart, their dependencies' features differ
 	cargo build --release --bins --example hostile
 	cargo run --quiet --release --example hostile
