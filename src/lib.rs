@@ -32,8 +32,9 @@
 //! function below it. `grammar` knows what targets read and imports only `value`; `profile` knows its rules by name, and
 //! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
 //! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
-//! `spec` and, where they judge an image's tree, in `image_rules`. Effects live in [`sys`]; `image_rules`, `grammar`, `host`, `handoff`,
-//! `answers`, `import`, `boot`, `bundle::contents` and `agent::plan` take data and return data.
+//! `spec`, in `plan`, which alone decides what may be wiped, in `probe`, which sees what is there, and in `image_rules`, which judge an
+//! image's tree. Effects live in [`sys`]; `plan`, `image_rules`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and
+//! `bundle::contents` take data and return data.
 //!
 //! # What must always hold
 //!
@@ -56,6 +57,8 @@ pub mod image;
 mod image_rules;
 pub mod import;
 pub mod order;
+mod plan;
+mod probe;
 pub mod profile;
 pub mod serve;
 pub mod site;

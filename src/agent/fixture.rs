@@ -9,10 +9,10 @@ use super::Failure;
 use super::disk::install::{Personalised, Personaliser};
 use super::disk::table::DiskLayout;
 use super::payload::memory_source::MemorySource;
-use super::plan;
-use super::probe::disk_probe::{self, Seen};
 use crate::image::read::{COMMIT_END, Index, PRIMARY_END, index_bytes};
 use crate::order;
+use crate::plan;
+use crate::probe::disk_probe::{self, Seen};
 use crate::spec::claim::Claim;
 use crate::spec::facts::{Disk, DiskContent, Facts, Machine, Nic, SecureBoot};
 use crate::spec::image::{

@@ -2,7 +2,8 @@
 //!
 //! [`main`] is PID 1 (or a process that debian-installer waits for), which does next to nothing and so can't fail: it mounts
 //! the kernel's file systems, starts `worker` as a child and reaps. The worker tells the story from modules and facts to the
-//! commit; `worker.rs` reads aloud. What is decided (`plan`, `probe::disk_probe`) is pure; what is done goes through `sys`.
+//! commit; `worker.rs` reads aloud. What is decided ([`crate::plan`], from what [`crate::probe`] found) is pure; what is done goes
+//! through `sys`.
 //!
 //! Nothing here sees a profile: the order says everything.
 //!
@@ -11,11 +12,12 @@
 //! ```text
 //! init             PID 1: starts the worker, reaps, restarts
 //!  └─► worker      one run:
-//!       │ probe        facts, disks and what is on them, devices and their drivers
+//!       │ devices      waits for them, loads their drivers
+//!       │ probe        facts, disks and what is on them (crate::probe)
 //!       │ orders       which order is for this machine, and whether it still stands
 //!       │ net          a network, where something needs one
 //!       │ payload      where the image's bytes come from: the medium, a server
-//!       │ plan         what is to be done, or why nothing is
+//!       │ plan         what is to be done, or why nothing is (crate::plan)
 //!       │ disk         claim → blocks → read back → commit
 //!       │ personalise  the image becomes this host
 //!       │ report       consoles, recorder and server hear of it
@@ -24,27 +26,26 @@
 //! ```
 //!
 //! Between rooms, imports point one way; `tests/architecture.rs` holds the table:
-//! `{plan, probe} ← report ← payload ← disk ← {personalise, orders}`, and `ends` knows what it needs of `plan`, `probe` and
-//! `report`. Only `worker` and `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`].
+//! `report ← payload ← disk ← {personalise, orders}`, and `ends` knows what it needs of `report`. Only `worker` and
+//! `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`].
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
 mod backoff;
 mod crash_report;
+mod devices;
 mod disk;
 mod efi;
 mod ends;
 mod failure;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod init;
 mod net;
 mod orders;
 mod payload;
 mod personalise;
-mod plan;
-mod probe;
 mod report;
 #[cfg(test)]
 mod rotation_tests;

@@ -2,10 +2,11 @@
 
 use super::disk::install::{self, Install};
 use super::fixture::{self, Marker, World};
-use super::probe::disk_probe;
-use super::{orders, plan};
+use super::orders;
 use crate::bundle::initramfs;
 use crate::order;
+use crate::plan;
+use crate::probe::disk_probe;
 use crate::spec::Code;
 use crate::spec::boot;
 use crate::spec::claim::{self, Claim};

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::plan;
+use crate::plan;
 use crate::spec::facts::{Voucher, VoucherSource};
 use crate::sys::clock::SettableClock;
 use crate::value::Timestamp;

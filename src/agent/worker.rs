@@ -23,15 +23,17 @@ use super::orders::{self, Orders, order_status, recorded, revocation};
 use super::payload::Payload;
 use super::payload::stick::StickSource;
 use super::personalise::kernel_personaliser::{self, KernelPersonaliser};
-use super::probe::devices;
-use super::probe::facts::{self, gather, trust_sentence};
 use super::report::console::Consoles;
+use super::report::promise::trust_sentence;
 use super::report::recorder::Recorder;
 use super::report::reporter::{Reporter, Tenths};
 use super::report::run_state::{self, End};
 use super::time::{self, Timekeeper};
-use super::{Failure, plan, started_from};
+use super::{Failure, started_from};
 use crate::image::read::Index;
+use crate::plan;
+use crate::probe::facts::{self, gather};
+use crate::probe::live::live_disks;
 use crate::spec::Code;
 use crate::spec::event::What;
 use crate::spec::facts::{Disk, Facts, Machine};
@@ -149,7 +151,7 @@ fn install_this_machine(reporter: &mut Reporter, listener: &mut Option<Listener>
 
     let is_candidate = |disk: &Disk| plan::is_candidate(&job.order, disk);
     let look = |time: &Timekeeper<_>| {
-        let disks = devices::live_disks(&keys, &is_candidate);
+        let disks = live_disks(&keys, &is_candidate);
         gather(Path::new(ROOT), time.machine_clock(), time.vouchers(), disks)
     };
     let plan = decide(reporter, &job, remembered, &look(&time))?;

@@ -93,7 +93,7 @@ pub struct InstallOrder {
     pub host: HostName,
     /// Counts the host's orders, from 1.
     pub generation: u64,
-    /// Not valid earlier. What is taken for the time is the agent's judgement: see `agent::plan`.
+    /// Not valid earlier. What is taken for the time is the agent's judgement: see `crate::plan`.
     pub not_before: Timestamp,
     /// Not valid later.
     pub not_after: Timestamp,

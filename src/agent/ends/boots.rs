@@ -5,7 +5,7 @@ use std::io;
 
 use uuid::Uuid;
 
-use crate::agent::probe::disks::Opener;
+use crate::probe::disks::Opener;
 use crate::spec::claim::Stage;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::image::ImagePartition;

@@ -10,10 +10,10 @@ use super::tries::Tries;
 use super::wait::Key;
 use super::{Machine, Tell};
 use crate::agent::efi::BootEntries;
-use crate::agent::plan;
-use crate::agent::probe::devices;
 use crate::agent::report::console::Consoles;
 use crate::agent::report::reporter::Reporter;
+use crate::plan;
+use crate::probe::live;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::trust::TrustedKeys;
 use crate::value::OrderId;
@@ -38,13 +38,13 @@ impl std::fmt::Debug for RealMachine<'_> {
 
 impl Machine for RealMachine<'_> {
     fn look(&mut self, order: Option<&OrderId>, pause: Duration) -> Known {
-        let disks = self.keys.as_ref().map(|keys| devices::live_disks(keys, &|_| false)).unwrap_or_default();
+        let disks = self.keys.as_ref().map(|keys| live::live_disks(keys, &|_| false)).unwrap_or_default();
         let firmware = self.firmware.system_partitions();
         let recalled = self.firmware.recall().map(|bytes| Tries::from_bytes(&bytes));
         Known {
             order: order.cloned(),
             pause,
-            disks: boots::look(&disks, &devices::open, &firmware),
+            disks: boots::look(&disks, &live::open, &firmware),
             firmware,
             done: order.and_then(|order| done_disk(order, &disks)),
             failures: order.and_then(|order| failures(order, &disks)),

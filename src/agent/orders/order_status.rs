@@ -100,7 +100,8 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::agent::{fixture, plan};
+    use crate::agent::fixture;
+    use crate::plan;
 
     /// What the check makes of one answer, and what it noted.
     fn with(answer: &'static str) -> (Option<Code>, String) {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::agent::plan::describe;
+use crate::plan::describe;
 use crate::spec::Code;
 use crate::spec::event::{Event, What, plain};
 use crate::spec::plan::{Plan, Refusal, Work};
@@ -64,7 +64,8 @@ pub fn check(events: &[Event], plan: &Plan) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{fixture, plan};
+    use crate::agent::fixture;
+    use crate::plan;
     use crate::spec::FormatVersion;
     use crate::value::{OrderId, Timestamp};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::source::{BlobSource, BlobStream};
 use crate::agent::Failure;
-use crate::agent::probe::disks;
+use crate::probe::disks;
 use crate::spec::Code;
 use crate::spec::image::Blob;
 use crate::spec::payload::{self, PayloadBlob, PayloadDirectory};

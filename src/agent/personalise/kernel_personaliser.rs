@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::agent::disk::install::{Personalised, Personaliser};
 use crate::agent::disk::table::DiskLayout;
-use crate::agent::probe::disks;
 use crate::agent::{Failure, personalise};
+use crate::probe::disks;
 use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::BelievedTime;

@@ -5,6 +5,7 @@
 
 pub mod console;
 mod poster;
+pub mod promise;
 pub mod recorder;
 pub mod reporter;
 pub mod run_state;

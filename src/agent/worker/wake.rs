@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::{EFIVARS, ROOT};
+use crate::agent::devices;
+use crate::agent::devices::modules::Loader;
 use crate::agent::orders::Orders;
 use crate::agent::payload::stick::StickSource;
-use crate::agent::probe::devices::{self, live_disks};
-use crate::agent::probe::facts;
-use crate::agent::probe::modules::Loader;
 use crate::agent::report::reporter::Reporter;
 use crate::agent::started_from;
+use crate::probe::facts;
+use crate::probe::live::live_disks;
 use crate::spec::boot::StartedFrom;
 use crate::spec::facts::Disk;
 use crate::spec::order::InstallOrder;

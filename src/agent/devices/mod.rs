@@ -3,16 +3,14 @@
 //! "Exactly one disk" is judged on what is there when the wait ends. So it ends early only where its caller says that nothing
 //! more is needed.
 
-use std::io;
+pub mod modules;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::modules::Loader;
-use super::{disks, facts};
-use crate::spec::facts::Disk;
-use crate::sys::block::BlockDevice;
-use crate::sys::linux::disk;
-use crate::trust::TrustedKeys;
+use crate::probe::{disks, facts};
+
+use modules::Loader;
 
 /// Nothing new for this long means that all is there, if what the order needs is there.
 const QUIET: Duration = Duration::from_secs(3);
@@ -90,19 +88,6 @@ impl Quiet {
         }
         if now.duration_since(self.began) >= DEADLINE { Wait::GivenUp } else { Wait::GoesOn }
     }
-}
-
-/// Opens the disk with this kernel name for reading.
-///
-/// # Errors
-/// No such device, no medium.
-pub fn open(name: &str) -> io::Result<Box<dyn BlockDevice>> {
-    Ok(Box::new(disk::open_to_read(&Path::new("/dev").join(name))?))
-}
-
-/// All disks of this machine as they are now; candidates are read all over, which takes a while.
-pub fn live_disks(keys: &TrustedKeys, is_candidate: disks::Candidate<'_>) -> Vec<Disk> {
-    disks::look(Path::new("/sys"), &disks::Look { open: &open, keys, is_candidate })
 }
 
 #[cfg(test)]

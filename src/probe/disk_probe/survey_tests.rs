@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::agent::fixture;
-use crate::agent::probe::disk_probe::{self, LOOK, Seen};
+use crate::probe::disk_probe::{self, LOOK, Seen};
 use crate::spec::facts::DiskContent;
 use crate::sys::block::MemoryDevice;
 
