@@ -58,7 +58,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["value", "spec", "trust", "sys", "host", "boot", "image", "order", "site", "bundle", "failure"],
     ),
     ("plan", &["value", "spec"]),
-    ("probe", &["value", "spec", "trust", "sys"]),
+    ("probe", &["value", "spec", "trust", "sys", "order"]),
     (
         "agent",
         &["value", "spec", "image_rules", "trust", "sys", "order", "image", "plan", "probe", "failure"],
