@@ -61,6 +61,7 @@ mod plan;
 mod probe;
 pub mod profile;
 pub mod serve;
+pub mod simulate;
 pub mod site;
 #[cfg(test)]
 mod skip_tests;

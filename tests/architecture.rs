@@ -49,14 +49,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "check",
         &[
-            "value", "spec", "sys", "profile", "grammar", "host", "answers", "handoff", "boot", "image",
-            "site", "bundle",
+            "value", "spec", "trust", "sys", "profile", "grammar", "host", "answers", "handoff", "boot",
+            "image", "site", "bundle", "simulate",
         ],
     ),
     (
         "serve",
         &["value", "spec", "trust", "sys", "host", "boot", "image", "order", "site", "bundle", "failure"],
     ),
+    ("simulate", &["value", "spec", "trust", "host", "order", "plan", "bundle"]),
     ("plan", &["value", "spec"]),
     ("probe", &["value", "spec", "trust", "sys", "order"]),
     (
@@ -101,6 +102,7 @@ const PURE: &[&str] = &[
     "order/",
     "bundle/contents.rs",
     "plan/",
+    "simulate/",
     "agent/ends/next.rs",
     "agent/ends/tries.rs",
     "agent/disk/signatures.rs",

@@ -28,6 +28,7 @@ use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::spec::revocation::{self, Revocations};
+use crate::spec::system::SystemSpec;
 use crate::trust::{SiteKey, event_public_key};
 use crate::value::{Digest, Timestamp};
 
@@ -136,10 +137,17 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     answers::require_supported(host, Target::Native)?;
     let system = handoff::system(armed.host, site, &armed.image.system, armed.tree, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
-    let parts = OrderParts {
+    let order = order::build(armed.permit, order_parts(armed.host, site, system), key, now)?;
+    let boot = BootHost::of(host, &order.id, start);
+    Ok(BundledHost { signed: order::sign(&order, key)?, order, boot, former_events: Vec::new() })
+}
+
+/// All of a host's order but what its permit says.
+pub fn order_parts(LockedHost { host, image }: &LockedHost, site: &Site, system: SystemSpec) -> OrderParts {
+    OrderParts {
         host: host.name.clone(),
         matching: host.matching.clone(),
-        image: armed.host.image.clone(),
+        image: image.clone(),
         target: host.target.clone(),
         wipe: host.wipe,
         confirm_seconds: host.confirm_seconds,
@@ -149,10 +157,7 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
         payload: site.server.clone(),
         server: site.server.clone(),
         system,
-    };
-    let order = order::build(armed.permit, parts, key, now)?;
-    let boot = BootHost::of(host, &order.id, start);
-    Ok(BundledHost { signed: order::sign(&order, key)?, order, boot, former_events: Vec::new() })
+    }
 }
 
 /// The blobs that installs from these images read, in that order, each once: the manifest, the index, the packs.

@@ -24,7 +24,7 @@ mod modules;
 pub mod pinning;
 pub mod pxe;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod usb;
 
 pub use copy::Watch;

@@ -5,6 +5,7 @@
 
 mod answers;
 mod installs;
+mod machines;
 mod origin;
 mod pins;
 
@@ -14,6 +15,7 @@ use anyhow::Result;
 
 use answers::Rendered;
 pub use answers::{answers_of, templates};
+use machines::Machines;
 pub use origin::explain;
 
 use crate::boot::dnsmasq::{self, DhcpHost};
@@ -49,6 +51,8 @@ pub struct Checked {
     pub elsewhere: BTreeSet<String>,
     /// What to know of hosts that a generated dnsmasq file gives no address.
     pub astray: Option<String>,
+    /// How many files of facts the site has, and how many of them are of no host.
+    pub facts: (usize, usize),
 }
 
 /// Checks a site.
@@ -75,13 +79,28 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
     waived.extend(waivers.apply(&mut of_answers(&rendered.waived, &report)));
     let answers = rendered.refused;
     let installs = installs::installs(paths, &context, &mut opened);
+    let Machines { mut found, unread: unreadable, files: facts } =
+        machines::look(paths, &context, &mut opened, &report);
+    unread.extend(unreadable);
+    waived.extend(waivers.apply(&mut found));
+    report = report.with(found);
     // a mistake may hide what an address or a waiver is for
     let whole = !report.has_errors();
     let astray = if whole { astray(&context) } else { None };
     if answers.is_empty() && installs.is_empty() && unread.is_empty() && whole {
         report = report.with(waivers.unused());
     }
-    Ok(Checked { context, report, waived, answers, installs, unread, elsewhere: images.elsewhere, astray })
+    Ok(Checked {
+        context,
+        report,
+        waived,
+        answers,
+        installs,
+        unread,
+        elsewhere: images.elsewhere,
+        astray,
+        facts,
+    })
 }
 
 /// What to know of hosts that dnsmasq would give no address: only where `server` is a name. Without one there is no PXE tree, and

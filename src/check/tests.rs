@@ -2,7 +2,9 @@
 
 use super::testing::{HOST, lock, site};
 use super::*;
+use crate::agent::fixture;
 use crate::image::testing;
+use crate::spec::facts::{DiskContent, Facts};
 use crate::spec::lock::LockFile;
 use crate::value::Digest;
 
@@ -152,4 +154,48 @@ fn a_waiver_takes_a_finding_away_and_one_without_a_finding_is_told() {
     assert_eq!(said("waive: [{ rule: no-login, host: web01, reason: ops }]\n"), (0, 1, 0));
     assert_eq!(said("waive: [{ rule: no-login, host: web02, reason: ops }]\n"), (1, 0, 1));
     assert_eq!(said("waive: [{ rule: same-disk, reason: ops }]\n"), (1, 0, 1));
+}
+
+/// Facts of the machine of [`HOST`], with a disk that holds this.
+fn facts(serial: &str, content: DiskContent) -> Facts {
+    let mut facts = fixture::facts(1 << 40);
+    facts.machine.serial = Some("CZ1".parse().unwrap());
+    (facts.disks[0].serial, facts.disks[0].content) = (Some(serial.to_owned()), content);
+    facts
+}
+
+#[test]
+fn a_host_is_held_against_the_facts_of_its_machine() {
+    let Some(device) = testing::image() else { return };
+    let (dir, paths) = site("");
+    lock(&paths, &device);
+    std::fs::create_dir(paths.facts()).unwrap();
+    let foreign = || DiskContent::Foreign { looks_like: "LVM".to_owned() };
+    for (serial, content, rule, words) in [
+        ("D1", DiskContent::Blank, None, ""),
+        ("D1", foreign(), Some(&rule::MACHINE_CONTENT), "IS-203: it holds LVM"),
+        ("D2", DiskContent::Blank, Some(&rule::MACHINE_REFUSED), "IS-201: no disk has"),
+    ] {
+        let text = serde_json::to_string(&facts(serial, content)).unwrap();
+        std::fs::write(paths.facts().join("rack7.json"), text).unwrap();
+        let Checked { report, facts, unread, .. } = check(&paths).unwrap();
+        let found = report.diagnostics().iter().filter(|one| {
+            [&rule::MACHINE_CONTENT, &rule::MACHINE_REFUSED].iter().any(|rule| one.is_of(rule))
+        });
+        let found: Vec<_> = found.collect();
+        assert_eq!(found.iter().map(|one| one.rule).collect::<Vec<_>>(), Vec::from_iter(rule.map(Some)));
+        assert!(found.iter().all(|one| one.message.contains(words)), "{found:?}");
+        assert_eq!((facts, unread), ((1, 0), Vec::new()));
+    }
+    let mut stranger = facts("D1", DiskContent::Blank);
+    stranger.machine.serial = None;
+    std::fs::write(paths.facts().join("rack8.json"), serde_json::to_string(&stranger).unwrap()).unwrap();
+    std::fs::write(paths.facts().join("notes.json"), "{\"version\": 1").unwrap();
+    let waive = "waive: [{ rule: machine-refused, reason: the disk is ordered }]\n";
+    std::fs::write(dir.path().join("site.yaml"), format!("name: test\n{waive}")).unwrap();
+    let Checked { report, waived, facts, unread, .. } = check(&paths).unwrap();
+    assert!(waived.iter().any(|one| one.finding.is_of(&rule::MACHINE_REFUSED)), "{waived:?}");
+    assert!(!report.has_errors());
+    assert_eq!(facts, (3, 1));
+    assert!(unread.len() == 1 && unread[0].contains("notes.json"), "{unread:?}");
 }

@@ -47,7 +47,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
 }
 
 fn in_json(checked: &Checked) -> Result<String> {
-    let Checked { context, report, waived, answers, installs, unread, elsewhere, astray } = checked;
+    let Checked { context, report, waived, answers, installs, unread, elsewhere, astray, facts } = checked;
     let waived = waived.iter().map(|Waived { finding, reason }| {
         let mut entry = serde_json::to_value(report.entry(finding)).unwrap_or_default();
         entry["reason"] = reason.as_str().into();
@@ -56,18 +56,19 @@ fn in_json(checked: &Checked) -> Result<String> {
     let answer = serde_json::json!({
         "version": 1, "hosts": context.hosts.len(), "diagnostics": report.entries(), "answers": answers, "installs": installs,
         "waived": waived.collect::<Vec<_>>(), "images_elsewhere": elsewhere, "unread": unread,
-        "dhcp": astray,
+        "dhcp": astray, "facts": { "files": facts.0, "of_no_host": facts.1 },
     });
     output::json(&answer)
 }
 
 /// All that there is to say, on standard error.
 fn tell(checked: &Checked) {
-    let Checked { report, answers, installs, unread, elsewhere, astray, .. } = checked;
+    let Checked { report, answers, installs, unread, elsewhere, astray, facts, .. } = checked;
     output::note(&report.render(std::io::stderr().is_terminal()));
     let refused = unread.iter().chain(answers).chain(installs);
     output::note(&refused.map(|text| format!("error: {text}\n")).collect::<String>());
     output::note(&not_here(elsewhere));
+    output::note(&strangers(*facts));
     output::note(&astray.iter().map(|text| format!("note: {text}\n")).collect::<String>());
 }
 
@@ -81,6 +82,16 @@ fn not_here(images: &BTreeSet<String>) -> String {
         "note: locked, but not in this machine's store, so that hosts weren't held against what is in it: {}\n",
         images.join(", ")
     )
+}
+
+/// Machines that no host is for.
+fn strangers((files, of_no_host): (usize, usize)) -> String {
+    match of_no_host {
+        0 => String::new(),
+        _ => format!(
+            "note: of {files} files in facts/, {of_no_host} are of a machine that no host recognises\n"
+        ),
+    }
 }
 
 /// The last line: nothing with a warning is all good.

@@ -15,6 +15,7 @@ mod dev;
 mod dhcp;
 mod disarm;
 mod explain;
+mod facts;
 mod formats;
 mod image;
 mod import;
@@ -30,6 +31,7 @@ mod recorder;
 mod render;
 mod schema;
 mod serve;
+mod simulate;
 mod status;
 mod text_file;
 
@@ -41,7 +43,7 @@ struct Cli {
     #[arg(long, short = 'C', global = true, default_value = ".", value_name = "DIR")]
     site: std::path::PathBuf,
     /// Machine-readable output: arm, check, explain, formats, image (but not verify), import, key
-    /// show, lint, recorder, status.
+    /// show, lint, recorder, simulate, status.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -58,6 +60,7 @@ enum Command {
     Dhcp(dhcp::Args),
     Disarm(disarm::Args),
     Explain(explain::Args),
+    Facts(facts::Args),
     Formats(formats::Args),
     Image(image::Args),
     Import(import::Args),
@@ -70,6 +73,7 @@ enum Command {
     Render(render::Args),
     Schema(schema::Args),
     Serve(serve::Args),
+    Simulate(simulate::Args),
     Status(status::Args),
 }
 
@@ -78,12 +82,12 @@ impl Command {
     fn speaks_json(&self) -> bool {
         match self {
             Self::Arm(_) | Self::Check(_) | Self::Explain(_) | Self::Formats(_) => true,
-            Self::Import(_) | Self::Lint(_) | Self::Recorder(_) | Self::Status(_) => true,
+            Self::Import(_) | Self::Lint(_) | Self::Recorder(_) | Self::Simulate(_) | Self::Status(_) => true,
             Self::Image(args) => args.speaks_json(),
             Self::Key(args) => args.speaks_json(),
             Self::Bundle(_) | Self::Dev(_) | Self::Dhcp(_) | Self::Disarm(_) | Self::Init(_) => false,
             Self::Lock(_) | Self::Passwd(_) | Self::Render(_) => false,
-            Self::Schema(_) | Self::Serve(_) => false,
+            Self::Facts(_) | Self::Schema(_) | Self::Serve(_) => false,
         }
     }
 }
@@ -127,6 +131,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Dhcp(args) => dhcp::run(args, &paths),
         Command::Disarm(args) => disarm::run(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),
+        Command::Facts(args) => facts::run(args, &paths),
         Command::Init(args) => init::run(args),
         Command::Key(args) => key::run(args, cli.json, &paths),
         Command::Lint(args) => lint::run(args, cli.json),
@@ -136,6 +141,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(args, &paths),
         Command::Schema(args) => schema::run(args),
         Command::Serve(args) => serve::run(args, &paths),
+        Command::Simulate(args) => simulate::run(args, cli.json, &paths),
         Command::Status(args) => status::run(args, cli.json, &paths),
     }
 }

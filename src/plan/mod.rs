@@ -31,7 +31,7 @@ use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::value::{ByteSize, OrderId, Timestamp};
 
-pub use self::candidate::is_candidate;
+pub use self::candidate::{is_candidate, why_not};
 pub use self::claims::{claim, is_in_place};
 pub use self::validity::is_out;
 pub use self::words::describe;

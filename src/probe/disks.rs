@@ -49,6 +49,11 @@ impl std::fmt::Debug for Look<'_> {
     }
 }
 
+/// Whether some order could mean this disk: what `plan` takes is among these, whatever the host.
+pub fn may_be_a_target(disk: &Disk) -> bool {
+    !disk.boot_medium && !disk.removable && (disk.transport.is_local_fixed() || disk.wwn.is_some())
+}
+
 /// Every whole disk, sorted by name.
 pub fn look(sys: &Path, look: &Look<'_>) -> Vec<Disk> {
     let look_at = |name: &String| disk(&sys.join("block").join(name), name, look);

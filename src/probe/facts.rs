@@ -3,7 +3,8 @@
 //! Works below a root directory. Whatever is missing is `None`: a machine without a serial number can still be matched by
 //! its MAC address. Placeholders count as missing.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use crate::spec::FormatVersion;
 use crate::spec::facts::{Disk, Facts, Machine, Nic, SecureBoot, Voucher};
@@ -26,7 +27,16 @@ pub fn machine(root: &Path) -> Machine {
         nics: nics(&sys.join("class/net")),
         memory: memory(&root.join("proc/meminfo")),
         secure_boot: secure_boot(&sys),
+        modaliases: Vec::new(),
     }
+}
+
+/// What the devices of every bus ask `modprobe` for, sorted, each once.
+pub fn modaliases(sys: &Path) -> Vec<String> {
+    let list = |directory: PathBuf| std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let buses = list(sys.join("bus")).map(|bus| bus.path().join("devices"));
+    let files = buses.flat_map(list).map(|device| device.path().join("modalias"));
+    files.filter_map(|file| text(&file)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn text(path: &Path) -> Option<String> {

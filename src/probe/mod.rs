@@ -6,4 +6,5 @@ pub mod disk_probe;
 pub mod disks;
 pub mod facts;
 pub mod live;
+pub mod mask;
 mod transport;

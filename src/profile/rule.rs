@@ -41,6 +41,12 @@ rules! {
     USER_DATA_VERSION = "user-data-version" warning,
         "One version of cloud-init reads what another one doesn't, and the host's isn't known: its image isn't in the store. The finding has the id of `lint`; a waiver with this one takes all such findings.",
         "Get the image into the store, or write what both versions read.";
+    MACHINE_REFUSED = "machine-refused" error,
+        "On the machine whose facts the site has, the agent would refuse the host whatever its disks hold: no disk is meant, or two are, or it is too small.",
+        "Correct `storage.target` or the image; record the facts anew where the machine was rebuilt.";
+    MACHINE_CONTENT = "machine-content" warning,
+        "On the machine whose facts the site has, the agent would refuse the host for what its disks hold or how they are today.",
+        "Do what the code's advice says; record the facts anew after that.";
     UNUSED_WAIVER = "unused-waiver" warning fixed,
         "A waiver finds nothing to waive: it is old, or meant something else.",
         "Take it out.";

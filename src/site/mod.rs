@@ -8,6 +8,7 @@
 pub mod additions;
 pub mod arming;
 pub mod context;
+pub mod facts;
 pub mod keys;
 pub mod lock_file;
 pub mod media;

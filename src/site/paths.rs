@@ -83,6 +83,11 @@ impl SitePaths {
         self.private().join("cache")
     }
 
+    /// Facts of machines, a JSON file each, as `ironstrap facts` prints them.
+    pub fn facts(&self) -> PathBuf {
+        self.root().join("facts")
+    }
+
     /// Permits, a file a host.
     pub fn permits(&self) -> PathBuf {
         self.private().join("orders")

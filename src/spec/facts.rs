@@ -61,6 +61,23 @@ pub struct Machine {
     pub memory: ByteSize,
     /// What the firmware says about Secure Boot.
     pub secure_boot: SecureBoot,
+    /// What the kernel's devices ask `modprobe` for, sorted, each once: which drivers a system on this machine needs. Only
+    /// `ironstrap facts` records it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modaliases: Vec<String>,
+}
+
+impl Machine {
+    /// What it says of itself, in words.
+    pub fn in_words(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.vendor.iter().map(|text| format!("vendor {text}")));
+        parts.extend(self.model.iter().map(|text| format!("model {text}")));
+        parts.extend(self.serial.iter().map(|serial| format!("serial {serial}")));
+        parts.extend(self.uuid.iter().map(|uuid| format!("uuid {uuid}")));
+        parts.extend(self.nics.iter().map(|nic| format!("mac {}", nic.mac)));
+        if parts.is_empty() { "without any identity".to_owned() } else { parts.join(", ") }
+    }
 }
 
 /// State of Secure Boot (UEFI variables `SecureBoot` and `SetupMode`).

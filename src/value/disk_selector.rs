@@ -40,6 +40,15 @@ pub struct DiskIdentity<'a> {
     pub size: ByteSize,
 }
 
+/// What was asked of a disk that doesn't have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingProperty {
+    /// The selector's key.
+    pub key: &'static str,
+    /// Its value there.
+    pub wanted: String,
+}
+
 impl DiskSelector {
     /// Joins what was asked for.
     ///
@@ -57,17 +66,26 @@ impl DiskSelector {
 
     /// Whether the disk has every property that was asked for. A property that the disk doesn't report doesn't match.
     pub fn matches(&self, disk: DiskIdentity<'_>) -> bool {
-        let text = |want: &Option<String>, have: Option<&str>| {
-            want.as_ref().is_none_or(|want| have.is_some_and(|have| have.trim().eq_ignore_ascii_case(want)))
-        };
+        self.first_missing(disk).is_none()
+    }
+
+    /// The first property that was asked for and that the disk doesn't have.
+    pub fn first_missing(&self, disk: DiskIdentity<'_>) -> Option<MissingProperty> {
         let Fields { serial, wwn, model, min_size, max_size } = &self.0;
-        text(serial, disk.serial)
-            && wwn.as_ref().is_none_or(|want| {
-                disk.wwn.is_some_and(|have| Self::plain_wwn(have) == Self::plain_wwn(want))
-            })
-            && model.as_ref().is_none_or(|want| disk.model.is_some_and(|have| want.matches(have)))
-            && min_size.is_none_or(|want| disk.size >= want)
-            && max_size.is_none_or(|want| disk.size <= want)
+        let is_serial =
+            |want: &String| disk.serial.is_some_and(|have| have.trim().eq_ignore_ascii_case(want));
+        let is_wwn =
+            |want: &String| disk.wwn.is_some_and(|have| Self::plain_wwn(have) == Self::plain_wwn(want));
+        let is_model = |want: &Pattern| disk.model.is_some_and(|have| want.matches(have));
+        let too_small = |want: &ByteSize| disk.size < *want;
+        let too_large = |want: &ByteSize| disk.size > *want;
+        let (key, wanted): (_, &dyn fmt::Display) = None
+            .or_else(|| Some(("serial", serial.as_ref().filter(|want| !is_serial(want))? as _)))
+            .or_else(|| Some(("wwn", wwn.as_ref().filter(|want| !is_wwn(want))? as _)))
+            .or_else(|| Some(("model", model.as_ref().filter(|want| !is_model(want))? as _)))
+            .or_else(|| Some(("min_size", min_size.as_ref().filter(|want| too_small(want))? as _)))
+            .or_else(|| Some(("max_size", max_size.as_ref().filter(|want| too_large(want))? as _)))?;
+        Some(MissingProperty { key, wanted: wanted.to_string() })
     }
 
     /// A world-wide name without the prefixes that tools give it, in lower case.

@@ -28,7 +28,7 @@ mod url;
 
 pub use account::{AccountName, FullName, GrubHash, PasswordHash, SshPublicKey};
 pub use digest::{Digest, DigestWriter};
-pub use disk_selector::{DiskIdentity, DiskSelector};
+pub use disk_selector::{DiskIdentity, DiskSelector, MissingProperty};
 pub(crate) use hex::{hex, unhex};
 pub use image_ref::{ImageName, ImageRef, ImageVersion};
 pub use image_source::{ImageSource, OciRef};

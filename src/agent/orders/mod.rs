@@ -116,7 +116,7 @@ impl Orders {
                 let names: Vec<_> =
                     matching.iter().chain(&last).map(|order| order.host.to_string()).collect();
                 let text =
-                    format!("hosts {} all match this machine: {}", names.join(", "), describe(machine));
+                    format!("hosts {} all match this machine: {}", names.join(", "), machine.in_words());
                 Err(Refusal::new(Code::ManyHosts, text))
             }
         }
@@ -131,23 +131,12 @@ fn none_fits(others: &[Verified<InstallOrder>], rejected: &[Rejected], machine: 
     }
     let list = others.iter().map(|order| format!("\n  {}: {}", order.host, words(&order.matching)));
     let list = if others.is_empty() { "\n  none".to_owned() } else { list.collect() };
-    let mut text = format!("this machine is {}\norders on this medium:{list}", describe(machine));
+    let mut text = format!("this machine is {}\norders on this medium:{list}", machine.in_words());
     if !rejected.is_empty() {
         text.push_str("\norders that can't be used:");
         text.push_str(&unusable);
     }
     Refusal::new(Code::NoHost, text)
-}
-
-/// What a machine said of itself, in words.
-pub fn describe(machine: &Machine) -> String {
-    let mut parts = Vec::new();
-    parts.extend(machine.vendor.iter().map(|text| format!("vendor {text}")));
-    parts.extend(machine.model.iter().map(|text| format!("model {text}")));
-    parts.extend(machine.serial.iter().map(|serial| format!("serial {serial}")));
-    parts.extend(machine.uuid.iter().map(|uuid| format!("uuid {uuid}")));
-    parts.extend(machine.nics.iter().map(|nic| format!("mac {}", nic.mac)));
-    if parts.is_empty() { "without any identity".to_owned() } else { parts.join(", ") }
 }
 
 fn words(matching: &HostMatch) -> String {

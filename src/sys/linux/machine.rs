@@ -22,6 +22,11 @@ pub fn load_module(bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Whether this process may do what only root may.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildEnd {
