@@ -33,6 +33,7 @@ mod schema;
 mod serve;
 mod simulate;
 mod status;
+mod status_log;
 mod text_file;
 
 /// Unattended bare-metal installs, done safely.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::output;
+use super::{output, status_log};
 use crate::failure::{Blame, BlameExt};
 use crate::serve::forgotten::Forgotten;
 use crate::serve::report::{HostStatus, Phase, Report, Stranger};
@@ -30,6 +30,9 @@ pub struct Args {
     /// that it is installed stays as it is, a blank one is installed.
     #[arg(long, value_name = "HOST", conflicts_with_all = ["host", "server"])]
     forget: Option<HostName>,
+    /// Everything that was heard of this host, event by event.
+    #[arg(long, requires = "host", conflicts_with_all = ["forget", "server"])]
+    log: bool,
     /// Ask a running `serve` instead of reading the site's events.
     #[arg(long, value_name = "URL")]
     server: Option<HttpUrl>,
@@ -42,6 +45,11 @@ pub struct Args {
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     if let Some(host) = &args.forget {
         return forget(host, paths);
+    }
+    if let Some(host) = args.host.as_ref().filter(|_| args.log) {
+        let entries = status_log::of(host, paths)?;
+        let text = if json { output::json(&entries)? } else { status_log::as_text(&entries) };
+        return Ok(output::print(&text)?);
     }
     let mut report = match &args.server {
         Some(server) => ask(server).blame(Blame::Environment)?,

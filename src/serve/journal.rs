@@ -218,9 +218,8 @@ fn carry_over(file: &mut File, expected: &BTreeSet<OrderId>, most: u64, out: &mu
 pub fn read(path: &Path, forgotten: &Forgotten) -> Result<FleetState> {
     let mut fleet = FleetState::default();
     fleet.forget(forgotten);
-    for path in [path, &unproven(path)] {
-        each(path, |received| fleet.add(received))?;
-    }
+    each(path, |received| fleet.add(received))?;
+    each_unproven(path, |received| fleet.add(received))?;
     Ok(fleet)
 }
 
@@ -231,6 +230,14 @@ pub fn read(path: &Path, forgotten: &Forgotten) -> Result<FleetState> {
 pub fn each(path: &Path, mut call: impl FnMut(&Received)) -> Result<()> {
     each_of_file(&former(path), &mut call)?;
     each_of_file(path, &mut call)
+}
+
+/// The same of the events that nothing proves.
+///
+/// # Errors
+/// When they are there and can't be read.
+pub fn each_unproven(path: &Path, mut call: impl FnMut(&Received)) -> Result<()> {
+    each(&unproven(path), &mut call)
 }
 
 fn each_of_file(path: &Path, call: &mut impl FnMut(&Received)) -> Result<()> {

@@ -71,6 +71,14 @@ fn a_forged_event_changes_no_host_and_shows_a_stranger() {
     // somebody who says that the host is under another order
     server.post(&event("another", 9, EVIL).replace(ORDER, &"7".repeat(32)));
     assert_eq!((host(&server), order()), (after.clone(), "done\n".to_owned()));
+    // the log has all of it, and says what isn't proven
+    let log = site.ironstrap(&["status", HOST, "--log"]);
+    let lines: Vec<_> = log.lines().collect();
+    assert!(lines.iter().any(|line| line.ends_with("claimed: S1, run 1 of this order")), "{log}");
+    assert!(lines.iter().any(|line| line.contains("SHA256:true") && !line.contains("unproven")), "{log}");
+    let forged = |line: &&&str| line.starts_with("  ") && line.contains("SHA256:evil");
+    assert!(lines.iter().filter(forged).all(|line| line.ends_with("(unproven)")), "{log}");
+    assert!(lines.iter().filter(forged).count() > 1, "{log}");
     // and none of it counts after a new start
     server.stop();
     assert_eq!(host(&Running::start(&site, &[])), after);
