@@ -38,6 +38,7 @@ cc                                      gcc
 /usr/bin/kill                           procps
 /usr/bin/time                           time
 make                                    make
+zbarimg                                 zbar-tools
 prlimit                                 util-linux
 nginx                                   nginx-light
 wrk                                     wrk

@@ -56,6 +56,9 @@ pub(super) trait Machine {
     /// One line on the consoles.
     fn line(&self, text: &str);
 
+    /// A screenful on the consoles.
+    fn picture(&self, text: &str);
+
     /// Forgets what was typed so far.
     fn discard_typed(&mut self);
 
@@ -68,6 +71,10 @@ pub(super) fn after(end: &End, reporter: &mut Reporter, machine: &mut dyn Machin
     let (order, pause) = (reporter.order().cloned(), reporter.pause());
     let known = machine.look(order.as_ref(), pause);
     let next = remembered(end, known, machine);
+    // whoever comes to a machine that waits sees why
+    if let Some(screen) = reporter.last_screen().filter(|_| !next.after.is_zero()) {
+        machine.picture(&screen);
+    }
     tell(&next, reporter, machine);
     match (&next.step, next.after) {
         (Step::Rest, every) => rest(&next, every, reporter, machine),

@@ -76,6 +76,10 @@ impl Machine for RealMachine<'_> {
         self.consoles.line(text);
     }
 
+    fn picture(&self, text: &str) {
+        self.consoles.picture(text);
+    }
+
     fn discard_typed(&mut self) {
         self.consoles.discard_typed();
     }

@@ -37,6 +37,11 @@ impl Consoles {
         self.raw(&text);
     }
 
+    /// Lines that aren't of the story: a picture.
+    pub fn picture(&self, text: &str) {
+        self.raw(text);
+    }
+
     fn raw(&self, text: &str) {
         for terminal in &self.terminals {
             let _ = terminal.write(text);

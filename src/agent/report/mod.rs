@@ -4,6 +4,7 @@
 //! sink ever stops an install.
 
 pub mod console;
+pub mod last_screen;
 mod poster;
 pub mod promise;
 pub mod recorder;

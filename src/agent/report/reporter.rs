@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::Consoles;
+use super::last_screen;
 use super::poster::Poster;
 use super::recorder::Recorder;
 use super::run_state::{Claimed, End, PAUSE, RunState};
-use crate::spec::FormatVersion;
 use crate::spec::event::{Event, Step, What};
 use crate::spec::order::InstallOrder;
+use crate::spec::{Code, FormatVersion};
 use crate::sys::clock::Clock;
 use crate::trust::{Voucher, run_name};
 use crate::value::{HttpUrl, OrderId, RunSecret};
@@ -110,6 +111,12 @@ impl Reporter {
         self.state.end
     }
 
+    /// What stands on the screen of a machine that waits because nothing was installed.
+    pub fn last_screen(&self) -> Option<String> {
+        let code = self.state.trouble?;
+        Some(last_screen::screen(code, self.state.host.as_ref(), self.state.server.as_ref()))
+    }
+
     /// The server that hears this run.
     pub fn server(&self) -> Option<&HttpUrl> {
         self.state.server.as_ref()
@@ -153,6 +160,7 @@ impl Reporter {
         }
         // the first end counts: what is told after it doesn't undo it
         self.state.end = self.state.end.or_else(|| self.state.end_by(&what));
+        self.state.trouble = self.state.trouble.or(trouble(&what));
         let event = self.next_event(what);
         if let Some(recorder) = &mut self.recorder {
             recorder.append(&event);
@@ -199,6 +207,14 @@ impl Reporter {
         if let Some(server) = self.server {
             server.finish(patience);
         }
+    }
+}
+
+/// The code that an event ends a run with.
+fn trouble(what: &What) -> Option<Code> {
+    match what {
+        What::Refused { code, .. } | What::Failed { code, .. } => Some(*code),
+        _ => None,
     }
 }
 

@@ -44,6 +44,9 @@ pub struct RunState {
     pub claimed: Option<Claimed>,
     /// How the run ended, once that was told.
     pub end: Option<End>,
+    /// The code of what it ended with, where nothing was installed.
+    #[serde(default)]
+    pub trouble: Option<Code>,
 }
 
 /// How a run ended.
@@ -89,6 +92,7 @@ impl RunState {
             pause: None,
             claimed: None,
             end: None,
+            trouble: None,
         }
     }
 

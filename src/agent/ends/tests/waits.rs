@@ -10,6 +10,7 @@ use super::super::{Machine, after};
 use super::*;
 use crate::agent::report::console::Consoles;
 use crate::agent::report::reporter::Reporter;
+use crate::spec::event::What;
 use crate::sys::clock::SystemClock;
 use crate::value::RunSecret;
 
@@ -73,6 +74,10 @@ impl Machine for Simulated {
     fn reach_server(&mut self, _: &mut Reporter) {}
 
     fn line(&self, text: &str) {
+        self.said.borrow_mut().push(text.to_owned());
+    }
+
+    fn picture(&self, text: &str) {
         self.said.borrow_mut().push(text.to_owned());
     }
 
@@ -151,4 +156,23 @@ fn a_machine_that_rests_says_so_until_enter() {
     machine.go_on(&End::Refused { code: Code::OrderFailed });
     assert_eq!((machine.now, machine.told.len()), (86_400, 0));
     assert_eq!(machine.said.borrow().iter().filter(|line| line.starts_with("next: rests")).count(), 144);
+}
+
+#[test]
+fn a_machine_that_waits_shows_why_and_one_that_goes_on_at_once_does_not() {
+    let screen = |what: What, known: Known| {
+        let mut machine = Simulated::new(known);
+        let mut reporter =
+            Reporter::new(Arc::new(Consoles::none()), Box::new(SystemClock), RunSecret::from_bytes([7; 32]));
+        reporter.event(what);
+        after(&reporter.end().unwrap(), &mut reporter, &mut machine);
+        machine.said.into_inner().into_iter().find(|text| text.contains('█'))
+    };
+    let refused = |code| What::Refused { code, message: "no".to_owned() };
+    let shown = screen(refused(Code::ForeignData), with(&["sda"])).unwrap();
+    assert!(shown.contains("IS-203") && shown.contains("What to do: "), "{shown}");
+    let failed = What::Failed { code: Code::DiskIo, message: "no".to_owned() };
+    assert!(screen(failed, with(&["sda"])).unwrap().contains("IS-401"));
+    let done = Known { done: Some("sda".to_owned()), ..with(&["sda"]) };
+    assert_eq!(screen(What::AlreadyDone, done), None);
 }
