@@ -17,8 +17,11 @@ use crate::value::ByteSize;
 const SERIAL: &str = "DISK-A";
 const DISK: u64 = 16 << 20;
 
+/// Places on a disk, and what stands there.
+type Writes<'a> = &'a [(u64, &'a [u8])];
+
 /// What stands on a disk that isn't ours: places and bytes, as the named tools write them.
-const FOREIGN: [(&str, &[(u64, &[u8])]); 8] = [
+const FOREIGN: [(&str, Writes<'_>); 8] = [
     ("md", &[(4096, b"\xfc\x4e\x2b\xa9\x01\0\0\0")]),
     ("md", &[(DISK - 0x1_0000, b"\xfc\x4e\x2b\xa9\0\0\0\0\x5a\0\0\0")]),
     ("LVM", &[(512, b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001")]),
@@ -65,7 +68,7 @@ fn disk() -> Disk {
 }
 
 /// What the probe sees where these bytes are.
-fn seen(writes: &[(u64, &[u8])]) -> Disk {
+fn seen(writes: Writes<'_>) -> Disk {
     let device = MemoryDevice::new(vec![0; DISK as usize]);
     for (at, bytes) in writes {
         device.write_at(*at, bytes).unwrap();
