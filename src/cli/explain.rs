@@ -11,10 +11,10 @@ use anyhow::{Result, bail};
 use super::output;
 use crate::answers::Format;
 use crate::host;
-use crate::profile::diag::{Diagnostic, Report, nearest};
+use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::load::{self, Tree};
 use crate::site::paths::SitePaths;
-use crate::value::HostName;
+use crate::value::{HostName, nearest};
 
 /// Show where each value of a host comes from (file, line, class), what was overridden, and what is a default; then what
 /// recognises the machine and which templates are used. Password hashes are not shown. Of a code as IS-203: what it means,

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::{output, text_file};
 use crate::grammar::detect::{self, Grammar};
 use crate::grammar::{self, Finding, rules};
-use crate::profile::diag::nearest;
 use crate::profile::rule::{self, Rule};
+use crate::value::nearest;
 
 /// Find what an installer or boot loader would stumble over in a file.
 ///

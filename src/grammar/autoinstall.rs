@@ -13,7 +13,8 @@ mod schema;
 mod storage;
 pub(crate) mod yaml;
 
-use super::{Finding, cloud_config, nearest, shown};
+use super::{Finding, cloud_config, shown};
+use crate::value::nearest;
 use yaml::{Data, Node};
 
 /// The installer of a release of Ubuntu.

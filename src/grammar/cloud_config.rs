@@ -11,7 +11,8 @@ pub(crate) mod rules;
 mod schema;
 
 use super::autoinstall::yaml::{self, Data, Node};
-use super::{Finding, Severity, nearest, shown};
+use super::{Finding, Severity, shown};
+use crate::value::nearest;
 use parts::{Form, Part};
 use schema::Problem;
 

@@ -4,9 +4,9 @@
 //! [`super::rules::GROUPS`].
 
 use super::{
-    Finding, MAX_FINDINGS, autoinstall, cloud_config, cmdline, grub, kickstart, nearest, preseed, recipe,
-    rules,
+    Finding, MAX_FINDINGS, autoinstall, cloud_config, cmdline, grub, kickstart, preseed, recipe, rules,
 };
+use crate::value::nearest;
 
 /// A grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,8 @@ pub(crate) mod rules;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
-use super::{Finding, MAX_FINDINGS, cmdline, nearest, shown};
+use super::{Finding, MAX_FINDINGS, cmdline, shown};
+use crate::value::nearest;
 
 pub use lexer::Word;
 pub use parser::{Command, End, Statement, parse};

@@ -78,36 +78,6 @@ impl std::fmt::Display for Finding {
 /// our time.
 const MAX_FINDINGS: usize = 200;
 
-/// The known word that was probably meant; `None` where none is near.
-///
-/// Near is one slip away, or at least 0.8 alike: `netcfg/get_hostnam` is near, `foo/bar` isn't. Of equals, the first.
-fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    const LONGEST: usize = 100;
-    /// Words that are looked at.
-    const MOST: usize = 2000;
-    if word.len() > LONGEST {
-        return None;
-    }
-    let length = word.chars().count();
-    let mut best: Option<(f64, &str)> = None;
-    // of very different lengths, none is near
-    for known in
-        known.into_iter().take(MOST).filter(|known| known.len().abs_diff(word.len()) <= 1 + word.len() / 4)
-    {
-        let slips = strsim::damerau_levenshtein(word, known);
-        // lengths of a line at most: exact in any float
-        let longest = length.max(known.chars().count()).max(1);
-        let alike = 1.0
-            - f64::from(u32::try_from(slips).unwrap_or(u32::MAX))
-                / f64::from(u32::try_from(longest).unwrap_or(u32::MAX));
-        let near = alike >= 0.8 || slips == 1 && length > 3;
-        if near && best.is_none_or(|(most, _)| alike > most) {
-            best = Some((alike, known));
-        }
-    }
-    best.map(|(_, known)| known)
-}
-
 /// A text as it may stand in a finding: no control characters, no longer than a line.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 60;

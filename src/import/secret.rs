@@ -4,6 +4,8 @@
 //! to a program. Hashes are hidden as well; where they are taken over, they stand in the profile. A line that ends up in a script
 //! isn't touched: it is the operator's.
 
+use crate::value::slips;
+
 /// What stands for a secret.
 const MASK: &str = "****";
 /// Longest line that a report shows, in characters.
@@ -214,14 +216,15 @@ fn is_key(plain: &str) -> bool {
     plain.ends_with("key") && !["key", "gpgkey", "sshkey", "publickey", "hotkey"].contains(&plain)
 }
 
-/// Whether a word is another, or a slip of it: one, or two in a long word.
+/// Whether a word is another, or a slip of it: one, or two in a long word. Not [`crate::value::nearest`]'s rule: this one decides
+/// what is hidden, and neither may hide every short word nor show `pasword`.
 fn is_slip(word: &str, meant: &str) -> bool {
     let most = match meant.len() {
         ..5 => 0,
         5..8 => 1,
         _ => 2,
     };
-    word.len().abs_diff(meant.len()) <= most && strsim::damerau_levenshtein(word, meant) <= most
+    word.len().abs_diff(meant.len()) <= most && slips(word, meant) <= most
 }
 
 fn is_hash(bare: &str) -> bool {

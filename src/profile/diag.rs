@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, rendere
 use super::excerpt;
 use super::rule::{Rule, Severity};
 use super::source::{Sources, Span};
+use crate::value::nearest;
 
 /// So many hosts are named that have a warning in common.
 const MOST_NAMES: usize = 5;
@@ -88,19 +89,6 @@ impl Diagnostic {
         self.related = Some((span, label.into()));
         self
     }
-}
-
-/// The candidate that was most likely meant, if one is near enough.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1)
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 /// ``did you mean `x`?``, or else all that is possible.

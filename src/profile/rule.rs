@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::diag::nearest;
 use crate::grammar;
+use crate::value::nearest;
 use crate::value::rule::rules;
 pub use crate::value::rule::{Rule, Severity};
 

@@ -7,12 +7,12 @@ use anyhow::{Result, bail};
 use super::lock_file;
 use super::paths::SitePaths;
 use crate::host::{self, Host, LockedHost, Resolved, Site};
-use crate::profile::diag::{Report, nearest};
+use crate::profile::diag::Report;
 use crate::profile::load;
 use crate::profile::source::Sources;
 use crate::spec::image::ImagePin;
 use crate::spec::lock::LockFile;
-use crate::value::HostName;
+use crate::value::{HostName, nearest};
 
 /// So many hosts are in memory as they were written: enough for all processors, little beside what they become.
 const BATCH: usize = 1024;

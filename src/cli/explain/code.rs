@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cli::output;
-use crate::profile::diag::nearest;
 use crate::spec::Code;
+use crate::value::nearest;
 
 /// Whether somebody who wrote this means a code. Names of hosts are lower case.
 pub(super) fn is_meant(text: &str) -> bool {

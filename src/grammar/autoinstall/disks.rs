@@ -3,7 +3,8 @@
 use super::Release;
 use super::rules;
 use super::yaml::{Data, Node, YamlType};
-use crate::grammar::{Finding, nearest, shown};
+use crate::grammar::{Finding, shown};
+use crate::value::nearest;
 use Release::Ubuntu2204;
 
 const LAYOUTS: [&str; 5] = ["direct", "lvm", "zfs", "hybrid", "dd"];

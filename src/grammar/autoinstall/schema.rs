@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use super::Release;
 use super::rules;
 use super::yaml::{Data, Node, YamlType};
-use crate::grammar::{Finding, nearest, shown};
+use crate::grammar::{Finding, shown};
+use crate::value::nearest;
 
 /// What is known of a path in one release.
 #[derive(Debug)]
@@ -132,6 +133,8 @@ fn unknown(path: &str, key: &str, line: usize, fact: &Fact, release: Release) ->
         return Some(finding);
     }
     let near = nearest(key, keys(path).chain(if top { READ_ANYWAY.as_slice() } else { &[] }.iter().copied()));
+    // where any key may stand, a short one is rather another word than a slip
+    let near = near.filter(|_| top || fact.closed || key.len() > 3);
     let known = keys(path).next().is_some();
     let message = format!("`{}` in `{place}` is no key that subiquity reads", shown(key));
     match near {

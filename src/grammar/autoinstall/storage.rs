@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::rules;
 use super::yaml::{Data, Node, YamlType};
 use super::{Release, disks};
-use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
+use crate::grammar::{Finding, MAX_FINDINGS, shown};
 
 /// A type of action: its name, the first release that knows it, and its references (key, whether needed, types it may name).
 struct Type {
@@ -25,6 +25,7 @@ enum Need {
     May,
 }
 
+use crate::value::nearest;
 use Need::{May, Must};
 use Release::{Ubuntu2204, Ubuntu2404};
 

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use super::Version;
 use super::rules;
 use crate::grammar::autoinstall::yaml::{Data, Node, YamlType};
-use crate::grammar::{nearest, shown};
+use crate::grammar::shown;
+use crate::value::nearest;
 use crate::value::rule::Rule;
 
 static SCHEMAS: LazyLock<[Json; 2]> = LazyLock::new(|| {

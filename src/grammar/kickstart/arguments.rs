@@ -6,6 +6,7 @@
 
 use super::rules;
 use super::table::{Arity, Opt, Positional, Shape, ValueShape};
+use crate::value::nearest;
 use crate::value::rule::Rule;
 
 /// An option as it was given.
@@ -192,7 +193,7 @@ impl<'a> Reader<'a> {
         }
         let name = shown(word);
         let known = self.shape.options.iter().flat_map(|option| &option.names);
-        let hint = match super::closest(&name, known.copied()) {
+        let hint = match nearest(&name, known.copied()) {
             Some(near) => format!("; did you mean {near}?"),
             None => String::new(),
         };

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules;
-use super::{Read, Reading, closest, quoted};
+use super::{Read, Reading, quoted};
 use crate::grammar::Finding;
+use crate::value::nearest;
 
 /// Beginnings of names that only a file can define.
 const PREFIXES: [(&str, &str); 4] = [
@@ -80,7 +81,7 @@ fn stratis<'a>(reading: &Reading<'a>, devices: &mut Devices<'a>, found: &mut Vec
             read.line,
             format!("stratisfs: the pool {} is defined nowhere", quoted(pool)),
         );
-        found.push(match closest(pool, pools.iter().copied()) {
+        found.push(match nearest(pool, pools.iter().copied()) {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
         });
@@ -278,7 +279,7 @@ fn logvol<'a>(
 }
 
 fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match closest(name, known) {
+    match nearest(name, known) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("add a line `volgroup` for {}", quoted(name)),
     }

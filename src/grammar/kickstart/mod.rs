@@ -73,15 +73,6 @@ fn quoted(text: &str) -> String {
     format!("`{}{more}`", start.escape_debug())
 }
 
-/// The known name that a misspelt one was probably meant to be. Names that nobody could have misspelt so aren't compared.
-fn closest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    const LONGEST: usize = 64;
-    const MOST: usize = 1000;
-    let near = known.take(MOST).filter(|known| name.len().max(known.len()) <= LONGEST);
-    let (distance, near) = near.map(|known| (strsim::damerau_levenshtein(known, name), known)).min()?;
-    (distance <= 2 && distance < near.len().min(name.len())).then_some(near)
-}
-
 /// A file as a release reads it: what the rules look at.
 struct Reading<'a> {
     file: &'a File<'a>,

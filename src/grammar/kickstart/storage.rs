@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::rules;
-use super::{Read, Reading, closest, is_member, quoted};
+use super::{Read, Reading, is_member, quoted};
 use crate::grammar::Finding;
+use crate::value::nearest;
 
 /// Formats that Anaconda's storage library makes or puts on a partition.
 const FILESYSTEMS: [&str; 22] = [
@@ -88,7 +89,7 @@ fn shape(read: &Read, place: &str, found: &mut Vec<Finding>) {
     if let Some(fstype) = given.text("--fstype").filter(|fstype| !FILESYSTEMS.contains(fstype)) {
         let what = format!("{name}: Anaconda makes no file system {}", quoted(fstype));
         let finding = Finding::warning(&rules::FILESYSTEM, line, what);
-        found.push(match closest(fstype, FILESYSTEMS.into_iter()) {
+        found.push(match nearest(fstype, FILESYSTEMS) {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
         });

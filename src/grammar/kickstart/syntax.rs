@@ -10,6 +10,7 @@ use super::table::{Shape, State};
 use super::{Command, Item, Read, Reading, Release, Table};
 use crate::grammar::Finding;
 use crate::grammar::words::{Unsplit, shlex};
+use crate::value::nearest;
 
 pub(super) fn check(reading: &Reading, found: &mut Vec<Finding>) {
     lines(reading, found);
@@ -168,7 +169,7 @@ fn unknown(reading: &Reading, command: &Command) -> Finding {
     if !others.is_empty() {
         return finding.help(format!("it is one of {}", others.join(", ")));
     }
-    match super::closest(&shown(name), reading.table.commands()) {
+    match nearest(&shown(name), reading.table.commands()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding,
     }

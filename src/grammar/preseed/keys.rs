@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::Release;
-use crate::grammar::nearest;
+use crate::value::nearest;
 
 /// What is known of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]

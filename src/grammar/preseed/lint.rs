@@ -8,7 +8,8 @@ use super::{
     Answer, BLANKS, Content, Document, Lacks, Release, cleaned, commands, is_dropped, keys, parse, partman,
     passwords,
 };
-use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
+use crate::grammar::{Finding, MAX_FINDINGS, shown};
+use crate::value::nearest;
 
 /// debconf's own types, and the flag that a file may set.
 const TYPES: [&str; 10] =

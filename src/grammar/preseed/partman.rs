@@ -3,7 +3,8 @@
 use super::rules;
 use super::{Answer, Document, commands};
 use crate::grammar::recipe::{self, Method};
-use crate::grammar::{Finding, nearest, shown};
+use crate::grammar::{Finding, shown};
+use crate::value::nearest;
 
 const METHODS: [&str; 4] = ["regular", "lvm", "crypto", "raid"];
 

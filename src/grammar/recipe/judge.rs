@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::rules;
 use super::{Decoded, FILESYSTEMS, Method, Partition, Reason, Word};
-use crate::grammar::{Finding, MAX_FINDINGS, nearest, shown};
+use crate::grammar::{Finding, MAX_FINDINGS, shown};
+use crate::value::nearest;
 
 /// File systems that partman makes: those of its own modules in Debian 12 and 13.
 const MADE: [&str; 10] =

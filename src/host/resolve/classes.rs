@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use crate::profile::diag::{Diagnostic, nearest};
+use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared};
 use crate::profile::spanned::{List, Spanned};
+use crate::value::nearest;
 
 /// The classes below a host, lowest first.
 #[derive(Debug, Clone, Default)]

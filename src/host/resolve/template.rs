@@ -7,8 +7,9 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use crate::profile::diag::{Diagnostic, nearest};
+use crate::profile::diag::Diagnostic;
 use crate::profile::source::{SourceId, Span};
+use crate::value::nearest;
 
 /// So many undefined variables of one template are told.
 const MAX_MISTAKES: usize = 50;

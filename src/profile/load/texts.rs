@@ -6,11 +6,12 @@ use std::path::{Component, Path, PathBuf};
 
 use super::files::read_text;
 use super::{Layer, shown};
-use crate::profile::diag::{Diagnostic, nearest};
+use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawHandoff, RawScripts};
 use crate::profile::source::{SourceId, Sources};
 use crate::profile::spanned::Spanned;
 use crate::sys::files;
+use crate::value::nearest;
 
 /// What was read of them so far.
 #[derive(Debug)]

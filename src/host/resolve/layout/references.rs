@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::super::Context;
 use crate::host::model::{Content, Layout, Role, TARGET};
-use crate::profile::diag::{Diagnostic, nearest};
+use crate::profile::diag::Diagnostic;
 use crate::profile::raw::{RawRole, RawStorage};
 use crate::profile::source::Span;
 use crate::profile::spanned::{List, Spanned};
-use crate::value::{MountPath, StorageId};
+use crate::value::{MountPath, StorageId, nearest};
 
 /// Where ESPs are mounted without being asked.
 const ESP_PATH: &str = "/boot/efi";

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::Context;
-use crate::profile::diag::{Diagnostic, nearest};
+use crate::profile::diag::Diagnostic;
 use crate::profile::raw::RawNetwork;
 use crate::profile::source::Span;
 use crate::profile::spanned::Spanned;
-use crate::value::{LinkName, VlanId};
+use crate::value::{LinkName, VlanId, nearest};
 
 /// Who stands on whom.
 pub struct Stack {
