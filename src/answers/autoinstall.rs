@@ -1,6 +1,6 @@
 //! Autoinstall for Ubuntu's server installer (subiquity), as cloud-config from a NoCloud source.
 //!
-//! What the format says of the host is built as data and written by [`super::yaml`]; the template only frames it, so that a
+//! What the format says of the host is built as data and written by [`crate::value::yaml`]; the template only frames it, so that a
 //! site can add to it. subiquity takes an arbitrary disk where several match, and has no selector for WWNs: the disk is found
 //! by our own script in `early-commands`, which puts its name into `/autoinstall.yaml`; the installer reads that again
 //! afterwards (subiquity, `Server.start`). Without exactly one match the command fails, and with it the install, before any disk
@@ -14,15 +14,16 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use minijinja::{Value, context};
 use serde_json::{Map, Value as Json, json};
 
+use super::dpkg;
 use super::format::{AnswerFormat, Companion, Job, Prepared, Scripts};
 use super::scripts::Script;
 use super::template::Escape;
 use super::templates::BuiltIn;
 use super::view::View;
-use super::{dpkg, yaml};
 use crate::grammar::Finding;
 use crate::grammar::autoinstall::{Release, lint};
 use crate::host::{Finish, Host, Ipv4, Refusal, Repository, Scripted, TARGET};
+use crate::value::yaml;
 
 /// The name under which a disk stands until it is found. None is the beginning of another one, and `sed` reads it as it is.
 pub(super) fn placeholder(disk: &str) -> String {

@@ -24,7 +24,6 @@ mod template;
 mod templates;
 mod unreadable;
 mod view;
-mod yaml;
 
 use anyhow::{Context, Result};
 use minijinja::value::{Serde, Value};

@@ -7,6 +7,8 @@ use anyhow::{Result, anyhow, bail};
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 
+use crate::value::yaml;
+
 /// Instructions and output that one template may use; a loop over a range must not stop the command.
 const FUEL: u64 = 5_000_000;
 
@@ -126,7 +128,7 @@ fn escaped(escape: Escape, text: &str) -> Result<String, Error> {
             "the value begins or ends with a blank, or ends with a backslash: preseed would lose it",
         )),
         Escape::RestOfLine => Ok(text.to_owned()),
-        Escape::Yaml => Ok(super::yaml::text(text)),
+        Escape::Yaml => Ok(yaml::text(text)),
     }
 }
 

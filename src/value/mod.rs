@@ -26,6 +26,7 @@ mod size;
 mod storage;
 mod time;
 mod url;
+pub mod yaml;
 
 pub use account::{AccountName, FullName, GrubHash, PasswordHash, SshPublicKey};
 pub use digest::{Digest, DigestWriter};
