@@ -1,13 +1,17 @@
-//! YAML that every reader takes for the same thing: the one owner of its escaping.
+//! YAML that every reader takes for the same thing: the one owner of its escaping, for answer files and for profiles that
+//! import drafts.
 //!
-//! Consumers of cloud-config and netplan read YAML 1.1, where `yes`, `0644`, `12:30` and `~` aren't texts. So every text is
-//! double-quoted, in keys as in values, unless it is a plain word that neither version reads as anything else. Control
-//! characters, and what YAML calls not printable, are escaped (YAML 1.1, section 5.7; 1.2, section 5.7).
+//! Consumers of cloud-config and netplan read YAML 1.1, where `yes`, `0644`, `12:30` and `~` aren't texts. So a text is
+//! double-quoted unless it is a plain word that neither version reads as anything else. Control characters, and what YAML calls
+//! not printable, are escaped (YAML 1.1, section 5.7; 1.2, section 5.7).
+//!
+//! What programs read is a [`block`], in which every value that is a text stands in quotes; what people go on writing has
+//! [`word`]s and [`flow`]s. No other module may put quotes around a text for YAML.
 
 use serde_json::Value;
 
-/// Words that YAML 1.1 reads as truth or nothing, in lower case.
-const NOT_TEXTS: [&str; 9] = ["y", "yes", "n", "no", "on", "off", "true", "false", "null"];
+/// Words that a reader takes for truth, nothing or no number, in lower case.
+const NOT_TEXTS: [&str; 11] = ["y", "yes", "n", "no", "on", "off", "true", "false", "null", "inf", "nan"];
 
 /// A value as a block, every line indented by so many blanks.
 pub fn block(value: &Value, indent: usize) -> String {
@@ -16,7 +20,27 @@ pub fn block(value: &Value, indent: usize) -> String {
     out
 }
 
-/// One text as it can stand anywhere in a line.
+/// A text as people write it: as it is where nobody could take it for anything else, else in quotes.
+pub fn word(word: &str) -> String {
+    let plain = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || "_./@+-".contains(c));
+    if plain && !is_other(word) { word.to_owned() } else { text(word) }
+}
+
+/// A value on one line, with texts as people write them.
+pub fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => word(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| format!("{}: {}", word(key), flow(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A text in quotes, as it can stand anywhere in a line.
 pub fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -46,7 +70,12 @@ fn is_printable(c: char) -> bool {
 fn key(word: &str) -> String {
     let plain = word.starts_with(|c: char| c.is_ascii_lowercase())
         && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if plain && !NOT_TEXTS.contains(&word) { word.to_owned() } else { text(word) }
+    if plain && !is_other(word) { word.to_owned() } else { text(word) }
+}
+
+/// Whether a word is something else than a text to some reader.
+fn is_other(word: &str) -> bool {
+    NOT_TEXTS.contains(&word.to_ascii_lowercase().as_str())
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -126,6 +155,34 @@ mod tests {
         );
     }
 
+    #[test]
+    fn words_of_people_are_plain_where_no_reader_could_take_them_for_anything_else() {
+        for plain in ["web01", "/dev/disk", "en_US.UTF-8", "a@1.0"] {
+            assert_eq!(word(plain), plain);
+        }
+        let texts = [
+            "",
+            "yes",
+            "No",
+            "0x10",
+            "1e3",
+            "a: b",
+            "#x",
+            "- a",
+            "\u{85}\u{7}\n\"\\",
+            "12:30:00",
+            "~",
+            "ü",
+            "NaN",
+        ];
+        for text in texts {
+            assert!(word(text).starts_with('"'), "{text}");
+            assert_eq!(serde_yaml::from_str::<String>(&word(text)).unwrap(), text);
+        }
+        let value = json!([{ "on": "off" }, { "b-c": [1, "x y"] }, {}, null]);
+        assert_eq!(flow(&value), "[{ \"on\": \"off\" }, { b-c: [1, \"x y\"] }, {  }, null]");
+    }
+
     fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -147,6 +204,9 @@ mod tests {
         #[test]
         fn any_value_is_read_back_as_it_was(value in any_value()) {
             let written = block(&value, 0);
+            let read: Value = serde_yaml::from_str(&written).unwrap();
+            prop_assert_eq!(&read, &value, "{}", written);
+            let written = flow(&value);
             let read: Value = serde_yaml::from_str(&written).unwrap();
             prop_assert_eq!(read, value, "{}", written);
         }

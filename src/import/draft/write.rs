@@ -1,9 +1,9 @@
-//! A draft as YAML that every reader reads alike: block maps and lists, a value a line, texts in quotes where in doubt.
-
-use serde_json::Value;
+//! A draft as YAML that people go on with: block maps and lists, a value a line, texts in quotes where in doubt. What needs quotes
+//! is known to [`yaml`].
 
 use super::Node;
 use crate::import::ledger::Id;
+use crate::value::yaml;
 
 /// Text so far, and for each of its lines the entry that it came from.
 #[derive(Default)]
@@ -24,7 +24,7 @@ impl Writer {
         let indent = "  ".repeat(depth);
         match node {
             Node::Leaf(value, from) => {
-                self.line(&format!("{indent}{lead}{}: {}", key(name), scalar(value)), *from)
+                self.line(&format!("{indent}{lead}{}: {}", key(name), yaml::flow(value)), *from)
             }
             Node::Map(inside) => {
                 self.line(&format!("{indent}{lead}{}:", key(name)), Id::NOBODY);
@@ -42,7 +42,7 @@ impl Writer {
     fn item(&mut self, depth: usize, node: &Node) {
         match node {
             Node::Leaf(value, from) => {
-                self.line(&format!("{}- {}", "  ".repeat(depth), scalar(value)), *from)
+                self.line(&format!("{}- {}", "  ".repeat(depth), yaml::flow(value)), *from)
             }
             Node::Map(inside) | Node::List(inside) => {
                 for (at, (name, node)) in inside.nodes.iter().enumerate() {
@@ -60,60 +60,6 @@ impl Writer {
 fn key(name: &str) -> String {
     match name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !name.is_empty() {
         true => name.to_owned(),
-        false => quoted(name),
-    }
-}
-
-/// A value on one line. Texts stand in quotes unless nobody could take them for anything else.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => quoted(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) => {
-            let entries = map.iter().map(|(key, value)| format!("{}: {}", quoted(key), scalar(value)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./@+-".contains(c));
-    let word = matches!(
-        text.to_ascii_lowercase().as_str(),
-        "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null" | "inf" | "nan"
-    );
-    if plain && !word {
-        return text.to_owned();
-    }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control()
-                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') =>
-            {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => out.push(c),
-        }
-    }
-    out + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_texts_for_every_reader() {
-        for text in ["", "yes", "0x10", "1e3", "a: b", "#x", "- a", "\u{85}\u{7}\n\"\\", "12:30:00", "~", "ü"]
-        {
-            let read: String = serde_yaml::from_str(&quoted(text)).unwrap();
-            assert_eq!(read, text);
-        }
+        false => yaml::word(name),
     }
 }
