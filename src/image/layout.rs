@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::read::{BACKUP_LENGTH, FIRST_PARTITION};
 use super::tree::{Ext4Tree, ReadTree as _, has_ext_magic};
 use crate::spec::image::{FilesystemKind, ImagePartition, RootFilesystem};
+use crate::spec::ondisk::ext4;
 use crate::sys::block::BlockDevice;
 use crate::sys::gpt;
 
@@ -155,29 +156,33 @@ fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
     }
 }
 
-/// Reads what the agent must know of the root's superblock (ext4, `fs/ext4/ext4.h`).
+/// Reads what the agent must know of the root's superblock.
 fn read_root(device: &Arc<dyn BlockDevice>, root: &ImagePartition) -> Result<RootFilesystem> {
-    let mut superblock = [0; 1024];
-    device.read_at(root.offset + 1024, &mut superblock).context("reading the root's superblock")?;
+    use ext4::{COMPAT_RESIZE_INODE, INCOMPAT_EXTENTS, INCOMPAT_META_BG, INCOMPAT_RECOVER};
+    let mut superblock = [0; ext4::SUPERBLOCK_LENGTH];
+    device
+        .read_at(root.offset + ext4::SUPERBLOCK, &mut superblock)
+        .context("reading the root's superblock")?;
     let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| superblock[at + i]));
-    let (compatible, incompatible) = (u32_at(92), u32_at(96));
-    let (resize_inode, needs_recovery, extents, meta_bg) =
-        (compatible & 0x10, incompatible & 0x4, incompatible & 0x40, incompatible & 0x10);
+    let can_do_without = u32_at(ext4::S_FEATURE_COMPAT);
+    let incompatible = u32_at(ext4::S_FEATURE_INCOMPAT);
     let number = root.number;
     ensure!(
-        needs_recovery == 0,
+        incompatible & INCOMPAT_RECOVER == 0,
         "the root file system (partition {number}) was not unmounted cleanly; mount and unmount it, or run e2fsck"
     );
     ensure!(
-        extents != 0,
+        incompatible & INCOMPAT_EXTENTS != 0,
         "the root file system (partition {number}) is ext2 or ext3; only ext4 can be installed"
     );
     ensure!(
-        resize_inode != 0 || meta_bg != 0,
+        can_do_without & COMPAT_RESIZE_INODE != 0 || incompatible & INCOMPAT_META_BG != 0,
         "the root file system (partition {number}) has neither resize_inode nor meta_bg: it can't grow; make it with mke2fs's defaults"
     );
-    let blocks = u64::from(u32_at(4)) | u64::from(u32_at(0x150)) << 32;
-    let bytes = blocks.saturating_mul(1024 << u32_at(24).min(6));
+    let blocks =
+        u64::from(u32_at(ext4::S_BLOCKS_COUNT_LO)) | u64::from(u32_at(ext4::S_BLOCKS_COUNT_HI)) << 32;
+    let log_size = u32_at(ext4::S_LOG_BLOCK_SIZE).min(ext4::MOST_LOG_BLOCK_SIZE);
+    let bytes = blocks.saturating_mul(1024 << log_size);
     ensure!(
         bytes <= root.length,
         "the root file system has {bytes} bytes, more than its partition {number} with {}",

@@ -12,6 +12,7 @@ use ext4_view::{Ext4, Ext4Read, FileType};
 use fatfs::{FatType, FileSystem, FsOptions};
 use uuid::Uuid;
 
+use crate::spec::ondisk::ext4;
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 
@@ -165,8 +166,8 @@ impl Ext4Tree {
 /// The device's.
 pub fn has_ext_magic(device: &dyn BlockDevice, start: u64) -> std::io::Result<bool> {
     let mut magic = [0; 2];
-    device.read_at(start + 1024 + 56, &mut magic)?;
-    Ok(magic == [0x53, 0xef])
+    device.read_at(start + ext4::MAGIC.at, &mut magic)?;
+    Ok(magic == ext4::MAGIC.bytes)
 }
 
 fn absolute(path: &str) -> String {

@@ -12,6 +12,8 @@ use uuid::Uuid;
 use super::disk_probe::{self, Seen};
 use super::transport::transport;
 use crate::spec::facts::{Disk, DiskContent};
+use crate::spec::ondisk::filesystems::{btrfs, xfs};
+use crate::spec::ondisk::{Mark, ext4};
 use crate::spec::{payload, recorder};
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
@@ -151,12 +153,15 @@ pub fn partition_numbers(sys: &Path, name: &str) -> Vec<u32> {
 
 /// UUID of an ext, XFS or btrfs file system that starts here.
 fn filesystem_uuid(device: &dyn BlockDevice, start: u64) -> Option<Uuid> {
-    // place of the magic, the magic, place of the UUID
-    const KNOWN: [(u64, &[u8], u64); 3] =
-        [(1080, &[0x53, 0xef], 1128), (0, b"XFSB", 32), (65600, b"_BHRfS_M", 65568)];
-    KNOWN.iter().find_map(|(place, magic, uuid)| {
+    // what tells it, and the place of the UUID
+    const KNOWN: [(Mark, u64); 3] = [
+        (ext4::MAGIC, ext4::SUPERBLOCK + ext4::S_UUID as u64),
+        (xfs::MAGIC, xfs::SB_UUID),
+        (btrfs::MAGIC, btrfs::SUPER_INFO_OFFSET + btrfs::FSID),
+    ];
+    KNOWN.iter().find_map(|(Mark { at, bytes: magic }, uuid)| {
         let mut found = [0; 8];
-        device.read_at(start.checked_add(*place)?, &mut found[..magic.len()]).ok()?;
+        device.read_at(start.checked_add(*at)?, &mut found[..magic.len()]).ok()?;
         let mut bytes = [0; 16];
         device.read_at(start.checked_add(*uuid)?, &mut bytes).ok()?;
         (found[..magic.len()] == **magic).then(|| Uuid::from_bytes(bytes))

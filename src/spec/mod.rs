@@ -2,7 +2,7 @@
 //!
 //! Data only: no I/O and no rules beyond "this can't be said". Every document carries a format version and an unknown one
 //! is refused by its deserialiser, so that an old agent never half-understands a new order. Old fixtures in
-//! `tests/compat/` must parse for ever. Nothing here knows profiles.
+//! `tests/compat/` must parse for ever. Nothing here knows profiles. And [`ondisk`]: what others write on disks.
 
 pub mod boot;
 pub mod claim;
@@ -14,6 +14,7 @@ pub mod image;
 pub mod installer;
 pub mod lock;
 pub mod manifest;
+pub mod ondisk;
 pub mod order;
 pub mod payload;
 pub mod plan;

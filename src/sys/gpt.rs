@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::ops::Range;
 
 use anyhow::{Context, Result, bail, ensure};
 use gpt::disk::LogicalBlockSize;
@@ -16,6 +17,12 @@ use gpt::partition_types::{OperatingSystem, Type};
 use uuid::Uuid;
 
 use super::block::BlockDevice;
+use crate::spec::ondisk::partitions::gpt::{
+    ALTERNATE_LBA, DISK_GUID, ENTRY_LENGTH as ENTRY, HEADER_CRC32, HEADER_CRC32_END, HEADER_LENGTH,
+    HEADER_SIZE, MY_LBA, NUM_PARTITION_ENTRIES, PARTITION_ENTRY_ARRAY_CRC32, PARTITION_ENTRY_LBA, SIGNATURE,
+    SIZEOF_PARTITION_ENTRY,
+};
+use crate::spec::ondisk::partitions::mbr;
 
 /// Logical block size of every table that is read or built here.
 pub const BLOCK: u64 = 512;
@@ -35,8 +42,10 @@ pub const LINUX_ROOT_X64: Uuid = Uuid::from_u128(0x4f68bce3_e8cd_4db1_96e7_fbcaf
 #[cfg(test)]
 pub const LINUX_DATA: Uuid = Uuid::from_u128(0x0fc63daf_8483_4772_8e79_3d69d8477de4);
 
-const ENTRY: usize = 128;
-const HEADER_LENGTH: usize = 92;
+/// Where the primary header begins.
+const HEADER: usize = BLOCK as usize;
+/// Where the primary table's entries begin.
+const ENTRIES: usize = 2 * BLOCK as usize;
 const LB: LogicalBlockSize = LogicalBlockSize::Lb512;
 
 /// A partition table without its place: entries in their slots, and what stands in the MBR beside the protective entry.
@@ -100,7 +109,7 @@ pub struct TableBytes {
 impl Table {
     /// An empty table without boot code.
     pub fn new(disk: Uuid) -> Self {
-        Self { disk, boot_code: vec![0; 446], entries: BTreeMap::new() }
+        Self { disk, boot_code: vec![0; mbr::ENTRIES], entries: BTreeMap::new() }
     }
 
     /// The table as it stands on a disk of this many bytes.
@@ -124,7 +133,7 @@ impl Table {
         primary[..512].copy_from_slice(
             &ProtectiveMBR::with_lb_size(u32::try_from(last).unwrap_or(u32::MAX)).to_bytes(),
         );
-        let code = self.boot_code.len().min(446);
+        let code = self.boot_code.len().min(mbr::ENTRIES);
         primary[..code].copy_from_slice(&self.boot_code[..code]);
         let mut place = Cursor::new(primary);
         for (slot, entry) in &self.entries {
@@ -186,14 +195,15 @@ impl Entry {
 fn backup_of(primary: &[u8], header: &Header) -> Vec<u8> {
     let entries = SLOTS as usize * ENTRY;
     let mut backup = Vec::with_capacity(BACKUP_LENGTH as usize);
-    backup.extend_from_slice(&primary[1024..1024 + entries]);
-    let mut block = primary[512..1024].to_vec();
-    block[24..32].copy_from_slice(&header.backup_lba.to_le_bytes());
-    block[32..40].copy_from_slice(&header.current_lba.to_le_bytes());
-    block[72..80].copy_from_slice(&(header.last_usable + 1).to_le_bytes());
-    block[16..20].fill(0);
+    backup.extend_from_slice(&primary[ENTRIES..ENTRIES + entries]);
+    let mut block = primary[HEADER..ENTRIES].to_vec();
+    let mut put = |at: usize, number: u64| block[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    put(MY_LBA, header.backup_lba);
+    put(ALTERNATE_LBA, header.current_lba);
+    put(PARTITION_ENTRY_LBA, header.last_usable + 1);
+    block[HEADER_CRC32..HEADER_CRC32_END].fill(0);
     let sum = crc32fast::hash(&block[..HEADER_LENGTH]);
-    block[16..20].copy_from_slice(&sum.to_le_bytes());
+    block[HEADER_CRC32..HEADER_CRC32_END].copy_from_slice(&sum.to_le_bytes());
     backup.extend_from_slice(&block);
     backup
 }
@@ -202,37 +212,42 @@ fn backup_of(primary: &[u8], header: &Header) -> Vec<u8> {
 fn is_backup_of(primary: &[u8], backup: &[u8], blocks: u64) -> bool {
     let (entries, header) = backup.split_at(SLOTS as usize * ENTRY);
     let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    let same = |fields: Range<usize>| header[fields.clone()] == primary[HEADER..][fields];
     let mut summed = header[..HEADER_LENGTH].to_vec();
-    summed[16..20].fill(0);
-    &header[..8] == b"EFI PART"
-        && header[12..16] == (HEADER_LENGTH as u32).to_le_bytes()
-        && header[16..20] == crc32fast::hash(&summed).to_le_bytes()
-        && (u64_at(24), u64_at(32), u64_at(72)) == (blocks - 1, 1, blocks - 33)
-        // disk GUID; number, size and checksum of the entries; the entries
-        && header[56..72] == primary[512 + 56..512 + 72]
-        && header[80..92] == primary[512 + 80..512 + 92]
-        && entries == &primary[1024..]
+    summed[HEADER_CRC32..HEADER_CRC32_END].fill(0);
+    header.starts_with(SIGNATURE)
+        && header[HEADER_SIZE..HEADER_CRC32] == (HEADER_LENGTH as u32).to_le_bytes()
+        && header[HEADER_CRC32..HEADER_CRC32_END] == crc32fast::hash(&summed).to_le_bytes()
+        && (u64_at(MY_LBA), u64_at(ALTERNATE_LBA), u64_at(PARTITION_ENTRY_LBA)) == (blocks - 1, 1, blocks - 33)
+        && same(DISK_GUID..DISK_GUID + 16)
+        // number, size and checksum of the entries; the entries
+        && same(NUM_PARTITION_ENTRIES..HEADER_LENGTH)
+        && entries == &primary[ENTRIES..]
 }
 
 /// CRC-32 of the partition entries as the primary header in these first bytes of a disk has it (UEFI 2.10, section 5.3.2);
 /// `None` where no header is.
 pub fn entries_checksum(bytes: &[u8]) -> Option<u32> {
     let header = bytes.get(BLOCK as usize..)?;
-    let field = header.get(88..92)?.try_into().ok()?;
-    header.starts_with(b"EFI PART").then(|| u32::from_le_bytes(field))
+    let field = header.get(PARTITION_ENTRY_ARRAY_CRC32..HEADER_LENGTH)?.try_into().ok()?;
+    header.starts_with(SIGNATURE).then(|| u32::from_le_bytes(field))
 }
 
 /// CRC-32 of the partition entries as this block has it, if it is a header of this kind of table whose own checksum is right;
 /// the primary one or the backup. The entries aren't looked at.
 pub fn intact_entries_checksum(block: &[u8]) -> Option<u32> {
     let u32_at = |at: usize| Some(u32::from_le_bytes(block.get(at..at + 4)?.try_into().ok()?));
-    let length = u32_at(12)? as usize;
-    if !block.starts_with(b"EFI PART") || !(HEADER_LENGTH..=BLOCK as usize).contains(&length) {
+    let length = u32_at(HEADER_SIZE)? as usize;
+    if !block.starts_with(SIGNATURE) || !(HEADER_LENGTH..=BLOCK as usize).contains(&length) {
         return None;
     }
     let mut summed = block.get(..length)?.to_vec();
-    summed[16..20].fill(0);
-    (crc32fast::hash(&summed) == u32_at(16)?).then(|| u32_at(88)).flatten()
+    summed[HEADER_CRC32..HEADER_CRC32_END].fill(0);
+    (crc32fast::hash(&summed) == u32_at(HEADER_CRC32)?).then(|| u32_at(PARTITION_ENTRY_ARRAY_CRC32)).flatten()
+}
+
+fn u64_in_header(primary: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| primary[HEADER + at + i]))
 }
 
 /// Reads the table from the first 17408 bytes of a disk. Its place and size on the disk are for the caller to judge.
@@ -241,12 +256,11 @@ pub fn intact_entries_checksum(block: &[u8]) -> Option<u32> {
 /// Not a GPT for 512-byte blocks, damaged, or of an unusual form; the message says which.
 pub fn parse_primary(bytes: &[u8]) -> Result<Table> {
     let bytes = bytes.get(..PRIMARY_LENGTH).context("the partition table is cut off")?;
-    let magic = &bytes[512..520];
-    ensure!(magic == b"EFI PART", "there is no GPT partition table for 512-byte blocks");
+    ensure!(bytes[HEADER..].starts_with(SIGNATURE), "there is no GPT partition table for 512-byte blocks");
     // judged before the crate sees them: it asserts on the one and reads as much as the other says
-    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-    let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-    let (slots, entry, start) = (u32_at(512 + 80), u32_at(512 + 84), u64_at(512 + 72));
+    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[HEADER + at + i]));
+    let (slots, entry) = (u32_at(NUM_PARTITION_ENTRIES), u32_at(SIZEOF_PARTITION_ENTRY));
+    let start = u64_in_header(bytes, PARTITION_ENTRY_LBA);
     ensure!(
         slots == SLOTS && entry as usize == ENTRY && start == 2,
         "the partition table has {slots} entries of {entry} bytes at block {start}; 128 of 128 bytes at block 2 is what firmware and ironstrap expect"
@@ -257,7 +271,7 @@ pub fn parse_primary(bytes: &[u8]) -> Result<Table> {
     let parts =
         file_read_partitions(&mut place, &header, LB).context("reading the primary partition table")?;
     let mut table = Table::new(header.disk_guid);
-    table.boot_code.copy_from_slice(&bytes[..446]);
+    table.boot_code.copy_from_slice(&bytes[..mbr::ENTRIES]);
     for (slot, part) in parts.into_iter().filter(|(_, part)| part.is_used()) {
         if part.first_lba > part.last_lba || part.last_lba > u64::MAX / BLOCK - 1 {
             bail!("partition {slot} ends before it begins");
@@ -277,7 +291,7 @@ pub fn read_table(device: &dyn BlockDevice) -> Result<Table> {
     let mut primary = vec![0; PRIMARY_LENGTH];
     device.read_at(0, &mut primary).context("reading the partition table")?;
     let table = parse_primary(&primary)?;
-    let said = u64::from_le_bytes(std::array::from_fn(|i| primary[512 + 32 + i]));
+    let said = u64_in_header(&primary, ALTERNATE_LBA);
     let size_said = said.saturating_add(1).saturating_mul(BLOCK);
     ensure!(
         size_said == size,
@@ -298,14 +312,14 @@ pub fn read_table(device: &dyn BlockDevice) -> Result<Table> {
 /// firmware and kernel see no partitions: an install that was cut off just before its end has a whole table and still
 /// isn't done.
 pub fn kernel_table(device: &dyn BlockDevice) -> Option<Table> {
-    const PROTECTIVE: u8 = 0xee;
     let mut bytes = vec![0; PRIMARY_LENGTH];
     device.read_at(0, &mut bytes).ok()?;
     // as the kernel judges it: a real MBR that happens to have such an entry elsewhere hides a stale table
-    let protected = (446..510)
-        .step_by(16)
-        .any(|at| bytes[at + 4] == PROTECTIVE && bytes[at + 8..at + 12] == [1, 0, 0, 0]);
-    if bytes[510..512] != [0x55, 0xaa] || !protected {
+    let entries = &bytes[mbr::ENTRIES..mbr::SIGNATURE_AT];
+    let protected = entries.chunks_exact(mbr::ENTRY_LENGTH).any(|entry| {
+        entry[mbr::SYS_IND] == mbr::PROTECTIVE && entry[mbr::START_SECT..mbr::NR_SECTS] == [1, 0, 0, 0]
+    });
+    if !bytes[mbr::SIGNATURE_AT..].starts_with(&mbr::SIGNATURE) || !protected {
         return None;
     }
     parse_primary(&bytes).ok()
@@ -322,7 +336,7 @@ pub fn find_partition(device: &dyn BlockDevice, kind: Uuid) -> Option<(u64, u64)
 /// Whether a disk has the table of a 4096-byte-block disk, which can't be used as an image.
 pub fn is_4kn(device: &dyn BlockDevice) -> bool {
     let mut magic = [0; 8];
-    device.read_at(4096, &mut magic).is_ok() && &magic == b"EFI PART"
+    device.read_at(4096, &mut magic).is_ok() && magic == *SIGNATURE
 }
 
 #[cfg(test)]

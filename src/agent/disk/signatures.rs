@@ -16,6 +16,9 @@ use super::table::DiskLayout;
 use crate::agent::Failure;
 use crate::spec::Code;
 use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
+use crate::spec::ondisk::filesystems::{nilfs2, swap as swap_space};
+use crate::spec::ondisk::volumes::{firmware_raid, md, zfs as zpool};
+use crate::spec::ondisk::{Mark, SECTOR, ext4, fat as boot};
 use crate::sys::block::BlockDevice;
 
 /// What is read at each end of a partition: farther in, libblkid looks nowhere.
@@ -86,14 +89,15 @@ fn refusal(
 pub fn signatures(device: &dyn BlockDevice, range: Range<u64>) -> Result<Vec<Signature>, Failure> {
     let view = View::read(device, range)?;
     let mut found = Vec::new();
-    for (name, at, bytes) in marks::AT_START {
-        view.note(*at, bytes, name, &mut found);
+    for (name, mark) in marks::AT_START {
+        view.note(*mark, name, &mut found);
     }
     let before_end = marks::BEFORE_END.iter().copied();
-    let promise = marks::PROMISE_SECTORS.map(|n| ("promise_fasttrack_raid_member", n * 512, marks::PROMISE));
-    for (name, back, bytes) in before_end.chain(promise) {
-        if let Some(at) = (view.length / 512 * 512).checked_sub(back) {
-            view.note(at, bytes, name, &mut found);
+    let promise = firmware_raid::PROMISE_SECTORS
+        .map(|n| ("promise_fasttrack_raid_member", Mark::new(n * SECTOR, firmware_raid::PROMISE)));
+    for (name, mark) in before_end.chain(promise) {
+        if let Some(at) = (view.length / SECTOR * SECTOR).checked_sub(mark.at) {
+            view.note(mark.moved_to(at), name, &mut found);
         }
     }
     let judged: [(&str, Judge); 6] = [
@@ -173,9 +177,13 @@ impl View {
         self.bytes(at, bytes.len()) == Some(bytes)
     }
 
-    fn note(&self, at: u64, bytes: &[u8], name: &'static str, found: &mut Vec<Signature>) {
-        if self.has(at, bytes) {
-            found.push(Signature { name, at: self.start + at });
+    fn shows(&self, mark: Mark) -> bool {
+        self.has(mark.at, mark.bytes)
+    }
+
+    fn note(&self, mark: Mark, name: &'static str, found: &mut Vec<Signature>) {
+        if self.shows(mark) {
+            found.push(Signature { name, at: self.start + mark.at });
         }
     }
 }
@@ -183,60 +191,55 @@ impl View {
 /// FAT by what its boot sector must say (Microsoft's FAT specification 1.03, section 3.1), whether or not it is named.
 fn fat(view: &View) -> Option<u64> {
     let byte = |at: u64| view.bytes(at, 1).map_or(0, |bytes| bytes[0]);
-    let named = view.has(0x52, b"FAT32   ") || view.has(0x36, b"FAT1") || view.has(0x36, b"FAT     ");
-    let dos = view.has(0x52, b"MSWIN") || view.has(0x36, b"MSDOS");
-    let other = view.has(0x36, b"JFS     ") || view.has(0x36, b"HPFS    ") || view.has(3, b"-FVE-FS-");
-    let jump = matches!(byte(0), 0xeb | 0xe9) || view.has(0x1fe, &[0x55, 0xaa]);
-    let looks = named || dos || jump && view.has(0x1fe, &[0x55, 0xaa]);
-    let sector = view.u16(11)?;
+    let has = |marks: &[Mark]| marks.iter().any(|mark| view.shows(*mark));
+    let named = has(&[boot::FAT32, boot::FAT1X, boot::FAT, boot::MSWIN, boot::MSDOS]);
+    let other = has(&[boot::OS2_JFS, boot::OS2_HPFS, boot::BITLOCKER]);
+    let looks = named || view.shows(boot::BOOT_SIGN);
+    let sector = view.u16(boot::SECTOR_SIZE)?;
     let sane = (512..=4096).contains(&sector)
         && sector.is_power_of_two()
-        && byte(13).is_power_of_two()
-        && view.u16(14)? > 0
-        && byte(16) > 0
-        && (byte(21) == 0xf0 || byte(21) >= 0xf8);
+        && byte(boot::SEC_PER_CLUS).is_power_of_two()
+        && view.u16(boot::RESERVED)? > 0
+        && byte(boot::FATS) > 0
+        && (byte(boot::MEDIA) == 0xf0 || byte(boot::MEDIA) >= 0xf8);
     (looks && sane && !other).then_some(0)
 }
 
-/// ext2 to ext4 by the superblock (Documentation/filesystems/ext4/super.rst).
+/// ext2 to ext4 by the superblock.
 fn ext(view: &View) -> Option<u64> {
-    let (blocks, log_size, revision) = (view.u32(1024 + 4)?, view.u32(1024 + 24)?, view.u32(1024 + 76)?);
-    let sane = blocks > 0 && log_size <= 6 && revision <= 1;
-    (view.u16(1024 + 56)? == 0xef53 && sane).then_some(1024 + 56)
+    let u32_of = |field: usize| view.u32(ext4::SUPERBLOCK + field as u64);
+    let sane = u32_of(ext4::S_BLOCKS_COUNT_LO)? > 0
+        && u32_of(ext4::S_LOG_BLOCK_SIZE)? <= ext4::MOST_LOG_BLOCK_SIZE
+        && u32_of(ext4::S_REV_LEVEL)? <= 1;
+    (view.shows(ext4::MAGIC) && sane).then_some(ext4::MAGIC.at)
 }
 
-/// Swap, or a hibernated system in it: the last bytes of the first page, whose size is the machine's.
+/// Swap, or a hibernated system in it.
 fn swap(view: &View) -> Option<u64> {
-    const MARKS: [&[u8]; 6] =
-        [b"SWAP-SPACE", b"SWAPSPACE2", b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND", b"LINHIB0001"];
-    let places = [4, 8, 16, 32, 64].map(|kib: u64| kib * 1024 - 10);
-    places.into_iter().find(|at| MARKS.iter().any(|mark| view.has(*at, mark)))
+    let places = swap_space::PAGES.map(|page| page - swap_space::MAGIC_LENGTH);
+    places.into_iter().find(|at| swap_space::MAGICS.iter().any(|mark| view.has(*at, mark)))
 }
 
-/// md 0.90 in the last 64 to 128 KiB, in either byte order; 1.0 in the last 8 to 12 KiB (md(4), "superblock").
+/// md 0.90, in either byte order, and 1.0.
 fn md_at_end(view: &View) -> Option<u64> {
-    let swapped = [marks::MD[3], marks::MD[2], marks::MD[1], marks::MD[0]];
-    let old = (view.length & !0xffff).checked_sub(0x1_0000);
-    let new = (view.length & !0xfff).checked_sub(0x2000);
-    let is =
-        |at: &u64, swapped_too: bool| view.has(*at, &marks::MD) || swapped_too && view.has(*at, &swapped);
-    old.filter(|at| is(at, true)).or_else(|| new.filter(|at| is(at, false)))
+    let is = |at: &u64, bytes: [u8; 4]| view.has(*at, &bytes);
+    let old = md::version_0_90(view.length).filter(|at| is(at, md::MAGIC) || is(at, md::MAGIC_BE));
+    old.or_else(|| md::version_1_0(view.length).filter(|at| is(at, md::MAGIC)))
 }
 
-/// A member of a pool: labels of 256 KiB, two at each end, each with a list of names and an array of uberblocks (ZFS
-/// On-Disk Specification, chapter 1). Older libblkids take four uberblocks for a proof, newer ones a list.
+/// A member of a pool: labels, two at each end, each with a list of names and an array of uberblocks. Older libblkids take
+/// four uberblocks for a proof, newer ones a list.
 fn zfs(view: &View) -> Option<u64> {
-    const LABEL: u64 = 256 << 10;
+    use zpool::{LABEL, UBERBLOCK, UBERBLOCK_MAGIC, UBERBLOCK_RING, VDEV_PHYS};
     let length = view.length / LABEL * LABEL;
     let labels = [Some(0), Some(LABEL), length.checked_sub(2 * LABEL), length.checked_sub(LABEL)];
     let (mut uberblocks, mut last) = (0, 0);
     for label in labels.into_iter().flatten() {
-        if zfs_names(view, label + (16 << 10)) {
-            return Some(label + (16 << 10));
+        if zfs_names(view, label + VDEV_PHYS) {
+            return Some(label + VDEV_PHYS);
         }
-        for at in (label + LABEL / 2..label + LABEL).step_by(1024) {
-            let magic = 0x00ba_b10c_u64;
-            if view.has(at, &magic.to_le_bytes()) || view.has(at, &magic.to_be_bytes()) {
+        for at in (label + UBERBLOCK_RING..label + LABEL).step_by(UBERBLOCK as usize) {
+            if view.has(at, &UBERBLOCK_MAGIC.to_le_bytes()) || view.has(at, &UBERBLOCK_MAGIC.to_be_bytes()) {
                 (uberblocks, last) = (uberblocks + 1, at);
             }
         }
@@ -246,32 +249,34 @@ fn zfs(view: &View) -> Option<u64> {
 
 /// A list in XDR form, version 0, of unique names, one of which is `guid`.
 fn zfs_names(view: &View, at: u64) -> bool {
-    let Some(list) = view.bytes(at, 112 << 10) else { return false };
+    let Some(list) = view.bytes(at, zpool::VDEV_PHYS_SIZE as usize) else { return false };
     let begins = list[0] == 1 && list[1] <= 1 && list[2..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     begins && list.windows(8).any(|window| window == b"\0\0\0\x04guid")
 }
 
 /// NILFS2 by its superblock or the copy in the last 4 KiB; the signature has two bytes, so the checksum must hold.
 fn nilfs(view: &View) -> Option<u64> {
-    let backup = (view.length / 512 * 512).checked_sub(8 * 512);
-    [Some(1024), backup]
+    use nilfs2::{S_BYTES, S_CRC_SEED, S_MAGIC, S_SUM, S_SUM_END, SB_LENGTH};
+    let backup = (view.length / SECTOR * SECTOR).checked_sub(nilfs2::SB2_BEFORE_END);
+    [Some(nilfs2::SB_OFFSET), backup]
         .into_iter()
         .flatten()
         .find(|at| {
-            let Some(block) = view.bytes(*at, 1024) else { return false };
+            let Some(block) = view.bytes(*at, SB_LENGTH) else { return false };
+            let u16_at = |at: usize| u16::from_le_bytes(std::array::from_fn(|i| block[at + i]));
             let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| block[at + i]));
-            let length = usize::from(u16::from_le_bytes([block[8], block[9]]));
-            if block[6..8] != [0x34, 0x34] || !(20..=1024).contains(&length) {
+            let length = usize::from(u16_at(S_BYTES));
+            if u16_at(S_MAGIC) != nilfs2::SUPER_MAGIC || !(S_SUM_END..=SB_LENGTH).contains(&length) {
                 return false;
             }
             // without the inversions at both ends that the crate makes
-            let mut crc = crc32fast::Hasher::new_with_initial(!u32_at(12));
-            crc.update(&block[..16]);
+            let mut crc = crc32fast::Hasher::new_with_initial(!u32_at(S_CRC_SEED));
+            crc.update(&block[..S_SUM]);
             crc.update(&[0; 4]);
-            crc.update(&block[20..length]);
-            !crc.finalize() == u32_at(16)
+            crc.update(&block[S_SUM_END..length]);
+            !crc.finalize() == u32_at(S_SUM)
         })
-        .map(|at| at + 6)
+        .map(|at| at + S_MAGIC as u64)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::probe::disks::Opener;
 use crate::spec::claim::Stage;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::image::ImagePartition;
+use crate::spec::ondisk::ext4;
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
@@ -95,20 +96,20 @@ fn loader(esp: Window<'_>) -> io::Result<bool> {
     Ok(file.is_ok())
 }
 
-/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`; kernel documentation, ext4, "Super Block").
+/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`).
 /// Roots that aren't ext4 need a place of their own here.
 fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
-    const SUPERBLOCK: u64 = 1024;
+    use ext4::{S_MAGIC, S_MNT_COUNT, S_MTIME};
     let mut seen = Vec::new();
     for entry in table.entries.values() {
         let mut bytes = [0; 64];
-        let place = entry.offset().checked_add(SUPERBLOCK);
+        let place = entry.offset().checked_add(ext4::SUPERBLOCK);
         if place.is_some_and(|place| device.read_at(place, &mut bytes).is_ok())
-            && bytes[56..58] == [0x53, 0xef]
+            && bytes[S_MAGIC..].starts_with(ext4::MAGIC.bytes)
         {
             seen.extend(entry.first.to_le_bytes());
-            seen.extend(&bytes[0x2c..0x30]);
-            seen.extend(&bytes[0x34..0x36]);
+            seen.extend(&bytes[S_MTIME..S_MTIME + 4]);
+            seen.extend(&bytes[S_MNT_COUNT..S_MNT_COUNT + 2]);
         }
     }
     (!seen.is_empty()).then(|| Digest::of(&seen).to_string().chars().take(16).collect())

@@ -9,12 +9,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::inode::{Inode, Inodes, extra_size, u16_at, u32_at};
-
-const MAGIC: u32 = 0xea02_0000;
-/// The header of a block of attributes.
-const BLOCK_HEADER: usize = 32;
-/// Length of an entry without its name.
-const ENTRY: usize = 16;
+use crate::spec::ondisk::ext4::{self, XATTR_ENTRY_LENGTH as ENTRY, XATTR_MAGIC as MAGIC};
 
 /// One record of a PAX header: keyword and value.
 pub type Record = (String, Vec<u8>);
@@ -25,19 +20,22 @@ pub type Record = (String, Vec<u8>);
 /// Damaged, or of a form that isn't understood.
 pub fn records(inodes: &Inodes, inode: &Inode) -> Result<Vec<Record>> {
     let mut found = Vec::new();
-    let start = 128 + extra_size(&inode.record)?;
-    if start > 128 && inode.record.len() >= start + 4 && u32_at(&inode.record, start)? == MAGIC {
-        let table = &inode.record[start + 4..];
+    let extra = extra_size(&inode.record)?;
+    let start = ext4::GOOD_OLD_INODE_SIZE + extra;
+    let behind = start + ext4::XATTR_IBODY_HEADER_LENGTH;
+    if extra > 0 && inode.record.len() >= behind && u32_at(&inode.record, start)? == MAGIC {
+        let table = &inode.record[behind..];
         entries(table, table, &mut found)?;
     }
     if inode.attributes != 0 {
         let block = inodes.block(inode.attributes)?;
         ensure!(
-            u32_at(&block, 0)? == MAGIC && u32_at(&block, 8)? == 1,
+            u32_at(&block, ext4::H_MAGIC)? == MAGIC && u32_at(&block, ext4::H_BLOCKS)? == 1,
             "the block of attributes of inode {} is damaged",
             inode.number
         );
-        entries(block.get(BLOCK_HEADER..).context("a block of attributes ends early")?, &block, &mut found)?;
+        let table = block.get(ext4::XATTR_HEADER_LENGTH..).context("a block of attributes ends early")?;
+        entries(table, &block, &mut found)?;
     }
     found.sort();
     Ok(found)
@@ -48,11 +46,14 @@ fn entries(table: &[u8], values: &[u8], found: &mut Vec<Record>) -> Result<()> {
     let mut at = 0;
     // four zero bytes end the table; a full one ends without
     while at + 4 <= table.len() && u32_at(table, at)? != 0 {
-        let length = usize::from(table[at]);
-        let index = table[at + 1];
-        let offset = usize::from(u16_at(table, at + 2)?);
-        ensure!(u32_at(table, at + 4)? == 0, "an attribute's value lies in an inode of its own");
-        let size = u32_at(table, at + 8)? as usize;
+        let length = usize::from(table[at + ext4::E_NAME_LEN]);
+        let index = table[at + ext4::E_NAME_INDEX];
+        let offset = usize::from(u16_at(table, at + ext4::E_VALUE_OFFS)?);
+        ensure!(
+            u32_at(table, at + ext4::E_VALUE_INUM)? == 0,
+            "an attribute's value lies in an inode of its own"
+        );
+        let size = u32_at(table, at + ext4::E_VALUE_SIZE)? as usize;
         let name = table.get(at + ENTRY..at + ENTRY + length).context("an attribute's name ends early")?;
         let end = offset.checked_add(size).context("an attribute's place is impossible")?;
         let value = values.get(offset..end).context("an attribute's value lies outside its place")?;

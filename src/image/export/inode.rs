@@ -1,32 +1,25 @@
 //! Inodes of an ext4 file system as they lie on the disk: what the reader of contents keeps to itself.
 //!
 //! `ext4-view` reads contents, links and checksums; inode numbers (without which a hard link is a copy), device numbers and
-//! extended attributes it doesn't tell. Only these are read here, from the layout that the kernel documents
-//! (Documentation/filesystems/ext4). Promises: every length and offset is checked, so that a damaged file system is an
+//! extended attributes it doesn't tell. Only these are read here, by the layout in [`ext4`]. Promises: every length and offset is checked, so that a damaged file system is an
 //! error and never a panic; nothing is followed, nothing is written. What isn't understood is refused by its feature bit.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::spec::ondisk::ext4;
 use crate::sys::block::BlockDevice;
 
 /// The root directory's number.
-pub const ROOT: u32 = 2;
-/// Where the superblock begins.
-const SUPERBLOCK: u64 = 1024;
+pub const ROOT: u32 = ext4::ROOT_INO;
 /// Types in directories, extents, 64-bit numbers, flexible groups, a seed of checksums, large directories.
-const UNDERSTOOD: u32 = 0x2 | 0x40 | 0x80 | 0x200 | 0x2000 | 0x4000;
-/// The journal holds what isn't in its place yet.
-const RECOVER: u32 = 0x4;
-const WIDE: u32 = 0x80;
-/// The inode's blocks are a tree of extents.
-const EXTENTS: u32 = 0x8_0000;
-const EXTENT_MAGIC: u16 = 0xf30a;
-/// No tree of extents is deeper (the kernel's own bound).
-const DEEPEST: u16 = 5;
-/// A longer extent counts blocks that were never written.
-const UNWRITTEN: u16 = 0x8000;
+const UNDERSTOOD: u32 = ext4::INCOMPAT_FILETYPE
+    | ext4::INCOMPAT_EXTENTS
+    | ext4::INCOMPAT_64BIT
+    | ext4::INCOMPAT_FLEX_BG
+    | ext4::INCOMPAT_CSUM_SEED
+    | ext4::INCOMPAT_LARGEDIR;
 /// No directory is longer: ten million names.
 const LONGEST_DIRECTORY: u64 = 1 << 30;
 
@@ -108,12 +101,12 @@ impl Inodes {
     /// # Errors
     /// Not ext4, damaged, not cleanly unmounted, or with a feature that isn't understood.
     pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
-        let mut superblock = vec![0; 1024];
-        device.read_at(start + SUPERBLOCK, &mut superblock).context("reading the superblock")?;
-        ensure!(u16_at(&superblock, 0x38)? == 0xef53, "there is no ext4 at byte {start}");
-        let features = u32_at(&superblock, 0x60)?;
+        let mut superblock = vec![0; ext4::SUPERBLOCK_LENGTH];
+        device.read_at(start + ext4::SUPERBLOCK, &mut superblock).context("reading the superblock")?;
+        ensure!(u16_at(&superblock, ext4::S_MAGIC)? == ext4::SUPER_MAGIC, "there is no ext4 at byte {start}");
+        let features = u32_at(&superblock, ext4::S_FEATURE_INCOMPAT)?;
         ensure!(
-            features & RECOVER == 0,
+            features & ext4::INCOMPAT_RECOVER == 0,
             "its file system wasn't unmounted: its journal holds changes that aren't in their place; run `e2fsck -fy` on it and import the image again"
         );
         let unknown = features & !UNDERSTOOD;
@@ -121,21 +114,27 @@ impl Inodes {
             unknown == 0,
             "its file system has features (incompatible bits {unknown:#x}) that an export doesn't understand; make it by mke2fs without them"
         );
-        let block = 1024u64 << u32_at(&superblock, 0x18)?.min(16);
+        let block = 1024u64 << u32_at(&superblock, ext4::S_LOG_BLOCK_SIZE)?.min(16);
         ensure!(block <= 65536, "its blocks have {block} bytes, which is impossible");
-        let record = u16_at(&superblock, 0x58)?;
+        let record = u16_at(&superblock, ext4::S_INODE_SIZE)?;
         ensure!((128..=4096).contains(&record), "its inodes have {record} bytes, which is impossible");
-        let (count, per_group) = (u32_at(&superblock, 0x0)?, u32_at(&superblock, 0x28)?);
+        let count = u32_at(&superblock, ext4::S_INODES_COUNT)?;
+        let per_group = u32_at(&superblock, ext4::S_INODES_PER_GROUP)?;
         ensure!(per_group > 0 && count >= ROOT, "it has no inodes");
-        let wide = features & WIDE != 0;
-        let descriptor = if wide { u64::from(u16_at(&superblock, 0xfe)?) } else { 32 };
-        ensure!((32..=1024).contains(&descriptor), "its group descriptors have {descriptor} bytes");
+        let wide = features & ext4::INCOMPAT_64BIT != 0;
+        let descriptor =
+            if wide { u64::from(u16_at(&superblock, ext4::S_DESC_SIZE)?) } else { ext4::MIN_DESC_SIZE };
+        ensure!(
+            (ext4::MIN_DESC_SIZE..=1024).contains(&descriptor),
+            "its group descriptors have {descriptor} bytes"
+        );
         let mut inodes = Self { device, start, length, block, record, count, per_group, tables: Vec::new() };
-        let first = (u64::from(u32_at(&superblock, 0x14)?) + 1) * block;
+        let first = (u64::from(u32_at(&superblock, ext4::S_FIRST_DATA_BLOCK)?) + 1) * block;
         for group in 0..u64::from(count.div_ceil(per_group)) {
             let bytes = inodes.read(first + group * descriptor, descriptor)?;
-            let low = u64::from(u32_at(&bytes, 0x8)?);
-            let high = if wide && descriptor >= 64 { u64::from(u32_at(&bytes, 0x28)?) } else { 0 };
+            let low = u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_LO)?);
+            let has_high = wide && descriptor >= ext4::MIN_DESC_SIZE_64BIT;
+            let high = if has_high { u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_HI)?) } else { 0 };
             inodes.tables.push(high << 32 | low);
         }
         Ok(inodes)
@@ -176,11 +175,11 @@ impl Inodes {
     /// A damaged directory, or one that isn't made of extents.
     pub fn list(&self, directory: &Inode) -> Result<Vec<(Vec<u8>, u32)>> {
         ensure!(
-            u32_at(&directory.record, 0x20)? & EXTENTS != 0,
+            u32_at(&directory.record, ext4::I_FLAGS)? & ext4::EXTENTS_FL != 0,
             "a directory has no extents, as in ext3: make the file system as ext4"
         );
         ensure!(directory.size <= LONGEST_DIRECTORY, "a directory of {} bytes is impossible", directory.size);
-        let root = directory.record.get(0x28..0x64).context("an inode is too short")?;
+        let root = directory.record.get(ext4::I_BLOCK..ext4::I_BLOCK_END).context("an inode is too short")?;
         let mut blocks = Vec::new();
         self.extents(root, None, directory.size.div_ceil(self.block), &mut blocks)?;
         let mut names = Vec::new();
@@ -194,22 +193,29 @@ impl Inodes {
 
     /// Blocks of a tree of extents, in the order of the tree.
     fn extents(&self, node: &[u8], depth: Option<u16>, limit: u64, found: &mut Vec<u64>) -> Result<()> {
-        ensure!(u16_at(node, 0)? == EXTENT_MAGIC, "a directory's extents are damaged");
-        let (count, deep) = (u16_at(node, 2)?, u16_at(node, 6)?);
+        const LENGTH: usize = ext4::EXTENT_LENGTH;
+        ensure!(u16_at(node, ext4::EH_MAGIC)? == ext4::EXT_MAGIC, "a directory's extents are damaged");
+        let (count, deep) = (u16_at(node, ext4::EH_ENTRIES)?, u16_at(node, ext4::EH_DEPTH)?);
         ensure!(
-            depth.is_none_or(|depth| depth == deep) && deep <= DEEPEST,
+            depth.is_none_or(|depth| depth == deep) && deep <= ext4::MAX_EXTENT_DEPTH,
             "a directory's extents are damaged"
         );
         for number in 0..usize::from(count) {
-            let entry = node.get(12 + number * 12..24 + number * 12).context("extents end early")?;
+            let at = LENGTH + number * LENGTH;
+            let entry = node.get(at..at + LENGTH).context("extents end early")?;
             if deep > 0 {
-                let place = u64::from(u16_at(entry, 8)?) << 32 | u64::from(u32_at(entry, 4)?);
+                let high = u64::from(u16_at(entry, ext4::EI_LEAF_HI)?);
+                let place = high << 32 | u64::from(u32_at(entry, ext4::EI_LEAF_LO)?);
                 self.extents(&self.block(place)?, Some(deep - 1), limit, found)?;
                 continue;
             }
-            let length = u16_at(entry, 4)?;
-            let place = u64::from(u16_at(entry, 6)?) << 32 | u64::from(u32_at(entry, 8)?);
-            ensure!((1..=UNWRITTEN).contains(&length), "a directory has blocks that were never written");
+            let length = u16_at(entry, ext4::EE_LEN)?;
+            let high = u64::from(u16_at(entry, ext4::EE_START_HI)?);
+            let place = high << 32 | u64::from(u32_at(entry, ext4::EE_START_LO)?);
+            ensure!(
+                (1..=ext4::EXT_INIT_MAX_LEN).contains(&length),
+                "a directory has blocks that were never written"
+            );
             ensure!(
                 found.len() as u64 + u64::from(length) <= limit,
                 "a directory has more blocks than bytes"
@@ -221,7 +227,8 @@ impl Inodes {
 }
 
 fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
-    let mode = u16_at(&record, 0)?;
+    const HAS_MTIME_EXTRA: usize = ext4::I_MTIME_EXTRA + 4 - ext4::GOOD_OLD_INODE_SIZE;
+    let mode = u16_at(&record, ext4::I_MODE)?;
     let device = || device_numbers(&record);
     let kind = match mode >> 12 {
         0x1 => InodeKind::Fifo,
@@ -236,40 +243,43 @@ fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
     let wide = |low: usize, high: usize| -> Result<u32> {
         Ok(u32::from(u16_at(&record, high)?) << 16 | u32::from(u16_at(&record, low)?))
     };
-    let extra = if extra_size(&record)? >= 12 { u32_at(&record, 0x88)? } else { 0 };
+    let extra =
+        if extra_size(&record)? >= HAS_MTIME_EXTRA { u32_at(&record, ext4::I_MTIME_EXTRA)? } else { 0 };
     // seconds are signed; two more bits carry them to the year 2446
-    let seconds = i64::from(u32_at(&record, 0x10)?.cast_signed()) + (i64::from(extra & 3) << 32);
+    let seconds = i64::from(u32_at(&record, ext4::I_MTIME)?.cast_signed()) + (i64::from(extra & 3) << 32);
     Ok(Inode {
         number,
         kind,
         mode: u32::from(mode & 0o7777),
-        uid: wide(0x2, 0x78)?,
-        gid: wide(0x18, 0x7a)?,
-        size: u64::from(u32_at(&record, 0x6c)?) << 32 | u64::from(u32_at(&record, 0x4)?),
+        uid: wide(ext4::I_UID, ext4::I_UID_HIGH)?,
+        gid: wide(ext4::I_GID, ext4::I_GID_HIGH)?,
+        size: u64::from(u32_at(&record, ext4::I_SIZE_HIGH)?) << 32
+            | u64::from(u32_at(&record, ext4::I_SIZE_LO)?),
         modified: Time { seconds, nanoseconds: (extra >> 2).min(999_999_999) },
-        names: u16_at(&record, 0x1a)?,
-        attributes: u64::from(u16_at(&record, 0x76)?) << 32 | u64::from(u32_at(&record, 0x68)?),
+        names: u16_at(&record, ext4::I_LINKS_COUNT)?,
+        attributes: u64::from(u16_at(&record, ext4::I_FILE_ACL_HIGH)?) << 32
+            | u64::from(u32_at(&record, ext4::I_FILE_ACL_LO)?),
         record,
     })
 }
 
-/// How far the record goes beyond its first 128 bytes.
+/// How far the record goes beyond its first bytes, which all have.
 pub(super) fn extra_size(record: &[u8]) -> Result<usize> {
-    if record.len() <= 128 {
+    if record.len() <= ext4::GOOD_OLD_INODE_SIZE {
         return Ok(0);
     }
-    let size = usize::from(u16_at(record, 0x80)?);
-    ensure!(128 + size <= record.len(), "an inode says that it is longer than it is");
+    let size = usize::from(u16_at(record, ext4::I_EXTRA_ISIZE)?);
+    ensure!(ext4::GOOD_OLD_INODE_SIZE + size <= record.len(), "an inode says that it is longer than it is");
     Ok(size)
 }
 
 /// The old form has 8 bits each, the new one 12 and 20 (the kernel's `old_decode_dev`, `new_decode_dev`).
 fn device_numbers(record: &[u8]) -> Result<(u32, u32)> {
-    let old = u32_at(record, 0x28)?;
+    let old = u32_at(record, ext4::I_BLOCK)?;
     if old != 0 {
         return Ok((old >> 8 & 0xff, old & 0xff));
     }
-    let new = u32_at(record, 0x2c)?;
+    let new = u32_at(record, ext4::I_BLOCK + 4)?;
     Ok(((new & 0xf_ff00) >> 8, (new & 0xff) | (new >> 12 & 0xf_ff00)))
 }
 
@@ -277,12 +287,13 @@ fn device_numbers(record: &[u8]) -> Result<(u32, u32)> {
 fn entries(block: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Result<()> {
     let mut at = 0;
     while at < block.len() {
-        let (inode, length) = (u32_at(block, at)?, usize::from(u16_at(block, at + 4)?));
-        let name = usize::from(*block.get(at + 6).context("a directory ends early")?);
-        ensure!(length >= 8 + name && length.is_multiple_of(4), "a directory's entry is damaged");
+        let inode = u32_at(block, at + ext4::DE_INODE)?;
+        let length = usize::from(u16_at(block, at + ext4::DE_REC_LEN)?);
+        let name = usize::from(*block.get(at + ext4::DE_NAME_LEN).context("a directory ends early")?);
+        ensure!(length >= ext4::DE_NAME + name && length.is_multiple_of(4), "a directory's entry is damaged");
         ensure!(at + length <= block.len(), "a directory's entry reaches past its block");
         if inode != 0 {
-            let name = &block[at + 8..at + 8 + name];
+            let name = &block[at + ext4::DE_NAME..at + ext4::DE_NAME + name];
             ensure!(!name.is_empty() && !name.contains(&b'/'), "a name in a directory is damaged");
             found.push((name.to_vec(), inode));
         }

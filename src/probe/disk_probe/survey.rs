@@ -24,8 +24,11 @@ use std::io;
 use super::signatures::{self, FAR, NEAR, UNKNOWN};
 use super::{Ends, first_data, tables};
 use crate::spec::facts::DiskContent;
+use crate::spec::ondisk::ext4;
+use crate::spec::ondisk::filesystems::{btrfs, xfs};
 use crate::spec::samples::{self, Samples};
 use crate::sys::block::BlockDevice;
+use crate::sys::gpt;
 
 /// Where partitions begin most often that no table names: the whole disk; DOS' first track; the whole MiB that tools of all
 /// systems align to (16 MiB is where the first one is behind Microsoft's reserved partition).
@@ -35,8 +38,6 @@ const FIRST_PART: u64 = 4 << 30;
 const MIB: u64 = 1 << 20;
 /// Block groups in which ext4 keeps a copy of its superblock, whatever its size (`sparse_super`: 1 and powers of 3, 5, 7).
 const EXT_GROUPS: [u64; 5] = [1, 3, 5, 7, 9];
-/// Where btrfs keeps copies of its superblock (btrfs on-disk format, "superblock").
-const BTRFS_COPIES: [u64; 2] = [64 << 20, 256 << 30];
 /// Numbers of allocation groups that mkfs.xfs makes: four, two below 128 MiB; three where somebody said so. RAID gets 8, 16 or
 /// 32, and one of these begins in the middle, too.
 const XFS_GROUPS: [u64; 3] = [2, 3, 4];
@@ -120,16 +121,17 @@ impl What {
                 };
                 name.map(|name| Found { at, name })
             }
-            Self::Ext => is_there(56, &[0x53, 0xef])
+            Self::Ext => is_there(ext4::S_MAGIC, ext4::MAGIC.bytes)
                 .then_some(Found { at, name: "ext2/3/4 (a copy of its superblock)" }),
-            Self::Btrfs => {
-                is_there(64, b"_BHRfS_M").then_some(Found { at, name: "btrfs (a copy of its superblock)" })
-            }
-            Self::Xfs => {
-                bytes.chunks(super::SECTOR).position(|sector| sector.starts_with(b"XFSB")).map(|number| {
-                    Found { at: at + (number * super::SECTOR) as u64, name: "XFS (an allocation group)" }
-                })
-            }
+            Self::Btrfs => is_there(btrfs::SB_MAGIC as usize, btrfs::MAGIC.bytes)
+                .then_some(Found { at, name: "btrfs (a copy of its superblock)" }),
+            Self::Xfs => bytes
+                .chunks(super::SECTOR)
+                .position(|sector| sector.starts_with(xfs::MAGIC.bytes))
+                .map(|number| Found {
+                    at: at + (number * super::SECTOR) as u64,
+                    name: "XFS (an allocation group)",
+                }),
         }
     }
 }
@@ -215,7 +217,7 @@ fn known_places(device: &dyn BlockDevice, ends: &Ends) -> BTreeSet<Place> {
             let copies = EXT_GROUPS.iter().map(|number| start.saturating_add(number * group + before));
             places.extend(copies.map(|at| Place { at, length: PAGE, what: What::Ext }));
         }
-        let copies = BTRFS_COPIES.iter().map(|distance| start.saturating_add(*distance));
+        let copies = btrfs::COPIES.iter().map(|distance| start.saturating_add(*distance));
         places.extend(copies.map(|at| Place { at, length: PAGE, what: What::Btrfs }));
         let end = parts.iter().find(|(begin, _)| *begin == start).map(|(_, end)| *end);
         places.extend(xfs_groups(start, end, size));
@@ -232,8 +234,7 @@ fn known_places(device: &dyn BlockDevice, ends: &Ends) -> BTreeSet<Place> {
 /// the end of the disk's usable blocks, or the last whole MiB before it, where tools align ends to. mkfs.xfs divides the
 /// blocks of 4 KiB by the number of groups and rounds up.
 fn xfs_groups(start: u64, end: Option<u64>, disk_size: u64) -> Vec<Place> {
-    const TABLE: u64 = 33 * 512;
-    let usable = disk_size.saturating_sub(TABLE);
+    let usable = disk_size.saturating_sub(gpt::BACKUP_LENGTH);
     let ends = end.map_or_else(|| vec![disk_size, usable / MIB * MIB], |end| vec![end]);
     let mut places = Vec::new();
     for length in ends.into_iter().filter_map(|end| end.checked_sub(start)) {

@@ -3,15 +3,16 @@
 //!
 //! Nothing here says which partitions a disk has: that is `sys::gpt`'s.
 
+use crate::spec::ondisk::partitions::gpt as table;
+use crate::spec::ondisk::partitions::mbr::{self, PROTECTIVE};
 use crate::sys::block::BlockDevice;
 use crate::sys::gpt;
 
 /// LBA 0 of a disk with 512-byte blocks, and the unit of an MBR.
 const SECTOR: usize = 512;
-const GPT_MAGIC: &[u8] = b"EFI PART";
-const GPT_ENTRY: usize = 128;
-const GPT_ENTRIES: usize = 128 * GPT_ENTRY;
-const PROTECTIVE: u8 = 0xee;
+const GPT_MAGIC: &[u8] = table::SIGNATURE;
+const GPT_ENTRY: usize = table::ENTRY_LENGTH;
+const GPT_ENTRIES: usize = table::ENTRIES * GPT_ENTRY;
 /// Partitions of one table that are looked for.
 const MOST_PARTITIONS: usize = 32;
 
@@ -69,12 +70,10 @@ pub(super) fn words(first: &[u8], last: &[u8]) -> Option<String> {
         (Some(mbr), Some(gpt)) if is_real => Some(format!("{mbr}, stale {gpt}")),
         (_, Some(gpt)) => Some(gpt),
         (Some(mbr), None) => Some(mbr),
-        (None, None) => {
-            (first.get(510..512) == Some(&[0x55, 0xaa])).then(|| match mbr_entries(first).is_empty() {
-                true => "boot sector without partitions".to_owned(),
-                false => "MBR (protective)".to_owned(),
-            })
-        }
+        (None, None) => has_mbr_signature(first).then(|| match mbr_entries(first).is_empty() {
+            true => "boot sector without partitions".to_owned(),
+            false => "MBR (protective)".to_owned(),
+        }),
     }
 }
 
@@ -99,7 +98,10 @@ fn gpt_words(first: &[u8], last: &[u8]) -> Option<String> {
         // the entries follow the header's block; 128 of 128 bytes everywhere
         let kinds = first.get(header * 2..header * 2 + GPT_ENTRIES).unwrap_or_default();
         let mut names: Vec<&str> = Vec::new();
-        for entry in kinds.chunks_exact(GPT_ENTRY).filter(|entry| entry[..16] != [0; 16]) {
+        for entry in kinds
+            .chunks_exact(GPT_ENTRY)
+            .filter(|entry| entry[..table::TYPE_GUID_LENGTH] != [0; table::TYPE_GUID_LENGTH])
+        {
             let name = GPT_KINDS.iter().find(|(kind, _)| entry.starts_with(kind)).map_or("other", |(_, n)| n);
             if !names.contains(&name) {
                 names.push(name);
@@ -116,15 +118,18 @@ fn gpt_words(first: &[u8], last: &[u8]) -> Option<String> {
 
 /// Used entries of an MBR or of a logical partition's table; none where its signature is missing.
 fn mbr_entries(sector: &[u8]) -> Vec<MbrEntry> {
-    if sector.get(510..512) != Some(&[0x55, 0xaa]) {
+    if !has_mbr_signature(sector) {
         return Vec::new();
     }
-    let entries = sector[446..510].chunks_exact(16).map(|entry| MbrEntry {
-        kind: entry[4],
-        first: u64::from(u32::from_le_bytes([entry[8], entry[9], entry[10], entry[11]])),
-        sectors: u64::from(u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]])),
+    let entries = sector[mbr::ENTRIES..mbr::SIGNATURE_AT].chunks_exact(mbr::ENTRY_LENGTH).map(|entry| {
+        let number = |at: usize| u64::from(u32::from_le_bytes(std::array::from_fn(|i| entry[at + i])));
+        MbrEntry { kind: entry[mbr::SYS_IND], first: number(mbr::START_SECT), sectors: number(mbr::NR_SECTS) }
     });
     entries.filter(|entry| entry.kind != 0).collect()
+}
+
+fn has_mbr_signature(sector: &[u8]) -> bool {
+    sector.get(mbr::SIGNATURE_AT..).is_some_and(|rest| rest.starts_with(&mbr::SIGNATURE))
 }
 
 /// First byte and end, as far as it is known, of every partition that a table in these ends still names; checksums don't
@@ -141,9 +146,12 @@ pub(super) fn named_parts(device: &dyn BlockDevice, first: &[u8], last: &[u8]) -
         ];
         for entry in entries.into_iter().flatten().flat_map(|entries| entries.chunks_exact(GPT_ENTRY)) {
             let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| entry[at + i]));
-            if entry[..16] != [0; 16] {
-                let end = number(40).saturating_add(1);
-                parts.push((number(32).saturating_mul(block as u64), end.saturating_mul(block as u64)));
+            if entry[..table::TYPE_GUID_LENGTH] != [0; table::TYPE_GUID_LENGTH] {
+                let end = number(table::ENDING_LBA).saturating_add(1);
+                parts.push((
+                    number(table::STARTING_LBA).saturating_mul(block as u64),
+                    end.saturating_mul(block as u64),
+                ));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is left of former lives, as others wrote it, for tests of this and other modules.
 
-use super::marks;
+use crate::spec::ondisk::volumes::{firmware_raid, md};
 use crate::sys::block::BlockDevice;
 
 /// One thing that a partition was.
@@ -63,7 +63,7 @@ pub(crate) fn md_0_90() -> Vec<u8> {
 /// Version 1 with its place and its checksum.
 fn md_1(at: u64) -> Vec<u8> {
     let mut block = vec![0; 256];
-    block[..4].copy_from_slice(&marks::MD);
+    block[..4].copy_from_slice(&md::MAGIC);
     block[4] = 1;
     block[16..32].fill(7);
     block[144..152].copy_from_slice(&(at / 512).to_le_bytes());
@@ -88,7 +88,7 @@ pub(crate) fn at_the_end(size: u64) -> Vec<Former> {
         ("drbd", vec![(size - 4096 + 60, drbd)]),
         ("isw_raid_member", vec![(end - 1024, b"Intel Raid ISM Cfg Sig. 1.3.00".to_vec())]),
         ("lsi_mega_raid_member", vec![(end - 512, b"$XIDE$".to_vec())]),
-        ("promise_fasttrack_raid_member", vec![(end - 63 * 512, marks::PROMISE.to_vec())]),
+        ("promise_fasttrack_raid_member", vec![(end - 63 * 512, firmware_raid::PROMISE.to_vec())]),
         ("hpt45x_raid_member", vec![(end - 11 * 512, b"\xf3\x16\x78\x5a".to_vec())]),
     ]
     .map(|(name, writes)| Former { name, writes })
