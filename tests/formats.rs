@@ -86,7 +86,11 @@ fn every_key_of_a_host_has_a_row() {
     assert!(all.len() > 100 && all.contains("storage.partitions.size"), "only {} keys", all.len());
     // a row may be about one value of a key, or about keys beside an image: `network.*.ipv4: none`, `packages, proxy with image`
     let rows: Vec<String> = rows()
-        .flat_map(|row| row.key.split(" with ").next().unwrap_or_default().split(", "))
+        .map(|row| row.title())
+        .flat_map(|title| {
+            let keys = title.split(" with ").next().unwrap_or_default().split(", ");
+            keys.map(str::to_owned).collect::<Vec<_>>()
+        })
         .map(|key| key.split([':', '[']).next().unwrap_or_default().to_owned())
         .collect();
     let covers = |row: &str, key: &str| {

@@ -2,9 +2,9 @@
 //!
 //! The [`table`] says which release's installer can say which field; what it can't is refused, all of it at once, with field
 //! and way out. Then the host becomes a [`View`], a strict template in `templates/` (or the site's override) makes the
-//! text, and the target's `grammar` reads it back. A format is one module that implements [`AnswerFormat`], its template, and its
-//! lines in `dialect`; a release is its line there and a cell in each row of the table. Pure: templates and the hand-off's
-//! files come in as data.
+//! text, and the target's `grammar` reads it back. A format is one module that implements [`AnswerFormat`], its template, its
+//! lines in `dialect`, and its column in the table; a release is its line there, and a cell where the table tells its format's
+//! releases apart. Pure: templates and the hand-off's files come in as data.
 //!
 //! These files install the distribution's packages, or where the release has a way to, a golden image that the lock file
 //! pins. No order guards them: the disk is chosen by the

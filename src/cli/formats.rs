@@ -72,15 +72,15 @@ fn reason(cell: Cell) -> Option<&'static str> {
 
 fn as_text(columns: &[Target]) -> String {
     let mut text = String::new();
-    let width = table::rows().map(|row| row.key.len()).max().unwrap_or_default();
+    let width = table::rows().map(|row| row.title().len()).max().unwrap_or_default();
     _ = write!(text, "{:width$}", "");
     columns.iter().for_each(|target| _ = write!(text, "  {:^12}", target.name()));
     text.truncate(text.trim_end().len());
     text.push('\n');
     for row in table::rows() {
-        let mut line = format!("{:width$}", row.key);
+        let mut line = format!("{:width$}", row.title());
         for target in columns {
-            let cell = (row.cell)(*target);
+            let cell = row.cell(*target);
             match columns {
                 [_] => _ = write!(line, "  {:6}  {}", word(cell), reason(cell).unwrap_or_default()),
                 _ => _ = write!(line, "  {:^12}", word(cell)),
@@ -103,16 +103,17 @@ fn as_markdown(columns: &[Target]) -> String {
     text.push_str("\n|---|");
     columns.iter().for_each(|_| text.push_str(":-:|"));
     text.push('\n');
-    let mut reasons: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let mut reasons: Vec<(String, &str, Vec<&str>)> = Vec::new();
     for row in table::rows() {
-        _ = write!(text, "| `{}` |", row.key);
+        let title = row.title();
+        _ = write!(text, "| `{title}` |");
         for target in columns {
-            let cell = (row.cell)(*target);
+            let cell = row.cell(*target);
             _ = write!(text, " {} |", word(cell));
             let Some(why) = reason(cell) else { continue };
-            match reasons.iter_mut().find(|(key, known, _)| *key == row.key && *known == why) {
+            match reasons.iter_mut().find(|(key, known, _)| *key == title && *known == why) {
                 Some((.., names)) => names.push(target.name()),
-                None => reasons.push((row.key, why, vec![target.name()])),
+                None => reasons.push((title.clone(), why, vec![target.name()])),
             }
         }
         text.push('\n');
@@ -130,7 +131,7 @@ fn as_json(columns: &[Target]) -> Result<String> {
             let cells: Map<String, Value> = columns
                 .iter()
                 .map(|target| {
-                    let cell = (row.cell)(*target);
+                    let cell = row.cell(*target);
                     let level = match cell {
                         Cell::Native => "native",
                         Cell::Scripted(_) => "scripted",
@@ -140,7 +141,7 @@ fn as_json(columns: &[Target]) -> Result<String> {
                     (target.name().to_owned(), json!({ "level": level, "reason": reason(cell) }))
                 })
                 .collect();
-            json!({ "field": row.key, "cells": cells })
+            json!({ "field": row.title(), "cells": cells })
         })
         .collect();
     output::json(&rows)

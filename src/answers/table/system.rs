@@ -1,247 +1,225 @@
 //! Rows of what is installed: locale, accounts, software, boot, scripts, image, hand-off.
 
-use super::short::*;
+use super::{Cells, NATIVE, Row, by, ignored, native, no, script};
+use crate::grammar::kickstart::Release::{Fedora43, Fedora44, Fedora45, Rhel8, Rhel9, Rhel10};
 use crate::host::{Finish, Host, Installer, Script, Scripted};
 use crate::value::ImageSource;
 
+const ROW_OF_IMAGE: &str = "the row of `image` holds";
 const PACKAGES_ARE_IN_THE_IMAGE: &str =
     "the golden image has its packages; classes may name them for other hosts";
+const NO_CONTAINERS: &str = "installs packages, not golden images: use `installer: native`, or name the image in the classes of other hosts only";
+const AGENT_NO_CONTAINERS: &str =
+    "writes images of the store: name one as NAME@VERSION, or use `installer: anaconda` for this one";
+const EL8_NO_CONTAINERS: &str = "knows no container images: use el-9 or newer, or an image of the store";
+const BOOTUPD: &str =
+    "leaves the boot loader to the image's own bootupd, which sets no password: leave it to the hand-off";
+const NO_IMAGE_AT_ALL: &str = "the image itself is refused";
+const DEBIAN_HANDS_OVER: &str = "hands golden images over for hosts with `installer: debian-installer` only";
+const UBUNTU_IMAGES: &str = "installs what its medium holds: use `installer: native`; or make a medium that holds the image, leave `image` out, \
+                             and name the medium's `source` in the site's own autoinstall.j2";
+const AGENT_LOCALE: &str = "the image's language and keyboard stay; the time zone is set";
+const AGENT_NOT: &str = "isn't set by the agent: leave it to the hand-off";
+const AGENT_KERNEL_ARGS: &str = "they reach the agent's kernel; the installed one has the image's";
+const AGENT_CONSOLES: &str = "isn't set by the agent: name them in `kernel_args` and in the image";
 const AGENT_SCRIPTS: &str = "isn't run by the agent: use `handoff: { script: … }`";
-const NO_IMAGE: Cell = X(
-    "installs packages, not golden images: use `installer: native`, or name the image in the classes of other hosts only",
-);
+const AGENT_RESTARTS: &str = "restarts always: leave it out";
+const DEBIAN_NTP: &str =
+    "the set-up script writes systemd-timesyncd's configuration; d-i sets its clock by the first server";
+const DEBIAN_PURGES: &str = "the set-up script purges them";
+const DEBIAN_BOOT_PASSWORD: &str =
+    "the set-up script writes it to /etc/grub.d; by d-i's own answer every boot would ask for it";
+const DEBIAN_STOPS: &str = "runs nothing when it fails, it stops with a question: use another `installer`";
+const UBUNTU_REMOVES_NOTHING: &str = "removes no packages: do it by a script in `scripts.post`";
+const UBUNTU_GRUB_D: &str = "a file in grub.d, and update-grub";
+const UBUNTU_BOOT_PASSWORD: &str = "sets no boot loader password: do it by a script in `scripts.post`";
+const NO_ORDERS: &str = "its orders don't expire: it has none";
+const NO_REFUSALS: &str = "the distribution's installer ends as it likes";
+
+/// Packages, of which the agent installs none.
+const PACKAGES: Cells = Cells {
+    agent: ignored(PACKAGES_ARE_IN_THE_IMAGE),
+    kickstart: native(),
+    preseed: native(),
+    autoinstall: native(),
+};
+
+/// What the agent doesn't run.
+const SCRIPTS: Cells =
+    Cells { agent: no(AGENT_SCRIPTS), kickstart: native(), preseed: native(), autoinstall: native() };
 
 pub(super) const ROWS: &[Row] = &[
-    Row { key: "installer", used: |_| once("installer", true), cell: |_| N },
-    Row { key: "os", used: |_| once("os", true), cell: |_| N },
-    Row {
-        key: "image",
-        used: |host| once("image", matches!(host.image, Some(ImageSource::Store(_)))),
-        cell: |target| match target {
-            Agent => N,
-            On(El8 | El9 | El10 | Fedora43 | Fedora44 | Fedora45 | Debian12 | Debian13) => N,
-            On(Ubuntu2204 | Ubuntu2404) => X(
-                "installs what its medium holds: use `installer: native`; or make a medium that holds the image, leave `image` out, \
-                 and name the medium's `source` in the site's own autoinstall.j2",
-            ),
+    Row::always("installer", NATIVE),
+    Row::always("os", NATIVE),
+    Row::when(
+        "image",
+        is_stored,
+        Cells { agent: native(), kickstart: native(), preseed: native(), autoinstall: no(UBUNTU_IMAGES) },
+    ),
+    Row::when(
+        "image",
+        |host| is_stored(host) && host.installer != Installer::DebianInstaller,
+        Cells {
+            agent: ignored(ROW_OF_IMAGE),
+            kickstart: ignored(ROW_OF_IMAGE),
+            preseed: no(DEBIAN_HANDS_OVER),
+            autoinstall: ignored(ROW_OF_IMAGE),
         },
-    },
-    Row {
-        key: "image with another installer than debian-installer",
-        used: |host| {
-            let own = host.installer == Installer::DebianInstaller;
-            once("image", !own && matches!(host.image, Some(ImageSource::Store(_))))
+    )
+    .case(" with another installer than debian-installer"),
+    Row::when(
+        "image",
+        is_container,
+        Cells {
+            agent: no(AGENT_NO_CONTAINERS),
+            kickstart: by(|release| match release {
+                Rhel8 => no(EL8_NO_CONTAINERS),
+                Rhel9 | Rhel10 | Fedora43 | Fedora44 | Fedora45 => native(),
+            }),
+            preseed: no(NO_CONTAINERS),
+            autoinstall: no(NO_CONTAINERS),
         },
-        cell: |target| match target {
-            On(Debian12 | Debian13) => {
-                X("hands golden images over for hosts with `installer: debian-installer` only")
-            }
-            _ => U("the row of `image` holds"),
+    )
+    .case(": oci:…"),
+    Row::when(
+        "packages",
+        |host| host.image.is_some() && !host.packages.is_empty(),
+        Cells {
+            agent: ignored(PACKAGES_ARE_IN_THE_IMAGE),
+            kickstart: ignored(PACKAGES_ARE_IN_THE_IMAGE),
+            preseed: ignored(PACKAGES_ARE_IN_THE_IMAGE),
+            autoinstall: ignored(PACKAGES_ARE_IN_THE_IMAGE),
         },
-    },
-    Row {
-        key: "image: oci:…",
-        used: |host| once("image", is_container(host)),
-        cell: |target| match target {
-            Agent => X(
-                "writes images of the store: name one as NAME@VERSION, or use `installer: anaconda` for this one",
-            ),
-            On(El8) => X("knows no container images: use el-9 or newer, or an image of the store"),
-            On(El9 | El10 | Fedora43 | Fedora44 | Fedora45) => N,
-            On(_) => NO_IMAGE,
+    )
+    .case(", remove_packages, repositories, proxy with image"),
+    Row::always(
+        "locale",
+        Cells { agent: ignored(AGENT_LOCALE), kickstart: native(), preseed: native(), autoinstall: native() },
+    ),
+    Row::when(
+        "locale.ntp",
+        |host| !host.locale.ntp.is_empty(),
+        Cells {
+            agent: no(AGENT_NOT),
+            kickstart: native(),
+            preseed: script(DEBIAN_NTP),
+            autoinstall: native(),
         },
-    },
-    Row {
-        key: "packages, remove_packages, repositories, proxy with image",
-        used: |host| once("packages", host.image.is_some() && !host.packages.is_empty()),
-        cell: |_| U(PACKAGES_ARE_IN_THE_IMAGE),
-    },
-    Row {
-        key: "locale",
-        used: |_| once("locale", true),
-        cell: |target| match target {
-            Agent => U("the image's language and keyboard stay; the time zone is set"),
-            On(_) => N,
+    ),
+    Row::always("root", NATIVE),
+    Row::when("users", |host| !host.users.is_empty(), NATIVE),
+    Row::when("packages", |host| !host.packages.is_empty(), PACKAGES),
+    Row::when(
+        "remove_packages",
+        |host| !host.remove_packages.is_empty(),
+        Cells {
+            agent: ignored(PACKAGES_ARE_IN_THE_IMAGE),
+            kickstart: native(),
+            preseed: script(DEBIAN_PURGES),
+            autoinstall: no(UBUNTU_REMOVES_NOTHING),
         },
-    },
-    Row {
-        key: "locale.ntp",
-        used: |host| once("locale.ntp", !host.locale.ntp.is_empty()),
-        cell: |target| match target {
-            Agent => X("isn't set by the agent: leave it to the hand-off"),
-            On(Debian12 | Debian13) => S(
-                "the set-up script writes systemd-timesyncd's configuration; d-i sets its clock by the first server",
-            ),
-            On(_) => N,
+    ),
+    Row::when("mirror", |host| host.mirror.is_some(), PACKAGES),
+    Row::each(
+        "repositories",
+        |host| host.repositories.iter().map(|repository| repository.id.to_string()).collect(),
+        PACKAGES,
+    ),
+    Row::when("proxy", |host| host.proxy.is_some(), PACKAGES),
+    Row::when(
+        "kernel_args",
+        |host| !host.kernel_args.is_empty(),
+        Cells {
+            agent: ignored(AGENT_KERNEL_ARGS),
+            kickstart: native(),
+            preseed: native(),
+            autoinstall: script(UBUNTU_GRUB_D),
         },
-    },
-    Row { key: "root", used: |_| once("root", true), cell: |_| N },
-    Row { key: "users", used: |host| once("users", !host.users.is_empty()), cell: |_| N },
-    Row {
-        key: "packages",
-        used: |host| once("packages", !host.packages.is_empty()),
-        cell: |target| match target {
-            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(_) => N,
+    ),
+    Row::when(
+        "boot.consoles",
+        |host| !host.boot.consoles.is_empty(),
+        Cells {
+            agent: no(AGENT_CONSOLES),
+            kickstart: native(),
+            preseed: native(),
+            autoinstall: script(UBUNTU_GRUB_D),
         },
-    },
-    Row {
-        key: "remove_packages",
-        used: |host| once("remove_packages", !host.remove_packages.is_empty()),
-        cell: |target| match target {
-            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(Debian12 | Debian13) => S("the set-up script purges them"),
-            On(Ubuntu2204 | Ubuntu2404) => X("removes no packages: do it by a script in `scripts.post`"),
-            On(_) => N,
+    ),
+    Row::when(
+        "boot.password",
+        |host| host.boot.password.is_some(),
+        Cells {
+            agent: no(AGENT_NOT),
+            kickstart: native(),
+            preseed: script(DEBIAN_BOOT_PASSWORD),
+            autoinstall: no(UBUNTU_BOOT_PASSWORD),
         },
-    },
-    Row {
-        key: "mirror",
-        used: |host| once("mirror", host.mirror.is_some()),
-        cell: |target| match target {
-            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(_) => N,
+    ),
+    Row::when(
+        "boot.password",
+        |host| is_container(host) && host.boot.password.is_some(),
+        Cells {
+            agent: ignored(NO_IMAGE_AT_ALL),
+            kickstart: by(|release| match release {
+                Rhel8 => ignored(NO_IMAGE_AT_ALL),
+                Rhel9 | Rhel10 | Fedora43 | Fedora44 | Fedora45 => no(BOOTUPD),
+            }),
+            preseed: ignored(NO_IMAGE_AT_ALL),
+            autoinstall: ignored(NO_IMAGE_AT_ALL),
         },
-    },
-    Row {
-        key: "repositories",
-        used: |host| {
-            host.repositories.iter().map(|repository| format!("repositories[{}]", repository.id)).collect()
+    )
+    .case(" with image: oci:…"),
+    Row::each("scripts.pre", |host| names(&host.scripts.pre), SCRIPTS),
+    Row::each("scripts.post", |host| names(&host.scripts.post), SCRIPTS),
+    Row::each("scripts.post_outside", |host| names(&host.scripts.post_outside), SCRIPTS),
+    Row::each("scripts.first_boot", |host| names(&host.scripts.first_boot), SCRIPTS),
+    Row::each(
+        "scripts.on_error",
+        |host| names(&host.scripts.on_error),
+        Cells {
+            agent: no(AGENT_SCRIPTS),
+            kickstart: native(),
+            preseed: no(DEBIAN_STOPS),
+            autoinstall: native(),
         },
-        cell: |target| match target {
-            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(_) => N,
+    ),
+    Row::when("handoff", |host| host.handoff.is_some(), NATIVE),
+    Row::when(
+        "finish",
+        |host| host.finish != Finish::Reboot,
+        Cells { agent: no(AGENT_RESTARTS), kickstart: native(), preseed: native(), autoinstall: native() },
+    ),
+    Row::when("policy.allow_scripted", |host| host.scripted == Scripted::Allowed, NATIVE),
+    Row::when(
+        "policy.allow_dead_clock",
+        |host| host.allow_dead_clock,
+        Cells {
+            agent: native(),
+            kickstart: ignored(NO_ORDERS),
+            preseed: ignored(NO_ORDERS),
+            autoinstall: ignored(NO_ORDERS),
         },
-    },
-    Row {
-        key: "proxy",
-        used: |host| once("proxy", host.proxy.is_some()),
-        cell: |target| match target {
-            Agent => U(PACKAGES_ARE_IN_THE_IMAGE),
-            On(_) => N,
+    ),
+    Row::always(
+        "policy.refusal_pause",
+        Cells {
+            agent: native(),
+            kickstart: ignored(NO_REFUSALS),
+            preseed: ignored(NO_REFUSALS),
+            autoinstall: ignored(NO_REFUSALS),
         },
-    },
-    Row {
-        key: "kernel_args",
-        used: |host| once("kernel_args", !host.kernel_args.is_empty()),
-        cell: |target| match target {
-            Agent => U("they reach the agent's kernel; the installed one has the image's"),
-            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "boot.consoles",
-        used: |host| once("boot.consoles", !host.boot.consoles.is_empty()),
-        cell: |target| match target {
-            Agent => X("isn't set by the agent: name them in `kernel_args` and in the image"),
-            On(Ubuntu2204 | Ubuntu2404) => S("a file in grub.d, and update-grub"),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "boot.password",
-        used: |host| once("boot.password", host.boot.password.is_some()),
-        cell: |target| match target {
-            Agent => X("isn't set by the agent: leave it to the hand-off"),
-            On(Debian12 | Debian13) => S(
-                "the set-up script writes it to /etc/grub.d; by d-i's own answer every boot would ask for it",
-            ),
-            On(Ubuntu2204 | Ubuntu2404) => {
-                X("sets no boot loader password: do it by a script in `scripts.post`")
-            }
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "boot.password with image: oci:…",
-        used: |host| once("boot.password", is_container(host) && host.boot.password.is_some()),
-        cell: |target| match target {
-            On(El9 | El10 | Fedora43 | Fedora44 | Fedora45) => X(
-                "leaves the boot loader to the image's own bootupd, which sets no password: leave it to the hand-off",
-            ),
-            Agent | On(_) => U("the image itself is refused"),
-        },
-    },
-    Row {
-        key: "scripts.pre",
-        used: |host| scripts("pre", &host.scripts.pre),
-        cell: |target| match target {
-            Agent => X(AGENT_SCRIPTS),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "scripts.post",
-        used: |host| scripts("post", &host.scripts.post),
-        cell: |target| match target {
-            Agent => X(AGENT_SCRIPTS),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "scripts.post_outside",
-        used: |host| scripts("post_outside", &host.scripts.post_outside),
-        cell: |target| match target {
-            Agent => X(AGENT_SCRIPTS),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "scripts.first_boot",
-        used: |host| scripts("first_boot", &host.scripts.first_boot),
-        cell: |target| match target {
-            Agent => X(AGENT_SCRIPTS),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "scripts.on_error",
-        used: |host| scripts("on_error", &host.scripts.on_error),
-        cell: |target| match target {
-            Agent => X(AGENT_SCRIPTS),
-            On(Debian12 | Debian13) => {
-                X("runs nothing when it fails, it stops with a question: use another `installer`")
-            }
-            On(_) => N,
-        },
-    },
-    Row { key: "handoff", used: |host| once("handoff", host.handoff.is_some()), cell: |_| N },
-    Row {
-        key: "finish",
-        used: |host| once("finish", host.finish != Finish::Reboot),
-        cell: |target| match target {
-            Agent => X("restarts always: leave it out"),
-            On(_) => N,
-        },
-    },
-    Row {
-        key: "policy.allow_scripted",
-        used: |host| once("policy.allow_scripted", host.scripted == Scripted::Allowed),
-        cell: |_| N,
-    },
-    Row {
-        key: "policy.allow_dead_clock",
-        used: |host| once("policy.allow_dead_clock", host.allow_dead_clock),
-        cell: |target| match target {
-            Agent => N,
-            On(_) => U("its orders don't expire: it has none"),
-        },
-    },
-    Row {
-        key: "policy.refusal_pause",
-        used: |_| once("policy.refusal_pause", true),
-        cell: |target| match target {
-            Agent => N,
-            On(_) => U("the distribution's installer ends as it likes"),
-        },
-    },
+    ),
 ];
+
+fn is_stored(host: &Host) -> bool {
+    matches!(host.image, Some(ImageSource::Store(_)))
+}
 
 fn is_container(host: &Host) -> bool {
     matches!(host.image, Some(ImageSource::Oci(_)))
 }
 
-fn scripts(kind: &str, scripts: &[Script]) -> Vec<String> {
-    scripts.iter().map(|script| format!("scripts.{kind}[{}]", script.name)).collect()
+fn names(scripts: &[Script]) -> Vec<String> {
+    scripts.iter().map(|script| script.name.to_string()).collect()
 }
