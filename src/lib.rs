@@ -31,8 +31,8 @@
 //! siblings in braces don't import each other. `cli` knows the words of a command line and prints; the work of a command is a
 //! function below it. `grammar` knows what targets read and imports only `value`; `profile` knows its rules by name, and
 //! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
-//! `spec`, `trust` and `sys`. The agent also uses `order` and `image::read`, and never sees a profile: both sides meet in
-//! `spec`, in `plan`, which alone decides what may be wiped, in `probe`, which sees what is there, and in `image_rules`, which judge an
+//! `spec`, `trust` and `sys`, but that `image` reads recipes with `profile`'s decoder. The agent also uses `order` and
+//! `image::read`, and never sees a profile: both sides meet in `spec`, in `plan`, which alone decides what may be wiped, in `probe`, which sees what is there, and in `image_rules`, which judge an
 //! image's tree. Effects live in [`sys`]; `plan`, `image_rules`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and
 //! `bundle::contents` take data and return data.
 //!

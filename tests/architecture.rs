@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("handoff", &["value", "spec", "image_rules", "host", "grammar", "failure"]),
     ("import", &["value", "spec", "profile", "host", "grammar", "answers", "handoff"]),
     ("boot", &["value", "spec", "host", "grammar", "failure"]),
-    ("image", &["value", "spec", "image_rules", "trust", "sys", "failure"]),
+    ("image", &["value", "spec", "image_rules", "trust", "sys", "profile", "failure"]),
     ("order", &["value", "spec", "trust", "sys", "failure"]),
     ("site", &["value", "spec", "trust", "sys", "profile", "host", "image", "order", "failure"]),
     (

@@ -1,5 +1,5 @@
-//! What users see when a site is wrong: each folder of `tests/errors/` is a site (`site/`) and all that `ironstrap check`
-//! prints about it (`stderr`). A new folder is a new test. `UPDATE=1` writes what is printed now; read it before you commit.
+//! What users see when a site or a recipe is wrong: each folder of `tests/errors/` is a site (`site/`) and all that `ironstrap
+//! check` prints about it (`stderr`), or a recipe (`recipe.yaml`) and what `ironstrap image build` says. A new folder is a new test. `UPDATE=1` writes what is printed now; read it before you commit.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,9 +12,14 @@ use ironstrap::profile::diag::Report;
 use ironstrap::profile::load::{self, Batch};
 
 fn cases() -> Vec<PathBuf> {
+    folders_with("site")
+}
+
+/// The folders that hold this.
+fn folders_with(name: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/errors");
     let mut cases: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|case| case.is_dir());
+    cases.retain(|case| case.join(name).exists());
     cases.sort();
     cases
 }
@@ -30,13 +35,44 @@ fn check(case: &Path) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+/// Asks for an image of a recipe, which isn't made: its mistakes come first.
+fn build(case: &Path) -> (Option<i32>, String) {
+    let store = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ironstrap"))
+        .args(["image", "build", "recipe.yaml", "--site"])
+        .arg(store.path())
+        .current_dir(case)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap();
+    assert!(output.stdout.is_empty(), "{}: standard output isn't for mistakes", case.display());
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 #[test]
 fn every_wrong_site_is_told_what_is_wrong_with_it() {
-    let mut wrong = Vec::new();
     let cases = cases();
     assert!(cases.len() >= 15, "only {} cases", cases.len());
+    compare(cases, check);
+}
+
+#[test]
+fn every_wrong_recipe_is_told_what_is_wrong_with_it() {
+    let cases = folders_with("recipe.yaml");
+    assert!(cases.len() >= 3, "only {} cases", cases.len());
+    for case in &cases {
+        let (_, printed) = build(case);
+        assert!(printed.contains("--> recipe.yaml:"), "no place is named:\n{printed}");
+        assert!(!printed.contains("canary7"), "a secret is shown:\n{printed}");
+    }
+    compare(cases, build);
+}
+
+/// Holds what is printed of each case against its `stderr`.
+fn compare(cases: Vec<PathBuf>, run: fn(&Path) -> (Option<i32>, String)) {
+    let mut wrong = Vec::new();
     for case in cases {
-        let (code, printed) = check(&case);
+        let (code, printed) = run(&case);
         let golden = case.join("stderr");
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&golden, &printed).unwrap();

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use anyhow::Context as _;
 
 use crate::failure::{Blame, BlameExt as _};
-use crate::site::context::Mistakes;
+use crate::profile::diag::Mistakes;
 
 /// Writes text to standard output; a reader that went away is no error.
 ///
@@ -29,7 +29,7 @@ pub fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
     Ok(text + "\n")
 }
 
-/// Prints an error and its causes, outermost first; before it, the mistakes of a site that it stands for.
+/// Prints an error and its causes, outermost first; before it, the mistakes of a site or a recipe that it stands for.
 pub fn error(error: &anyhow::Error) {
     if let Some(Mistakes(report)) = error.downcast_ref() {
         note(&report.render(io::stderr().is_terminal()));

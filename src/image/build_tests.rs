@@ -8,7 +8,7 @@ const EXAMPLE: &str = include_str!("../../profiles/example/recipes/debian-12-bas
 
 #[test]
 fn the_example_recipe_asks_for_what_it_says() {
-    let recipe = Recipe::parse(EXAMPLE).unwrap();
+    let recipe = Recipe::read("recipe.yaml", EXAMPLE).unwrap();
     let arguments: Vec<_> =
         arguments(&recipe, Path::new("/w")).into_iter().map(|a| a.into_string().unwrap()).collect();
     assert!(arguments.iter().any(|a| a.starts_with("--include=") && a.contains("linux-image-amd64,")));
@@ -21,18 +21,18 @@ fn the_example_recipe_asks_for_what_it_says() {
 fn no_text_of_a_recipe_that_may_be_a_secret_is_an_argument() {
     let recipe = EXAMPLE.replace("\nfiles:\n", "\nfiles:\n  - path: /etc/token\n    content: canary7\n");
     let recipe = recipe.replace("kernel_args: [", "kernel_args: [token=canary7, ");
-    let recipe = Recipe::parse(&recipe).unwrap();
+    let recipe = Recipe::read("recipe.yaml", &recipe).unwrap();
     assert!(recipe.files.iter().any(|file| file.content.contains("canary7")));
     let arguments = arguments(&recipe, Path::new("/w"));
     assert!(!format!("{arguments:?}").contains("canary7"), "{arguments:?}");
     let mirror = format!("{EXAMPLE}\nmirror: http://ops:canary7@mirror.example/debian\n");
-    let error = format!("{:#}", Recipe::parse(&mirror).unwrap_err());
+    let error = Recipe::read("recipe.yaml", &mirror).unwrap_err().0.render(false);
     assert!(error.contains("user name or password") && !error.contains("canary7"), "{error}");
 }
 
 #[test]
 fn the_menu_boots_the_newest_kernel_from_the_images_own_root() {
-    let recipe = Recipe::parse(EXAMPLE).unwrap();
+    let recipe = Recipe::read("recipe.yaml", EXAMPLE).unwrap();
     let identity = Identity::of(&recipe.image);
     let menu = grub_menu(&recipe, &identity);
     let line =
@@ -55,7 +55,7 @@ impl Runner for Failing {
 
 #[test]
 fn a_missing_tool_and_packages_that_do_not_fit_are_said_plainly() {
-    let recipe = Recipe::parse(EXAMPLE).unwrap();
+    let recipe = Recipe::read("recipe.yaml", EXAMPLE).unwrap();
     let tools = tempfile::tempdir().unwrap();
     let bare = build(&recipe, &Failing(""), tools.path().as_os_str()).unwrap_err();
     if !Path::new("/usr/sbin/mmdebstrap").exists() {
@@ -76,7 +76,7 @@ fn a_missing_tool_and_packages_that_do_not_fit_are_said_plainly() {
 
 #[test]
 fn nobody_else_gets_at_the_image_before_it_is_signed() {
-    let recipe = Recipe::parse(EXAMPLE).unwrap();
+    let recipe = Recipe::read("recipe.yaml", EXAMPLE).unwrap();
     let work = tempfile::tempdir().unwrap();
     if let Err(error) = prepare(work.path(), &recipe, &Identity::of(&recipe.image)) {
         return eprintln!("skipped: {error:#}");
@@ -138,12 +138,11 @@ fn small_system(root: &Path) {
 
 #[test]
 fn files_of_a_recipe_leave_the_images_directories_as_they_are() {
-    let mut recipe = Recipe::parse(EXAMPLE).unwrap();
-    recipe.units.clear();
-    let files = r#"
-[{path: /root/.bashrc, content: "one"}, {path: /tmp/gone, content: "two"}, {path: /new/dir/run, content: "three", executable: true},
+    let (before, _) = EXAMPLE.split_once("\nfiles:\n").unwrap();
+    let files = r#"files: [{path: /root/.bashrc, content: "one"}, {path: /tmp/gone, content: "two"}, {path: /new/dir/run, content: "three", executable: true},
  {path: /lib/modules-load.d/a.conf, content: "four"}, {path: /var/run/inside, content: "five"}, {path: /etc/resolv.conf, content: "six"}]"#;
-    recipe.files = serde_yaml::from_str(files).unwrap();
+    let mut recipe = Recipe::read("recipe.yaml", &format!("{before}\n{files}\n")).unwrap();
+    recipe.units.clear();
     let dir = tempfile::tempdir().unwrap();
     let (root, work) = (dir.path().join("root"), dir.path().join("work"));
     fs::create_dir(&work).unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong with a site, where, and what to do: collected, sorted and printed all at once.
+//! What is wrong with a site or a recipe, where, and what to do: collected, sorted and printed all at once.
 //!
 //! A message never repeats a text that could be a secret; what is shown of a text's lines is decided in `excerpt`.
 
@@ -105,6 +105,18 @@ pub struct Report {
     sources: Sources,
     diagnostics: Vec<Diagnostic>,
 }
+
+/// Mistakes as an error: what they are, for whoever shows it; in its words, how many.
+#[derive(Debug)]
+pub struct Mistakes(pub Report);
+
+impl std::fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.summary())
+    }
+}
+
+impl std::error::Error for Mistakes {}
 
 /// A diagnostic for programs.
 #[derive(Debug, serde::Serialize)]

@@ -1,13 +1,11 @@
 //! The site that a command works on, loaded and resolved, for all commands that need its hosts.
 
-use std::fmt;
-
 use anyhow::{Result, bail};
 
 use super::lock_file;
 use super::paths::SitePaths;
 use crate::host::{self, Host, LockedHost, Resolved, Site};
-use crate::profile::diag::Report;
+use crate::profile::diag::{Mistakes, Report};
 use crate::profile::load;
 use crate::profile::source::Sources;
 use crate::spec::image::ImagePin;
@@ -39,18 +37,6 @@ pub struct Inspected {
     /// The lock file, or why it can't be read.
     pub lock: Result<LockFile>,
 }
-
-/// A site with mistakes: what they are, for whoever shows an error; as an error, how many.
-#[derive(Debug)]
-pub struct Mistakes(pub Report);
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.summary())
-    }
-}
-
-impl std::error::Error for Mistakes {}
 
 impl SiteContext {
     /// Loads a site. If anything is wrong with it, none of it is used.

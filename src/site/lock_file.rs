@@ -1,4 +1,7 @@
 //! `ironstrap.lock` as it is, for all commands; `lock` alone writes it.
+//!
+//! A machine's file: nobody types it, so it goes through serde's own YAML, which also writes, and whose one message with a line
+//! is enough. What people write is read by [`crate::profile::decode`], with a caret for each mistake; don't read such a file here.
 
 use anyhow::{Context, Result};
 

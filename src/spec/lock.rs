@@ -1,4 +1,4 @@
-//! `ironstrap.lock`: what a bundle may be built from.
+//! `ironstrap.lock`: what a bundle may be built from. Written and read by [`crate::site::lock_file`] alone.
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,7 @@ use crate::image::build::{self, Built};
 use crate::image::import::open_raw;
 use crate::image::recipe::Recipe;
 use crate::image::store::Store;
+use crate::profile::yaml;
 use crate::site::keys;
 use crate::site::paths::SitePaths;
 use crate::sys::process::InterruptibleRunner;
@@ -18,7 +19,7 @@ use crate::sys::{files, interrupt};
 use crate::value::ImageRef;
 
 /// Longest recipe.
-const MAX_RECIPE: u64 = 1 << 20;
+const MAX_RECIPE: u64 = yaml::MAX_BYTES;
 
 /// Build an image from a recipe with mmdebstrap, and take it into the store.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ fn require_free(store: &Store, image: &ImageRef, replace: bool) -> Result<()> {
 
 fn read_recipe(path: &Path) -> Result<Recipe> {
     let text = files::read_text(path, MAX_RECIPE)?;
-    Recipe::parse(&text).with_context(|| format!("reading {}", path.display()))
+    Ok(Recipe::read(&path.display().to_string(), &text)?)
 }
 
 fn build_image(recipe: &Recipe) -> Result<Built> {
