@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::ledger::Id;
+use super::line_report::Id;
 use write::Writer;
 
 /// The order of a profile's sections; others follow.

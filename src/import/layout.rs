@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::ledger::Id;
+use super::line_report::Id;
 
 /// What kind of part it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

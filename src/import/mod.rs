@@ -18,7 +18,7 @@ mod cards;
 mod draft;
 mod kickstart;
 mod layout;
-mod ledger;
+mod line_report;
 mod names;
 mod preseed;
 mod profile;
@@ -37,10 +37,10 @@ use crate::answers::{Dialect, Format};
 use crate::host::Os;
 use crate::value::{HostName, Mac, ValueError};
 
-pub use ledger::{Entry, Report, Verdict};
+pub use line_report::{Entry, Report, Verdict};
 
 use draft::Draft;
-use ledger::Ledger;
+use line_report::Ledger;
 
 /// What is imported, and what its file can't say.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ const KEEPS_DISK: &str = "the original keeps what is on a disk already, so that 
 
 /// A refused line leaves nothing behind, also where it was half read.
 fn settle_refused(reading: &mut Reading<'_>) {
-    let all = (0..reading.ledger.entries.len()).map(ledger::Id);
+    let all = (0..reading.ledger.entries.len()).map(line_report::Id);
     let refused: HashSet<_> = all.filter(|id| reading.ledger.is_refused(*id)).collect();
     reading.draft.remove_all(&refused);
 }
@@ -153,7 +153,7 @@ fn settle_layout(reading: &mut Reading<'_>) {
     }
     // what comes from nobody stands outside of the layout too: classes, the installer
     let lines: HashSet<_> =
-        reading.draft.behind("storage").into_iter().filter(|id| *id != ledger::Id::NOBODY).collect();
+        reading.draft.behind("storage").into_iter().filter(|id| *id != line_report::Id::NOBODY).collect();
     lines.iter().for_each(|id| reading.ledger.refuse(*id, KEEPS_DISK));
     reading.draft.remove_all(&lines);
     reading.draft.remove_section("storage");
@@ -162,7 +162,7 @@ fn settle_layout(reading: &mut Reading<'_>) {
 /// Which machine and disk the profile is for: what the operator says, or the cards that the file names.
 fn recognise(reading: &mut Reading<'_>) {
     for mac in &reading.machine.macs {
-        reading.draft.push("match.mac", mac.to_string(), ledger::Id::NOBODY);
+        reading.draft.push("match.mac", mac.to_string(), line_report::Id::NOBODY);
     }
     if reading.machine.macs.is_empty() {
         let macs = std::mem::take(&mut reading.macs);
@@ -171,7 +171,7 @@ fn recognise(reading: &mut Reading<'_>) {
         }
     }
     if let Disk::Serial(serial) = &reading.target {
-        reading.draft.put("storage.target.serial", serial.clone(), ledger::Id::NOBODY);
+        reading.draft.put("storage.target.serial", serial.clone(), line_report::Id::NOBODY);
     }
 }
 
@@ -234,9 +234,9 @@ struct Reading<'r> {
     os: Os,
     machine: &'r Machine,
     /// What the file calls the host, and where.
-    name: Option<(HostName, ledger::Id)>,
+    name: Option<(HostName, line_report::Id)>,
     /// Cards that it names, by which the machine can be told.
-    macs: Vec<(Mac, ledger::Id)>,
+    macs: Vec<(Mac, line_report::Id)>,
     draft: Draft,
     ledger: Ledger,
     /// What the names of scripts begin with.
@@ -245,11 +245,11 @@ struct Reading<'r> {
     /// How many scripts of each kind there are.
     kinds: BTreeMap<String, usize>,
     /// Commands for the installed system that stand for settings which no key of a profile is for.
-    settings: Vec<(ledger::Id, String)>,
+    settings: Vec<(line_report::Id, String)>,
     /// Whether the file keeps something that is on a disk already.
     keeps_disk: bool,
     /// What the file lays out on disks, each with its line.
-    layout: Vec<(ledger::Id, layout::Thing)>,
+    layout: Vec<(line_report::Id, layout::Thing)>,
     /// The disk that the system goes to, as far as the operator says it.
     target: Disk,
 }
@@ -302,7 +302,7 @@ impl Reading<'_> {
     }
 
     /// Takes a text over that its type accepts; what it doesn't accept is refused in its own words.
-    fn take<T: FromStr<Err = ValueError>>(&mut self, path: &str, text: &str, from: ledger::Id) {
+    fn take<T: FromStr<Err = ValueError>>(&mut self, path: &str, text: &str, from: line_report::Id) {
         match text.parse::<T>() {
             Ok(_) => {
                 self.draft.put(path, text, from);
@@ -313,7 +313,7 @@ impl Reading<'_> {
     }
 
     /// Adds a script of the host to one of the profile's kinds, such as `post`.
-    fn script(&mut self, kind: &str, text: String, from: ledger::Id) {
+    fn script(&mut self, kind: &str, text: String, from: line_report::Id) {
         let path = self.script_path(kind);
         self.draft.push(&format!("scripts.{kind}"), path.clone(), from);
         self.ledger.file(from, &path);
@@ -321,12 +321,12 @@ impl Reading<'_> {
     }
 
     /// Adds a command that sets what no key of a profile sets.
-    fn setting(&mut self, command: String, from: ledger::Id) {
+    fn setting(&mut self, command: String, from: line_report::Id) {
         self.settings.push((from, command));
     }
 
     /// Keeps a script that isn't run: `why` says so in the report.
-    fn keep_aside(&mut self, kind: &str, text: String, from: ledger::Id, why: impl Into<String>) {
+    fn keep_aside(&mut self, kind: &str, text: String, from: line_report::Id, why: impl Into<String>) {
         let path = format!("{}.unused", self.script_path(kind));
         self.ledger.file(from, &path);
         self.ledger.refuse(from, why);

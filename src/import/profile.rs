@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::ledger::{Entry, Id, Open, Report, State, Verdict};
+use super::line_report::{Entry, Id, Open, Report, State, Verdict};
 use super::{Imported, Reading, Request, secret};
 use crate::value::HostName;
 

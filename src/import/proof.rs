@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::draft::Draft;
 use super::layout::Found;
-use super::ledger::{Id, State};
+use super::line_report::{Id, State};
 use super::said::Said;
 use super::{Reading, layout, reader, secret};
 use crate::answers::table::{self, Target};

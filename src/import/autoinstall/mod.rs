@@ -5,9 +5,9 @@
 //! Commands become scripts; `user-data` becomes the hand-off's, with its comments and without what cloud-init refuses.
 
 mod network;
+mod nodes;
 mod storage;
 mod system;
-mod units;
 mod user_data;
 
 use crate::answers::Answers;
@@ -18,11 +18,11 @@ use crate::host::Os;
 
 use super::Reading;
 use super::layout::Thing;
-use super::ledger::Id;
+use super::line_report::Id;
 use super::reader::Reader;
 use super::said::Said;
 use super::secret;
-use units::Units;
+use nodes::Units;
 
 /// The configuration, and the entries of its parts.
 struct Given<'d> {
@@ -135,11 +135,11 @@ fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
 /// What a rendered file says.
 fn said(text: &str) -> Said {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Said::new() };
-    config(&root).map(units::said).unwrap_or_default()
+    config(&root).map(nodes::said).unwrap_or_default()
 }
 
 /// What a rendered file lays out on disks.
 fn laid_out(text: &str) -> Vec<Thing> {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Vec::new() };
-    config(&root).map(|config| storage::laid_out(config, units::shown)).unwrap_or_default()
+    config(&root).map(|config| storage::laid_out(config, nodes::shown)).unwrap_or_default()
 }

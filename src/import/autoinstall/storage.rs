@@ -1,6 +1,6 @@
 //! curtin's actions as a layout.
 
-mod things;
+mod parts;
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::Reading;
 use crate::import::layout::Thing;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::names::{Names, identifier};
 use crate::import::stack::Stack;
-use things::Uses;
+use parts::Uses;
 
 /// Reads `storage`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -45,7 +45,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             reading.ledger.refuse(id, why);
             continue;
         }
-        if let Some(thing) = things::thing(action, &uses, "") {
+        if let Some(thing) = parts::thing(action, &uses, "") {
             reading.layout.push((id, thing));
         }
     }
@@ -68,7 +68,7 @@ pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Thing> {
     let actions = config.get("storage").and_then(|storage| storage.get("config"));
     let actions = actions.map(Node::items).unwrap_or_default();
     let uses = Uses::of(actions);
-    let thing = |action| things::thing(action, &uses, &shown(action));
+    let thing = |action| parts::thing(action, &uses, &shown(action));
     actions.iter().filter_map(thing).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Given, user_data};
 use crate::grammar::autoinstall::yaml::Node;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::{Reading, shell};
 use crate::value::{AccountName, FullName, HostName, PasswordHash};
 

@@ -7,7 +7,7 @@ use super::Given;
 use crate::grammar::autoinstall::{self, Release, yaml};
 use crate::grammar::{Finding, Severity, cloud_config};
 use crate::host::Os;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::{Reading, ScriptFile};
 
 /// A key of it: its entry and its lines in the file.

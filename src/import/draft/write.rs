@@ -2,7 +2,7 @@
 //! is known to [`yaml`].
 
 use super::Node;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::value::yaml;
 
 /// Text so far, and for each of its lines the entry that it came from.

@@ -4,7 +4,7 @@
 //! Members of bonds and bridges become cards without addresses of their own.
 
 use super::Given;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::{Reading, cards, prefix};
 use crate::value::{HostName, LinkName, Mac};
 

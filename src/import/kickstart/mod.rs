@@ -17,7 +17,7 @@ use crate::host::{Installer, Os};
 
 use super::Reading;
 use super::layout::Thing;
-use super::ledger::Id;
+use super::line_report::Id;
 use super::reader::Reader;
 use super::said::Said;
 
@@ -182,7 +182,7 @@ fn laid_out(release: Release, text: &str) -> Vec<Thing> {
             if let Some(shape) = table.get(command.name()) {
                 let arguments = Arguments::read(shape, &command.words[1..]);
                 let shown = command.line.text().trim();
-                found.extend(storage::things::thing(command.name(), &arguments, shown));
+                found.extend(storage::parts::thing(command.name(), &arguments, shown));
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use super::enter;
 use crate::grammar::kickstart::{Arguments, Release, Section, Table};
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::{Reading, shell};
 
 /// Any section.

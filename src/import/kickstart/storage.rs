@@ -6,15 +6,15 @@
 
 mod boot;
 mod content;
+pub mod parts;
 mod target;
-pub mod things;
 
 use std::collections::HashMap;
 
 use super::Given;
 use crate::import::Reading;
 use crate::import::draft::item;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::names::{Names, identifier};
 use content::{autopart, content, mount, size};
 use target::{Hints, Target, bare};
@@ -113,7 +113,7 @@ impl<'f> Storage<'f> {
                 reading.ledger.refuse(given.id, why);
                 continue;
             }
-            reading.layout.extend(things::thing(kind, &given.arguments, "").map(|thing| (given.id, thing)));
+            reading.layout.extend(parts::thing(kind, &given.arguments, "").map(|thing| (given.id, thing)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Given;
 use crate::import::Reading;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::value::{AccountName, FullName, PasswordHash};
 
 /// Reads what `user-setup` is told.

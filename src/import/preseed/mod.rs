@@ -5,9 +5,9 @@
 
 mod accounts;
 mod network;
+mod parts;
 mod software;
 mod storage;
-mod things;
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::grammar::preseed::{Answer, Content, Document, Release, parse};
 use crate::host::Os;
 
 use super::layout::Thing;
-use super::ledger::Id;
+use super::line_report::Id;
 use super::reader::Reader;
 use super::said::Said;
 use super::{Reading, shell};
@@ -225,7 +225,7 @@ fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
     let lvm = document.last("partman-auto/method").is_some_and(|method| method.value == "lvm");
     let decoded = storage::decoded(recipe);
     let shown = format!("{} {} {} {}", recipe.owner, recipe.key, recipe.kind, recipe.value);
-    Some(things::things(&decoded.partitions, lvm, &shown))
+    Some(parts::things(&decoded.partitions, lvm, &shown))
 }
 
 /// The release that a file was written for, as far as it says so.

@@ -2,7 +2,7 @@
 
 use super::Given;
 use crate::import::Reading;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 
 /// Reads what `choose-mirror`, `apt-setup`, `tasksel` and `pkgsel` are told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {

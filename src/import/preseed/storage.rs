@@ -1,10 +1,10 @@
 //! Recipes of partman-auto as layouts.
 
-use super::{Given, things};
+use super::{Given, parts};
 use crate::grammar::preseed::Answer;
 use crate::grammar::recipe::{ABSURD, Decoded, Machine, Partition, decode};
 use crate::import::Reading;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::names::identifier;
 
 /// The volume group's name where the file gives none: the host's, as d-i does it, would change with the host.
@@ -101,7 +101,7 @@ fn layout(
     if decoded.partitions.is_empty() || !decoded.dropped.is_empty() {
         return Err("d-i would not read all of the recipe (see `ironstrap lint`)".to_owned());
     }
-    let things = things::things(&decoded.partitions, lvm, "").into_iter();
+    let things = parts::things(&decoded.partitions, lvm, "").into_iter();
     reading.layout.extend(things.map(|thing| (id, thing)));
     let group =
         given.get("partman-auto-lvm/new_vg_name").map_or(GROUP.to_owned(), |(_, name)| identifier(name));

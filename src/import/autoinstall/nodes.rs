@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Node, Why, YamlType};
 use crate::import::Reading;
-use crate::import::ledger::Id;
+use crate::import::line_report::Id;
 use crate::import::said::Said;
 
 /// Below this, what keys say stays whole.
