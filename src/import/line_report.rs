@@ -96,14 +96,14 @@ impl Id {
 
 /// An entry that is being read.
 #[derive(Debug, Clone)]
-pub struct Open {
+pub struct LineState {
     pub first: usize,
     pub last: usize,
     /// Without secrets.
     pub text: String,
     /// There is more of it than the text says.
     pub cut: bool,
-    pub state: State,
+    pub progress: Progress,
     pub notes: Vec<String>,
     /// How many notes were too many.
     pub more: usize,
@@ -119,7 +119,7 @@ pub struct Open {
 
 /// How far reading an entry has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum Progress {
     /// It says nothing.
     Comment,
     /// All of it was taken over, or holds anyway.
@@ -141,21 +141,21 @@ fn one_line(text: String) -> String {
 
 /// All entries.
 #[derive(Debug, Default)]
-pub struct Ledger {
-    pub entries: Vec<Open>,
+pub struct LineReport {
+    pub entries: Vec<LineState>,
 }
 
-impl Ledger {
+impl LineReport {
     /// Begins an entry, taken until something else is said of it.
     pub fn enter(&mut self, first: usize, last: usize, text: &str) -> Id {
         let (text, cut) = secret::shown_or_cut(text);
-        let state = State::Taken;
-        self.entries.push(Open {
+        let progress = Progress::Taken;
+        self.entries.push(LineState {
             first,
             last,
             text,
             cut,
-            state,
+            progress,
             notes: Vec::new(),
             more: 0,
             claims: Vec::new(),
@@ -170,7 +170,7 @@ impl Ledger {
     /// A line that says nothing.
     pub fn comment(&mut self, line: usize, text: &str) {
         let id = self.enter(line, line, text);
-        self.with(id, |open| open.state = State::Comment);
+        self.with(id, |entry| entry.progress = Progress::Comment);
     }
 
     /// Says more about an entry; words of the file in it must have been masked.
@@ -180,13 +180,13 @@ impl Ledger {
     }
 
     fn add(&mut self, id: Id, note: String, most: usize) {
-        self.with(id, |open| {
-            if open.notes.contains(&note) {
+        self.with(id, |entry| {
+            if entry.notes.contains(&note) {
                 return;
             }
-            match open.notes.len() < most {
-                true => open.notes.push(note),
-                false => open.more += 1,
+            match entry.notes.len() < most {
+                true => entry.notes.push(note),
+                false => entry.more += 1,
             }
         });
     }
@@ -194,9 +194,9 @@ impl Ledger {
     /// Part of an entry is not taken over.
     pub fn lose(&mut self, id: Id, note: impl Into<String>) {
         self.note(id, note);
-        self.with(id, |open| {
-            if matches!(open.state, State::Taken | State::Keyless) {
-                open.state = State::Partly;
+        self.with(id, |entry| {
+            if matches!(entry.progress, Progress::Taken | Progress::Keyless) {
+                entry.progress = Progress::Partly;
             }
         });
     }
@@ -205,12 +205,12 @@ impl Ledger {
     pub fn refuse(&mut self, id: Id, why: impl Into<String>) {
         // it counts more than what was noted before
         self.add(id, one_line(why.into()), 2 * MOST_NOTES);
-        self.with(id, |open| open.state = State::Refused);
+        self.with(id, |entry| entry.progress = Progress::Refused);
     }
 
     /// One of the things that an entry says is not taken over, which is all of it unless it says several.
     pub fn refuse_part(&mut self, id: Id, why: impl Into<String>) {
-        match self.entries.get(id.0).is_some_and(|open| open.several) {
+        match self.entries.get(id.0).is_some_and(|entry| entry.several) {
             true => self.lose(id, why),
             false => self.refuse(id, why),
         }
@@ -218,63 +218,65 @@ impl Ledger {
 
     /// An entry says several things.
     pub fn several(&mut self, id: Id) {
-        self.with(id, |open| open.several = true);
+        self.with(id, |entry| entry.several = true);
     }
 
     /// An entry that seemed to have no key has one.
     pub fn taken(&mut self, id: Id) {
-        self.with(id, |open| {
-            if open.state == State::Keyless {
-                open.state = State::Taken;
+        self.with(id, |entry| {
+            if entry.progress == Progress::Keyless {
+                entry.progress = Progress::Taken;
             }
         });
     }
 
     /// The entry that a line is in.
     pub fn of_line(&self, line: usize) -> Option<Id> {
-        let holds = |open: &Open| (open.first..=open.last).contains(&line);
+        let holds = |entry: &LineState| (entry.first..=entry.last).contains(&line);
         self.entries.iter().position(holds).map(Id)
     }
 
     /// Whether anything of an entry was taken over.
     pub fn is_taken(&self, id: Id) -> bool {
-        let open = self.entries.get(id.0);
-        open.is_some_and(|open| matches!(open.state, State::Taken | State::Partly | State::Script))
+        let entry = self.entries.get(id.0);
+        entry.is_some_and(|entry| {
+            matches!(entry.progress, Progress::Taken | Progress::Partly | Progress::Script)
+        })
     }
 
     /// Whether nothing of an entry is taken over.
     pub fn is_refused(&self, id: Id) -> bool {
-        self.entries.get(id.0).is_some_and(|open| open.state == State::Refused)
+        self.entries.get(id.0).is_some_and(|entry| entry.progress == Progress::Refused)
     }
 
     /// No key of a profile is for an entry.
     pub fn keyless(&mut self, id: Id) {
-        self.with(id, |open| open.state = State::Keyless);
+        self.with(id, |entry| entry.progress = Progress::Keyless);
     }
 
     /// An entry that has no key needs none.
     pub fn moot(&mut self, id: Id, why: &'static str) {
-        self.with(id, |open| open.moot = Some(why));
+        self.with(id, |entry| entry.moot = Some(why));
     }
 
     /// An entry is a script that goes on to run.
     pub fn opaque(&mut self, id: Id) {
-        self.with(id, |open| open.state = State::Script);
+        self.with(id, |entry| entry.progress = Progress::Script);
     }
 
     /// The file that holds an entry.
     pub fn file(&mut self, id: Id, path: &str) {
-        self.with(id, |open| open.file = Some(path.to_owned()));
+        self.with(id, |entry| entry.file = Some(path.to_owned()));
     }
 
     /// Nothing could be compared: what would have to come out again can't count as kept.
     pub fn give_up(&mut self) {
-        for open in &mut self.entries {
-            match open.state {
-                State::Taken => open.notes.push("not compared".to_owned()),
-                State::Keyless => {
-                    open.notes.push("a profile has no key for it".to_owned());
-                    open.state = State::Refused;
+        for entry in &mut self.entries {
+            match entry.progress {
+                Progress::Taken => entry.notes.push("not compared".to_owned()),
+                Progress::Keyless => {
+                    entry.notes.push("a profile has no key for it".to_owned());
+                    entry.progress = Progress::Refused;
                 }
                 _ => {}
             }
@@ -284,17 +286,17 @@ impl Ledger {
     /// A comment that stands behind an entry.
     pub fn remark(&mut self, id: Id, comment: &str) {
         let comment = one_line(secret::masked(comment));
-        self.with(id, |open| open.remark = Some(comment));
+        self.with(id, |entry| entry.remark = Some(comment));
     }
 
     /// What an entry says, in the canonical form of its grammar.
     pub fn claim(&mut self, id: Id, canonical: String) {
-        self.with(id, |open| open.claims.push(canonical));
+        self.with(id, |entry| entry.claims.push(canonical));
     }
 
-    fn with(&mut self, id: Id, change: impl FnOnce(&mut Open)) {
-        if let Some(open) = self.entries.get_mut(id.0) {
-            change(open);
+    fn with(&mut self, id: Id, change: impl FnOnce(&mut LineState)) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            change(entry);
         }
     }
 }
@@ -305,12 +307,12 @@ mod tests {
 
     #[test]
     fn too_many_notes_are_counted_and_a_refusal_is_still_heard() {
-        let mut ledger = Ledger::default();
-        let id = ledger.enter(1, 1, "x");
-        (0..200_000).for_each(|number| ledger.lose(id, format!("option {number}")));
-        ledger.refuse(id, "no");
-        let open = &ledger.entries[0];
-        assert_eq!((open.notes.len(), open.more), (MOST_NOTES + 1, 200_000 - MOST_NOTES));
-        assert_eq!((open.state, open.notes.last().map(String::as_str)), (State::Refused, Some("no")));
+        let mut report = LineReport::default();
+        let id = report.enter(1, 1, "x");
+        (0..200_000).for_each(|number| report.lose(id, format!("option {number}")));
+        report.refuse(id, "no");
+        let entry = &report.entries[0];
+        assert_eq!((entry.notes.len(), entry.more), (MOST_NOTES + 1, 200_000 - MOST_NOTES));
+        assert_eq!((entry.progress, entry.notes.last().map(String::as_str)), (Progress::Refused, Some("no")));
     }
 }

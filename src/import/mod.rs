@@ -1,7 +1,7 @@
 //! Answer files that somebody wrote by hand → a host profile, scripts, and a report that accounts for every line.
 //!
 //! ```text
-//! text ─► a reader per format ─► Ledger (a verdict a line) ─► proof ─► profile, scripts, report
+//! text ─► a reader per format ─► LineReport (a verdict a line) ─► proof ─► profile, scripts, report
 //!                            └─► Draft  (keys, each with the line that it came from)
 //! ```
 //!
@@ -40,7 +40,7 @@ use crate::value::{HostName, Mac, ValueError};
 pub use line_report::{Entry, Report, Verdict};
 
 use draft::Draft;
-use line_report::Ledger;
+use line_report::LineReport;
 
 /// What is imported, and what its file can't say.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub fn import(request: &Request<'_>) -> Imported {
         name: None,
         macs: Vec::new(),
         draft: Draft::default(),
-        ledger: Ledger::default(),
+        report: LineReport::default(),
         prefix: request.name.clone().unwrap_or_else(|| named_after(request.file)).short().to_owned(),
         scripts: Vec::new(),
         kinds: BTreeMap::new(),
@@ -118,7 +118,7 @@ pub fn import(request: &Request<'_>) -> Imported {
     };
     reader::of(&Dialect::of(request.os)).read(request.text, &mut reading);
     let said =
-        reading.name.take().filter(|(_, from)| !reading.ledger.is_refused(*from)).map(|(name, _)| name);
+        reading.name.take().filter(|(_, from)| !reading.report.is_refused(*from)).map(|(name, _)| name);
     let name = request.name.clone().or(said).unwrap_or_else(|| named_after(request.file));
     settle_settings(&mut reading);
     settle_refused(&mut reading);
@@ -140,8 +140,8 @@ const KEEPS_DISK: &str = "the original keeps what is on a disk already, so that 
 
 /// A refused line leaves nothing behind, also where it was half read.
 fn settle_refused(reading: &mut Reading<'_>) {
-    let all = (0..reading.ledger.entries.len()).map(line_report::Id);
-    let refused: HashSet<_> = all.filter(|id| reading.ledger.is_refused(*id)).collect();
+    let all = (0..reading.report.entries.len()).map(line_report::Id);
+    let refused: HashSet<_> = all.filter(|id| reading.report.is_refused(*id)).collect();
     reading.draft.remove_all(&refused);
 }
 
@@ -154,7 +154,7 @@ fn settle_layout(reading: &mut Reading<'_>) {
     // what comes from nobody stands outside of the layout too: classes, the installer
     let lines: HashSet<_> =
         reading.draft.behind("storage").into_iter().filter(|id| *id != line_report::Id::NOBODY).collect();
-    lines.iter().for_each(|id| reading.ledger.refuse(*id, KEEPS_DISK));
+    lines.iter().for_each(|id| reading.report.refuse(*id, KEEPS_DISK));
     reading.draft.remove_all(&lines);
     reading.draft.remove_section("storage");
 }
@@ -166,7 +166,7 @@ fn recognise(reading: &mut Reading<'_>) {
     }
     if reading.machine.macs.is_empty() {
         let macs = std::mem::take(&mut reading.macs);
-        for (mac, from) in macs.into_iter().filter(|(_, from)| !reading.ledger.is_refused(*from)) {
+        for (mac, from) in macs.into_iter().filter(|(_, from)| !reading.report.is_refused(*from)) {
             reading.draft.push("match.mac", mac.to_string(), from);
         }
     }
@@ -181,7 +181,7 @@ fn settle_draft(reading: &mut Reading<'_>) {
         // half of what it says would be worse than nothing
         reading.draft.remove(id);
         reading
-            .ledger
+            .report
             .refuse(id, "a name in it holds brackets or line breaks, or is empty: name it otherwise");
     }
     let overwritten = reading.draft.take_overwritten();
@@ -190,19 +190,19 @@ fn settle_draft(reading: &mut Reading<'_>) {
     }
     let left = reading.draft.keys_by_entry();
     for draft::Overwritten { earlier, later, path } in overwritten {
-        if !reading.ledger.is_taken(earlier) {
+        if !reading.report.is_taken(earlier) {
             continue;
         }
-        let why = match reading.ledger.entries.get(later.0) {
-            Some(open) if reading.ledger.is_taken(later) => {
-                format!("`{path}`: line {} says it again, and counts", open.first)
+        let why = match reading.report.entries.get(later.0) {
+            Some(entry) if reading.report.is_taken(later) => {
+                format!("`{path}`: line {} says it again, and counts", entry.first)
             }
-            Some(open) => format!("`{path}`: line {} says it again", open.first),
+            Some(entry) => format!("`{path}`: line {} says it again", entry.first),
             None => format!("`{path}`: what the command line says counts"),
         };
         match left.contains_key(&earlier) {
-            true => reading.ledger.lose(earlier, why),
-            false => reading.ledger.refuse(earlier, why),
+            true => reading.report.lose(earlier, why),
+            false => reading.report.refuse(earlier, why),
         }
     }
 }
@@ -238,7 +238,7 @@ struct Reading<'r> {
     /// Cards that it names, by which the machine can be told.
     macs: Vec<(Mac, line_report::Id)>,
     draft: Draft,
-    ledger: Ledger,
+    report: LineReport,
     /// What the names of scripts begin with.
     prefix: String,
     scripts: Vec<ScriptFile>,
@@ -306,9 +306,9 @@ impl Reading<'_> {
         match text.parse::<T>() {
             Ok(_) => {
                 self.draft.put(path, text, from);
-                self.ledger.taken(from);
+                self.report.taken(from);
             }
-            Err(error) => self.ledger.refuse_part(from, error.to_string()),
+            Err(error) => self.report.refuse_part(from, error.to_string()),
         }
     }
 
@@ -316,7 +316,7 @@ impl Reading<'_> {
     fn script(&mut self, kind: &str, text: String, from: line_report::Id) {
         let path = self.script_path(kind);
         self.draft.push(&format!("scripts.{kind}"), path.clone(), from);
-        self.ledger.file(from, &path);
+        self.report.file(from, &path);
         self.scripts.push(ScriptFile { path, text });
     }
 
@@ -328,8 +328,8 @@ impl Reading<'_> {
     /// Keeps a script that isn't run: `why` says so in the report.
     fn keep_aside(&mut self, kind: &str, text: String, from: line_report::Id, why: impl Into<String>) {
         let path = format!("{}.unused", self.script_path(kind));
-        self.ledger.file(from, &path);
-        self.ledger.refuse(from, why);
+        self.report.file(from, &path);
+        self.report.refuse(from, why);
         self.scripts.push(ScriptFile { path, text });
     }
 
@@ -348,7 +348,7 @@ fn settle_settings(reading: &mut Reading<'_>) {
     let path = format!("scripts/{}-settings.sh", reading.prefix);
     let mut text = "#!/bin/sh\nset -e\n".to_owned();
     for (id, command) in &settings {
-        reading.ledger.file(*id, &path);
+        reading.report.file(*id, &path);
         text.push_str(&format!("{command}\n"));
     }
     reading.draft.push_front("scripts.post", path.clone(), *first);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::line_report::{Entry, Id, Open, Report, State, Verdict};
+use super::line_report::{Entry, Id, LineState, Progress, Report, Verdict};
 use super::{Imported, Reading, Request, secret};
 use crate::value::HostName;
 
@@ -27,9 +27,9 @@ pub fn write(
                 .to_owned(),
         );
     }
-    let entries = std::mem::take(&mut reading.ledger.entries);
+    let entries = std::mem::take(&mut reading.report.entries);
     let mut keys = reading.draft.keys_by_entry();
-    let entries = (0..).zip(entries).map(|(number, open)| entry(keys.remove(&Id(number)), open)).collect();
+    let entries = (0..).zip(entries).map(|(number, line)| entry(keys.remove(&Id(number)), line)).collect();
     let report = Report { entries, open };
     let used: HashSet<&str> = report.entries.iter().filter_map(|entry| entry.file.as_deref()).collect();
     reading.scripts.retain(|script| used.contains(script.path.as_str()));
@@ -37,15 +37,15 @@ pub fn write(
     Imported { name, profile, scripts: reading.scripts, report }
 }
 
-fn entry(keys: Option<Vec<String>>, open: Open) -> Entry {
-    let Open { first, last, text, cut, state, mut notes, more, claims, file, remark, .. } = open;
-    let verdict = match state {
-        State::Comment => Verdict::Comment,
-        State::Refused | State::Keyless => Verdict::Refused,
-        State::Script => Verdict::Script,
-        State::Partly => Verdict::Partly,
-        State::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
-        State::Taken => Verdict::Changed,
+fn entry(keys: Option<Vec<String>>, line: LineState) -> Entry {
+    let LineState { first, last, text, cut, progress, mut notes, more, claims, file, remark, .. } = line;
+    let verdict = match progress {
+        Progress::Comment => Verdict::Comment,
+        Progress::Refused | Progress::Keyless => Verdict::Refused,
+        Progress::Script => Verdict::Script,
+        Progress::Partly => Verdict::Partly,
+        Progress::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
+        Progress::Taken => Verdict::Changed,
     };
     if more > 0 {
         notes.push(format!("and {more} more"));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::draft::Draft;
 use super::layout::Found;
-use super::line_report::{Id, State};
+use super::line_report::{Id, Progress};
 use super::said::Said;
 use super::{Reading, layout, reader, secret};
 use crate::answers::table::{self, Target};
@@ -45,7 +45,7 @@ pub fn prove(reading: &mut Reading<'_>, name: &HostName) -> Vec<String> {
                 why = complaints.into_iter().map(|complaint| complaint.message).collect();
                 // what is left can't be mended by leaving something out
                 if reading.draft.keys() == before || round > 2 * ROUNDS {
-                    reading.ledger.give_up();
+                    reading.report.give_up();
                     break;
                 }
             }
@@ -179,8 +179,8 @@ fn resolve(reading: &Reading<'_>, draft: &Draft, name: &HostName) -> Result<Host
             let own = lines.iter().skip(line - 1).find(|id| **id != Id::NOBODY);
             own.copied().into_iter().collect()
         } else {
-            let entries = (0..).zip(&reading.ledger.entries);
-            let all = entries.filter(|(_, open)| open.file.as_ref() == Some(path));
+            let entries = (0..).zip(&reading.report.entries);
+            let all = entries.filter(|(_, entry)| entry.file.as_ref() == Some(path));
             all.map(|(number, _)| Id(number)).collect()
         };
         let help = diagnostic.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
@@ -197,7 +197,7 @@ fn take_out(reading: &mut Reading<'_>, complaints: &[Complaint], whole_sections:
             let sections = keys.get(id).into_iter().flatten().filter_map(|key| key.split(['.', '[']).next());
             let with = sections.flat_map(|section| reading.draft.behind(section)).chain([*id]);
             for id in with.collect::<Vec<_>>() {
-                reading.ledger.refuse(id, message.clone());
+                reading.report.refuse(id, message.clone());
                 gone.insert(id);
             }
         }
@@ -209,7 +209,7 @@ fn take_out(reading: &mut Reading<'_>, complaints: &[Complaint], whole_sections:
 fn laid_out(reading: &Reading<'_>, answers: &Answers) -> Found {
     let rendered = reader::of(&Dialect::of(reading.os)).laid_out(answers);
     let Some(rendered) = rendered else { return Found::new() };
-    let standing = reading.layout.iter().filter(|(id, _)| !reading.ledger.is_refused(*id)).cloned();
+    let standing = reading.layout.iter().filter(|(id, _)| !reading.report.is_refused(*id)).cloned();
     layout::compare(&standing.collect::<Vec<_>>(), &rendered)
 }
 
@@ -217,7 +217,7 @@ fn laid_out(reading: &Reading<'_>, answers: &Answers) -> Found {
 fn deny(reading: &mut Reading<'_>, found: &Found) -> bool {
     let gone: HashSet<_> = found.iter().filter(|(_, found)| found.is_err()).map(|(id, _)| *id).collect();
     for (id, why) in found.iter().filter_map(|(id, found)| Some((*id, found.as_ref().err()?))) {
-        reading.ledger.refuse(id, why.clone());
+        reading.report.refuse(id, why.clone());
     }
     reading.draft.remove_all(&gone);
     !gone.is_empty()
@@ -226,22 +226,22 @@ fn deny(reading: &mut Reading<'_>, found: &Found) -> bool {
 /// Compares what lines say with what was rendered.
 fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
     let said = reader::of(&Dialect::of(reading.os)).said(answers);
-    for number in 0..reading.ledger.entries.len() {
-        let open = &reading.ledger.entries[number];
-        if open.state == State::Keyless {
+    for number in 0..reading.report.entries.len() {
+        let entry = &reading.report.entries[number];
+        if entry.progress == Progress::Keyless {
             keyless(reading, Id(number), &said);
             continue;
         }
-        if open.several && matches!(open.state, State::Taken | State::Partly) {
+        if entry.several && matches!(entry.progress, Progress::Taken | Progress::Partly) {
             lose_parts(reading, Id(number), &said);
             continue;
         }
-        if open.state != State::Taken || !open.notes.is_empty() {
+        if entry.progress != Progress::Taken || !entry.notes.is_empty() {
             continue;
         }
         let missing: Vec<_> =
-            open.claims.iter().filter(|claim| !said.contains_key(*claim)).cloned().collect();
-        let claimed = !open.claims.is_empty();
+            entry.claims.iter().filter(|claim| !said.contains_key(*claim)).cloned().collect();
+        let claimed = !entry.claims.is_empty();
         if claimed && missing.is_empty() {
             continue;
         }
@@ -255,45 +255,45 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
         let whole = same.is_some()
             || missing.iter().all(|claim| other.as_ref().is_none_or(|line| agree(claim, line)));
         match whole {
-            true => reading.ledger.note(Id(number), note),
+            true => reading.report.note(Id(number), note),
             // another value of the same key isn't the same in other words
-            false => reading.ledger.lose(Id(number), note),
+            false => reading.report.lose(Id(number), note),
         }
     }
 }
 
 /// Of a line that says several things each must come out again, since nobody knows which of them was taken over.
 fn lose_parts(reading: &mut Reading<'_>, id: Id, said: &Said) {
-    let Some(open) = reading.ledger.entries.get(id.0) else { return };
-    let missing = open.claims.iter().filter(|claim| !said.contains_key(*claim));
+    let Some(entry) = reading.report.entries.get(id.0) else { return };
+    let missing = entry.claims.iter().filter(|claim| !said.contains_key(*claim));
     // an empty text is as good as none
     let (empty, lost): (Vec<_>, Vec<_>) = missing.partition(|claim| claim.ends_with(" \"\""));
     let keys =
         lost.iter().map(|claim| claim.split(' ').next().unwrap_or_default().escape_debug().to_string());
     let (keys, empty) = (keys.collect::<Vec<_>>(), !empty.is_empty());
     for key in keys {
-        reading.ledger.lose(id, format!("{key}: it doesn't come out again as it stands"));
+        reading.report.lose(id, format!("{key}: it doesn't come out again as it stands"));
     }
     if empty {
-        reading.ledger.note(id, "an empty text is left out");
+        reading.report.note(id, "an empty text is left out");
     }
 }
 
 /// What has no key in a profile is kept if it is said anyway.
 fn keyless(reading: &mut Reading<'_>, id: Id, said: &Said) {
-    let Some(open) = reading.ledger.entries.get_mut(id.0) else { return };
-    let missing = open.claims.iter().find(|claim| !said.contains_key(*claim));
+    let Some(entry) = reading.report.entries.get_mut(id.0) else { return };
+    let missing = entry.claims.iter().find(|claim| !said.contains_key(*claim));
     match missing.map(|claim| similar(claim, said)) {
-        None => open.state = State::Taken,
-        Some(_) if open.moot.is_some() => {
-            open.state = State::Taken;
-            open.notes.extend(open.moot.map(str::to_owned));
+        None => entry.progress = Progress::Taken,
+        Some(_) if entry.moot.is_some() => {
+            entry.progress = Progress::Taken;
+            entry.notes.extend(entry.moot.map(str::to_owned));
         }
         Some(Some(line)) => {
             let line = secret::shown(line);
-            reading.ledger.refuse(id, format!("no key of a profile says it; ironstrap writes `{line}`"));
+            reading.report.refuse(id, format!("no key of a profile says it; ironstrap writes `{line}`"));
         }
-        Some(None) => reading.ledger.refuse(id, NO_KEY),
+        Some(None) => reading.report.refuse(id, NO_KEY),
     }
 }
 

@@ -108,8 +108,8 @@ fn read(text: &str, reading: &mut Reading<'_>) {
 fn tell(found: &[Finding], document: &yaml::Document, reading: &mut Reading<'_>) {
     let again = |line| document.asides.iter().any(|aside| aside.why == yaml::Why::Again(line));
     for finding in grammar::errors(found).filter(|finding| !again(finding.line)) {
-        if let Some(id) = reading.ledger.of_line(finding.line) {
-            reading.ledger.note(id, secret::shown(&finding.message));
+        if let Some(id) = reading.report.of_line(finding.line) {
+            reading.report.note(id, secret::shown(&finding.message));
         }
     }
 }
@@ -123,10 +123,10 @@ fn config(root: &Node) -> Option<&Node> {
 fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match line.trim_start().starts_with('#') {
-            true => reading.ledger.comment(number, line),
+            true => reading.report.comment(number, line),
             false => {
-                let id = reading.ledger.enter(number, number, line);
-                reading.ledger.refuse(id, why);
+                let id = reading.report.enter(number, number, line);
+                reading.report.refuse(id, why);
             }
         }
     }

@@ -58,14 +58,14 @@ fn put(
 ) {
     let id = given.id(path);
     reading.draft.put(&format!("{place}.{key}"), value, id);
-    reading.ledger.taken(id);
+    reading.report.taken(id);
 }
 
 /// Whether a link can be called so in a profile; if not, its line says why.
 fn is_name(name: &str, path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> bool {
     let why = name.parse::<LinkName>().err();
     if let Some(why) = &why {
-        reading.ledger.refuse(given.id(path), why.to_string());
+        reading.report.refuse(given.id(path), why.to_string());
     }
     why.is_none()
 }
@@ -76,14 +76,14 @@ fn number(link: &Node, key: &str, path: &str, given: &Given<'_>, reading: &mut R
     let number = text.parse().ok();
     if number.is_none() {
         let why = format!("`{}` is no number", text.escape_debug());
-        reading.ledger.refuse_part(given.id(&format!("{path}.{key}")), why);
+        reading.report.refuse_part(given.id(&format!("{path}.{key}")), why);
     }
     number
 }
 
 fn taken_all(path: &str, node: Option<&Node>, given: &Given<'_>, reading: &mut Reading<'_>) {
     for number in 0..node.map_or(0, |node| node.items().len()) {
-        reading.ledger.taken(given.id(&format!("{path}[{number}]")));
+        reading.report.taken(given.id(&format!("{path}[{number}]")));
     }
 }
 
@@ -94,11 +94,11 @@ fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mu
     let Some(mac) = written.and_then(|text| text.parse::<Mac>().ok()).or(named) else {
         // DHCP on every card is what a profile without cards says
         if card.get("dhcp4").is_some_and(Node::is_true) && card.get("addresses").is_none() {
-            reading.ledger.note(id, cards::ANY);
-            reading.ledger.taken(given.id(&format!("{path}.dhcp4")));
+            reading.report.note(id, cards::ANY);
+            reading.report.taken(given.id(&format!("{path}.dhcp4")));
             for key in ["match", "match.name"].map(|key| given.id(&format!("{path}.{key}"))) {
-                reading.ledger.taken(key);
-                reading.ledger.note(key, cards::ANY);
+                reading.report.taken(key);
+                reading.report.note(key, cards::ANY);
             }
             return;
         }
@@ -109,11 +109,11 @@ fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mu
             }
             None => cards::unknown(name),
         };
-        return reading.ledger.refuse(id, why);
+        return reading.report.refuse(id, why);
     };
     let place = format!("network.interfaces[{mac}]");
     if reading.draft.has(&place) {
-        return reading.ledger.refuse(id, format!("{mac} is another card's already"));
+        return reading.report.refuse(id, format!("{mac} is another card's already"));
     }
     if !is_name(name, path, given, reading) {
         return;
@@ -166,18 +166,18 @@ fn addresses(place: &str, path: &str, link: &Node, given: &Given<'_>, reading: &
             _ => reading.draft.push(&format!("{place}.{family}.more"), address, id),
         }
         *count += 1;
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     for (key, family, used) in [("dhcp4", "ipv4", v4), ("dhcp6", "ipv6", v6)] {
         let Some(node) = link.get(key) else { continue };
         let id = given.id(&format!("{path}.{key}"));
         match (node.is_true(), used) {
             (true, 0) => _ = reading.draft.put(&format!("{place}.{family}"), "dhcp", id),
-            (true, _) => reading.ledger.lose(id, "a profile's link has DHCP or fixed addresses, not both"),
+            (true, _) => reading.report.lose(id, "a profile's link has DHCP or fixed addresses, not both"),
             (false, 0) if family == "ipv4" => _ = reading.draft.put(&format!("{place}.{family}"), "none", id),
             (false, _) => {}
         }
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     for (key, family, used) in [("gateway4", "ipv4", v4), ("gateway6", "ipv6", v6)] {
         if let Some(gateway) = link.get(key).and_then(Node::text).filter(|_| used > 0) {
@@ -201,7 +201,7 @@ fn addresses(place: &str, path: &str, link: &Node, given: &Given<'_>, reading: &
             let id = given.id(&format!("{path}.nameservers.{key}[{number}]"));
             if let Some(server) = server.text() {
                 reading.draft.push(list, server, id);
-                reading.ledger.taken(id);
+                reading.report.taken(id);
             }
         }
     }
@@ -231,11 +231,11 @@ fn routes(
                 reading.draft.put(&format!("{place}.via"), via, id);
                 match text("metric").map(str::parse::<u32>) {
                     Some(Ok(metric)) => _ = reading.draft.put(&format!("{place}.metric"), metric, id),
-                    Some(Err(_)) => reading.ledger.lose(id, "its metric is no number"),
+                    Some(Err(_)) => reading.report.lose(id, "its metric is no number"),
                     None => {}
                 }
             }
         }
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
 }

@@ -44,11 +44,11 @@ impl Units {
         let first = units.first().map_or(lines.0.len() + 1, |unit: &Unit<'_>| unit.line);
         for number in (1..first).filter(|number| !lines.get(*number).trim().is_empty()) {
             match lines.is_comment(number) {
-                true => reading.ledger.comment(number, lines.get(number)),
+                true => reading.report.comment(number, lines.get(number)),
                 // the document's mark
                 false => {
-                    let id = reading.ledger.enter(number, number, lines.get(number));
-                    reading.ledger.claim(id, ROOT.to_owned());
+                    let id = reading.report.enter(number, number, lines.get(number));
+                    reading.report.claim(id, ROOT.to_owned());
                 }
             }
         }
@@ -76,45 +76,45 @@ impl Units {
             said && (!lines.is_comment(*number) || block && lines.indent(*number) > lines.indent(first))
         };
         let last = (first..next).rev().find(belongs).unwrap_or(first);
-        let id = reading.ledger.enter(first, last, lines.get(first));
+        let id = reading.report.enter(first, last, lines.get(first));
         // of a text of several lines only the first can have one
         let behind = (first..=last).take(if block { 1 } else { usize::MAX });
         let remarks: Vec<_> = behind.filter_map(|number| lines.remark(number)).collect();
         if !remarks.is_empty() {
-            reading.ledger.remark(id, &remarks.join(" "));
+            reading.report.remark(id, &remarks.join(" "));
         }
-        reading.ledger.keyless(id);
+        reading.report.keyless(id);
         if leaves().count() > 1 {
-            reading.ledger.several(id);
+            reading.report.several(id);
         }
         let aside = |unit: &&Unit<'_>| matches!(unit.what, What::Aside(_));
         let nothing_else = units.iter().filter(aside).count() == units.len();
         for unit in units {
             match &unit.what {
-                What::Aside(why) if nothing_else => reading.ledger.refuse(id, why.clone()),
-                What::Aside(why) => reading.ledger.lose(id, why.clone()),
-                What::Root => reading.ledger.claim(id, ROOT.to_owned()),
+                What::Aside(why) if nothing_else => reading.report.refuse(id, why.clone()),
+                What::Aside(why) => reading.report.lose(id, why.clone()),
+                What::Root => reading.report.claim(id, ROOT.to_owned()),
                 What::Begins | What::Leaf(_) => {
-                    reading.ledger.claim(id, claim(unit));
+                    reading.report.claim(id, claim(unit));
                     self.0.insert(unit.path.clone(), id);
                 }
             }
         }
         for number in (last + 1..next).filter(|number| lines.is_comment(*number)) {
-            reading.ledger.comment(number, lines.get(number));
+            reading.report.comment(number, lines.get(number));
         }
     }
 
     /// The line that begins a map or list is taken over with anything in it.
     pub fn settle(&self, reading: &mut Reading<'_>) {
         for (path, id) in &self.0 {
-            if !reading.ledger.is_taken(*id) {
+            if !reading.report.is_taken(*id) {
                 continue;
             }
             let mut path = path.as_str();
             while let Some(at) = path.rfind(['.', '[']) {
                 path = &path[..at];
-                self.0.get(path).into_iter().for_each(|id| reading.ledger.taken(*id));
+                self.0.get(path).into_iter().for_each(|id| reading.report.taken(*id));
             }
         }
     }

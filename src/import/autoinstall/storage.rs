@@ -16,12 +16,12 @@ use parts::Uses;
 /// Reads `storage`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some((id, name)) = given.text("storage.layout.name") {
-        reading.ledger.taken(id);
+        reading.report.taken(id);
         let note = "ironstrap's usual layout: an EFI system partition, and / on the rest (ext4)";
         match name {
-            "direct" => reading.ledger.note(id, note),
+            "direct" => reading.report.note(id, note),
             name => {
-                reading.ledger.lose(id, format!("{}: {note}; say another in `storage:`", name.escape_debug()))
+                reading.report.lose(id, format!("{}: {note}; say another in `storage:`", name.escape_debug()))
             }
         }
     }
@@ -35,14 +35,14 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         for (key, value) in [("id", esp.as_str()), ("role", "esp"), ("size", "512MiB")] {
             reading.draft.put(&format!("storage.partitions[{esp}].{key}"), value, id);
         }
-        reading.ledger.note(id, "with an EFI system partition of 512 MiB, which the file doesn't have");
+        reading.report.note(id, "with an EFI system partition of 512 MiB, which the file doesn't have");
     }
     for (number, action) in config.items().iter().enumerate() {
         let id = given.id(&format!("storage.config[{number}]"));
-        reading.ledger.taken(id);
+        reading.report.taken(id);
         if let Err(why) = layout.add(action, &uses, id, reading) {
             reading.draft.remove(id);
-            reading.ledger.refuse(id, why);
+            reading.report.refuse(id, why);
             continue;
         }
         if let Some(thing) = parts::thing(action, &uses, "") {
@@ -105,7 +105,7 @@ impl Layout {
     fn id_for(&mut self, name: &str, from: Id, reading: &mut Reading<'_>) -> String {
         let id = self.ids.fresh(name);
         if id != identifier(name) {
-            reading.ledger.note(from, format!("called `{id}` in the profile: another has its name"));
+            reading.report.note(from, format!("called `{id}` in the profile: another has its name"));
         }
         id
     }
@@ -213,14 +213,14 @@ impl Layout {
             let exact = value.text().is_some_and(|text| !text.contains(['*', '?']));
             if !exact || !matches!(key.text.as_str(), "serial" | "wwn" | "path") {
                 let key = key.text.escape_debug();
-                reading.ledger.lose(from, format!("`match: {{ {key}: … }}` isn't taken over: a profile names a disk by what is written on it"));
+                reading.report.lose(from, format!("`match: {{ {key}: … }}` isn't taken over: a profile names a disk by what is written on it"));
             }
         }
         match (text("serial"), text("wwn")) {
             (Some(serial), _) => _ = reading.draft.put(&format!("{place}.serial"), serial, from),
             (None, Some(wwn)) => _ = reading.draft.put(&format!("{place}.wwn"), wwn, from),
             (None, None) if target => {
-                reading.ledger.note(from, "the disk is the one that `storage.target` names");
+                reading.report.note(from, "the disk is the one that `storage.target` names");
             }
             (None, None) => {
                 let path = text("path").map(bare).ok_or(
@@ -254,7 +254,7 @@ impl Layout {
             Some("boot") if !esp && uses.file_systems(id).next().is_none() => {
                 return Err(NO_FAT.to_owned());
             }
-            Some("boot") if !esp => reading.ledger.lose(from, NO_ESP),
+            Some("boot") if !esp => reading.report.lose(from, NO_ESP),
             _ => {}
         }
         let device = text("device").ok_or("it has no device")?;
@@ -369,7 +369,7 @@ fn size(path: &str, text: Option<&str>, from: Id, reading: &mut Reading<'_>) -> 
     let text = text.ok_or("it has no size")?;
     if text == "-1" {
         reading.draft.put(&format!("{path}.min"), "1GiB", from);
-        reading.ledger.note(from, "all that is left: at least 1 GiB");
+        reading.report.note(from, "all that is left: at least 1 GiB");
         return Ok(());
     }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -17,11 +17,11 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         if let Some((id, value)) = given.text(path).filter(|(_, value)| *value != "geoip" && *value != "null")
         {
             reading.draft.put(key, value, id);
-            reading.ledger.taken(id);
+            reading.report.taken(id);
         }
     }
     if let Some((id, _)) = given.text("keyboard.variant") {
-        reading.ledger.lose(id, "a profile has no variant of a layout");
+        reading.report.lose(id, "a profile has no variant of a layout");
     }
     let user = identity(given, reading);
     keys(user, given, reading);
@@ -32,7 +32,7 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     commands("error-commands", "on_error", given, reading);
     if let Some((id, "poweroff")) = given.text("shutdown") {
         reading.draft.put("finish", "poweroff", id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     user_data::read(text, given, reading);
 }
@@ -42,22 +42,22 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
         match name.parse::<HostName>() {
             Ok(name) => {
                 reading.name = Some((name, id));
-                reading.ledger.taken(id);
+                reading.report.taken(id);
             }
-            Err(error) => reading.ledger.refuse_part(id, error.to_string()),
+            Err(error) => reading.report.refuse_part(id, error.to_string()),
         }
     }
     let (id, name) = given.text("identity.username")?;
     if let Err(error) = name.parse::<AccountName>() {
-        reading.ledger.refuse(id, error.to_string());
+        reading.report.refuse(id, error.to_string());
         return None;
     }
     reading.draft.put(&format!("users[{name}].name"), name, id);
     // subiquity's first user may do everything, with its password
     reading.draft.put(&format!("users[{name}].sudo"), "password", id);
-    reading.ledger.taken(id);
+    reading.report.taken(id);
     match given.get("identity.realname").and_then(Node::text) {
-        Some("") => reading.ledger.moot(given.id("identity.realname"), "an empty name is none"),
+        Some("") => reading.report.moot(given.id("identity.realname"), "an empty name is none"),
         Some(text) => {
             let id = given.id("identity.realname");
             reading.take::<FullName>(&format!("users[{name}].full_name"), text, id);
@@ -74,18 +74,18 @@ fn keys(user: Option<&str>, given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some(node) = given.get("ssh.install-server").filter(|node| node.is_true()) {
         let id = given.id("ssh.install-server");
         reading.draft.push("packages", "openssh-server", id);
-        reading.ledger.taken(id);
-        reading.ledger.note(id, format!("line {}: the package openssh-server", node.line));
+        reading.report.taken(id);
+        reading.report.note(id, format!("line {}: the package openssh-server", node.line));
     }
     let Some(keys) = given.get("ssh.authorized-keys") else { return };
     for (number, key) in keys.items().iter().enumerate() {
         let id = given.id(&format!("ssh.authorized-keys[{number}]"));
         let (Some(key), Some(user)) = (key.text(), user) else {
-            reading.ledger.refuse(id, "nobody's: `identity` makes no user");
+            reading.report.refuse(id, "nobody's: `identity` makes no user");
             continue;
         };
         reading.draft.push(&format!("users[{user}].ssh_keys"), key.trim(), id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
 }
 
@@ -95,7 +95,7 @@ fn packages(given: &Given<'_>, reading: &mut Reading<'_>) {
         let id = given.id(&format!("packages[{number}]"));
         if let Some(package) = package.text() {
             reading.draft.push("packages", package, id);
-            reading.ledger.taken(id);
+            reading.report.taken(id);
         }
     }
 }
@@ -111,7 +111,7 @@ fn mirror(given: &Given<'_>, reading: &mut Reading<'_>) {
         if let Some((number, uri)) = first {
             let id = given.id(&format!("{path}[{number}]"));
             reading.draft.put("mirror", uri.trim_end_matches('/'), id);
-            reading.ledger.taken(id);
+            reading.report.taken(id);
             return;
         }
     }
@@ -131,7 +131,7 @@ fn commands(section: &str, kind: &str, given: &Given<'_>, reading: &mut Reading<
     };
     for (id, item) in items {
         let Some(command) = command(item) else {
-            reading.ledger.refuse(id, "not a command");
+            reading.report.refuse(id, "not a command");
             continue;
         };
         if matches!(kind, "pre" | "on_error")
@@ -148,8 +148,8 @@ fn commands(section: &str, kind: &str, given: &Given<'_>, reading: &mut Reading<
     reading.script(kind, text, *first);
     let file = reading.scripts.last().map(|script| script.path.clone()).unwrap_or_default();
     for id in ids {
-        reading.ledger.file(id, &file);
-        reading.ledger.opaque(id);
+        reading.report.file(id, &file);
+        reading.report.opaque(id);
     }
 }
 

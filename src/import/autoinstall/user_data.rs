@@ -22,15 +22,15 @@ struct Part {
 pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     let Some(node) = given.get("user-data").filter(|node| node.entries().next().is_some()) else { return };
     let head = given.id("user-data");
-    let Some(begin) = reading.ledger.entries.get(head.0).map(|open| open.first) else { return };
+    let Some(begin) = reading.report.entries.get(head.0).map(|entry| entry.first) else { return };
     let mut parts = Vec::new();
     for (key, value) in node.entries() {
         let id = given.id(&format!("user-data.{}", key.text));
-        let Some(open) = reading.ledger.entries.get(id.0).filter(|open| open.first == key.line) else {
+        let Some(entry) = reading.report.entries.get(id.0).filter(|entry| entry.first == key.line) else {
             parts.clear();
             break;
         };
-        let (first, last) = (open.first, open.last);
+        let (first, last) = (entry.first, entry.last);
         let alone = yaml::Node { line: key.line, data: yaml::Data::Map(vec![(key.clone(), value.clone())]) };
         parts.push(Part { id, first, last, refused: judge(&alone, id, reading) });
     }
@@ -40,10 +40,10 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     else {
         // on one line, or written elsewhere
         let why = "write it over several lines, or into a file that `handoff: { cloud_init: … }` names";
-        return reading.ledger.refuse(head, why);
+        return reading.report.refuse(head, why);
     };
     let Some(from) = parts.iter().find(|part| !part.refused).map(|part| part.id) else {
-        return reading.ledger.refuse(head, "cloud-init takes nothing of it");
+        return reading.report.refuse(head, "cloud-init takes nothing of it");
     };
     let is_refused =
         |number: &usize| parts.iter().any(|part| part.refused && (part.first..=part.last).contains(number));
@@ -58,8 +58,8 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     reading.draft.put("handoff.cloud_init.user_data", path.clone(), from);
     reading.scripts.push(ScriptFile { path: path.clone(), text: format!("#cloud-config\n{body}") });
     for id in parts.iter().filter(|part| !part.refused).map(|part| part.id).chain([head]) {
-        reading.ledger.file(id, &path);
-        reading.ledger.opaque(id);
+        reading.report.file(id, &path);
+        reading.report.opaque(id);
     }
 }
 
@@ -77,10 +77,10 @@ fn judge(alone: &yaml::Node, id: Id, reading: &mut Reading<'_>) -> bool {
         let said = format!("line {line}: {message}{help}");
         match severity {
             Severity::Error => {
-                reading.ledger.refuse(id, said);
+                reading.report.refuse(id, said);
                 refused = true;
             }
-            Severity::Warning => reading.ledger.note(id, said),
+            Severity::Warning => reading.report.note(id, said),
         }
     }
     refused

@@ -14,11 +14,11 @@ pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
         if reading.draft.has("root.password") {
             for id in reading.draft.behind("root.password") {
                 reading.draft.remove(id);
-                reading.ledger.refuse(id, "a later line locks root's password, and counts");
+                reading.report.refuse(id, "a later line locks root's password, and counts");
             }
         }
         if arguments.first().is_some() {
-            reading.ledger.note(given.id, "root is locked: the password beside `--lock` opens nothing");
+            reading.report.note(given.id, "root is locked: the password beside `--lock` opens nothing");
         }
         return given.rest(&["--lock", "--iscrypted", "--plaintext"], reading);
     }
@@ -27,12 +27,12 @@ pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
             if hash.parse::<PasswordHash>().is_err() {
                 let why =
                     "no hash that opens anything or is strong enough: root's password is locked instead";
-                return reading.ledger.lose(given.id, why);
+                return reading.report.lose(given.id, why);
             }
             reading.draft.put("root.password", hash, given.id);
             given.rest(&["--iscrypted"], reading);
         }
-        _ => reading.ledger.refuse(given.id, format!("{CLEAR}, and set `root: {{ password: … }}`")),
+        _ => reading.report.refuse(given.id, format!("{CLEAR}, and set `root: {{ password: … }}`")),
     }
 }
 
@@ -40,10 +40,10 @@ pub fn root(given: &Given<'_>, reading: &mut Reading<'_>) {
 pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
     let arguments = &given.arguments;
     let Some(name) = arguments.text("--name") else {
-        return reading.ledger.refuse(given.id, "it has no name");
+        return reading.report.refuse(given.id, "it has no name");
     };
     if let Err(error) = name.parse::<AccountName>() {
-        return reading.ledger.refuse(given.id, error.to_string());
+        return reading.report.refuse(given.id, error.to_string());
     }
     let mut put = |key: &str, value: serde_json::Value| {
         reading.draft.put(&format!("users[{name}].{key}"), value, given.id);
@@ -62,22 +62,22 @@ pub fn user(given: &Given<'_>, reading: &mut Reading<'_>) {
         put("groups", groups.into());
     }
     if given_groups.iter().any(|group| group.contains('(')) {
-        reading.ledger.lose(given.id, "a profile has no number for a group: the system gives one");
+        reading.report.lose(given.id, "a profile has no number for a group: the system gives one");
     }
     if let Some(shell) = arguments.text("--shell") {
         put("shell", shell.into());
     }
     if let Some(Err(error)) = full_name {
-        reading.ledger.lose(given.id, format!("--gecos: {error}"));
+        reading.report.lose(given.id, format!("--gecos: {error}"));
     }
     match arguments.text("--password").filter(|_| !arguments.has("--lock")) {
         Some(hash) if arguments.has("--iscrypted") && hash.parse::<PasswordHash>().is_ok() => {
             put("password", hash.into());
         }
         Some(_) if arguments.has("--iscrypted") => {
-            reading.ledger.lose(given.id, "no hash that is strong enough: the password is locked instead");
+            reading.report.lose(given.id, "no hash that is strong enough: the password is locked instead");
         }
-        Some(_) => reading.ledger.lose(given.id, format!("{CLEAR}, and set `users[{name}].password`")),
+        Some(_) => reading.report.lose(given.id, format!("{CLEAR}, and set `users[{name}].password`")),
         None => {}
     }
     let known = [
@@ -103,7 +103,7 @@ pub fn ssh_key(given: &Given<'_>, reading: &mut Reading<'_>) {
         user if reading.draft.has(&format!("users[{user}]")) => format!("users[{user}].ssh_keys"),
         user => {
             let why = format!("no `user` command before it makes `{}`", user.escape_debug());
-            return reading.ledger.refuse(given.id, why);
+            return reading.report.refuse(given.id, why);
         }
     };
     reading.draft.push(&place, key, given.id);

@@ -49,8 +49,8 @@ impl<'f> Links<'f> {
                 Ok(name) if !matches!(name.as_str(), "localhost" | "localhost.localdomain") => {
                     reading.name = Some((name, given.id))
                 }
-                Ok(_) => reading.ledger.note(given.id, "the host is called otherwise"),
-                Err(error) => reading.ledger.lose(given.id, error.to_string()),
+                Ok(_) => reading.report.note(given.id, "the host is called otherwise"),
+                Err(error) => reading.report.lose(given.id, error.to_string()),
             }
         }
         // gone again if the line is refused
@@ -75,7 +75,7 @@ fn link(given: &Given<'_>, reading: &mut Reading<'_>) {
     let arguments = &given.arguments;
     given.rest(&KNOWN, reading);
     if matches!(arguments.text("--onboot"), Some("no" | "off" | "false" | "0")) {
-        reading.ledger.lose(given.id, "--onboot: a profile's links come up at boot");
+        reading.report.lose(given.id, "--onboot: a profile's links come up at boot");
     }
     let device = arguments.text("--device").filter(|device| !matches!(*device, "link" | "bootif" | "ibft"));
     let place = if arguments.has("--bondslaves") {
@@ -91,7 +91,7 @@ fn link(given: &Given<'_>, reading: &mut Reading<'_>) {
     };
     match place {
         Ok(place) => addresses(&place, given, reading),
-        Err(why) => reading.ledger.refuse(given.id, why),
+        Err(why) => reading.report.refuse(given.id, why),
     }
 }
 
@@ -103,17 +103,17 @@ fn any_card(given: &Given<'_>, reading: &mut Reading<'_>) {
     if !dhcp || arguments.has("--ip") {
         let why =
             "a fixed address needs a card: name it by its address (`--device=52:54:…`), and import again";
-        return reading.ledger.refuse(given.id, why);
+        return reading.report.refuse(given.id, why);
     }
     for option in ["--ipv6", "--ipv6gateway", "--noipv4", "--noipv6", "--mtu"] {
         if arguments.has(option) {
             reading
-                .ledger
+                .report
                 .lose(given.id, format!("{option}: say it of a card in `network: {{ interfaces: … }}`"));
         }
     }
     if !only_name {
-        reading.ledger.note(given.id, cards::ANY);
+        reading.report.note(given.id, cards::ANY);
     }
 }
 
@@ -129,7 +129,7 @@ fn card(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String, Str
         reading.macs.push((mac, from));
     }
     if named.is_some() {
-        reading.ledger.note(from, format!("{device} is {mac}"));
+        reading.report.note(from, format!("{device} is {mac}"));
     }
     Ok(place)
 }
@@ -190,7 +190,7 @@ fn bond(given: &Given<'_>, reading: &mut Reading<'_>) -> Result<String, String> 
                 let number = number.parse::<u32>().unwrap_or_default();
                 reading.draft.put(&format!("{place}.miimon"), number, given.id);
             }
-            _ => reading.ledger.lose(given.id, format!("`{}` has no key of a bond", option.escape_debug())),
+            _ => reading.report.lose(given.id, format!("`{}` has no key of a bond", option.escape_debug())),
         }
     }
     Ok(place)
@@ -206,7 +206,7 @@ fn bridge(given: &Given<'_>, reading: &mut Reading<'_>) -> Result<String, String
             "stp=yes" => _ = reading.draft.put(&format!("{place}.stp"), true, given.id),
             "stp=no" => _ = reading.draft.put(&format!("{place}.stp"), false, given.id),
             other => {
-                reading.ledger.lose(given.id, format!("`{}` has no key of a bridge", other.escape_debug()))
+                reading.report.lose(given.id, format!("`{}` has no key of a bridge", other.escape_debug()))
             }
         }
     }
@@ -238,18 +238,18 @@ fn addresses(place: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         _ if arguments.has("--noipv4") => put("ipv4", "none".into()),
         (Some(address), None | Some("static")) => {
             let Some(prefix) = arguments.text("--netmask").and_then(prefix) else {
-                return reading.ledger.refuse(given.id, "a fixed address needs its --netmask");
+                return reading.report.refuse(given.id, "a fixed address needs its --netmask");
             };
             put("ipv4.address", format!("{address}/{prefix}").into());
             if let Some(gateway) = arguments.text("--gateway").filter(|gateway| *gateway != "none") {
                 put("ipv4.gateway", gateway.into());
             }
         }
-        (None, Some("static")) => return reading.ledger.refuse(given.id, "static, and no --ip"),
+        (None, Some("static")) => return reading.report.refuse(given.id, "static, and no --ip"),
         (None, None | Some("dhcp")) => put("ipv4", "dhcp".into()),
         (_, Some(other)) => {
             let why = format!("{}: a profile knows DHCP and fixed addresses", other.escape_debug());
-            return reading.ledger.refuse(given.id, why);
+            return reading.report.refuse(given.id, why);
         }
     }
     match arguments.text("--ipv6") {

@@ -32,7 +32,7 @@ impl Given<'_> {
     fn rest(&self, known: &[&str], reading: &mut Reading<'_>) {
         for option in &self.arguments.options {
             if !known.contains(&option.name) {
-                reading.ledger.lose(self.id, format!("{} has no key in a profile", option.name));
+                reading.report.lose(self.id, format!("{} has no key in a profile", option.name));
             }
         }
     }
@@ -40,7 +40,7 @@ impl Given<'_> {
     /// Says what stands for the options that were given of these.
     fn explain(&self, options: &[(&str, &str)], reading: &mut Reading<'_>) {
         for (option, note) in options.iter().filter(|(option, _)| self.arguments.has(option)) {
-            reading.ledger.note(self.id, format!("{option}: {note}"));
+            reading.report.note(self.id, format!("{option}: {note}"));
         }
     }
 }
@@ -72,15 +72,15 @@ fn read(release: Release, text: &str, reading: &mut Reading<'_>) {
     for item in &file.items {
         match item {
             Item::Blank(_) => {}
-            Item::Comment(line) => reading.ledger.comment(line.number, line.text()),
+            Item::Comment(line) => reading.report.comment(line.number, line.text()),
             Item::Broken(line, _) => {
-                let id = reading.ledger.enter(line.number, line.number, line.text());
-                reading.ledger.refuse(id, "a quote is open: the installer can't read it either");
+                let id = reading.report.enter(line.number, line.number, line.text());
+                reading.report.refuse(id, "a quote is open: the installer can't read it either");
             }
             Item::Include(include) => {
                 let id = enter(include, reading);
                 let why = "what it includes isn't here: import that file as well, or write into the profile what it holds";
-                reading.ledger.refuse(id, why);
+                reading.report.refuse(id, why);
             }
             Item::Command(given) => command(release, given, &mut layout, &mut links, reading),
             Item::Section(section) => sections::read(release, section, reading),
@@ -91,9 +91,9 @@ fn read(release: Release, text: &str, reading: &mut Reading<'_>) {
 }
 
 fn enter(command: &Command<'_>, reading: &mut Reading<'_>) -> Id {
-    let id = reading.ledger.enter(command.line.number, command.line.number, command.line.text());
+    let id = reading.report.enter(command.line.number, command.line.number, command.line.text());
     if let Some(comment) = command.comment.map(str::trim).filter(|comment| !comment.is_empty()) {
-        reading.ledger.remark(id, comment);
+        reading.report.remark(id, comment);
     }
     id
 }
@@ -109,27 +109,27 @@ fn command<'f>(
     let table = Table::of(release);
     let Some(shape) = table.get(command.name()).filter(|_| !command.name().starts_with('%')) else {
         let name: String = command.name().chars().take(40).collect();
-        reading.ledger.refuse(id, format!("{release} knows no command `{name}`"));
+        reading.report.refuse(id, format!("{release} knows no command `{name}`"));
         return;
     };
     match shape.state {
         State::Known => {}
         State::Deprecated => {
-            reading.ledger.refuse(id, format!("{release} reads it and does nothing: it isn't needed"));
+            reading.report.refuse(id, format!("{release} reads it and does nothing: it isn't needed"));
             return;
         }
         State::Removed => {
-            reading.ledger.refuse(id, format!("{release} has it no longer, and would stop here"));
+            reading.report.refuse(id, format!("{release} has it no longer, and would stop here"));
             return;
         }
     }
     let arguments = Arguments::read(shape, &command.words[1..]);
     if let Some(problem) = arguments.problems.first() {
-        reading.ledger.refuse(id, format!("{release} would stop here: {problem}"));
+        reading.report.refuse(id, format!("{release} would stop here: {problem}"));
         return;
     }
     if let Some(canonical) = canonical(table, &command.words) {
-        reading.ledger.claim(id, canonical);
+        reading.report.claim(id, canonical);
     }
     let given = Given { id, arguments };
     match command.name() {

@@ -19,7 +19,7 @@ pub fn read(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) 
             let name: String = name.chars().take(40).collect();
             let id = whole(section, reading);
             match section.body.iter().all(|line| line.text().trim().is_empty()) {
-                true => reading.ledger.refuse(id, format!("a profile has no key for {name}")),
+                true => reading.report.refuse(id, format!("a profile has no key for {name}")),
                 false => {
                     let why = format!("a profile has no key for {name}: its text is kept aside");
                     reading.keep_aside("section", body(section), id, why);
@@ -33,9 +33,9 @@ pub fn read(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) 
 fn whole(section: &Section<'_>, reading: &mut Reading<'_>) -> Id {
     let first = section.header.line.number;
     let last = section.end.iter().chain(section.body.last()).map(|line| line.number).max().unwrap_or(first);
-    let id = reading.ledger.enter(first, last, section.header.line.text());
+    let id = reading.report.enter(first, last, section.header.line.text());
     if let Some(comment) = section.header.comment.map(str::trim).filter(|comment| !comment.is_empty()) {
-        reading.ledger.remark(id, comment);
+        reading.report.remark(id, comment);
     }
     id
 }
@@ -62,7 +62,7 @@ fn script(release: Release, kind: &str, section: &Section<'_>, reading: &mut Rea
         return reading.keep_aside(kind, body(section), id, why);
     };
     if section.end.is_none() {
-        reading.ledger.note(id, "it has no %end");
+        reading.report.note(id, "it has no %end");
     }
     if let Some((_, Some(file))) = section.includes().next() {
         let why = format!("it includes `{}`, which isn't here: its text is kept aside", file.escape_debug());
@@ -85,30 +85,30 @@ fn script(release: Release, kind: &str, section: &Section<'_>, reading: &mut Rea
         match is_shell {
             true => text.push_str("# the original went on when this failed\ntrap 'exit 0' EXIT\n"),
             false => reading
-                .ledger
+                .report
                 .note(id, "without --erroronfail the install went on when it failed; now it stops"),
         }
     }
     text.push_str(&body(section));
     if arguments.has("--log") || arguments.has("--logfile") {
-        reading.ledger.note(id, "ironstrap logs it in a place of its own");
+        reading.report.note(id, "ironstrap logs it in a place of its own");
     }
     reading.script(kind, text, id);
-    reading.ledger.opaque(id);
+    reading.report.opaque(id);
 }
 
 fn packages(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) {
     let id = enter(&section.header, reading);
     match arguments(release, section) {
-        None => reading.ledger.lose(id, "the installer would stop at its options"),
+        None => reading.report.lose(id, "the installer would stop at its options"),
         Some(arguments) => {
             for option in &arguments.options {
-                reading.ledger.lose(id, format!("{} has no key in a profile", option.name));
+                reading.report.lose(id, format!("{} has no key in a profile", option.name));
             }
         }
     }
     if arguments(release, section).is_some_and(|arguments| arguments.options.is_empty()) {
-        reading.ledger.claim(id, HEADER.to_owned());
+        reading.report.claim(id, HEADER.to_owned());
     }
     for line in &section.body {
         let text = line.text().trim();
@@ -116,26 +116,26 @@ fn packages(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) 
             continue;
         }
         if text.starts_with('#') {
-            reading.ledger.comment(line.number, line.text());
+            reading.report.comment(line.number, line.text());
             continue;
         }
-        let id = reading.ledger.enter(line.number, line.number, line.text());
+        let id = reading.report.enter(line.number, line.number, line.text());
         let (text, comment) =
             text.split_once('#').map_or((text, ""), |(text, comment)| (text.trim(), comment.trim()));
         if !comment.is_empty() {
-            reading.ledger.remark(id, comment);
+            reading.report.remark(id, comment);
         }
         if text.starts_with("%include") {
-            reading.ledger.refuse(id, "what it includes isn't here: write it into the profile");
+            reading.report.refuse(id, "what it includes isn't here: write it into the profile");
             continue;
         }
-        reading.ledger.claim(id, package(text));
+        reading.report.claim(id, package(text));
         let many: Vec<_> = match text.starts_with('@') {
             // a group's name may have spaces; its options come behind it
             true => {
                 let (name, options) = text.split_once(" --").unwrap_or((text, ""));
                 if !options.is_empty() {
-                    reading.ledger.lose(id, "options of a group have no key in a profile");
+                    reading.report.lose(id, "options of a group have no key in a profile");
                 }
                 vec![name.trim()]
             }
@@ -149,8 +149,8 @@ fn packages(release: Release, section: &Section<'_>, reading: &mut Reading<'_>) 
         }
     }
     if let Some(end) = section.end {
-        let id = reading.ledger.enter(end.number, end.number, end.text());
-        reading.ledger.claim(id, HEADER.to_owned());
+        let id = reading.report.enter(end.number, end.number, end.text());
+        reading.report.claim(id, HEADER.to_owned());
     }
 }
 

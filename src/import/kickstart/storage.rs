@@ -47,29 +47,29 @@ impl<'f> Storage<'f> {
                 if let [disk] = arguments.list("--only-use").as_slice() {
                     self.hints.only.get_or_insert_with(|| bare(disk));
                 }
-                reading.ledger.note(given.id, "only the disks that the profile names are touched");
+                reading.report.note(given.id, "only the disks that the profile names are touched");
             }
             // without --all nothing is removed, or only what is listed; --initlabel alone is for disks that have no table
             "clearpart" if !arguments.has("--all") => {
                 reading.keeps_disk = true;
-                reading.ledger.refuse(given.id, KEEPS);
+                reading.report.refuse(given.id, KEEPS);
             }
             "clearpart" => {
                 let note = "the disks that get partitions are cleared, no others; data that nobody claimed stops the install, unless the profile says `storage: { wipe: foreign }`";
-                reading.ledger.note(given.id, note);
+                reading.report.note(given.id, note);
             }
             "zerombr" => {}
             "autopart" => autopart(&given, reading),
             "mount" => {
                 reading.keeps_disk = true;
                 reading
-                    .ledger
+                    .report
                     .refuse(given.id, "it uses what is on a disk already: ironstrap starts from empty disks");
             }
             "reqpart" => {
-                reading.ledger.note(given.id, "an EFI system partition is made in any case");
+                reading.report.note(given.id, "an EFI system partition is made in any case");
                 if arguments.has("--add-boot") {
-                    reading.ledger.lose(given.id, "--add-boot: say a partition for /boot in `storage:`");
+                    reading.report.lose(given.id, "--add-boot: say a partition for /boot in `storage:`");
                 }
             }
             _ => {
@@ -110,7 +110,7 @@ impl<'f> Storage<'f> {
             };
             if let Err(why) = done {
                 reading.draft.remove(given.id);
-                reading.ledger.refuse(given.id, why);
+                reading.report.refuse(given.id, why);
                 continue;
             }
             reading.layout.extend(parts::thing(kind, &given.arguments, "").map(|thing| (given.id, thing)));
@@ -234,7 +234,7 @@ impl<'f> Storage<'f> {
     fn id_for(&mut self, name: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> String {
         let id = self.ids.fresh(name);
         if id != identifier(name) {
-            reading.ledger.note(given.id, format!("called `{id}` in the profile: another has its name"));
+            reading.report.note(given.id, format!("called `{id}` in the profile: another has its name"));
         }
         id
     }

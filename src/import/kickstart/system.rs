@@ -29,14 +29,14 @@ pub fn read(name: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         "timesource" => {
             match arguments.text("--ntp-server") {
                 Some(server) => reading.draft.push("locale.ntp", server, given.id),
-                None => reading.ledger.refuse(given.id, "name time servers in `locale: { ntp: … }`"),
+                None => reading.report.refuse(given.id, "name time servers in `locale: { ntp: … }`"),
             }
             given.rest(&["--ntp-server"], reading);
         }
         "reboot" | "poweroff" | "shutdown" | "halt" => finish(name, given, reading),
         "auth" | "authconfig" => authentication(given, reading),
         "logging" => {
-            reading.ledger.note(given.id, "the installer logs to its own files");
+            reading.report.note(given.id, "the installer logs to its own files");
             given.rest(&["--level"], reading);
         }
         "services" => services(given, reading),
@@ -44,9 +44,9 @@ pub fn read(name: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         "selinux" => selinux(given, reading),
         name => match ALWAYS.iter().find(|(known, _)| *known == name) {
             Some((_, how)) if name != "firstboot" || !arguments.has("--enable") => {
-                reading.ledger.note(given.id, *how);
+                reading.report.note(given.id, *how);
             }
-            _ => reading.ledger.refuse(given.id, way_out(name)),
+            _ => reading.report.refuse(given.id, way_out(name)),
         },
     }
 }
@@ -81,10 +81,10 @@ fn authentication(given: &Given<'_>, reading: &mut Reading<'_>) {
     });
     let usual = ["--enableshadow", "--useshadow", "--passalgo=sha512"];
     match words.chain(options).all(|word| usual.contains(&word.as_str())) {
-        true => reading.ledger.note(given.id, "what the release does anyway"),
+        true => reading.report.note(given.id, "what the release does anyway"),
         false => {
             let why = "a profile has no key for it: call authselect in a script under `scripts: { post: … }`";
-            reading.ledger.refuse(given.id, why);
+            reading.report.refuse(given.id, why);
         }
     }
 }
@@ -93,19 +93,19 @@ fn keyboard(given: &Given<'_>, reading: &mut Reading<'_>) {
     let layouts = given.arguments.list("--xlayouts");
     let words = [layouts.first().copied(), given.arguments.text("--vckeymap"), given.arguments.first()];
     let Some(layout) = words.into_iter().flatten().next() else {
-        return reading.ledger.refuse(given.id, "it names no layout");
+        return reading.report.refuse(given.id, "it names no layout");
     };
     if layouts.len() > 1 {
-        reading.ledger.lose(given.id, "a profile has one layout: the first one is taken");
+        reading.report.lose(given.id, "a profile has one layout: the first one is taken");
     }
     // `de (nodeadkeys)`: the variant has no place in a profile
     let (layout, variant) =
         layout.split_once('(').map_or((layout, ""), |(layout, rest)| (layout.trim(), rest));
     if !variant.is_empty() {
-        reading.ledger.lose(given.id, "a profile has no variant of a layout");
+        reading.report.lose(given.id, "a profile has no variant of a layout");
     }
     if given.arguments.has("--vckeymap") && given.arguments.has("--xlayouts") {
-        reading.ledger.note(given.id, "--vckeymap: the console's keymap follows the layout");
+        reading.report.note(given.id, "--vckeymap: the console's keymap follows the layout");
     }
     reading.draft.put("locale.keyboard", layout, given.id);
     given.rest(&["--xlayouts", "--vckeymap"], reading);
@@ -137,7 +137,7 @@ fn finish(name: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
 /// What a line does with the system, as commands that do the same.
 fn set(commands: Vec<String>, given: &Given<'_>, reading: &mut Reading<'_>) {
     commands.into_iter().for_each(|command| reading.setting(command, given.id));
-    reading.ledger.note(given.id, "done by a script");
+    reading.report.note(given.id, "done by a script");
 }
 
 fn services(given: &Given<'_>, reading: &mut Reading<'_>) {
@@ -149,13 +149,13 @@ fn services(given: &Given<'_>, reading: &mut Reading<'_>) {
         let names = given.arguments.list(option);
         if let Some(name) = names.iter().find(|name| !unit(name)) {
             let why = format!("`{}` is not the name of a unit", name.escape_debug());
-            return reading.ledger.refuse(given.id, why);
+            return reading.report.refuse(given.id, why);
         }
         // the installer goes on where a service isn't there (`services.py`)
         lines.extend(names.iter().map(|name| format!("systemctl {verb} {name} || true")));
     }
     if lines.is_empty() {
-        return reading.ledger.note(given.id, "it names no service");
+        return reading.report.note(given.id, "it names no service");
     }
     set(lines, given, reading);
 }
@@ -168,10 +168,10 @@ fn firewall(given: &Given<'_>, reading: &mut Reading<'_>) {
     let known = ["--enabled", "--enable", "--ssh"];
     match arguments.options.iter().all(|option| known.contains(&option.name)) {
         true => {
-            reading.ledger.note(given.id, "what the distribution does anyway: firewalld runs and lets SSH in")
+            reading.report.note(given.id, "what the distribution does anyway: firewalld runs and lets SSH in")
         }
         false => reading
-            .ledger
+            .report
             .refuse(given.id, "call firewall-offline-cmd in a script under `scripts: { post: … }`"),
     }
 }
@@ -180,7 +180,7 @@ fn selinux(given: &Given<'_>, reading: &mut Reading<'_>) {
     let mode =
         ["--enforcing", "--permissive", "--disabled"].into_iter().find(|mode| given.arguments.has(mode));
     match mode {
-        Some("--enforcing") | None => reading.ledger.note(given.id, "what the distribution does anyway"),
+        Some("--enforcing") | None => reading.report.note(given.id, "what the distribution does anyway"),
         Some(mode) => {
             let mode = mode.trim_start_matches('-');
             let line = format!("sed -i 's/^SELINUX=.*/SELINUX={mode}/' /etc/selinux/config");

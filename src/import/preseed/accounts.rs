@@ -12,15 +12,15 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some((id, hash)) = given.get("passwd/root-password-crypted") {
         match hash.parse::<PasswordHash>() {
             _ if no_root => {
-                reading.ledger.refuse(id, "passwd/root-login is false: d-i locks root's password");
+                reading.report.refuse(id, "passwd/root-login is false: d-i locks root's password");
             }
             // root is locked unless a profile says otherwise
-            _ if matches!(hash, "!" | "*") => reading.ledger.taken(id),
+            _ if matches!(hash, "!" | "*") => reading.report.taken(id),
             Ok(_) => {
                 reading.draft.put("root.password", hash, id);
-                reading.ledger.taken(id);
+                reading.report.taken(id);
             }
-            Err(error) => reading.ledger.refuse(id, error.to_string()),
+            Err(error) => reading.report.refuse(id, error.to_string()),
         }
     }
     let clear = [
@@ -33,25 +33,25 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         "a clear password isn't taken over: make a hash with `ironstrap passwd`, and set it in the profile";
     given.refuse(&clear, why, reading);
     if let Some((id, _)) = given.get("passwd/root-login").filter(|_| no_root) {
-        reading.ledger.taken(id);
-        reading.ledger.note(id, "root's password is locked");
+        reading.report.taken(id);
+        reading.report.note(id, "root's password is locked");
     }
     if says("passwd/make-user", "false") {
         for (id, answer) in given.all.values().filter(|(_, answer)| answer.key.starts_with("passwd/user")) {
             if !answer.value.is_empty() {
-                reading.ledger.refuse(*id, "passwd/make-user is false: d-i makes no user");
+                reading.report.refuse(*id, "passwd/make-user is false: d-i makes no user");
             }
         }
         return;
     }
     let Some((id, name)) = given.get("passwd/username") else { return };
     if let Err(error) = name.parse::<AccountName>() {
-        return reading.ledger.refuse(id, error.to_string());
+        return reading.report.refuse(id, error.to_string());
     }
     let place = format!("users[{name}]");
     let put = |key: &str, value: serde_json::Value, id: Id, reading: &mut Reading<'_>| {
         reading.draft.put(&format!("{place}.{key}"), value, id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     };
     put("name", name.into(), id, reading);
     if let Some((id, text)) = given.get("passwd/user-fullname") {
@@ -60,7 +60,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some((id, text)) = given.get("passwd/user-uid") {
         match text.parse::<u32>() {
             Ok(uid) => put("uid", uid.into(), id, reading),
-            Err(_) => reading.ledger.refuse(id, "not a number"),
+            Err(_) => reading.report.refuse(id, "not a number"),
         }
     }
     if let Some((id, hash)) = given.get("passwd/user-password-crypted") {
@@ -71,12 +71,12 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         put("groups", groups.into(), id, reading);
     }
     if let Some((id, _)) = given.get("passwd/make-user").filter(|(_, value)| *value == "true") {
-        reading.ledger.taken(id);
-        reading.ledger.note(id, "a script makes the users");
+        reading.report.taken(id);
+        reading.report.note(id, "a script makes the users");
     }
     // without a root that may log in, d-i lets the first user become root
     if let Some((id, _)) = given.get("passwd/root-login").filter(|_| no_root) {
         put("sudo", "password".into(), id, reading);
-        reading.ledger.note(id, "the user may use sudo");
+        reading.report.note(id, "the user may use sudo");
     }
 }

@@ -37,7 +37,7 @@ impl<'d> Given<'d> {
     /// Refuses what is answered to any of these questions.
     fn refuse(&self, keys: &[&str], why: &str, reading: &mut Reading<'_>) {
         for (id, _) in keys.iter().filter_map(|key| self.get(key)) {
-            reading.ledger.refuse(id, why);
+            reading.report.refuse(id, why);
         }
     }
 }
@@ -84,35 +84,35 @@ fn enter<'d>(document: &'d Document<'_>, reading: &mut Reading<'_>) -> Given<'d>
         match &piece.content {
             Content::Nothing => {
                 for (number, line) in lines().filter(|(_, line)| !line.trim().is_empty()) {
-                    reading.ledger.comment(number, line);
+                    reading.report.comment(number, line);
                 }
             }
             Content::Bad(_) => {
                 let last = piece.line + piece.raw.lines().count().saturating_sub(1);
-                let id = reading.ledger.enter(piece.line, last, piece.raw.lines().next().unwrap_or_default());
+                let id = reading.report.enter(piece.line, last, piece.raw.lines().next().unwrap_or_default());
                 reading
-                    .ledger
+                    .report
                     .refuse(id, "owner, question or type is missing: the installer can't read it either");
             }
             Content::Answer(answer) => {
                 let first = lines().find(|(number, _)| *number == answer.first).map_or("", |(_, line)| line);
-                let id = reading.ledger.enter(answer.first, answer.last, first);
+                let id = reading.report.enter(answer.first, answer.last, first);
                 let inside = lines().filter(|(number, line)| *number > answer.first && line.starts_with('#'));
                 let inside: Vec<_> = inside.map(|(_, line)| line.trim()).collect();
                 if !inside.is_empty() {
-                    reading.ledger.remark(id, &inside.join(" "));
+                    reading.report.remark(id, &inside.join(" "));
                 }
-                reading.ledger.keyless(id);
+                reading.report.keyless(id);
                 if answer.is_flag() {
-                    reading.ledger.refuse(id, "a profile doesn't say what was seen");
+                    reading.report.refuse(id, "a profile doesn't say what was seen");
                     continue;
                 }
-                reading.ledger.claim(id, canonical(&answer.key, &answer.value));
+                reading.report.claim(id, canonical(&answer.key, &answer.value));
                 if let Some((before, earlier)) = given.all.insert(&answer.key, (id, answer)) {
                     let why = format!("line {} answers the question again, and counts", answer.first);
                     match earlier.value == answer.value {
-                        true => reading.ledger.note(before, why),
-                        false => reading.ledger.refuse(before, why),
+                        true => reading.report.note(before, why),
+                        false => reading.report.refuse(before, why),
                     }
                 }
             }
@@ -137,7 +137,7 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
     let put = |path: &str, value: &str, reading: &mut Reading<'_>| {
         if !value.is_empty() {
             reading.draft.put(path, value, id);
-            reading.ledger.taken(id);
+            reading.report.taken(id);
         }
     };
     match answer.key.as_str() {
@@ -146,7 +146,7 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
         "time/zone" => put("locale.timezone", value, reading),
         "clock-setup/ntp-server" if !value.is_empty() => {
             reading.draft.push("locale.ntp", value, id);
-            reading.ledger.taken(id);
+            reading.report.taken(id);
         }
         "debian-installer/add-kernel-opts" => {
             for argument in value.split_whitespace() {
@@ -155,7 +155,7 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
                     None => reading.draft.push("kernel_args", argument, id),
                 }
             }
-            reading.ledger.taken(id);
+            reading.report.taken(id);
         }
         "debian-installer/exit/poweroff" | "debian-installer/exit/halt" if value == "true" => {
             put("finish", "poweroff", reading);
@@ -164,25 +164,25 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
             if let Some(tool) = shell::disk_tool(value) {
                 return reading.keep_aside("pre", script(answer), id, shell::why_aside(tool));
             }
-            reading.ledger.note(id, "it runs when the network is up, before a disk is chosen");
+            reading.report.note(id, "it runs when the network is up, before a disk is chosen");
             reading.script("pre", script(answer), id);
-            reading.ledger.opaque(id);
+            reading.report.opaque(id);
         }
         "preseed/late_command" => {
             reading.script("post_outside", script(answer), id);
-            reading.ledger.opaque(id);
+            reading.report.opaque(id);
         }
         "preseed/include" | "preseed/include_command" | "preseed/run" => {
-            reading.ledger.refuse(id, "what it includes isn't here: import that file as well");
+            reading.report.refuse(id, "what it includes isn't here: import that file as well");
         }
         key if CONFIRMATIONS.contains(&key) && value == "true" => {
             reading
-                .ledger
+                .report
                 .moot(id, "ironstrap's file agrees to all that the installer asks about its layout");
         }
         "keymap" | "console-setup/ask_detect" if given.get("keyboard-configuration/xkb-keymap").is_some() => {
-            reading.ledger.taken(id);
-            reading.ledger.note(id, "the keymap is answered by keyboard-configuration/xkb-keymap");
+            reading.report.taken(id);
+            reading.report.note(id, "the keymap is answered by keyboard-configuration/xkb-keymap");
         }
         _ => {}
     }

@@ -32,10 +32,10 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
                 Some(mac) => {
                     reading.draft.put(&format!("network.interfaces[{mac}].match.mac"), mac.to_string(), id);
                     reading.macs.push((mac, id));
-                    reading.ledger.taken(id);
-                    reading.ledger.note(id, format!("{} is {mac}", name.escape_debug()));
+                    reading.report.taken(id);
+                    reading.report.note(id, format!("{} is {mac}", name.escape_debug()));
                 }
-                None => reading.ledger.refuse(id, unknown(name)),
+                None => reading.report.refuse(id, unknown(name)),
             }
         }
         return;
@@ -47,38 +47,38 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             None => "a fixed address needs a card: answer netcfg/choose_interface with its kernel name, and import with --card NAME=MAC".to_owned(),
         };
         without_address(LINK, given, reading);
-        return reading.ledger.refuse(id, why);
+        return reading.report.refuse(id, why);
     };
     let prefix = given.get("netcfg/get_netmask").and_then(|(id, mask)| Some((id, prefix(mask)?)));
     // before anything is put: half a link would ask DHCP. Which machine it is, is true all the same
     let (Some((mask, prefix)), Ok(_)) = (prefix, address.parse::<Ipv4Addr>()) else {
         without_address(LINK, given, reading);
         reading.macs.push((mac, of));
-        reading.ledger.taken(of);
-        reading.ledger.lose(of, format!("the card {mac} tells the machine; {LINK}"));
+        reading.report.taken(of);
+        reading.report.lose(of, format!("the card {mac} tells the machine; {LINK}"));
         let why = "a fixed address needs an IPv4 address and its netmask (netcfg/get_netmask)";
-        return reading.ledger.refuse(id, why);
+        return reading.report.refuse(id, why);
     };
     let place = format!("network.interfaces[{mac}]");
     reading.draft.put(&format!("{place}.match.mac"), mac.to_string(), of);
     reading.macs.push((mac, of));
-    reading.ledger.taken(of);
-    reading.ledger.note(of, format!("the card is {mac}"));
+    reading.report.taken(of);
+    reading.report.note(of, format!("the card is {mac}"));
     reading.draft.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
-    reading.ledger.taken(id);
-    reading.ledger.taken(mask);
+    reading.report.taken(id);
+    reading.report.taken(mask);
     if let Some((id, gateway)) = given.get("netcfg/get_gateway").filter(|(_, gateway)| *gateway != "none") {
         reading.draft.put(&format!("{place}.ipv4.gateway"), gateway, id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     if let Some((id, servers)) = given.get("netcfg/get_nameservers") {
         servers.split_whitespace().for_each(|server| reading.draft.push("network.dns", server, id));
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     for key in ["netcfg/confirm_static", "netcfg/disable_autoconfig", "netcfg/disable_dhcp"] {
         if let Some((id, _)) = given.get(key).filter(|(_, value)| *value == "true") {
-            reading.ledger.taken(id);
-            reading.ledger.note(id, "the address is on the kernel's command line, where d-i needs it");
+            reading.report.taken(id);
+            reading.report.note(id, "the address is on the kernel's command line, where d-i needs it");
         }
     }
 }
@@ -102,7 +102,7 @@ fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
     for (id, _) in
         PLACEHOLDERS.iter().filter_map(|(key, value)| given.get(key).filter(|(_, said)| said == value))
     {
-        reading.ledger.moot(id, "it stands for no name: the profile's counts");
+        reading.report.moot(id, "it stands for no name: the profile's counts");
     }
     let Some((id, short)) = NAME.iter().find_map(|key| given.get(key)) else { return };
     if matches!(short, "unassigned-hostname" | "localhost") {
@@ -116,7 +116,7 @@ fn name(given: &Given<'_>, reading: &mut Reading<'_>) {
         Ok(name) => reading.name = Some((name, id)),
         Err(error) => {
             for (id, _) in NAME.iter().filter_map(|key| given.get(key)) {
-                reading.ledger.refuse(id, error.to_string());
+                reading.report.refuse(id, error.to_string());
             }
         }
     }

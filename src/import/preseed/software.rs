@@ -12,7 +12,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             .split([' ', '\t', ','])
             .filter(|name| !name.is_empty())
             .for_each(|name| reading.draft.push("packages", name, id));
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     if let Some((id, tasks)) = given.get("tasksel/first") {
         for task in tasks.split(',').map(str::trim).filter(|task| !task.is_empty()) {
@@ -20,9 +20,9 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
                 "standard" => {}
                 "ssh-server" => {
                     reading.draft.push("packages", "openssh-server", id);
-                    reading.ledger.note(id, "ssh-server: its package");
+                    reading.report.note(id, "ssh-server: its package");
                 }
-                task => reading.ledger.lose(
+                task => reading.report.lose(
                     id,
                     format!(
                         "the task `{}` has no key in a profile: name its packages in `packages:`",
@@ -31,7 +31,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
                 ),
             }
         }
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     for number in 0..10 {
         repository(number, given, reading);
@@ -48,11 +48,11 @@ fn mirror(given: &Given<'_>, reading: &mut Reading<'_>) {
         let directory = directory.map_or("/debian", |(_, directory)| directory);
         let url = format!("{scheme}://{host}/{}", directory.trim_start_matches('/'));
         reading.draft.put("mirror", url.trim_end_matches('/'), id);
-        ids.into_iter().for_each(|id| reading.ledger.taken(id));
+        ids.into_iter().for_each(|id| reading.report.taken(id));
     }
     if let Some((id, proxy)) = given.get(&format!("mirror/{scheme}/proxy")) {
         reading.draft.put("proxy", proxy, id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
 }
 
@@ -62,11 +62,11 @@ fn repository(number: usize, given: &Given<'_>, reading: &mut Reading<'_>) {
     let Some((id, line)) = given.get(&key("repository")) else { return };
     let mut words = line.split_whitespace().filter(|word| *word != "deb");
     let (Some(url), Some(suite)) = (words.next(), words.next()) else {
-        return reading.ledger.refuse(id, "address or suite is missing");
+        return reading.report.refuse(id, "address or suite is missing");
     };
     if url.starts_with('[') {
         return reading
-            .ledger
+            .report
             .refuse(id, "options in brackets have no key in a profile: name the key in `repositories:`");
     }
     let comment = given.get(&key("comment"));
@@ -77,12 +77,12 @@ fn repository(number: usize, given: &Given<'_>, reading: &mut Reading<'_>) {
     reading.draft.put(&format!("{place}.url"), url.trim_end_matches('/'), id);
     reading.draft.put(&format!("{place}.suite"), suite, id);
     words.for_each(|component| reading.draft.push(&format!("{place}.components"), component, id));
-    reading.ledger.taken(id);
+    reading.report.taken(id);
     if let Some((id, _)) = comment {
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     if let Some((id, url)) = given.get(&key("key")) {
         reading.draft.put(&format!("{place}.key"), url, id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
 }

@@ -19,8 +19,8 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         ("grub-installer/bootdev", "the boot loader goes to the disk that `storage.target` names"),
     ] {
         if let Some((id, _)) = given.get(key).filter(|_| key != "partman-auto/disk" || !several) {
-            reading.ledger.taken(id);
-            reading.ledger.note(id, note);
+            reading.report.taken(id);
+            reading.report.note(id, note);
         }
     }
     if let Some((_, disk)) = given.get("partman-auto/disk").filter(|_| !several) {
@@ -28,7 +28,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     }
     if let Some((id, hash)) = given.get("grub-installer/password-crypted") {
         reading.draft.put("boot.password", hash, id);
-        reading.ledger.taken(id);
+        reading.report.taken(id);
     }
     let why = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
     given.refuse(&["grub-installer/password"], why, reading);
@@ -47,11 +47,11 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     let recipe = given.all.get("partman-auto/expert_recipe");
     let Some((id, recipe)) = recipe else {
         if let Some((id, name)) = given.get("partman-auto/choose_recipe") {
-            reading.ledger.taken(id);
+            reading.report.taken(id);
             let note = "ironstrap's usual layout: an EFI system partition, and / on the rest (ext4)";
             match name {
-                "atomic" => reading.ledger.note(id, note),
-                _ => reading.ledger.lose(id, format!("{note}; say another in `storage:`")),
+                "atomic" => reading.report.note(id, note),
+                _ => reading.report.lose(id, format!("{note}; say another in `storage:`")),
             }
         }
         return;
@@ -61,12 +61,12 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         Some((_, "regular")) | None => false,
         Some(_) => {
             let why = "a profile says arrays and encryption in `storage:`: `raids`, `luks`";
-            return reading.ledger.refuse(*id, why);
+            return reading.report.refuse(*id, why);
         }
     };
     match layout(*id, recipe, lvm, given, reading) {
         Ok(()) => {
-            reading.ledger.taken(*id);
+            reading.report.taken(*id);
             for key in [
                 "partman-auto/method",
                 "partman-auto/choose_recipe",
@@ -74,13 +74,13 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
                 "partman-auto-lvm/guided_size",
             ] {
                 if let Some((id, _)) = given.get(key) {
-                    reading.ledger.taken(id);
+                    reading.report.taken(id);
                 }
             }
         }
         Err(why) => {
             reading.draft.remove(*id);
-            reading.ledger.refuse(*id, why);
+            reading.report.refuse(*id, why);
         }
     }
 }

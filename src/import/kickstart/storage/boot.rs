@@ -22,15 +22,15 @@ pub fn loader(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
         Some(_) => {
             let note = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
-            reading.ledger.lose(given.id, note);
+            reading.report.lose(given.id, note);
         }
         None => {}
     }
     if matches!(arguments.text("--location"), Some("none" | "partition")) || arguments.has("--disabled") {
-        reading.ledger.lose(given.id, "the boot loader goes to the target disk in any case");
+        reading.report.lose(given.id, "the boot loader goes to the target disk in any case");
     }
     if arguments.has("--timeout") {
-        reading.ledger.lose(given.id, "--timeout has no key in a profile");
+        reading.report.lose(given.id, "--timeout has no key in a profile");
     }
     let notes =
         [("--location", "the boot loader goes to the target disk"), ("--boot-drive", "the target disk")];

@@ -7,7 +7,7 @@ use crate::import::kickstart::Given;
 /// The installer's own layout.
 pub fn autopart(given: &Given<'_>, reading: &mut Reading<'_>) {
     reading
-        .ledger
+        .report
         .note(given.id, "ironstrap's usual layout: an EFI system partition, /boot, and / on the rest (XFS)");
     let lost = given
         .arguments
@@ -16,11 +16,11 @@ pub fn autopart(given: &Given<'_>, reading: &mut Reading<'_>) {
         .filter(|option| !matches!(option.name, "--nohome" | "--nolvm" | "--noswap"));
     let lost: Vec<_> = lost.map(|option| option.name).collect();
     for option in lost {
-        reading.ledger.lose(given.id, format!("{option}: say the layout in `storage:`"));
+        reading.report.lose(given.id, format!("{option}: say the layout in `storage:`"));
     }
     let plain = given.arguments.text("--type").is_none_or(|kind| kind == "plain");
     if !plain || !given.arguments.has("--nolvm") {
-        reading.ledger.lose(given.id, "the installer's own layout has LVM or btrfs: say it in `storage:`");
+        reading.report.lose(given.id, "the installer's own layout has LVM or btrfs: say it in `storage:`");
     }
 }
 
@@ -42,7 +42,7 @@ pub fn size(path: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<
                 put("max", most);
             }
             if mib.is_none() {
-                reading.ledger.note(given.id, "it says no size: at least 1 GiB");
+                reading.report.note(given.id, "it says no size: at least 1 GiB");
             }
         }
         (None, false) => return Err("it says no size".to_owned()),
@@ -59,13 +59,13 @@ pub fn content(place: &str, id: &str, given: &Given<'_>, reading: &mut Reading<'
     let fs = match (place, fs) {
         ("swap", _) => "swap",
         (_, None) => {
-            reading.ledger.note(given.id, "it says no file system: XFS");
+            reading.report.note(given.id, "it says no file system: XFS");
             "xfs"
         }
         (_, Some("swap")) => return Err("swap is mounted nowhere: `part swap`".to_owned()),
         (_, Some(known @ ("ext4" | "xfs" | "vfat"))) => known,
         (_, Some(old @ ("ext2" | "ext3"))) => {
-            reading.ledger.lose(given.id, format!("--fstype={old}: ext4 instead"));
+            reading.report.lose(given.id, format!("--fstype={old}: ext4 instead"));
             "ext4"
         }
         (_, Some(other)) => return Err(format!("a profile knows no file system `{}`", other.escape_debug())),
