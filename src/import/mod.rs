@@ -24,7 +24,6 @@ mod preseed;
 mod profile;
 mod proof;
 mod reader;
-mod said;
 mod secret;
 mod shell;
 mod stack;

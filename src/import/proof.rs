@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::draft::Draft;
 use super::layout::Found;
 use super::line_report::{Id, Progress};
-use super::said::Said;
+use super::reader::RenderedLines;
 use super::{Reading, layout, reader, secret};
 use crate::answers::table::{self, Target};
 use crate::answers::{self, Answers, CommandLine, Dialect, RenderError, Seed, Templates};
@@ -225,28 +225,28 @@ fn deny(reading: &mut Reading<'_>, found: &Found) -> bool {
 
 /// Compares what lines say with what was rendered.
 fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
-    let said = reader::of(&Dialect::of(reading.os)).said(answers);
+    let rendered = reader::of(&Dialect::of(reading.os)).rendered_lines(answers);
     for number in 0..reading.report.entries.len() {
         let entry = &reading.report.entries[number];
         if entry.progress == Progress::Keyless {
-            keyless(reading, Id(number), &said);
+            keyless(reading, Id(number), &rendered);
             continue;
         }
         if entry.several && matches!(entry.progress, Progress::Taken | Progress::Partly) {
-            lose_parts(reading, Id(number), &said);
+            lose_parts(reading, Id(number), &rendered);
             continue;
         }
         if entry.progress != Progress::Taken || !entry.notes.is_empty() {
             continue;
         }
         let missing: Vec<_> =
-            entry.claims.iter().filter(|claim| !said.contains_key(*claim)).cloned().collect();
+            entry.claims.iter().filter(|claim| !rendered.contains_key(*claim)).cloned().collect();
         let claimed = !entry.claims.is_empty();
         if claimed && missing.is_empty() {
             continue;
         }
         let same = found.get(&Id(number)).and_then(|found| found.as_ref().ok());
-        let other = || missing.iter().find_map(|claim| similar(claim, &said)).map(ToOwned::to_owned);
+        let other = || missing.iter().find_map(|claim| similar(claim, &rendered)).map(ToOwned::to_owned);
         let other = same.cloned().filter(|line| !line.is_empty()).or_else(other);
         let note = match &other {
             Some(line) => format!("written as `{}`", secret::shown(line)),
@@ -263,9 +263,9 @@ fn settle(reading: &mut Reading<'_>, answers: &Answers, found: &Found) {
 }
 
 /// Of a line that says several things each must come out again, since nobody knows which of them was taken over.
-fn lose_parts(reading: &mut Reading<'_>, id: Id, said: &Said) {
+fn lose_parts(reading: &mut Reading<'_>, id: Id, rendered: &RenderedLines) {
     let Some(entry) = reading.report.entries.get(id.0) else { return };
-    let missing = entry.claims.iter().filter(|claim| !said.contains_key(*claim));
+    let missing = entry.claims.iter().filter(|claim| !rendered.contains_key(*claim));
     // an empty text is as good as none
     let (empty, lost): (Vec<_>, Vec<_>) = missing.partition(|claim| claim.ends_with(" \"\""));
     let keys =
@@ -280,10 +280,10 @@ fn lose_parts(reading: &mut Reading<'_>, id: Id, said: &Said) {
 }
 
 /// What has no key in a profile is kept if it is said anyway.
-fn keyless(reading: &mut Reading<'_>, id: Id, said: &Said) {
+fn keyless(reading: &mut Reading<'_>, id: Id, rendered: &RenderedLines) {
     let Some(entry) = reading.report.entries.get_mut(id.0) else { return };
-    let missing = entry.claims.iter().find(|claim| !said.contains_key(*claim));
-    match missing.map(|claim| similar(claim, said)) {
+    let missing = entry.claims.iter().find(|claim| !rendered.contains_key(*claim));
+    match missing.map(|claim| similar(claim, rendered)) {
         None => entry.progress = Progress::Taken,
         Some(_) if entry.moot.is_some() => {
             entry.progress = Progress::Taken;
@@ -302,12 +302,12 @@ const NO_KEY: &str =
     "a profile has no key for it: say it in a template of the site's own, or do it in a script";
 
 /// The rendered line that is most like a claim: the same command, with the most words in common.
-fn similar<'s>(claim: &str, said: &'s Said) -> Option<&'s str> {
+fn similar<'s>(claim: &str, rendered: &'s RenderedLines) -> Option<&'s str> {
     let words: HashSet<_> = claim.split(' ').collect();
     let name = claim.split(' ').next()?;
     let alike = |known: &str| known.split(' ').filter(|word| words.contains(word)).count();
     // commands of one name stand together, since the map is sorted
-    let same = said.range(name.to_owned()..).take_while(|(known, _)| known.starts_with(name));
+    let same = rendered.range(name.to_owned()..).take_while(|(known, _)| known.starts_with(name));
     let same = same.filter(|(known, _)| known.split(' ').next() == Some(name));
     let same = same.filter(|(known, _)| thing(known) == thing(claim));
     same.max_by_key(|(known, _)| alike(known)).map(|(_, line)| line.as_str())
@@ -373,7 +373,8 @@ mod tests {
     #[test]
     fn a_line_about_another_thing_is_not_alike() {
         let said = |line: &str| (line.to_owned(), line.to_owned());
-        let said = Said::from([said("part / --size=5"), said("part swap --size=9"), said("user --name=a")]);
+        let said =
+            RenderedLines::from([said("part / --size=5"), said("part swap --size=9"), said("user --name=a")]);
         assert_eq!(similar("part /var --size=5", &said), None);
         assert_eq!(similar("part / --size=7", &said), Some("part / --size=5"));
         assert_eq!(similar("user --name=b", &said), None);

@@ -1,10 +1,15 @@
 //! How a format's files are read: the one thing that a new format implements here, for each of its releases.
 
+use std::collections::BTreeMap;
+
 use super::Reading;
 use super::layout::Thing;
-use super::said::Said;
 use crate::answers::{Answers, Dialect};
 use crate::host::Os;
+
+/// What a rendered file says, in a form that lines of the original can be held against: each canonical form, with the line that
+/// says it. Sorted, so that what begins alike stands together.
+pub type RenderedLines = BTreeMap<String, String>;
 
 /// A format's files, as one release's installer reads them.
 pub trait Reader {
@@ -24,7 +29,7 @@ pub trait Reader {
     fn read(&self, text: &str, reading: &mut Reading<'_>);
 
     /// What rendered answers say.
-    fn said(&self, answers: &Answers) -> Said;
+    fn rendered_lines(&self, answers: &Answers) -> RenderedLines;
 
     /// What rendered answers lay out on disks; nothing where ironstrap's own agent does it.
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>>;

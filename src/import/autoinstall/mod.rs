@@ -19,8 +19,7 @@ use crate::host::Os;
 use super::Reading;
 use super::layout::Thing;
 use super::line_report::Id;
-use super::reader::Reader;
-use super::said::Said;
+use super::reader::{Reader, RenderedLines};
 use super::secret;
 use nodes::Units;
 
@@ -66,8 +65,8 @@ impl Reader for Release {
         read(text, reading);
     }
 
-    fn said(&self, answers: &Answers) -> Said {
-        said(&answers.text)
+    fn rendered_lines(&self, answers: &Answers) -> RenderedLines {
+        rendered_lines(&answers.text)
     }
 
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
@@ -133,9 +132,9 @@ fn whole(text: &str, why: &str, reading: &mut Reading<'_>) {
 }
 
 /// What a rendered file says.
-fn said(text: &str) -> Said {
-    let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Said::new() };
-    config(&root).map(nodes::said).unwrap_or_default()
+fn rendered_lines(text: &str) -> RenderedLines {
+    let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return RenderedLines::new() };
+    config(&root).map(nodes::rendered_lines).unwrap_or_default()
 }
 
 /// What a rendered file lays out on disks.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::grammar::autoinstall::yaml::{Aside, Data, Document, Node, Why, YamlType};
 use crate::import::Reading;
 use crate::import::line_report::Id;
-use crate::import::said::Said;
+use crate::import::reader::RenderedLines;
 
 /// Below this, what keys say stays whole.
 const WHOLE_BELOW: &str = "user-data.";
@@ -266,10 +266,10 @@ pub fn shown(action: &Node) -> String {
 }
 
 /// All units of a configuration, by what they say.
-pub fn said(config: &Node) -> Said {
+pub fn rendered_lines(config: &Node) -> RenderedLines {
     let mut units = Vec::new();
     walk("", config, config.line, &mut units);
-    let mut said: Said = units.iter().map(|unit| (claim(unit), claim(unit))).collect();
-    said.insert(ROOT.to_owned(), ROOT.to_owned());
-    said
+    let mut rendered: RenderedLines = units.iter().map(|unit| (claim(unit), claim(unit))).collect();
+    rendered.insert(ROOT.to_owned(), ROOT.to_owned());
+    rendered
 }

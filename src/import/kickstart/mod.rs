@@ -18,8 +18,7 @@ use crate::host::{Installer, Os};
 use super::Reading;
 use super::layout::Thing;
 use super::line_report::Id;
-use super::reader::Reader;
-use super::said::Said;
+use super::reader::{Reader, RenderedLines};
 
 /// A command that is taken over.
 struct Given<'c> {
@@ -54,8 +53,8 @@ impl Reader for Release {
         read(*self, text, reading);
     }
 
-    fn said(&self, answers: &Answers) -> Said {
-        said(*self, &answers.text)
+    fn rendered_lines(&self, answers: &Answers) -> RenderedLines {
+        rendered_lines(*self, &answers.text)
     }
 
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
@@ -147,14 +146,14 @@ fn command<'f>(
 }
 
 /// What a rendered file says, with what its scripts write for the installer to include.
-fn said(release: Release, text: &str) -> Said {
+fn rendered_lines(release: Release, text: &str) -> RenderedLines {
     let table = Table::of(release);
     let file = parse(text);
-    let mut said = Said::new();
+    let mut rendered = RenderedLines::new();
     let mut tell = |file: &File<'_>| {
         for command in file.commands() {
             if let Some(canonical) = canonical(table, &command.words) {
-                said.insert(canonical, command.line.text().trim().to_owned());
+                rendered.insert(canonical, command.line.text().trim().to_owned());
             }
         }
     };
@@ -164,12 +163,12 @@ fn said(release: Release, text: &str) -> Said {
         tell(&parse(&included));
     }
     for section in file.sections().filter(|section| section.name() == "%packages") {
-        said.insert(sections::package(""), section.header.line.text().to_owned());
+        rendered.insert(sections::package(""), section.header.line.text().to_owned());
         for line in section.body.iter().map(|line| line.text().trim()) {
-            said.insert(sections::package(line), line.to_owned());
+            rendered.insert(sections::package(line), line.to_owned());
         }
     }
-    said
+    rendered
 }
 
 /// What a rendered file lays out on disks, with what its scripts write for the installer to include.

@@ -17,8 +17,7 @@ use crate::host::Os;
 
 use super::layout::Thing;
 use super::line_report::Id;
-use super::reader::Reader;
-use super::said::Said;
+use super::reader::{Reader, RenderedLines};
 use super::{Reading, shell};
 
 /// The answers that are taken over, each with its entry.
@@ -51,8 +50,8 @@ impl Reader for Release {
         read(text, reading);
     }
 
-    fn said(&self, answers: &Answers) -> Said {
-        said(answers)
+    fn rendered_lines(&self, answers: &Answers) -> RenderedLines {
+        rendered_lines(answers)
     }
 
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
@@ -198,10 +197,10 @@ fn canonical(key: &str, value: &str) -> String {
 }
 
 /// What a rendered file says, and the kernel's command line that goes with it.
-fn said(answers: &Answers) -> Said {
+fn rendered_lines(answers: &Answers) -> RenderedLines {
     let document = parse(&answers.text);
     let line = |answer: &Answer| format!("{} {} {} {}", answer.owner, answer.key, answer.kind, answer.value);
-    let mut said: Said =
+    let mut rendered: RenderedLines =
         document.answers().map(|answer| (canonical(&answer.key, &answer.value), line(answer))).collect();
     for argument in &answers.kernel_args {
         let Some((key, value)) = argument.split_once('=') else { continue };
@@ -213,9 +212,9 @@ fn said(answers: &Answers) -> Said {
             "locale" => "debian-installer/locale",
             key => key,
         };
-        said.entry(canonical(key, value)).or_insert_with(|| argument.clone());
+        rendered.entry(canonical(key, value)).or_insert_with(|| argument.clone());
     }
-    said
+    rendered
 }
 
 /// What a rendered file lays out on disks; nothing where ironstrap's own agent does it.
