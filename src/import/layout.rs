@@ -3,7 +3,7 @@
 //! A part is told by its kind and by what stands on it in the end: mount points with their file systems, swap, a boot partition.
 //! Two parts on which different things stand are never one, however alike they are written.
 //!
-//! Pure; a reader per format makes [`Thing`]s of its lines. Don't add names of devices to what is compared: a profile has its own.
+//! Pure; a reader per format makes [`Part`]s of its lines. Don't add names of devices to what is compared: a profile has its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -37,7 +37,7 @@ impl PartKind {
 
 /// A part of a layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thing {
+pub struct Part {
     pub kind: PartKind,
     /// What its own layout calls it.
     pub id: String,
@@ -53,7 +53,7 @@ pub struct Thing {
     pub text: String,
 }
 
-impl Thing {
+impl Part {
     /// One with neither size nor detail.
     pub fn new(kind: PartKind, id: &str, on: Vec<String>, text: &str) -> Self {
         Self { kind, id: id.to_owned(), on, holds: None, size: None, detail: None, text: text.to_owned() }
@@ -73,22 +73,21 @@ pub fn file_system(fs: &str) -> &str {
     }
 }
 
-/// What stands on each of some things, at last.
-fn places(things: &[&Thing]) -> Vec<BTreeSet<String>> {
+/// What stands on each of some parts, at last.
+fn places(parts: &[&Part]) -> Vec<BTreeSet<String>> {
     let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (number, thing) in things.iter().enumerate() {
-        by_id.entry(&thing.id).or_default().push(number);
+    for (number, part) in parts.iter().enumerate() {
+        by_id.entry(&part.id).or_default().push(number);
     }
-    let mut found = vec![BTreeSet::new(); things.len()];
-    for (number, holds) in
-        things.iter().enumerate().filter_map(|(at, thing)| Some((at, thing.holds.as_ref()?)))
+    let mut found = vec![BTreeSet::new(); parts.len()];
+    for (number, holds) in parts.iter().enumerate().filter_map(|(at, part)| Some((at, part.holds.as_ref()?)))
     {
         let (mut open, mut seen) = (vec![number], HashSet::from([number]));
         while let Some(at) = open.pop() {
             if let Some(places) = found.get_mut(at) {
                 places.insert(holds.clone());
             }
-            let under = things.get(at).into_iter().flat_map(|thing| &thing.on);
+            let under = parts.get(at).into_iter().flat_map(|part| &part.on);
             let under = under.flat_map(|id| by_id.get(id.as_str()).into_iter().flatten());
             open.extend(under.filter(|other| seen.insert(**other)));
         }
@@ -101,34 +100,34 @@ pub type Found = BTreeMap<Id, Result<String, String>>;
 
 /// Holds what lines say against what was rendered. Things of `said` stand with the line that they came from; of several on one
 /// line each must be there.
-pub fn compare(said: &[(Id, Thing)], rendered: &[Thing]) -> Found {
+pub fn compare(said: &[(Id, Part)], rendered: &[Part]) -> Found {
     let theirs: Vec<_> = rendered.iter().collect();
-    let mut index: HashMap<(PartKind, BTreeSet<String>), Vec<&Thing>> = HashMap::new();
+    let mut index: HashMap<(PartKind, BTreeSet<String>), Vec<&Part>> = HashMap::new();
     let mut disks = Vec::new();
-    for (thing, places) in theirs.iter().zip(places(&theirs)) {
-        match thing.kind {
-            PartKind::Disk => disks.push((places, *thing)),
-            kind => index.entry((kind, places)).or_default().push(thing),
+    for (part, places) in theirs.iter().zip(places(&theirs)) {
+        match part.kind {
+            PartKind::Disk => disks.push((places, *part)),
+            kind => index.entry((kind, places)).or_default().push(part),
         }
     }
-    let ours: Vec<_> = said.iter().map(|(_, thing)| thing).collect();
-    // what was rendered once is no two things
+    let ours: Vec<_> = said.iter().map(|(_, part)| part).collect();
+    // what was rendered once is no two parts
     let mut used = HashSet::new();
     let mut found = Found::new();
-    for ((id, thing), places) in said.iter().zip(places(&ours)) {
+    for ((id, part), places) in said.iter().zip(places(&ours)) {
         // ironstrap makes partitions of its own on a disk
         let disk = || disks.iter().find(|(on, _)| places.is_subset(on)).map(|(_, disk)| *disk);
-        let same = match thing.kind {
+        let same = match part.kind {
             PartKind::Disk => disk(),
             kind => {
                 let alike = index.get(&(kind, places.clone())).into_iter().flatten();
-                let free = |other: &&Thing| !used.contains(&std::ptr::from_ref(*other));
-                let same = alike.copied().filter(free).find(|other| agrees(thing, other));
+                let free = |other: &&Part| !used.contains(&std::ptr::from_ref(*other));
+                let same = alike.copied().filter(free).find(|other| agrees(part, other));
                 used.extend(same.map(std::ptr::from_ref));
                 same
             }
         };
-        let verdict = same.map(|thing| thing.text.clone()).ok_or_else(|| lacking(thing, &places));
+        let verdict = same.map(|part| part.text.clone()).ok_or_else(|| lacking(part, &places));
         let known = found.entry(*id).or_insert_with(|| verdict.clone());
         if verdict.is_err() && known.is_ok() {
             *known = verdict;
@@ -138,33 +137,33 @@ pub fn compare(said: &[(Id, Thing)], rendered: &[Thing]) -> Found {
 }
 
 /// What one of them leaves open, the other may say.
-fn agrees(thing: &Thing, other: &Thing) -> bool {
-    let size = thing.size.is_none() || other.size.is_none() || thing.size == other.size;
-    size && (thing.detail.is_none() || thing.detail == other.detail)
+fn agrees(part: &Part, other: &Part) -> bool {
+    let size = part.size.is_none() || other.size.is_none() || part.size == other.size;
+    size && (part.detail.is_none() || part.detail == other.detail)
 }
 
-fn lacking(thing: &Thing, places: &BTreeSet<String>) -> String {
+fn lacking(part: &Part, places: &BTreeSet<String>) -> String {
     let shown: Vec<_> = places.iter().take(4).map(|place| place.escape_debug().to_string()).collect();
     let of = if shown.is_empty() { String::new() } else { format!(" for `{}`", shown.join("`, `")) };
-    format!("what is rendered has no such {}{of}: say it in `storage:`", PartKind::name(thing.kind))
+    format!("what is rendered has no such {}{of}: say it in `storage:`", PartKind::name(part.kind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn layout(place: &str, fs: &str) -> Vec<Thing> {
-        let mut mount = Thing::new(PartKind::Mount, "m", vec!["f".to_owned()], "the mount");
+    fn layout(place: &str, fs: &str) -> Vec<Part> {
+        let mut mount = Part::new(PartKind::Mount, "m", vec!["f".to_owned()], "the mount");
         mount.holds = Some(holds(place, fs));
-        let mut format = Thing::new(PartKind::Format, "f", vec!["p".to_owned()], "the format");
+        let mut format = Part::new(PartKind::Format, "f", vec!["p".to_owned()], "the format");
         format.detail = Some(file_system(fs).to_owned());
-        let mut partition = Thing::new(PartKind::Partition, "p", vec!["d".to_owned()], "the partition");
+        let mut partition = Part::new(PartKind::Partition, "p", vec!["d".to_owned()], "the partition");
         partition.size = Some(5);
-        vec![Thing::new(PartKind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
+        vec![Part::new(PartKind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
     }
 
-    fn said(things: Vec<Thing>) -> Vec<(Id, Thing)> {
-        things.into_iter().enumerate().map(|(number, thing)| (Id(number), thing)).collect()
+    fn said(parts: Vec<Part>) -> Vec<(Id, Part)> {
+        parts.into_iter().enumerate().map(|(number, part)| (Id(number), part)).collect()
     }
 
     #[test]

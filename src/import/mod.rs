@@ -248,7 +248,7 @@ struct Reading<'r> {
     /// Whether the file keeps something that is on a disk already.
     keeps_disk: bool,
     /// What the file lays out on disks, each with its line.
-    layout: Vec<(line_report::Id, layout::Thing)>,
+    layout: Vec<(line_report::Id, layout::Part)>,
     /// The disk that the system goes to, as far as the operator says it.
     target: Disk,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Reading;
-use super::layout::Thing;
+use super::layout::Part;
 use crate::answers::{Answers, Dialect};
 use crate::host::Os;
 
@@ -32,7 +32,7 @@ pub trait Reader {
     fn rendered_lines(&self, answers: &Answers) -> RenderedLines;
 
     /// What rendered answers lay out on disks; nothing where ironstrap's own agent does it.
-    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>>;
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>>;
 }
 
 /// The registry.

@@ -1,6 +1,6 @@
 //! Autoinstall → profile.
 //!
-//! The file is taken apart into units: a key with its value, an item of a list, or the line that begins a map or list. Each unit
+//! The file is taken apart into nodes: a key with its value, an item of a list, or the line that begins a map or list. Each node
 //! has its lines and an entry; what a handler doesn't take is kept if ironstrap's own file says it anyway, else refused.
 //! Commands become scripts; `user-data` becomes the hand-off's, with its comments and without what cloud-init refuses.
 
@@ -17,16 +17,16 @@ use crate::grammar::{self, Finding};
 use crate::host::Os;
 
 use super::Reading;
-use super::layout::Thing;
+use super::layout::Part;
 use super::line_report::Id;
 use super::reader::{Reader, RenderedLines};
 use super::secret;
-use nodes::Units;
+use nodes::Nodes;
 
 /// The configuration, and the entries of its parts.
 struct Given<'d> {
     config: &'d Node,
-    units: Units,
+    nodes: Nodes,
 }
 
 impl<'d> Given<'d> {
@@ -43,7 +43,7 @@ impl<'d> Given<'d> {
 
     /// The entry of a part, or of what it stands in.
     fn id(&self, path: &str) -> Id {
-        self.units.id(path)
+        self.nodes.id(path)
     }
 }
 
@@ -69,7 +69,7 @@ impl Reader for Release {
         rendered_lines(&answers.text)
     }
 
-    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
         Some(laid_out(&answers.text))
     }
 }
@@ -94,13 +94,13 @@ fn read(text: &str, reading: &mut Reading<'_>) {
         Ok(parts) => parts,
         Err(why) => return whole(text, &why, reading),
     };
-    let units = Units::enter(text, document, config, reading);
+    let nodes = Nodes::enter(text, document, config, reading);
     tell(&found, document, reading);
-    let given = Given { config, units };
+    let given = Given { config, nodes };
     system::read(text, &given, reading);
     network::read(&given, reading);
     storage::read(&given, reading);
-    given.units.settle(reading);
+    given.nodes.settle(reading);
 }
 
 /// What readers of YAML 1.1 take for something else; of a key that is said twice its lines tell already.
@@ -138,7 +138,7 @@ fn rendered_lines(text: &str) -> RenderedLines {
 }
 
 /// What a rendered file lays out on disks.
-fn laid_out(text: &str) -> Vec<Thing> {
+fn laid_out(text: &str) -> Vec<Part> {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Vec::new() };
     config(&root).map(|config| storage::laid_out(config, nodes::shown)).unwrap_or_default()
 }

@@ -10,7 +10,8 @@ use crate::import::reader::RenderedLines;
 /// Below this, what keys say stays whole.
 const WHOLE_BELOW: &str = "user-data.";
 
-struct Unit<'d> {
+/// A node with its place: its path in the configuration, and its line in the file.
+struct PlacedNode<'d> {
     path: String,
     line: usize,
     what: What<'d>,
@@ -27,21 +28,21 @@ enum What<'d> {
     Aside(String),
 }
 
-/// The entries by the paths of their units.
+/// The entries by the paths of their nodes.
 #[derive(Default)]
-pub struct Units(BTreeMap<String, Id>);
+pub struct Nodes(BTreeMap<String, Id>);
 
-impl Units {
-    /// Makes an entry for each unit, and for each comment between them.
+impl Nodes {
+    /// Makes an entry for each node, and for each comment between them.
     pub fn enter(text: &str, document: &Document, config: &Node, reading: &mut Reading<'_>) -> Self {
-        let mut units = Vec::new();
-        beside(&document.root, &mut units);
-        walk("", config, config.line, &mut units);
-        units.extend(document.asides.iter().map(aside));
+        let mut nodes = Vec::new();
+        beside(&document.root, &mut nodes);
+        walk("", config, config.line, &mut nodes);
+        nodes.extend(document.asides.iter().map(aside));
         // what an alias stands for is where it was written
-        units.sort_by_key(|unit| unit.line);
+        nodes.sort_by_key(|node| node.line);
         let lines = Lines(text.lines().collect());
-        let first = units.first().map_or(lines.0.len() + 1, |unit: &Unit<'_>| unit.line);
+        let first = nodes.first().map_or(lines.0.len() + 1, |node: &PlacedNode<'_>| node.line);
         for number in (1..first).filter(|number| !lines.get(*number).trim().is_empty()) {
             match lines.is_comment(number) {
                 true => reading.report.comment(number, lines.get(number)),
@@ -54,21 +55,27 @@ impl Units {
         }
         let mut found = Self::default();
         let mut at = 0;
-        while let Some(unit) = units.get(at) {
-            // units of one line share an entry
-            let same = units[at..].iter().take_while(|other| other.line == unit.line).count();
-            let next = units.get(at + same).map_or(lines.0.len() + 1, |next| next.line);
-            found.unit(&units[at..at + same], next, &lines, reading);
+        while let Some(node) = nodes.get(at) {
+            // nodes of one line share an entry
+            let same = nodes[at..].iter().take_while(|other| other.line == node.line).count();
+            let next = nodes.get(at + same).map_or(lines.0.len() + 1, |next| next.line);
+            found.enter_line(&nodes[at..at + same], next, &lines, reading);
             at += same;
         }
         found
     }
 
-    /// The entry of units that begin on one line, and the comments up to the next ones.
-    fn unit(&mut self, units: &[Unit<'_>], next: usize, lines: &Lines<'_>, reading: &mut Reading<'_>) {
-        let Some(first) = units.first().map(|unit| unit.line) else { return };
+    /// The entry of nodes that begin on one line, and the comments up to the next ones.
+    fn enter_line(
+        &mut self,
+        nodes: &[PlacedNode<'_>],
+        next: usize,
+        lines: &Lines<'_>,
+        reading: &mut Reading<'_>,
+    ) {
+        let Some(first) = nodes.first().map(|node| node.line) else { return };
         let leaves = || {
-            units.iter().filter_map(|unit| if let What::Leaf(node) = unit.what { Some(node) } else { None })
+            nodes.iter().filter_map(|node| if let What::Leaf(value) = node.what { Some(value) } else { None })
         };
         let block = leaves().any(is_block);
         let belongs = |number: &usize| {
@@ -87,16 +94,16 @@ impl Units {
         if leaves().count() > 1 {
             reading.report.several(id);
         }
-        let aside = |unit: &&Unit<'_>| matches!(unit.what, What::Aside(_));
-        let nothing_else = units.iter().filter(aside).count() == units.len();
-        for unit in units {
-            match &unit.what {
+        let aside = |node: &&PlacedNode<'_>| matches!(node.what, What::Aside(_));
+        let nothing_else = nodes.iter().filter(aside).count() == nodes.len();
+        for node in nodes {
+            match &node.what {
                 What::Aside(why) if nothing_else => reading.report.refuse(id, why.clone()),
                 What::Aside(why) => reading.report.lose(id, why.clone()),
                 What::Root => reading.report.claim(id, ROOT.to_owned()),
                 What::Begins | What::Leaf(_) => {
-                    reading.report.claim(id, claim(unit));
-                    self.0.insert(unit.path.clone(), id);
+                    reading.report.claim(id, claim(node));
+                    self.0.insert(node.path.clone(), id);
                 }
             }
         }
@@ -182,7 +189,7 @@ fn is_block(node: &Node) -> bool {
 }
 
 /// The line that begins the configuration, and what cloud-init reads besides.
-fn beside<'d>(root: &'d Node, units: &mut Vec<Unit<'d>>) {
+fn beside<'d>(root: &'d Node, nodes: &mut Vec<PlacedNode<'d>>) {
     if root.get(ROOT).is_none() {
         return;
     }
@@ -191,53 +198,53 @@ fn beside<'d>(root: &'d Node, units: &mut Vec<Unit<'d>>) {
             true => What::Root,
             false => What::Aside(BESIDE.to_owned()),
         };
-        units.push(Unit { path: String::new(), line: key.line, what });
+        nodes.push(PlacedNode { path: String::new(), line: key.line, what });
     }
 }
 
 /// Said of what stands beside the configuration in user-data.
 const BESIDE: &str = "it is for the installer's own system, not for the installed one: leave it out, or say it in the user-data that `handoff: { cloud_init: … }` names";
 
-fn aside<'d>(aside: &Aside) -> Unit<'d> {
+fn aside<'d>(aside: &Aside) -> PlacedNode<'d> {
     let why = match aside.why {
         Why::Again(line) => format!("line {line} says it again, and counts"),
         Why::Merge => "what it brings is told of where it is written".to_owned(),
     };
-    Unit { path: String::new(), line: aside.line, what: What::Aside(why) }
+    PlacedNode { path: String::new(), line: aside.line, what: What::Aside(why) }
 }
 
-fn walk<'d>(path: &str, node: &'d Node, line: usize, units: &mut Vec<Unit<'d>>) {
-    let mut unit = |line, what| units.push(Unit { path: path.to_owned(), line, what });
+fn walk<'d>(path: &str, node: &'d Node, line: usize, nodes: &mut Vec<PlacedNode<'d>>) {
+    let mut add = |line, what| nodes.push(PlacedNode { path: path.to_owned(), line, what });
     let whole = path.starts_with(WHOLE_BELOW);
     match &node.data {
         Data::Map(entries) if !whole && !entries.is_empty() => {
             if !path.is_empty() {
-                unit(line, What::Begins);
+                add(line, What::Begins);
             }
             for (key, value) in entries {
                 let path = if path.is_empty() { key.text.clone() } else { format!("{path}.{}", key.text) };
-                walk(&path, value, key.line, units);
+                walk(&path, value, key.line, nodes);
             }
         }
         Data::List(items) if !whole && !items.is_empty() => {
-            unit(line, What::Begins);
+            add(line, What::Begins);
             for (number, item) in items.iter().enumerate() {
                 let path = format!("{path}[{number}]");
-                units.push(Unit { path, line: item.line, what: What::Leaf(item) });
+                nodes.push(PlacedNode { path, line: item.line, what: What::Leaf(item) });
             }
         }
-        _ => unit(line, What::Leaf(node)),
+        _ => add(line, What::Leaf(node)),
     }
 }
 
-/// What a unit says, in one spelling. An item's place in its list says nothing.
-fn claim(unit: &Unit<'_>) -> String {
-    let path = match unit.path.rsplit_once('[') {
+/// What a node says, in one spelling. An item's place in its list says nothing.
+fn claim(node: &PlacedNode<'_>) -> String {
+    let path = match node.path.rsplit_once('[') {
         Some((list, _)) => format!("{list}[]"),
-        None => unit.path.clone(),
+        None => node.path.clone(),
     };
-    match unit.what {
-        What::Leaf(node) => format!("{path} {}", spelling(node)),
+    match node.what {
+        What::Leaf(value) => format!("{path} {}", spelling(value)),
         _ => path,
     }
 }
@@ -265,11 +272,11 @@ pub fn shown(action: &Node) -> String {
     format!("storage.config[] {}", spelling(action))
 }
 
-/// All units of a configuration, by what they say.
+/// All nodes of a configuration, by what they say.
 pub fn rendered_lines(config: &Node) -> RenderedLines {
-    let mut units = Vec::new();
-    walk("", config, config.line, &mut units);
-    let mut rendered: RenderedLines = units.iter().map(|unit| (claim(unit), claim(unit))).collect();
+    let mut nodes = Vec::new();
+    walk("", config, config.line, &mut nodes);
+    let mut rendered: RenderedLines = nodes.iter().map(|node| (claim(node), claim(node))).collect();
     rendered.insert(ROOT.to_owned(), ROOT.to_owned());
     rendered
 }

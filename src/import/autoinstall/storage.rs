@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::Reading;
-use crate::import::layout::Thing;
+use crate::import::layout::Part;
 use crate::import::line_report::Id;
 use crate::import::names::{Names, identifier};
 use crate::import::stack::Stack;
@@ -45,8 +45,8 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             reading.report.refuse(id, why);
             continue;
         }
-        if let Some(thing) = parts::thing(action, &uses, "") {
-            reading.layout.push((id, thing));
+        if let Some(part) = parts::of_action(action, &uses, "") {
+            reading.layout.push((id, part));
         }
     }
 }
@@ -64,12 +64,12 @@ fn root(actions: &[Node]) -> Option<usize> {
 }
 
 /// What a rendered configuration lays out; `shown` is how a person reads an action.
-pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Thing> {
+pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Part> {
     let actions = config.get("storage").and_then(|storage| storage.get("config"));
     let actions = actions.map(Node::items).unwrap_or_default();
     let uses = Uses::of(actions);
-    let thing = |action| parts::thing(action, &uses, &shown(action));
-    actions.iter().filter_map(thing).collect()
+    let part = |action| parts::of_action(action, &uses, &shown(action));
+    actions.iter().filter_map(part).collect()
 }
 
 /// What is known of the actions so far, by their ids.

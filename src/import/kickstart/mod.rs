@@ -16,7 +16,7 @@ use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, 
 use crate::host::{Installer, Os};
 
 use super::Reading;
-use super::layout::Thing;
+use super::layout::Part;
 use super::line_report::Id;
 use super::reader::{Reader, RenderedLines};
 
@@ -57,7 +57,7 @@ impl Reader for Release {
         rendered_lines(*self, &answers.text)
     }
 
-    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
         Some(laid_out(*self, &answers.text))
     }
 }
@@ -172,7 +172,7 @@ fn rendered_lines(release: Release, text: &str) -> RenderedLines {
 }
 
 /// What a rendered file lays out on disks, with what its scripts write for the installer to include.
-fn laid_out(release: Release, text: &str) -> Vec<Thing> {
+fn laid_out(release: Release, text: &str) -> Vec<Part> {
     let table = Table::of(release);
     let file = parse(text);
     let mut found = Vec::new();
@@ -181,7 +181,7 @@ fn laid_out(release: Release, text: &str) -> Vec<Thing> {
             if let Some(shape) = table.get(command.name()) {
                 let arguments = Arguments::read(shape, &command.words[1..]);
                 let shown = command.line.text().trim();
-                found.extend(storage::parts::thing(command.name(), &arguments, shown));
+                found.extend(storage::parts::of_command(command.name(), &arguments, shown));
             }
         }
     };

@@ -113,7 +113,7 @@ impl<'f> Storage<'f> {
                 reading.report.refuse(given.id, why);
                 continue;
             }
-            reading.layout.extend(parts::thing(kind, &given.arguments, "").map(|thing| (given.id, thing)));
+            reading.layout.extend(parts::of_command(kind, &given.arguments, "").map(|part| (given.id, part)));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::answers::Answers;
 use crate::grammar::preseed::{Answer, Content, Document, Release, parse};
 use crate::host::Os;
 
-use super::layout::Thing;
+use super::layout::Part;
 use super::line_report::Id;
 use super::reader::{Reader, RenderedLines};
 use super::{Reading, shell};
@@ -54,7 +54,7 @@ impl Reader for Release {
         rendered_lines(answers)
     }
 
-    fn laid_out(&self, answers: &Answers) -> Option<Vec<Thing>> {
+    fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
         laid_out(answers)
     }
 }
@@ -218,13 +218,13 @@ fn rendered_lines(answers: &Answers) -> RenderedLines {
 }
 
 /// What a rendered file lays out on disks; nothing where ironstrap's own agent does it.
-fn laid_out(answers: &Answers) -> Option<Vec<Thing>> {
+fn laid_out(answers: &Answers) -> Option<Vec<Part>> {
     let document = parse(&answers.text);
     let recipe = document.last("partman-auto/expert_recipe")?;
     let lvm = document.last("partman-auto/method").is_some_and(|method| method.value == "lvm");
     let decoded = storage::decoded(recipe);
     let shown = format!("{} {} {} {}", recipe.owner, recipe.key, recipe.kind, recipe.value);
-    Some(parts::things(&decoded.partitions, lvm, &shown))
+    Some(parts::of_recipe(&decoded.partitions, lvm, &shown))
 }
 
 /// The release that a file was written for, as far as it says so.

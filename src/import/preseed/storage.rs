@@ -101,8 +101,8 @@ fn layout(
     if decoded.partitions.is_empty() || !decoded.dropped.is_empty() {
         return Err("d-i would not read all of the recipe (see `ironstrap lint`)".to_owned());
     }
-    let things = parts::things(&decoded.partitions, lvm, "").into_iter();
-    reading.layout.extend(things.map(|thing| (id, thing)));
+    let parts = parts::of_recipe(&decoded.partitions, lvm, "").into_iter();
+    reading.layout.extend(parts.map(|part| (id, part)));
     let group =
         given.get("partman-auto-lvm/new_vg_name").map_or(GROUP.to_owned(), |(_, name)| identifier(name));
     let mut parts = Parts { id, group, taken: Vec::new(), has_esp: false, has_member: false };

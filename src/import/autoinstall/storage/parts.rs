@@ -1,9 +1,9 @@
-//! curtin's actions as things that can be compared, and what each partition is for.
+//! curtin's actions as parts that can be compared, and what each partition is for.
 
 use std::collections::HashMap;
 
 use crate::grammar::autoinstall::yaml::Node;
-use crate::import::layout::{PartKind, Thing, file_system, holds};
+use crate::import::layout::{Part, PartKind, file_system, holds};
 
 /// What stands on a device: file systems, and where each is mounted.
 #[derive(Debug, Default)]
@@ -64,8 +64,8 @@ impl<'d> Uses<'d> {
     }
 }
 
-/// An action as a thing; swap's mounts say nothing.
-pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
+/// An action as a part; swap's mounts say nothing.
+pub fn of_action(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Part> {
     let get = |key: &str| text(action, key);
     let many = |key: &str| {
         let items = action.get(key).map(Node::items).unwrap_or_default();
@@ -73,8 +73,8 @@ pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
     };
     let one = |key: &str| get(key).map(str::to_owned).into_iter().collect::<Vec<_>>();
     let id = get("id")?;
-    let new = |kind, on| Thing::new(kind, id, on, shown);
-    let thing = match get("type")? {
+    let new = |kind, on| Part::new(kind, id, on, shown);
+    let part = match get("type")? {
         "disk" => new(PartKind::Disk, Vec::new()),
         "partition" => {
             let esp = uses.is_esp(id, get("flag")) && uses.places(id).is_empty();
@@ -82,15 +82,15 @@ pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
                 Some("bios_grub") => Some("bios".to_owned()),
                 _ => esp.then(|| holds("/boot/efi", "vfat")),
             };
-            Thing { holds, size: get("size").and_then(bytes), ..new(PartKind::Partition, one("device")) }
+            Part { holds, size: get("size").and_then(bytes), ..new(PartKind::Partition, one("device")) }
         }
         "lvm_volgroup" => new(PartKind::Group, many("devices")),
         "lvm_partition" => {
-            Thing { size: get("size").and_then(bytes), ..new(PartKind::Volume, one("volgroup")) }
+            Part { size: get("size").and_then(bytes), ..new(PartKind::Volume, one("volgroup")) }
         }
         "raid" => {
             let level = get("raidlevel").map(|level| level.trim_start_matches("raid").to_owned());
-            Thing { detail: level, ..new(PartKind::Array, [many("devices"), many("spare_devices")].concat()) }
+            Part { detail: level, ..new(PartKind::Array, [many("devices"), many("spare_devices")].concat()) }
         }
         "format" => {
             let fs = file_system(get("fstype")?);
@@ -100,18 +100,18 @@ pub fn thing(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Thing> {
                 "swap" => Some("swap".to_owned()),
                 _ => unmounted.then(|| holds("/boot/efi", fs)),
             };
-            Thing { holds: place, detail: Some(fs.to_owned()), ..new(PartKind::Format, one("volume")) }
+            Part { holds: place, detail: Some(fs.to_owned()), ..new(PartKind::Format, one("volume")) }
         }
         "mount" => {
             let fs = uses.fs.get(get("device")?).copied().unwrap_or_default();
             if fs == "swap" {
                 return None;
             }
-            Thing { holds: Some(holds(get("path")?, fs)), ..new(PartKind::Mount, one("device")) }
+            Part { holds: Some(holds(get("path")?, fs)), ..new(PartKind::Mount, one("device")) }
         }
         _ => return None,
     };
-    Some(thing)
+    Some(part)
 }
 
 /// A size that is told exactly.

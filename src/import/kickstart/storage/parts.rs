@@ -1,10 +1,10 @@
-//! Commands of the layout as things that can be compared.
+//! Commands of the layout as parts that can be compared.
 
 use crate::grammar::kickstart::{Arguments, is_member};
-use crate::import::layout::{PartKind, Thing, holds};
+use crate::import::layout::{Part, PartKind, holds};
 
-/// A command as a thing. `kind` is its name; `shown` the line, for people.
-pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing> {
+/// A command as a part. `kind` is its name; `shown` the line, for people.
+pub fn of_command(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Part> {
     let words: Vec<_> = arguments.words().collect();
     let (place, members) = words.split_first()?;
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -14,10 +14,10 @@ pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing
     let size = mib.and_then(|mib| mib.checked_mul(1 << 20));
     let holds = content(place, arguments);
     let level = || arguments.text("--level").map(|level| level.to_lowercase().replace("raid", ""));
-    let new = |kind, id: &str, on| Thing::new(kind, id, on, shown);
+    let new = |kind, id: &str, on| Part::new(kind, id, on, shown);
     Some(match kind {
-        "part" | "partition" => Thing { holds, size, ..new(PartKind::Partition, place, Vec::new()) },
-        "raid" => Thing { holds, detail: level(), ..new(PartKind::Array, place, owned(members)) },
+        "part" | "partition" => Part { holds, size, ..new(PartKind::Partition, place, Vec::new()) },
+        "raid" => Part { holds, detail: level(), ..new(PartKind::Array, place, owned(members)) },
         "volgroup" => new(PartKind::Group, &group(place), owned(members)),
         "logvol" => {
             let pool = |name: &str| format!("pool {name}");
@@ -28,7 +28,7 @@ pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing
                 false => (*place).to_owned(),
             };
             let holds = holds.filter(|_| !arguments.has("--thinpool"));
-            Thing { holds, size, ..new(PartKind::Volume, &id, on.into_iter().collect()) }
+            Part { holds, size, ..new(PartKind::Volume, &id, on.into_iter().collect()) }
         }
         // subvolumes stand on a label, which another command gives
         "btrfs" if !arguments.has("--subvol") && *place == "none" => {
@@ -38,7 +38,7 @@ pub fn thing(kind: &str, arguments: &Arguments<'_>, shown: &str) -> Option<Thing
         "btrfs" => {
             let on = if arguments.has("--subvol") { members.get(..1) } else { Some(members) };
             let holds = Some(self::holds(place, "btrfs"));
-            Thing { holds, ..new(PartKind::Mount, place, owned(on.unwrap_or_default())) }
+            Part { holds, ..new(PartKind::Mount, place, owned(on.unwrap_or_default())) }
         }
         _ => return None,
     })
