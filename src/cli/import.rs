@@ -118,7 +118,7 @@ fn machine(args: &Args) -> Result<Machine> {
         };
         ensure!(before.is_none(), "--disk {disk}: another --disk says something else of that disk");
     }
-    let cards: Result<BTreeMap<_, _>> = args
+    let interfaces: Result<BTreeMap<_, _>> = args
         .card
         .iter()
         .map(|card| {
@@ -129,7 +129,7 @@ fn machine(args: &Args) -> Result<Machine> {
             Ok((name.to_owned(), mac))
         })
         .collect();
-    machine.cards = cards?;
+    machine.interfaces = interfaces?;
     Ok(machine)
 }
 

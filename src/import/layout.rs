@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::device::Device;
 use super::line_report::Id;
 
 /// What kind of part it is.
@@ -40,9 +41,9 @@ impl PartKind {
 pub struct Part {
     pub kind: PartKind,
     /// What its own layout calls it.
-    pub id: String,
+    pub id: Device,
     /// What it stands on or is made of, by the same names.
-    pub on: Vec<String>,
+    pub on: Vec<Device>,
     /// What it is in itself: `/boot ext4`, `swap`, `bios`.
     pub holds: Option<String>,
     /// In bytes, where it is told exactly.
@@ -55,8 +56,8 @@ pub struct Part {
 
 impl Part {
     /// One with neither size nor detail.
-    pub fn new(kind: PartKind, id: &str, on: Vec<String>, text: &str) -> Self {
-        Self { kind, id: id.to_owned(), on, holds: None, size: None, detail: None, text: text.to_owned() }
+    pub fn new(kind: PartKind, id: Device, on: Vec<Device>, text: &str) -> Self {
+        Self { kind, id, on, holds: None, size: None, detail: None, text: text.to_owned() }
     }
 }
 
@@ -75,7 +76,7 @@ pub fn file_system(fs: &str) -> &str {
 
 /// What stands on each of some parts, at last.
 fn places(parts: &[&Part]) -> Vec<BTreeSet<String>> {
-    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_id: HashMap<&Device, Vec<usize>> = HashMap::new();
     for (number, part) in parts.iter().enumerate() {
         by_id.entry(&part.id).or_default().push(number);
     }
@@ -88,12 +89,15 @@ fn places(parts: &[&Part]) -> Vec<BTreeSet<String>> {
                 places.insert(holds.clone());
             }
             let under = parts.get(at).into_iter().flat_map(|part| &part.on);
-            let under = under.flat_map(|id| by_id.get(id.as_str()).into_iter().flatten());
+            let under = under.flat_map(|id| by_id.get(id).into_iter().flatten());
             open.extend(under.filter(|other| seen.insert(**other)));
         }
     }
     found
 }
+
+/// Said of a file that leaves the layout to a Debian or Ubuntu installer.
+pub const USUAL_ON_EXT4: &str = "ironstrap's usual layout: an EFI system partition, and / on the rest (ext4)";
 
 /// For each line what was rendered for it, or why nothing was.
 pub type Found = BTreeMap<Id, Result<String, String>>;
@@ -152,14 +156,18 @@ fn lacking(part: &Part, places: &BTreeSet<String>) -> String {
 mod tests {
     use super::*;
 
+    fn device(name: &str) -> Device {
+        Device::Part(name.to_owned())
+    }
+
     fn layout(place: &str, fs: &str) -> Vec<Part> {
-        let mut mount = Part::new(PartKind::Mount, "m", vec!["f".to_owned()], "the mount");
+        let mut mount = Part::new(PartKind::Mount, device("m"), vec![device("f")], "the mount");
         mount.holds = Some(holds(place, fs));
-        let mut format = Part::new(PartKind::Format, "f", vec!["p".to_owned()], "the format");
+        let mut format = Part::new(PartKind::Format, device("f"), vec![device("p")], "the format");
         format.detail = Some(file_system(fs).to_owned());
-        let mut partition = Part::new(PartKind::Partition, "p", vec!["d".to_owned()], "the partition");
+        let mut partition = Part::new(PartKind::Partition, device("p"), vec![device("d")], "the partition");
         partition.size = Some(5);
-        vec![Part::new(PartKind::Disk, "d", Vec::new(), "the disk"), partition, format, mount]
+        vec![Part::new(PartKind::Disk, device("d"), Vec::new(), "the disk"), partition, format, mount]
     }
 
     fn said(parts: Vec<Part>) -> Vec<(Id, Part)> {
@@ -194,7 +202,7 @@ mod tests {
     #[test]
     fn what_stands_on_itself_has_no_end() {
         let mut ring = layout("/", "xfs");
-        ring[1].on = vec!["m".to_owned()];
+        ring[1].on = vec![device("m")];
         assert!(compare(&said(ring.clone()), &ring).values().all(Result::is_ok));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::value::StorageId;
+use crate::value::{HostName, StorageId};
 
 /// Longest name, in characters ([`StorageId`]).
 const LONGEST: usize = 32;
@@ -15,6 +15,22 @@ pub fn identifier(text: &str) -> String {
         Ok(_) => id,
         Err(_) => format!("n_{id}").chars().take(LONGEST).collect(),
     }
+}
+
+/// A host name made of a file's: `web 01.ks` is `web-01`.
+pub fn named_after(file: &str) -> HostName {
+    let stem = file.rsplit('/').next().unwrap_or(file);
+    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let stem: String = stem.chars().take(63).map(plain).collect();
+    let name = stem.trim_matches('-').parse();
+    // a name that is all digits, or nothing
+    name.unwrap_or_else(|_| fallback())
+}
+
+fn fallback() -> HostName {
+    #[allow(clippy::expect_used, reason = "a constant that the type's own tests hold")]
+    "imported".parse().expect("a host name")
 }
 
 /// The names that were given away.

@@ -3,38 +3,36 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::draft::Draft;
 use super::line_report::{Entry, Id, LineState, Progress, Report, Verdict};
-use super::{Imported, Reading, Request, secret};
+use super::proof::Proven;
+use super::reading::Settled;
+use super::{Imported, Request, secret};
 use crate::value::HostName;
 
 /// Closes the books.
-pub fn write(
-    request: &Request<'_>,
-    name: HostName,
-    mut reading: Reading<'_>,
-    unproven: Vec<String>,
-) -> Imported {
-    let mut open = unproven;
-    if !reading.draft.has("match") {
+pub fn write(request: &Request<'_>, proven: Proven) -> Imported {
+    let Settled { name, draft, report, mut scripts, to_do: mut open, .. } = proven.into_settled();
+    if !draft.has("match") {
         open.push(
             "nothing says which machine this is: add `match: { mac: [\"…\"] }`, or import with --mac"
                 .to_owned(),
         );
     }
-    if !reading.draft.has("storage.target") {
+    if !draft.has("storage.target") {
         open.push(
             "nothing says which disk may be overwritten: add `storage: { target: { serial: … } }`, or import with --disk"
                 .to_owned(),
         );
     }
-    let entries = std::mem::take(&mut reading.report.entries);
-    let mut keys = reading.draft.keys_by_entry();
-    let entries = (0..).zip(entries).map(|(number, line)| entry(keys.remove(&Id(number)), line)).collect();
+    let mut keys = draft.keys_by_entry();
+    let entries =
+        (0..).zip(report.entries).map(|(number, line)| entry(keys.remove(&Id(number)), line)).collect();
     let report = Report { entries, open };
     let used: HashSet<&str> = report.entries.iter().filter_map(|entry| entry.file.as_deref()).collect();
-    reading.scripts.retain(|script| used.contains(script.path.as_str()));
-    let profile = text(request, &name, &reading, &report);
-    Imported { name, profile, scripts: reading.scripts, report }
+    scripts.retain(|script| used.contains(script.path.as_str()));
+    let profile = text(request, &name, &draft, &report);
+    Imported { name, profile, scripts, report }
 }
 
 fn entry(keys: Option<Vec<String>>, line: LineState) -> Entry {
@@ -53,7 +51,7 @@ fn entry(keys: Option<Vec<String>>, line: LineState) -> Entry {
     Entry { first, last, text, cut, verdict, keys: keys.unwrap_or_default(), file, remark, notes }
 }
 
-fn text(request: &Request<'_>, name: &HostName, reading: &Reading<'_>, report: &Report) -> String {
+fn text(request: &Request<'_>, name: &HostName, draft: &Draft, report: &Report) -> String {
     let file: String = request.file.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let lines: Vec<_> = request.text.split('\n').collect();
     let mut out = String::from("# yaml-language-server: $schema=../schema/host.json\n");
@@ -63,7 +61,7 @@ fn text(request: &Request<'_>, name: &HostName, reading: &Reading<'_>, report: &
     for open in &report.open {
         comment(&mut out, "# to do: ", open);
     }
-    out.push_str(&reading.draft.yaml().0);
+    out.push_str(&draft.yaml().0);
     let lost = |entry: &&Entry| matches!(entry.verdict, Verdict::Refused | Verdict::Partly);
     section(&mut out, "not taken over, or not all of it", report.entries.iter().filter(lost), &lines);
     comments(&mut out, &report.entries, &lines);

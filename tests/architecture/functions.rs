@@ -10,9 +10,7 @@ const LONG_FUNCTIONS: &[(&str, &str)] = &[
     ("spec/code/causes.rs", "cause"),
     ("grammar/kickstart/options.rs", "of_command"),
     // readers of whole sections, which the next work on import takes apart
-    ("import/autoinstall/storage.rs", "add"),
     ("import/preseed/accounts.rs", "read"),
-    ("import/preseed/storage.rs", "read"),
     ("import/secret.rs", "mask_line"),
 ];
 

@@ -16,10 +16,10 @@ use crate::grammar::autoinstall::yaml::{self, Node};
 use crate::grammar::{self, Finding};
 use crate::host::Os;
 
-use super::Reading;
 use super::layout::Part;
 use super::line_report::Id;
-use super::reader::{Reader, RenderedLines};
+use super::reader::{Reader, RenderedLines, has_words_of};
+use super::reading::Reading;
 use super::secret;
 use nodes::Nodes;
 
@@ -62,7 +62,7 @@ impl Reader for Release {
     }
 
     fn read(&self, text: &str, reading: &mut Reading<'_>) {
-        read(text, reading);
+        read(*self, text, reading);
     }
 
     fn rendered_lines(&self, answers: &Answers) -> RenderedLines {
@@ -71,6 +71,17 @@ impl Reader for Release {
 
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
         Some(laid_out(&answers.text))
+    }
+
+    /// A value within a section; of those outside one is as good as another.
+    fn agrees(&self, claim: &str, line: &str) -> bool {
+        let path = claim.split_whitespace().next().unwrap_or_default();
+        !path.contains('.') || has_words_of(claim, line)
+    }
+
+    /// An empty text is as good as none.
+    fn says_nothing(&self, claim: &str) -> bool {
+        claim.ends_with(" \"\"")
     }
 }
 
@@ -85,8 +96,8 @@ fn parts(opened: &Result<yaml::Document, Finding>) -> Result<(&yaml::Document, &
     }
 }
 
-fn read(text: &str, reading: &mut Reading<'_>) {
-    reading.draft.push("classes", reading.os.name(), Id::NOBODY);
+fn read(release: Release, text: &str, reading: &mut Reading<'_>) {
+    reading.draft.push("classes", reading.os().name(), Id::NOBODY);
     reading.draft.put("installer", "subiquity", Id::NOBODY);
     let mut found = Vec::new();
     let opened = yaml::document(text, &mut found);
@@ -97,7 +108,8 @@ fn read(text: &str, reading: &mut Reading<'_>) {
     let nodes = Nodes::enter(text, document, config, reading);
     tell(&found, document, reading);
     let given = Given { config, nodes };
-    system::read(text, &given, reading);
+    system::read(&given, reading);
+    user_data::read(release, text, &given, reading);
     network::read(&given, reading);
     storage::read(&given, reading);
     given.nodes.settle(reading);
@@ -141,4 +153,17 @@ fn rendered_lines(text: &str) -> RenderedLines {
 fn laid_out(text: &str) -> Vec<Part> {
     let Ok(root) = yaml::parse(text, &mut Vec::new()) else { return Vec::new() };
     config(&root).map(|config| storage::laid_out(config, nodes::shown)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_value_is_not_the_same_in_other_words_and_an_empty_one_is_none() {
+        let reader = Release::Ubuntu2404;
+        assert!(reader.agrees("source.id \"server\"", "source.id \"server\""));
+        assert!(!reader.agrees("source.id \"minimal\"", "source.id \"server\""));
+        assert!(reader.says_nothing("identity.realname \"\"") && !reader.says_nothing("proxy \"x\""));
+    }
 }

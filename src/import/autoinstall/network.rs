@@ -1,9 +1,10 @@
-//! Netplan's part: cards by their addresses, and what stands on them.
+//! Netplan's part: interfaces by their addresses, and what stands on them.
 
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
+use crate::import::Reading;
 use crate::import::draft::item;
-use crate::import::{Reading, cards};
+use crate::import::machine::{ANY_INTERFACE, unknown_interface};
 use crate::value::{LinkName, Mac};
 
 /// Reads `network`.
@@ -11,8 +12,8 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     // older files nest it
     let at = if given.get("network.network").is_some() { "network.network" } else { "network" };
     let Some(network) = given.get(at) else { return };
-    for (name, card) in network.get("ethernets").into_iter().flat_map(Node::entries) {
-        ethernet(&format!("{at}.ethernets.{}", name.text), &name.text, card, given, reading);
+    for (name, interface) in network.get("ethernets").into_iter().flat_map(Node::entries) {
+        ethernet(&format!("{at}.ethernets.{}", name.text), &name.text, interface, given, reading);
     }
     for (kind, list) in [("bonds", "interfaces"), ("bridges", "interfaces")] {
         for (name, link) in network.get(kind).into_iter().flat_map(Node::entries) {
@@ -57,8 +58,7 @@ fn put(
     reading: &mut Reading<'_>,
 ) {
     let id = given.id(path);
-    reading.draft.put(&format!("{place}.{key}"), value, id);
-    reading.report.taken(id);
+    reading.put(&format!("{place}.{key}"), value, id);
 }
 
 /// Whether a link can be called so in a profile; if not, its line says why.
@@ -87,27 +87,27 @@ fn taken_all(path: &str, node: Option<&Node>, given: &Given<'_>, reading: &mut R
     }
 }
 
-fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mut Reading<'_>) {
+fn ethernet(path: &str, name: &str, interface: &Node, given: &Given<'_>, reading: &mut Reading<'_>) {
     let id = given.id(path);
-    let written = card.get("match").and_then(|rule| rule.get("macaddress")).and_then(Node::text);
-    let named = reading.machine.cards.get(name).copied();
+    let written = interface.get("match").and_then(|rule| rule.get("macaddress")).and_then(Node::text);
+    let named = reading.machine().interfaces.get(name).copied();
     let Some(mac) = written.and_then(|text| text.parse::<Mac>().ok()).or(named) else {
-        // DHCP on every card is what a profile without cards says
-        if card.get("dhcp4").is_some_and(Node::is_true) && card.get("addresses").is_none() {
-            reading.report.note(id, cards::ANY);
+        // DHCP wherever there is a link is what a profile without interfaces says
+        if interface.get("dhcp4").is_some_and(Node::is_true) && interface.get("addresses").is_none() {
+            reading.report.note(id, ANY_INTERFACE);
             reading.report.taken(given.id(&format!("{path}.dhcp4")));
             for key in ["match", "match.name"].map(|key| given.id(&format!("{path}.{key}"))) {
                 reading.report.taken(key);
-                reading.report.note(key, cards::ANY);
+                reading.report.note(key, ANY_INTERFACE);
             }
             return;
         }
-        let why = match card.get("match") {
+        let why = match interface.get("match") {
             Some(_) => {
                 let name = name.escape_debug();
                 format!("more than one card may be meant by `{name}`: import with --card {name}=MAC")
             }
-            None => cards::unknown(name),
+            None => unknown_interface(name),
         };
         return reading.report.refuse(id, why);
     };
@@ -121,7 +121,7 @@ fn ethernet(path: &str, name: &str, card: &Node, given: &Given<'_>, reading: &mu
     put(&place, "match.mac", mac.to_string().into(), &format!("{path}.match.macaddress"), given, reading);
     put(&place, "id", name.into(), path, given, reading);
     reading.macs.push((mac, id));
-    addresses(&place, path, card, given, reading);
+    addresses(&place, path, interface, given, reading);
 }
 
 fn parameters(
@@ -200,8 +200,7 @@ fn addresses(place: &str, path: &str, link: &Node, given: &Given<'_>, reading: &
         for (number, server) in servers.map(Node::items).unwrap_or_default().iter().enumerate() {
             let id = given.id(&format!("{path}.nameservers.{key}[{number}]"));
             if let Some(server) = server.text() {
-                reading.draft.push(list, server, id);
-                reading.report.taken(id);
+                reading.push(list, server, id);
             }
         }
     }

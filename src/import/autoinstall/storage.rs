@@ -1,43 +1,44 @@
 //! curtin's actions as a layout.
 
+mod action;
 mod parts;
+mod target;
 
 use std::collections::BTreeMap;
 
 use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::Reading;
-use crate::import::layout::Part;
+use crate::import::layout::{Part, USUAL_ON_EXT4};
 use crate::import::line_report::Id;
-use crate::import::names::{Names, identifier};
-use crate::import::stack::Stack;
+use crate::import::names::Names;
+use action::Action;
 use parts::Uses;
+use target::target;
 
 /// Reads `storage`.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some((id, name)) = given.text("storage.layout.name") {
         reading.report.taken(id);
-        let note = "ironstrap's usual layout: an EFI system partition, and / on the rest (ext4)";
         match name {
-            "direct" => reading.report.note(id, note),
+            "direct" => reading.report.note(id, USUAL_ON_EXT4),
             name => {
-                reading.report.lose(id, format!("{}: {note}; say another in `storage:`", name.escape_debug()))
+                let why = format!("{}: {USUAL_ON_EXT4}; say another in `storage:`", name.escape_debug());
+                reading.report.lose(id, why);
             }
         }
     }
     let Some(config) = given.get("storage.config") else { return };
-    let uses = Uses::of(config.items());
-    let mut layout = Layout::of(config.items(), reading);
-    let own_esp = config.items().iter().any(|action| is_esp(action, &uses));
-    if let (Some(number), false) = (root(config.items()), own_esp) {
-        // at the front of the disk, as everywhere; it goes when `/` does
-        let (esp, id) = (layout.ids.fresh("esp"), given.id(&format!("storage.config[{number}]")));
-        for (key, value) in [("id", esp.as_str()), ("role", "esp"), ("size", "512MiB")] {
-            reading.draft.put(&format!("storage.partitions[{esp}].{key}"), value, id);
-        }
+    let actions = || config.items().iter().map(Action);
+    let uses = Uses::of(actions());
+    let mut layout = Layout::of(actions().collect::<Vec<_>>().as_slice(), reading);
+    let root = actions().position(|action| action.says("type", "mount") && action.says("path", "/"));
+    if let (Some(number), false) = (root, actions().any(|action| is_esp(action, &uses))) {
+        let id = given.id(&format!("storage.config[{number}]"));
+        reading.put_esp(&mut layout.ids, id);
         reading.report.note(id, "with an EFI system partition of 512 MiB, which the file doesn't have");
     }
-    for (number, action) in config.items().iter().enumerate() {
+    for (number, action) in actions().enumerate() {
         let id = given.id(&format!("storage.config[{number}]"));
         reading.report.taken(id);
         if let Err(why) = layout.add(action, &uses, id, reading) {
@@ -52,24 +53,17 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
 }
 
 /// Whether an action makes an EFI system partition.
-fn is_esp(action: &Node, uses: &Uses<'_>) -> bool {
-    let text = |key: &str| action.get(key).and_then(Node::text);
-    text("type") == Some("partition") && text("id").is_some_and(|id| uses.is_esp(id, text("flag")))
-}
-
-/// Which action mounts `/`.
-fn root(actions: &[Node]) -> Option<usize> {
-    let text = |action: &Node, key: &str, value: &str| action.get(key).and_then(Node::text) == Some(value);
-    actions.iter().position(|action| text(action, "type", "mount") && text(action, "path", "/"))
+fn is_esp(action: Action<'_>, uses: &Uses<'_>) -> bool {
+    action.says("type", "partition")
+        && action.text("id").is_some_and(|id| uses.is_esp(id, action.text("flag")))
 }
 
 /// What a rendered configuration lays out; `shown` is how a person reads an action.
 pub fn laid_out(config: &Node, shown: impl Fn(&Node) -> String) -> Vec<Part> {
     let actions = config.get("storage").and_then(|storage| storage.get("config"));
-    let actions = actions.map(Node::items).unwrap_or_default();
-    let uses = Uses::of(actions);
-    let part = |action| parts::of_action(action, &uses, &shown(action));
-    actions.iter().filter_map(part).collect()
+    let actions = || actions.map(Node::items).unwrap_or_default().iter().map(Action);
+    let uses = Uses::of(actions());
+    actions().filter_map(|action| parts::of_action(action, &uses, &shown(action.0))).collect()
 }
 
 /// What is known of the actions so far, by their ids.
@@ -83,126 +77,74 @@ struct Layout {
     ids: Names,
     /// Devices by the draft's names.
     devices: BTreeMap<String, String>,
-    /// Formats by the device that they are on, with their kind and label.
-    formats: BTreeMap<String, (String, String, Option<String>)>,
+    formats: BTreeMap<String, Format>,
     /// Devices that are EFI system partitions.
     esps: Vec<String>,
 }
 
+/// A file system that waits for its mount.
+#[derive(Clone)]
+struct Format {
+    /// The draft's name of its device.
+    on: String,
+    fs: String,
+    label: Option<String>,
+}
+
 impl Layout {
     /// With the disk under `/`, and the name that its draft has.
-    fn of(actions: &[Node], reading: &mut Reading<'_>) -> Self {
-        let mut layout = Self { target: target(actions), ..Self::default() };
+    fn of(actions: &[Action<'_>], reading: &mut Reading<'_>) -> Self {
+        let mut layout = Self { target: target(actions.iter().copied()), ..Self::default() };
         layout.ids.fresh("target");
-        let is_target = |action: &&Node| action.get("id").and_then(Node::text) == layout.target.as_deref();
-        if let Some(path) = actions.iter().find(is_target).and_then(|disk| disk.get("path")?.text()) {
-            reading.name_target(bare(path));
+        let is_target = |action: &&Action<'_>| action.text("id") == layout.target.as_deref();
+        if let Some(path) = actions.iter().find(is_target).and_then(|disk| disk.text("path")) {
+            reading.target.is_called(bare(path));
         }
         layout
     }
 
-    /// The draft's id for a thing with a name of its own, which says so where it is another one.
-    fn id_for(&mut self, name: &str, from: Id, reading: &mut Reading<'_>) -> String {
-        let id = self.ids.fresh(name);
-        if id != identifier(name) {
-            reading.report.note(from, format!("called `{id}` in the profile: another has its name"));
-        }
-        id
-    }
-
     fn add(
         &mut self,
-        action: &Node,
+        action: Action<'_>,
         uses: &Uses<'_>,
         from: Id,
         reading: &mut Reading<'_>,
     ) -> Result<(), String> {
-        let text = |key: &str| action.get(key).and_then(Node::text);
-        if action.get("preserve").is_some_and(Node::is_true) {
+        if action.is("preserve") {
             reading.keeps_disk = true;
             return Err("it uses what is on the disk already: ironstrap starts from empty disks".to_owned());
         }
-        let id = text("id").ok_or("it has no id")?;
+        let id = action.need("id")?;
         if self.devices.contains_key(id)
             || self.formats.contains_key(id)
             || self.disks.iter().any(|(known, _)| known == id)
         {
             return Err("an action before it has its id".to_owned());
         }
-        match text("type").ok_or("it has no type")? {
+        match action.need("type")? {
             "disk" => self.disk(id, action, from, reading),
             "partition" => self.partition(id, action, uses, from, reading),
-            "lvm_volgroup" => {
-                let name = self.id_for(text("name").unwrap_or(id), from, reading);
-                let path = format!("storage.volume_groups[{name}]");
-                reading.draft.put(&format!("{path}.id"), name.clone(), from);
-                self.members(&format!("{path}.members"), action.get("devices"), from, reading)?;
-                self.devices.insert(id.to_owned(), name);
-                Ok(())
-            }
-            "lvm_partition" => {
-                let name = self.id_for(text("name").unwrap_or(id), from, reading);
-                let path = format!("storage.logical_volumes[{name}]");
-                reading.draft.put(&format!("{path}.id"), name.clone(), from);
-                let group = self.device(text("volgroup").ok_or("it has no volgroup")?)?;
-                reading.draft.put(&format!("{path}.group"), group, from);
-                size(&path, text("size"), from, reading)?;
-                self.devices.insert(id.to_owned(), name);
-                Ok(())
-            }
-            "raid" => {
-                let name = self.id_for(text("name").unwrap_or(id), from, reading);
-                let path = format!("storage.raids[{name}]");
-                reading.draft.put(&format!("{path}.id"), name.clone(), from);
-                let level = text("raidlevel").ok_or("it has no raidlevel")?;
-                let level = format!("raid{}", level.trim_start_matches("raid"));
-                reading.draft.put(&format!("{path}.level"), level, from);
-                self.members(&format!("{path}.members"), action.get("devices"), from, reading)?;
-                self.members(&format!("{path}.spares"), action.get("spare_devices"), from, reading)?;
-                self.devices.insert(id.to_owned(), name);
-                Ok(())
-            }
-            "format" => {
-                let on = self.device(text("volume").ok_or("it has no volume")?)?;
-                let fs = match text("fstype").ok_or("it has no fstype")? {
-                    "fat32" | "vfat" | "fat" => "vfat",
-                    fs => fs,
-                };
-                self.formats
-                    .insert(id.to_owned(), (on.clone(), fs.to_owned(), text("label").map(str::to_owned)));
-                if fs == "swap" {
-                    self.mount(&on, "swap", None, None, from, reading);
-                }
-                Ok(())
-            }
-            "mount" => {
-                let (on, fs, label) = self
-                    .formats
-                    .get(text("device").ok_or("it has no device")?)
-                    .cloned()
-                    .ok_or("its format wasn't taken over")?;
-                if fs != "swap" && !self.esps.contains(&on) {
-                    self.mount(&on, &fs, text("path"), label, from, reading);
-                    let options = text("options").unwrap_or_default();
-                    let options: Vec<_> =
-                        options.split(',').filter(|option| !matches!(*option, "" | "defaults")).collect();
-                    if !options.is_empty() {
-                        reading.draft.put(&format!("storage.mounts[{on}].options"), options, from);
-                    }
-                }
-                Ok(())
-            }
+            "lvm_volgroup" => self.device("volume_groups", Self::group, action, from, reading),
+            "lvm_partition" => self.device("logical_volumes", Self::volume, action, from, reading),
+            "raid" => self.device("raids", Self::array, action, from, reading),
+            "format" => self.format(id, action, from, reading),
+            "mount" => self.mount(action, from, reading),
             other => Err(format!("a profile has no `{}`", other.escape_debug())),
         }
     }
 
-    fn disk(&mut self, id: &str, action: &Node, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
+    fn disk(
+        &mut self,
+        id: &str,
+        action: Action<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
         let rule = action.get("match");
         let text = |key: &str| {
-            let own = action.get(key).and_then(Node::text);
-            own.or_else(|| rule?.get(key)?.text()).filter(|text| !text.contains(['*', '?']))
+            action.text(key).or_else(|| rule?.get(key)?.text()).filter(|text| !text.contains(['*', '?']))
         };
-        if action.get("ptable").and_then(Node::text).is_some_and(|table| table != "gpt") {
+        if action.text("ptable").is_some_and(|table| table != "gpt") {
             return Err("ironstrap's disks have a GPT".to_owned());
         }
         let target = self.target.as_deref() == Some(id);
@@ -226,7 +168,7 @@ impl Layout {
                 let path = text("path").map(bare).ok_or(
                     "nothing in it is written on the disk: give it the disk's `serial`, and import again",
                 )?;
-                let serial = reading.serial_of(path)?;
+                let serial = reading.target.serial_of_other(path)?;
                 reading.draft.put(&format!("{place}.serial"), serial, from);
             }
         }
@@ -240,14 +182,14 @@ impl Layout {
     fn partition(
         &mut self,
         id: &str,
-        action: &Node,
+        action: Action<'_>,
         uses: &Uses<'_>,
         from: Id,
         reading: &mut Reading<'_>,
     ) -> Result<(), String> {
-        let text = |key: &str| action.get(key).and_then(Node::text);
-        let esp = uses.is_esp(id, text("flag"));
-        match text("flag") {
+        let flag = action.text("flag");
+        let esp = uses.is_esp(id, flag);
+        match flag {
             Some("bios_grub" | "prep") if uses.file_systems(id).next().is_some() => {
                 return Err("the boot loader's own partition holds no file system".to_owned());
             }
@@ -257,17 +199,15 @@ impl Layout {
             Some("boot") if !esp => reading.report.lose(from, NO_ESP),
             _ => {}
         }
-        let device = text("device").ok_or("it has no device")?;
+        let device = action.need("device")?;
         let (_, disk) =
             self.disks.iter().find(|(known, _)| known == device).ok_or("its disk wasn't taken over")?;
         let disk = disk.clone();
-        let name = self.id_for(id, from, reading);
-        let path = format!("storage.partitions[{name}]");
-        reading.draft.put(&format!("{path}.id"), name.clone(), from);
+        let (name, path) = self.named("partitions", id, from, reading);
         if disk != "target" {
             reading.draft.put(&format!("{path}.disk"), disk, from);
         }
-        match text("flag") {
+        match flag {
             _ if esp => {
                 reading.draft.put(&format!("{path}.role"), "esp", from);
                 self.esps.push(name.clone());
@@ -276,47 +216,126 @@ impl Layout {
             Some("extended" | "logical" | "prep") => return Err("a GPT has no such partition".to_owned()),
             _ => {}
         }
-        size(&path, text("size"), from, reading)?;
+        size(&path, action, from, reading)?;
         self.devices.insert(id.to_owned(), name);
         Ok(())
     }
 
-    fn device(&self, id: &str) -> Result<String, String> {
-        self.devices.get(id).cloned().ok_or_else(|| format!("`{}` wasn't taken over", id.escape_debug()))
+    /// Begins an item of one of the profile's lists for a device with a name of its own; returns the draft's name, and its path.
+    fn named(&mut self, list: &str, wanted: &str, from: Id, reading: &mut Reading<'_>) -> (String, String) {
+        let name = reading.device_name(&mut self.ids, wanted, from);
+        let path = format!("storage.{list}[{name}]");
+        reading.draft.put(&format!("{path}.id"), name.clone(), from);
+        (name, path)
     }
 
-    fn members(
-        &self,
-        path: &str,
-        list: Option<&Node>,
+    /// A device that is made of others; `fill` says the rest of its item in the profile's list.
+    fn device(
+        &mut self,
+        list: &str,
+        fill: fn(&Self, &str, Action<'_>, Id, &mut Reading<'_>) -> Result<(), String>,
+        action: Action<'_>,
         from: Id,
         reading: &mut Reading<'_>,
     ) -> Result<(), String> {
-        for member in list.map(Node::items).unwrap_or_default() {
-            reading.draft.push(path, self.device(member.text().unwrap_or_default())?, from);
+        let id = action.need("id")?;
+        let (name, path) = self.named(list, action.text("name").unwrap_or(id), from, reading);
+        fill(self, &path, action, from, reading)?;
+        self.devices.insert(id.to_owned(), name);
+        Ok(())
+    }
+
+    fn group(
+        &self,
+        path: &str,
+        action: Action<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
+        self.members(&format!("{path}.members"), action.items("devices"), from, reading)
+    }
+
+    fn volume(
+        &self,
+        path: &str,
+        action: Action<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
+        let group = self.known(action.need("volgroup")?)?;
+        reading.draft.put(&format!("{path}.group"), group, from);
+        size(path, action, from, reading)
+    }
+
+    fn array(
+        &self,
+        path: &str,
+        action: Action<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
+        let level = format!("raid{}", action.need("raidlevel")?.trim_start_matches("raid"));
+        reading.draft.put(&format!("{path}.level"), level, from);
+        self.members(&format!("{path}.members"), action.items("devices"), from, reading)?;
+        self.members(&format!("{path}.spares"), action.items("spare_devices"), from, reading)
+    }
+
+    /// A file system, which waits for its mount; swap has none.
+    fn format(
+        &mut self,
+        id: &str,
+        action: Action<'_>,
+        from: Id,
+        reading: &mut Reading<'_>,
+    ) -> Result<(), String> {
+        let on = self.known(action.need("volume")?)?;
+        let fs = match action.need("fstype")? {
+            "fat32" | "vfat" | "fat" => "vfat",
+            fs => fs,
+        };
+        let format = Format { on, fs: fs.to_owned(), label: action.text("label").map(str::to_owned) };
+        if fs == "swap" {
+            put_mount(&Format { label: None, ..format.clone() }, None, from, reading);
+        }
+        self.formats.insert(id.to_owned(), format);
+        Ok(())
+    }
+
+    fn mount(&self, action: Action<'_>, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
+        let format = self.formats.get(action.need("device")?).ok_or("its format wasn't taken over")?;
+        if format.fs == "swap" || self.esps.contains(&format.on) {
+            return Ok(());
+        }
+        put_mount(format, action.text("path"), from, reading);
+        let options = action.text("options").unwrap_or_default().split(',');
+        let options: Vec<_> = options.filter(|option| !matches!(*option, "" | "defaults")).collect();
+        if !options.is_empty() {
+            reading.draft.put(&format!("storage.mounts[{}].options", format.on), options, from);
         }
         Ok(())
     }
 
-    fn mount(
-        &self,
-        on: &str,
-        fs: &str,
-        path: Option<&str>,
-        label: Option<String>,
-        from: Id,
-        reading: &mut Reading<'_>,
-    ) {
-        let mut put = |key: &str, value: String| {
-            _ = reading.draft.put(&format!("storage.mounts[{on}].{key}"), value, from)
-        };
-        put("on", on.to_owned());
-        put("fs", fs.to_owned());
-        if let Some(path) = path {
-            put("path", path.to_owned());
+    /// The draft's name of a device that was taken over.
+    fn known(&self, id: &str) -> Result<String, String> {
+        self.devices.get(id).cloned().ok_or_else(|| format!("`{}` wasn't taken over", id.escape_debug()))
+    }
+
+    fn members(&self, path: &str, list: &[Node], from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
+        for member in list {
+            reading.draft.push(path, self.known(member.text().unwrap_or_default())?, from);
         }
-        if let Some(label) = label {
-            put("label", label);
+        Ok(())
+    }
+}
+
+/// A mount of the profile; without a path it is swap.
+fn put_mount(format: &Format, path: Option<&str>, from: Id, reading: &mut Reading<'_>) {
+    let Format { on, fs, label } = format;
+    let values =
+        [("on", Some(on.as_str())), ("fs", Some(fs.as_str())), ("path", path), ("label", label.as_deref())];
+    for (key, value) in values {
+        if let Some(value) = value {
+            reading.draft.put(&format!("storage.mounts[{on}].{key}"), value, from);
         }
     }
 }
@@ -327,46 +346,14 @@ const NO_ESP: &str =
 const NO_FAT: &str =
     "`flag: boot` makes an EFI system partition, and no action makes FAT on it: give it a `format`";
 
-/// The id of the disk under `/`, through formats, volumes, groups and arrays; of several the one with the boot loader.
-fn target(actions: &[Node]) -> Option<String> {
-    let mut stack = Stack::default();
-    let place = |path: &str| format!("path {path}");
-    let (mut disks, mut boot) = (Vec::new(), Vec::new());
-    for action in actions {
-        let text = |key: &str| action.get(key).and_then(Node::text);
-        let Some(id) = text("id") else { continue };
-        let list =
-            |key: &str| action.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
-        match text("type").unwrap_or_default() {
-            "disk" => {
-                stack.on_disk(id, id);
-                disks.push(id);
-                boot.extend(action.get("grub_device").filter(|node| node.is_true()).map(|_| id));
-            }
-            "mount" => text("device").into_iter().for_each(|device| {
-                text("path").into_iter().for_each(|path| stack.on_part(&place(path), device));
-            }),
-            _ => {
-                let one = ["device", "volume", "volgroup"].into_iter().filter_map(text);
-                let many = ["devices", "spare_devices"].into_iter().flat_map(list);
-                one.chain(many).for_each(|other| stack.on_part(id, other));
-            }
-        }
-    }
-    boot.extend(stack.disks_under(&place("/boot/efi")));
-    let root = stack.disk_under(&place("/"), &boot);
-    let only = if let [disk] = disks.as_slice() { Some(*disk) } else { None };
-    root.or(only).map(ToOwned::to_owned)
-}
-
 /// A disk's name without its directory.
 fn bare(path: &str) -> &str {
     path.trim_start_matches("/dev/")
 }
 
 /// A size as curtin reads it: bytes, or a number with a unit, all of which are powers of 1024; -1 for all that is left.
-fn size(path: &str, text: Option<&str>, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
-    let text = text.ok_or("it has no size")?;
+fn size(path: &str, action: Action<'_>, from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
+    let text = action.need("size")?;
     if text == "-1" {
         reading.draft.put(&format!("{path}.min"), "1GiB", from);
         reading.report.note(from, "all that is left: at least 1 GiB");

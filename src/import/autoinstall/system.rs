@@ -1,13 +1,13 @@
-//! Everything but network and storage.
+//! Everything but network, storage and user-data.
 
-use super::{Given, user_data};
+use super::Given;
 use crate::grammar::autoinstall::yaml::Node;
 use crate::import::line_report::Id;
 use crate::import::{Reading, shell};
 use crate::value::{AccountName, FullName, HostName, PasswordHash};
 
 /// Reads it.
-pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     for (path, key) in [
         ("locale", "locale.lang"),
         ("keyboard.layout", "locale.keyboard"),
@@ -16,8 +16,7 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     ] {
         if let Some((id, value)) = given.text(path).filter(|(_, value)| *value != "geoip" && *value != "null")
         {
-            reading.draft.put(key, value, id);
-            reading.report.taken(id);
+            reading.put(key, value, id);
         }
     }
     if let Some((id, _)) = given.text("keyboard.variant") {
@@ -31,10 +30,8 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     commands("late-commands", "post_outside", given, reading);
     commands("error-commands", "on_error", given, reading);
     if let Some((id, "poweroff")) = given.text("shutdown") {
-        reading.draft.put("finish", "poweroff", id);
-        reading.report.taken(id);
+        reading.put("finish", "poweroff", id);
     }
-    user_data::read(text, given, reading);
 }
 
 fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str> {
@@ -54,8 +51,7 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
     }
     reading.draft.put(&format!("users[{name}].name"), name, id);
     // subiquity's first user may do everything, with its password
-    reading.draft.put(&format!("users[{name}].sudo"), "password", id);
-    reading.report.taken(id);
+    reading.put(&format!("users[{name}].sudo"), "password", id);
     match given.get("identity.realname").and_then(Node::text) {
         Some("") => reading.report.moot(given.id("identity.realname"), "an empty name is none"),
         Some(text) => {
@@ -73,8 +69,7 @@ fn identity<'d>(given: &Given<'d>, reading: &mut Reading<'_>) -> Option<&'d str>
 fn keys(user: Option<&str>, given: &Given<'_>, reading: &mut Reading<'_>) {
     if let Some(node) = given.get("ssh.install-server").filter(|node| node.is_true()) {
         let id = given.id("ssh.install-server");
-        reading.draft.push("packages", "openssh-server", id);
-        reading.report.taken(id);
+        reading.push("packages", "openssh-server", id);
         reading.report.note(id, format!("line {}: the package openssh-server", node.line));
     }
     let Some(keys) = given.get("ssh.authorized-keys") else { return };
@@ -84,8 +79,7 @@ fn keys(user: Option<&str>, given: &Given<'_>, reading: &mut Reading<'_>) {
             reading.report.refuse(id, "nobody's: `identity` makes no user");
             continue;
         };
-        reading.draft.push(&format!("users[{user}].ssh_keys"), key.trim(), id);
-        reading.report.taken(id);
+        reading.push(&format!("users[{user}].ssh_keys"), key.trim(), id);
     }
 }
 
@@ -94,8 +88,7 @@ fn packages(given: &Given<'_>, reading: &mut Reading<'_>) {
     for (number, package) in packages.items().iter().enumerate() {
         let id = given.id(&format!("packages[{number}]"));
         if let Some(package) = package.text() {
-            reading.draft.push("packages", package, id);
-            reading.report.taken(id);
+            reading.push("packages", package, id);
         }
     }
 }
@@ -110,8 +103,7 @@ fn mirror(given: &Given<'_>, reading: &mut Reading<'_>) {
             .find_map(|(number, item)| Some((number, item.get("uri")?.text()?)));
         if let Some((number, uri)) = first {
             let id = given.id(&format!("{path}[{number}]"));
-            reading.draft.put("mirror", uri.trim_end_matches('/'), id);
-            reading.report.taken(id);
+            reading.put("mirror", uri.trim_end_matches('/'), id);
             return;
         }
     }
@@ -145,8 +137,7 @@ fn commands(section: &str, kind: &str, given: &Given<'_>, reading: &mut Reading<
         ids.push(id);
     }
     let Some(first) = ids.first() else { return };
-    reading.script(kind, text, *first);
-    let file = reading.scripts.last().map(|script| script.path.clone()).unwrap_or_default();
+    let file = reading.script(kind, text, *first);
     for id in ids {
         reading.report.file(id, &file);
         reading.report.opaque(id);

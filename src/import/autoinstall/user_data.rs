@@ -6,9 +6,8 @@
 use super::Given;
 use crate::grammar::autoinstall::{self, Release, yaml};
 use crate::grammar::{Finding, Severity, cloud_config};
-use crate::host::Os;
+use crate::import::Reading;
 use crate::import::line_report::Id;
-use crate::import::{Reading, ScriptFile};
 
 /// A key of it: its entry and its lines in the file.
 struct Part {
@@ -19,7 +18,7 @@ struct Part {
 }
 
 /// Reads it.
-pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
+pub fn read(release: Release, text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     let Some(node) = given.get("user-data").filter(|node| node.entries().next().is_some()) else { return };
     let head = given.id("user-data");
     let Some(begin) = reading.report.entries.get(head.0).map(|entry| entry.first) else { return };
@@ -32,7 +31,7 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
         };
         let (first, last) = (entry.first, entry.last);
         let alone = yaml::Node { line: key.line, data: yaml::Data::Map(vec![(key.clone(), value.clone())]) };
-        parts.push(Part { id, first, last, refused: judge(&alone, id, reading) });
+        parts.push(Part { id, first, last, refused: judge(release, &alone, id, reading) });
     }
     parts.sort_by_key(|part| part.first);
     let Some(last) =
@@ -54,9 +53,8 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     let indent = indents.min().unwrap_or_default();
     let body: String =
         lines.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
-    let path = format!("files/{}-user-data.yaml", reading.prefix);
+    let path = reading.file("user-data.yaml", format!("#cloud-config\n{body}"));
     reading.draft.put("handoff.cloud_init.user_data", path.clone(), from);
-    reading.scripts.push(ScriptFile { path: path.clone(), text: format!("#cloud-config\n{body}") });
     for id in parts.iter().filter(|part| !part.refused).map(|part| part.id).chain([head]) {
         reading.report.file(id, &path);
         reading.report.opaque(id);
@@ -64,11 +62,7 @@ pub fn read(text: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
 }
 
 /// Says of a key what cloud-init makes of it, and whether that is nothing.
-fn judge(alone: &yaml::Node, id: Id, reading: &mut Reading<'_>) -> bool {
-    let release = match reading.os {
-        Os::Ubuntu2204 => Release::Ubuntu2204,
-        _ => Release::Ubuntu2404,
-    };
+fn judge(release: Release, alone: &yaml::Node, id: Id, reading: &mut Reading<'_>) -> bool {
     let mut refused = false;
     let told = cloud_config::told(alone).into_iter();
     for finding in autoinstall::user_data(alone, release).into_iter().chain(told) {

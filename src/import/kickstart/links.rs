@@ -1,12 +1,13 @@
-//! `network`: cards by their addresses, and what stands on them.
+//! `network`: interfaces by their addresses, and what stands on them.
 //!
-//! A Kickstart may name a card by its kernel name, which a profile can't: the operator says whose address it is (`--card`).
-//! Members of bonds and bridges become cards without addresses of their own.
+//! A Kickstart may name an interface by its kernel name, which a profile can't: the operator says whose address it is (`--card`).
+//! Members of bonds and bridges become interfaces without addresses of their own.
 
 use super::Given;
 use crate::import::line_report::Id;
-use crate::import::{Reading, cards, prefix};
-use crate::value::{HostName, LinkName, Mac};
+use crate::import::machine::{ANY_INTERFACE, unknown_interface};
+use crate::import::{Reading, prefix};
+use crate::value::{HostName, LinkName};
 
 /// Options that are taken over, or say what holds anyway.
 const KNOWN: [&str; 22] = [
@@ -85,9 +86,9 @@ fn link(given: &Given<'_>, reading: &mut Reading<'_>) {
     } else if arguments.has("--vlanid") {
         vlan(given, reading)
     } else if let Some(device) = device {
-        card(device, given.id, reading)
+        interface(device, given.id, reading)
     } else {
-        return any_card(given, reading);
+        return any_interface(given, reading);
     };
     match place {
         Ok(place) => addresses(&place, given, reading),
@@ -95,8 +96,8 @@ fn link(given: &Given<'_>, reading: &mut Reading<'_>) {
     }
 }
 
-/// DHCP wherever there is a link is what a profile without cards says; nothing more can be said of no card in particular.
-fn any_card(given: &Given<'_>, reading: &mut Reading<'_>) {
+/// DHCP wherever there is a link is what a profile without interfaces says; nothing more can be said of no interface in particular.
+fn any_interface(given: &Given<'_>, reading: &mut Reading<'_>) {
     let arguments = &given.arguments;
     let only_name = !arguments.has("--bootproto") && !arguments.has("--device");
     let dhcp = matches!(arguments.text("--bootproto"), None | Some("dhcp"));
@@ -113,33 +114,30 @@ fn any_card(given: &Given<'_>, reading: &mut Reading<'_>) {
         }
     }
     if !only_name {
-        reading.report.note(given.id, cards::ANY);
+        reading.report.note(given.id, ANY_INTERFACE);
     }
 }
 
-/// The path of a card in the draft, by hardware address or by a kernel name that the operator has explained.
-fn card(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String, String> {
-    let named = reading.machine.cards.get(device).copied();
-    let Some(mac) = named.or_else(|| device.parse::<Mac>().ok()) else {
-        return Err(cards::unknown(device));
-    };
+/// The path of an interface in the draft, by hardware address or by a kernel name that the operator has explained.
+fn interface(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String, String> {
+    let mac = reading.machine().interface(device).ok_or_else(|| unknown_interface(device))?;
     let place = format!("network.interfaces[{mac}]");
     if !reading.draft.has(&place) {
         reading.draft.put(&format!("{place}.match.mac"), mac.to_string(), from);
         reading.macs.push((mac, from));
     }
-    if named.is_some() {
+    if reading.machine().interfaces.contains_key(device) {
         reading.report.note(from, format!("{device} is {mac}"));
     }
     Ok(place)
 }
 
-/// A card that something stands on: it gets a name, and no addresses of its own.
+/// An interface that something stands on: it gets a name, and no addresses of its own.
 fn member(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String, String> {
     if ["bonds", "bridges"].iter().any(|kind| reading.draft.has(&format!("network.{kind}[{device}]"))) {
         return Ok(device.to_owned());
     }
-    let place = card(device, from, reading)?;
+    let place = interface(device, from, reading)?;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let mut id: String = device.chars().map(plain).take(15).collect();
     if id.parse::<LinkName>().is_err() {

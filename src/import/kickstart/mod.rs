@@ -6,19 +6,20 @@
 
 mod accounts;
 mod links;
+mod rendered;
 mod sections;
 mod software;
 mod storage;
 mod system;
 
 use crate::answers::{Answers, Dialect};
-use crate::grammar::kickstart::{Arguments, Command, File, Item, Release, State, Table, canonical, parse};
+use crate::grammar::kickstart::{Arguments, Command, Item, Release, State, Table, canonical, parse};
 use crate::host::{Installer, Os};
 
-use super::Reading;
 use super::layout::Part;
 use super::line_report::Id;
 use super::reader::{Reader, RenderedLines};
+use super::reading::Reading;
 
 /// A command that is taken over.
 struct Given<'c> {
@@ -54,16 +55,24 @@ impl Reader for Release {
     }
 
     fn rendered_lines(&self, answers: &Answers) -> RenderedLines {
-        rendered_lines(*self, &answers.text)
+        rendered::lines(*self, &answers.text)
     }
 
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
-        Some(laid_out(*self, &answers.text))
+        Some(rendered::layout(*self, &answers.text))
+    }
+
+    fn agrees(&self, claim: &str, line: &str) -> bool {
+        rendered::agrees(claim, line)
+    }
+
+    fn subject<'l>(&self, line: &'l str) -> Option<&'l str> {
+        rendered::subject(line)
     }
 }
 
 fn read(release: Release, text: &str, reading: &mut Reading<'_>) {
-    let class = reading.os.name();
+    let class = reading.os().name();
     reading.draft.push("classes", class, Id::NOBODY);
     let file = parse(text);
     let mut layout = storage::Storage::default();
@@ -139,58 +148,12 @@ fn command<'f>(
         "repo" => software::repository(&given, reading),
         "ostreecontainer" => software::container(&given, reading),
         "network" => links.add(given, reading),
-        "part" | "partition" | "raid" | "volgroup" | "logvol" | "btrfs" | "ignoredisk" | "clearpart"
-        | "zerombr" | "autopart" | "reqpart" | "bootloader" => layout.add(command.name(), given, reading),
-        name => system::read(name, &given, reading),
-    }
-}
-
-/// What a rendered file says, with what its scripts write for the installer to include.
-fn rendered_lines(release: Release, text: &str) -> RenderedLines {
-    let table = Table::of(release);
-    let file = parse(text);
-    let mut rendered = RenderedLines::new();
-    let mut tell = |file: &File<'_>| {
-        for command in file.commands() {
-            if let Some(canonical) = canonical(table, &command.words) {
-                rendered.insert(canonical, command.line.text().trim().to_owned());
+        name => {
+            if let Some(other) = layout.add(name, given, reading) {
+                system::read(name, &other, reading);
             }
         }
-    };
-    tell(&file);
-    for section in file.sections() {
-        let included: String = sections::here_documents(section).map(|line| format!("{line}\n")).collect();
-        tell(&parse(&included));
     }
-    for section in file.sections().filter(|section| section.name() == "%packages") {
-        rendered.insert(sections::package(""), section.header.line.text().to_owned());
-        for line in section.body.iter().map(|line| line.text().trim()) {
-            rendered.insert(sections::package(line), line.to_owned());
-        }
-    }
-    rendered
-}
-
-/// What a rendered file lays out on disks, with what its scripts write for the installer to include.
-fn laid_out(release: Release, text: &str) -> Vec<Part> {
-    let table = Table::of(release);
-    let file = parse(text);
-    let mut found = Vec::new();
-    let mut add = |file: &File<'_>| {
-        for command in file.commands() {
-            if let Some(shape) = table.get(command.name()) {
-                let arguments = Arguments::read(shape, &command.words[1..]);
-                let shown = command.line.text().trim();
-                found.extend(storage::parts::of_command(command.name(), &arguments, shown));
-            }
-        }
-    };
-    add(&file);
-    for section in file.sections() {
-        let included: String = sections::here_documents(section).map(|line| format!("{line}\n")).collect();
-        add(&parse(&included));
-    }
-    found
 }
 
 /// The release that a file was written for, as far as it says so.

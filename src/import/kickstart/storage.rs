@@ -13,11 +13,13 @@ use std::collections::HashMap;
 
 use super::Given;
 use crate::import::Reading;
+use crate::import::device::Device;
 use crate::import::draft::item;
 use crate::import::line_report::Id;
 use crate::import::names::{Names, identifier};
 use content::{autopart, content, mount, size};
-use target::{Hints, Target, bare};
+pub use parts::Makes;
+use target::{Hints, Target, bare, device, group};
 
 const KEEPS: &str =
     "it doesn't clear the whole disk (`--all`), and ironstrap does: no layout of this file is taken over";
@@ -25,24 +27,23 @@ const KEEPS: &str =
 /// The storage commands of a file.
 #[derive(Default)]
 pub struct Storage<'f> {
-    parts: Vec<(&'static str, Given<'f>)>,
+    parts: Vec<(Makes, Given<'f>)>,
     hints: Hints,
-    /// What the file calls a part, and the draft's id for it; a group's name with `group ` before it.
-    names: HashMap<String, String>,
+    /// The draft's ids for what the file names.
+    names: HashMap<Device, String>,
     /// The draft's ids.
     ids: Names,
 }
 
 impl<'f> Storage<'f> {
-    /// Reads a command; parts wait for the others, which they may name.
-    pub fn add(&mut self, name: &str, given: Given<'f>, reading: &mut Reading<'_>) {
+    /// Reads a command; parts wait for the others, which they may name. Gives one back that isn't about storage.
+    pub fn add(&mut self, name: &str, given: Given<'f>, reading: &mut Reading<'_>) -> Option<Given<'f>> {
         let arguments = &given.arguments;
+        if let Some(makes) = Makes::of(name) {
+            self.parts.push((makes, given));
+            return None;
+        }
         match name {
-            "part" | "partition" => self.parts.push(("part", given)),
-            "raid" => self.parts.push(("raid", given)),
-            "volgroup" => self.parts.push(("volgroup", given)),
-            "logvol" => self.parts.push(("logvol", given)),
-            "btrfs" => self.parts.push(("btrfs", given)),
             "ignoredisk" => {
                 if let [disk] = arguments.list("--only-use").as_slice() {
                     self.hints.only.get_or_insert_with(|| bare(disk));
@@ -72,13 +73,15 @@ impl<'f> Storage<'f> {
                     reading.report.lose(given.id, "--add-boot: say a partition for /boot in `storage:`");
                 }
             }
-            _ => {
+            "bootloader" => {
                 if let Some(drive) = arguments.text("--boot-drive") {
                     self.hints.boot.get_or_insert_with(|| bare(drive));
                 }
                 boot::loader(&given, reading);
             }
+            _ => return Some(given),
         }
+        None
     }
 
     /// Makes a layout of all parts.
@@ -86,7 +89,7 @@ impl<'f> Storage<'f> {
         let parts = std::mem::take(&mut self.parts);
         let target = Target::of(&parts, &self.hints);
         if let Target::Named(disk) = &target {
-            reading.name_target(disk);
+            reading.target.is_called(disk);
         }
         // also where such a line is refused, or its part is not understood
         let flags = ["--onpart", "--usepart", "--useexisting", "--noformat"];
@@ -94,26 +97,24 @@ impl<'f> Storage<'f> {
             parts.iter().any(|(_, given)| flags.iter().any(|flag| given.arguments.has(flag)));
         let place = |wanted: &str| parts.iter().find(|(_, given)| given.arguments.first() == Some(wanted));
         if let (Some((_, root)), None) = (place("/"), place("/boot/efi")) {
-            // at the front of the disk, as everywhere; it goes when `/` does
-            let esp = self.ids.fresh("esp");
-            for (key, value) in [("id", "esp"), ("role", "esp"), ("size", "512MiB")] {
-                reading.draft.put(&format!("storage.partitions[{esp}].{key}"), value, root.id);
-            }
+            reading.put_esp(&mut self.ids, root.id);
         }
-        for (kind, given) in &parts {
-            let done = match *kind {
-                "part" => self.partition(given, &target, reading),
-                "raid" => self.raid(given, reading),
-                "volgroup" => self.group(given, reading),
-                "logvol" => self.volume(given, reading),
-                _ => self.btrfs(given, reading),
+        for (makes, given) in &parts {
+            let done = match makes {
+                Makes::Partition => self.partition(given, &target, reading),
+                Makes::Array => self.array(given, reading),
+                Makes::Group => self.group(given, reading),
+                Makes::Volume => self.volume(given, reading),
+                Makes::Btrfs => self.btrfs(given, reading),
             };
             if let Err(why) = done {
                 reading.draft.remove(given.id);
                 reading.report.refuse(given.id, why);
                 continue;
             }
-            reading.layout.extend(parts::of_command(kind, &given.arguments, "").map(|part| (given.id, part)));
+            reading
+                .layout
+                .extend(parts::of_command(*makes, &given.arguments, "").map(|part| (given.id, part)));
         }
     }
 
@@ -197,12 +198,9 @@ impl<'f> Storage<'f> {
                 ));
             }
         }
-        let serial = reading.serial_of(disk)?;
-        let id = match self.names.get(&format!("disk {disk}")) {
-            Some(id) => id.clone(),
-            None => self.ids.fresh(disk),
-        };
-        self.names.insert(format!("disk {disk}"), id.clone());
+        let serial = reading.target.serial_of_other(disk)?;
+        let name = self.names.entry(Device::Disk(disk.to_owned()));
+        let id = name.or_insert_with(|| self.ids.fresh(disk)).clone();
         reading.draft.put(&format!("storage.disks[{id}].id"), id.clone(), from);
         reading.draft.put(&format!("storage.disks[{id}].select.serial"), serial, from);
         reading.draft.put(&format!("{path}.disk"), id, from);
@@ -211,7 +209,8 @@ impl<'f> Storage<'f> {
 
     /// The draft's name for `/var/log`, `pv.01` or `swap`; `None` where the place is taken already.
     fn id_of(&mut self, place: &str) -> Option<String> {
-        if place != "swap" && self.names.contains_key(place) {
+        let device = device(place);
+        if place != "swap" && self.names.contains_key(&device) {
             return None;
         }
         let id = self.ids.fresh(match place {
@@ -219,34 +218,25 @@ impl<'f> Storage<'f> {
             "biosboot" => "bios",
             place => place.trim_start_matches('/'),
         });
-        self.names.insert(place.to_owned(), id.clone());
+        self.names.insert(device, id.clone());
         Some(id)
     }
 
-    /// What the file calls `pv.01`, in the draft.
-    fn known(&self, name: &str) -> Result<String, String> {
-        let found = self.names.get(name).cloned();
-        let shown = || name.trim_start_matches("group ").escape_debug().to_string();
+    /// The draft's id for what the file names.
+    fn known(&self, device: &Device) -> Result<String, String> {
+        let found = self.names.get(device).cloned();
+        let shown = || device.to_string().escape_debug().to_string();
         found.ok_or_else(|| format!("nothing that was taken over is called `{}`", shown()))
-    }
-
-    /// The draft's id for a thing with a name of its own, which says so where it is another one.
-    fn id_for(&mut self, name: &str, given: &Given<'_>, reading: &mut Reading<'_>) -> String {
-        let id = self.ids.fresh(name);
-        if id != identifier(name) {
-            reading.report.note(given.id, format!("called `{id}` in the profile: another has its name"));
-        }
-        id
     }
 
     fn members(&self, path: &str, words: &[&str], from: Id, reading: &mut Reading<'_>) -> Result<(), String> {
         for word in words {
-            reading.draft.push(path, self.known(word)?, from);
+            reading.draft.push(path, self.known(&device(word))?, from);
         }
         Ok(())
     }
 
-    fn raid(&mut self, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<(), String> {
+    fn array(&mut self, given: &Given<'_>, reading: &mut Reading<'_>) -> Result<(), String> {
         let arguments = &given.arguments;
         let words: Vec<_> = arguments.words().collect();
         let (place, members) = words.split_first().ok_or("it has no place")?;
@@ -256,8 +246,8 @@ impl<'f> Storage<'f> {
                     .to_owned(),
             );
         }
-        let device = arguments.text("--device").ok_or("it has no --device")?;
-        let id = self.id_for(device.trim_start_matches("/dev/md/"), given, reading);
+        let array = arguments.text("--device").ok_or("it has no --device")?;
+        let id = reading.device_name(&mut self.ids, array.trim_start_matches("/dev/md/"), given.id);
         let path = format!("storage.raids[{id}]");
         reading.draft.put(&format!("{path}.id"), id.clone(), given.id);
         let level = arguments.text("--level").unwrap_or_default().to_lowercase();
@@ -267,7 +257,7 @@ impl<'f> Storage<'f> {
         let (members, waiting) = members.split_at(members.len().saturating_sub(spares));
         self.members(&format!("{path}.members"), members, given.id, reading)?;
         self.members(&format!("{path}.spares"), waiting, given.id, reading)?;
-        self.names.insert((*place).to_owned(), id.clone());
+        self.names.insert(device(place), id.clone());
         content(place, &id, given, reading)?;
         given.rest(&["--device", "--level", "--spares", "--fstype", "--label", "--fsoptions"], reading);
         Ok(())
@@ -280,8 +270,8 @@ impl<'f> Storage<'f> {
         if arguments.has("--useexisting") || arguments.has("--noformat") || members.is_empty() {
             return Err("it is there already: ironstrap starts from empty disks".to_owned());
         }
-        let id = self.id_for(name, given, reading);
-        self.names.insert(format!("group {name}"), id.clone());
+        let id = reading.device_name(&mut self.ids, name, given.id);
+        self.names.insert(group(name), id.clone());
         reading.draft.put(&format!("storage.volume_groups[{id}].id"), id.clone(), given.id);
         self.members(&format!("storage.volume_groups[{id}].members"), members, given.id, reading)?;
         given.rest(&[], reading);
@@ -299,20 +289,21 @@ impl<'f> Storage<'f> {
         }
         let name = arguments.text("--name").ok_or("it has no --name")?;
         let group_name = arguments.text("--vgname").ok_or("it has no --vgname")?;
-        let group = self.known(&format!("group {group_name}"))?;
-        let id = self.id_for(name, given, reading);
-        self.names.insert(format!("volume {group_name}/{name}"), id.clone());
+        let in_group = self.known(&group(group_name))?;
+        let id = reading.device_name(&mut self.ids, name, given.id);
+        let volume = |name: &str| Device::Volume { group: group_name.to_owned(), name: name.to_owned() };
+        self.names.insert(volume(name), id.clone());
         let pool = arguments.has("--thinpool");
         let path = format!("storage.{}[{id}]", if pool { "thin_pools" } else { "logical_volumes" });
         reading.draft.put(&format!("{path}.id"), id.clone(), given.id);
-        reading.draft.put(&format!("{path}.group"), group, given.id);
+        reading.draft.put(&format!("{path}.group"), in_group, given.id);
         if let Some(name) = arguments.text("--poolname") {
-            let pool = self.known(&format!("volume {group_name}/{name}"))?;
+            let pool = self.known(&volume(name))?;
             reading.draft.put(&format!("{path}.pool"), pool, given.id);
         }
         size(&path, given, reading)?;
         if !pool {
-            self.names.insert(place.to_owned(), id.clone());
+            self.names.insert(device(place), id.clone());
             content(place, &id, given, reading)?;
         }
         let known = [
@@ -354,10 +345,10 @@ impl<'f> Storage<'f> {
             return Ok(());
         }
         if *place != "none" {
-            let [device] = on else {
+            let [only] = on else {
                 return Err("one file system on one device is all that a profile can say".to_owned());
             };
-            let id = self.known(device)?;
+            let id = self.known(&device(only))?;
             mount(place, "btrfs", &id, given, reading);
             given.rest(&["--label"], reading);
             return Ok(());

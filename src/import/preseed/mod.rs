@@ -17,8 +17,9 @@ use crate::host::Os;
 
 use super::layout::Part;
 use super::line_report::Id;
-use super::reader::{Reader, RenderedLines};
-use super::{Reading, shell};
+use super::reader::{Reader, RenderedLines, has_words_of};
+use super::reading::Reading;
+use super::shell;
 
 /// The answers that are taken over, each with its entry.
 #[derive(Default)]
@@ -57,10 +58,17 @@ impl Reader for Release {
     fn laid_out(&self, answers: &Answers) -> Option<Vec<Part>> {
         laid_out(answers)
     }
+
+    /// The answer to a question.
+    fn agrees(&self, claim: &str, line: &str) -> bool {
+        let key = claim.split_whitespace().next().unwrap_or_default();
+        // d-i's kernel takes one name server, and a script adds the others, which the policy tells
+        !key.contains('/') || key == "netcfg/get_nameservers" || has_words_of(claim, line)
+    }
 }
 
 fn read(text: &str, reading: &mut Reading<'_>) {
-    reading.draft.push("classes", reading.os.name(), Id::NOBODY);
+    reading.draft.push("classes", reading.os().name(), Id::NOBODY);
     reading.draft.put("installer", "debian-installer", Id::NOBODY);
     let document = parse(text);
     let given = enter(&document, reading);
@@ -135,8 +143,7 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
     let value = answer.value.as_str();
     let put = |path: &str, value: &str, reading: &mut Reading<'_>| {
         if !value.is_empty() {
-            reading.draft.put(path, value, id);
-            reading.report.taken(id);
+            reading.put(path, value, id);
         }
     };
     match answer.key.as_str() {
@@ -144,16 +151,10 @@ fn system(id: Id, answer: &Answer, given: &Given<'_>, reading: &mut Reading<'_>)
         "keyboard-configuration/xkb-keymap" => put("locale.keyboard", value, reading),
         "time/zone" => put("locale.timezone", value, reading),
         "clock-setup/ntp-server" if !value.is_empty() => {
-            reading.draft.push("locale.ntp", value, id);
-            reading.report.taken(id);
+            reading.push("locale.ntp", value, id);
         }
         "debian-installer/add-kernel-opts" => {
-            for argument in value.split_whitespace() {
-                match argument.strip_prefix("console=") {
-                    Some(console) => reading.draft.push("boot.consoles", console, id),
-                    None => reading.draft.push("kernel_args", argument, id),
-                }
-            }
+            value.split_whitespace().for_each(|argument| reading.kernel_argument(argument, id));
             reading.report.taken(id);
         }
         "debian-installer/exit/poweroff" | "debian-installer/exit/halt" if value == "true" => {
@@ -237,4 +238,20 @@ fn release(text: &str) -> Option<Os> {
         "trixie" | "stable" => Some(Os::Debian13),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_answer_is_not_the_same_in_other_words() {
+        for (claim, line, whole) in [
+            ("pkgsel/include vim", "d-i pkgsel/include string cups vim", true),
+            ("time/zone Europe/Berlin", "d-i time/zone string Etc/UTC", false),
+            ("netcfg/get_nameservers 10.0.0.1 10.0.0.2", "netcfg/get_nameservers=10.0.0.1", true),
+        ] {
+            assert_eq!(Release::Debian12.agrees(claim, line), whole, "{claim}: {line}");
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::Given;
-use crate::import::cards::unknown;
+use crate::import::machine::unknown_interface;
 use crate::import::{Reading, prefix};
-use crate::value::{HostName, Mac};
+use crate::value::HostName;
 
 const NAME: [&str; 2] = ["netcfg/hostname", "netcfg/get_hostname"];
 
@@ -28,22 +28,22 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
             reading,
         );
         if let Some((id, name)) = named {
-            match mac(name, reading) {
+            match reading.machine().interface(name) {
                 Some(mac) => {
                     reading.draft.put(&format!("network.interfaces[{mac}].match.mac"), mac.to_string(), id);
                     reading.macs.push((mac, id));
                     reading.report.taken(id);
                     reading.report.note(id, format!("{} is {mac}", name.escape_debug()));
                 }
-                None => reading.report.refuse(id, unknown(name)),
+                None => reading.report.refuse(id, unknown_interface(name)),
             }
         }
         return;
     };
-    let card = named.and_then(|(of, name)| Some((of, mac(name, reading)?)));
-    let Some((of, mac)) = card else {
+    let interface = named.and_then(|(of, name)| Some((of, reading.machine().interface(name)?)));
+    let Some((of, mac)) = interface else {
         let why = match named {
-            Some((_, name)) => unknown(name),
+            Some((_, name)) => unknown_interface(name),
             None => "a fixed address needs a card: answer netcfg/choose_interface with its kernel name, and import with --card NAME=MAC".to_owned(),
         };
         without_address(LINK, given, reading);
@@ -64,12 +64,10 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
     reading.macs.push((mac, of));
     reading.report.taken(of);
     reading.report.note(of, format!("the card is {mac}"));
-    reading.draft.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
-    reading.report.taken(id);
+    reading.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
     reading.report.taken(mask);
     if let Some((id, gateway)) = given.get("netcfg/get_gateway").filter(|(_, gateway)| *gateway != "none") {
-        reading.draft.put(&format!("{place}.ipv4.gateway"), gateway, id);
-        reading.report.taken(id);
+        reading.put(&format!("{place}.ipv4.gateway"), gateway, id);
     }
     if let Some((id, servers)) = given.get("netcfg/get_nameservers") {
         servers.split_whitespace().for_each(|server| reading.draft.push("network.dns", server, id));
@@ -89,10 +87,6 @@ const LINK: &str = "the address that it belongs to (netcfg/get_ipaddress) isn't 
 /// What means nothing without a fixed address.
 fn without_address(why: &str, given: &Given<'_>, reading: &mut Reading<'_>) {
     given.refuse(&["netcfg/get_netmask", "netcfg/get_gateway", "netcfg/get_nameservers"], why, reading);
-}
-
-fn mac(name: &str, reading: &Reading<'_>) -> Option<Mac> {
-    reading.machine.cards.get(name).copied().or_else(|| name.parse().ok())
 }
 
 fn name(given: &Given<'_>, reading: &mut Reading<'_>) {

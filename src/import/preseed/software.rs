@@ -51,8 +51,7 @@ fn mirror(given: &Given<'_>, reading: &mut Reading<'_>) {
         ids.into_iter().for_each(|id| reading.report.taken(id));
     }
     if let Some((id, proxy)) = given.get(&format!("mirror/{scheme}/proxy")) {
-        reading.draft.put("proxy", proxy, id);
-        reading.report.taken(id);
+        reading.put("proxy", proxy, id);
     }
 }
 
@@ -82,7 +81,6 @@ fn repository(number: usize, given: &Given<'_>, reading: &mut Reading<'_>) {
         reading.report.taken(id);
     }
     if let Some((id, url)) = given.get(&key("key")) {
-        reading.draft.put(&format!("{place}.key"), url, id);
-        reading.report.taken(id);
+        reading.put(&format!("{place}.key"), url, id);
     }
 }

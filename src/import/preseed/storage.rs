@@ -4,84 +4,80 @@ use super::{Given, parts};
 use crate::grammar::preseed::Answer;
 use crate::grammar::recipe::{ABSURD, Decoded, Machine, Partition, decode};
 use crate::import::Reading;
+use crate::import::layout::USUAL_ON_EXT4;
 use crate::import::line_report::Id;
 use crate::import::names::identifier;
 
 /// The volume group's name where the file gives none: the host's, as d-i does it, would change with the host.
 const GROUP: &str = "system";
 
+const DISK: &str = "partman-auto/disk";
+const METHOD: &str = "partman-auto/method";
+const CHOSEN: &str = "partman-auto/choose_recipe";
+const RECIPE: &str = "partman-auto/expert_recipe";
+
 /// Reads what partman and the boot loader's installer are told.
 pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
-    let several =
-        given.get("partman-auto/disk").is_some_and(|(_, disks)| disks.split_whitespace().nth(1).is_some());
-    for (key, note) in [
-        ("partman-auto/disk", "the disk is the one that `storage.target` names"),
-        ("grub-installer/bootdev", "the boot loader goes to the disk that `storage.target` names"),
-    ] {
-        if let Some((id, _)) = given.get(key).filter(|_| key != "partman-auto/disk" || !several) {
-            reading.report.taken(id);
-            reading.report.note(id, note);
+    boot_loader(given, reading);
+    match given.get(DISK) {
+        Some((_, disks)) if disks.split_whitespace().nth(1).is_some() => {
+            let why =
+                "it is for several disks: say the layout in `storage:`, with `disks` for all but the first";
+            return given.refuse(&[DISK, METHOD, CHOSEN, RECIPE], why, reading);
         }
+        Some((id, disk)) => {
+            reading.report.taken(id);
+            reading.report.note(id, "the disk is the one that `storage.target` names");
+            reading.target.is_called(disk.trim().trim_start_matches("/dev/"));
+        }
+        None => {}
     }
-    if let Some((_, disk)) = given.get("partman-auto/disk").filter(|_| !several) {
-        reading.name_target(disk.trim().trim_start_matches("/dev/"));
+    match given.all.get(RECIPE) {
+        Some((id, recipe)) => own_recipe(*id, recipe, given, reading),
+        None => chosen_recipe(given, reading),
+    }
+}
+
+fn boot_loader(given: &Given<'_>, reading: &mut Reading<'_>) {
+    if let Some((id, _)) = given.get("grub-installer/bootdev") {
+        reading.report.taken(id);
+        reading.report.note(id, "the boot loader goes to the disk that `storage.target` names");
     }
     if let Some((id, hash)) = given.get("grub-installer/password-crypted") {
-        reading.draft.put("boot.password", hash, id);
-        reading.report.taken(id);
+        reading.put("boot.password", hash, id);
     }
     let why = "a clear password isn't taken over: make a hash with grub-mkpasswd-pbkdf2, and set `boot: { password: … }`";
     given.refuse(&["grub-installer/password"], why, reading);
-    if several {
-        let why = "it is for several disks: say the layout in `storage:`, with `disks` for all but the first";
-        let layout = [
-            "partman-auto/disk",
-            "partman-auto/method",
-            "partman-auto/choose_recipe",
-            "partman-auto/expert_recipe",
-        ];
-        given.refuse(&layout, why, reading);
-        return;
+}
+
+/// One of the recipes that partman brings.
+fn chosen_recipe(given: &Given<'_>, reading: &mut Reading<'_>) {
+    let Some((id, name)) = given.get(CHOSEN) else { return };
+    reading.report.taken(id);
+    match name {
+        "atomic" => reading.report.note(id, USUAL_ON_EXT4),
+        _ => reading.report.lose(id, format!("{USUAL_ON_EXT4}; say another in `storage:`")),
     }
-    let method = given.get("partman-auto/method");
-    let recipe = given.all.get("partman-auto/expert_recipe");
-    let Some((id, recipe)) = recipe else {
-        if let Some((id, name)) = given.get("partman-auto/choose_recipe") {
-            reading.report.taken(id);
-            let note = "ironstrap's usual layout: an EFI system partition, and / on the rest (ext4)";
-            match name {
-                "atomic" => reading.report.note(id, note),
-                _ => reading.report.lose(id, format!("{note}; say another in `storage:`")),
-            }
-        }
-        return;
-    };
-    let lvm = match method {
+}
+
+/// The file's own recipe, and what belongs to it.
+fn own_recipe(id: Id, recipe: &Answer, given: &Given<'_>, reading: &mut Reading<'_>) {
+    let lvm = match given.get(METHOD) {
         Some((_, "lvm")) => true,
         Some((_, "regular")) | None => false,
         Some(_) => {
             let why = "a profile says arrays and encryption in `storage:`: `raids`, `luks`";
-            return reading.report.refuse(*id, why);
+            return reading.report.refuse(id, why);
         }
     };
-    match layout(*id, recipe, lvm, given, reading) {
-        Ok(()) => {
-            reading.report.taken(*id);
-            for key in [
-                "partman-auto/method",
-                "partman-auto/choose_recipe",
-                "partman-auto-lvm/new_vg_name",
-                "partman-auto-lvm/guided_size",
-            ] {
-                if let Some((id, _)) = given.get(key) {
-                    reading.report.taken(id);
-                }
-            }
-        }
-        Err(why) => {
-            reading.draft.remove(*id);
-            reading.report.refuse(*id, why);
-        }
+    if let Err(why) = layout(id, recipe, lvm, given, reading) {
+        reading.draft.remove(id);
+        return reading.report.refuse(id, why);
+    }
+    reading.report.taken(id);
+    let with_it = [METHOD, CHOSEN, "partman-auto-lvm/new_vg_name", "partman-auto-lvm/guided_size"];
+    for (id, _) in with_it.into_iter().filter_map(|key| given.get(key)) {
+        reading.report.taken(id);
     }
 }
 
@@ -111,7 +107,7 @@ fn layout(
         parts.add(part, volume, reading)?;
     }
     if lvm && !parts.has_member {
-        parts.member("pv", "100MB", reading);
+        parts.member("pv", reading);
         reading.draft.put("storage.partitions[pv].min", "100MB", id);
     }
     if !parts.has_esp {
@@ -182,14 +178,14 @@ impl Parts {
                 reading.draft.put(&format!("{path}.role"), "esp", id);
             }
             "biosgrub" => _ = reading.draft.put(&format!("{path}.role"), "bios-boot", id),
-            "lvm" => self.member(&name, "", reading),
+            "lvm" => self.member(&name, reading),
             _ => self.mount(part, &name, &method, &place, reading),
         }
         Ok(())
     }
 
     /// A partition that the volume group is made of.
-    fn member(&mut self, name: &str, _: &str, reading: &mut Reading<'_>) {
+    fn member(&mut self, name: &str, reading: &mut Reading<'_>) {
         self.has_member = true;
         let (id, group) = (self.id, self.group.clone());
         reading.draft.put(&format!("storage.partitions[{name}].id"), name, id);

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::grammar::autoinstall::yaml::Node;
+use super::action::Action;
+use crate::import::device::Device;
 use crate::import::layout::{Part, PartKind, file_system, holds};
 
 /// What stands on a device: file systems, and where each is mounted.
@@ -16,25 +17,21 @@ pub struct Uses<'d> {
     mounts: HashMap<&'d str, Vec<&'d str>>,
 }
 
-fn text<'d>(action: &'d Node, key: &str) -> Option<&'d str> {
-    action.get(key).and_then(Node::text)
-}
-
 impl<'d> Uses<'d> {
     /// Reads formats and mounts, wherever they stand.
-    pub fn of(actions: &'d [Node]) -> Self {
+    pub fn of(actions: impl Iterator<Item = Action<'d>>) -> Self {
         let mut uses = Self::default();
         for action in actions {
-            match (text(action, "type"), text(action, "id")) {
+            match (action.text("type"), action.text("id")) {
                 (Some("format"), Some(id)) => {
-                    let Some(fs) = text(action, "fstype").map(file_system) else { continue };
+                    let Some(fs) = action.text("fstype").map(file_system) else { continue };
                     uses.fs.insert(id, fs);
-                    if let Some(on) = text(action, "volume") {
+                    if let Some(on) = action.text("volume") {
                         uses.formats.entry(on).or_default().push((id, fs));
                     }
                 }
                 (Some("mount"), _) => {
-                    if let (Some(on), Some(path)) = (text(action, "device"), text(action, "path")) {
+                    if let (Some(on), Some(path)) = (action.text("device"), action.text("path")) {
                         uses.mounts.entry(on).or_default().push(path);
                     }
                 }
@@ -65,15 +62,13 @@ impl<'d> Uses<'d> {
 }
 
 /// An action as a part; swap's mounts say nothing.
-pub fn of_action(action: &Node, uses: &Uses<'_>, shown: &str) -> Option<Part> {
-    let get = |key: &str| text(action, key);
-    let many = |key: &str| {
-        let items = action.get(key).map(Node::items).unwrap_or_default();
-        items.iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let one = |key: &str| get(key).map(str::to_owned).into_iter().collect::<Vec<_>>();
+pub fn of_action(action: Action<'_>, uses: &Uses<'_>, shown: &str) -> Option<Part> {
+    let get = |key: &str| action.text(key);
+    let device = |id: &str| Device::Part(id.to_owned());
+    let many = |key: &str| action.list(key).map(device).collect::<Vec<_>>();
+    let one = |key: &str| get(key).map(device).into_iter().collect::<Vec<_>>();
     let id = get("id")?;
-    let new = |kind, on| Part::new(kind, id, on, shown);
+    let new = |kind, on| Part::new(kind, device(id), on, shown);
     let part = match get("type")? {
         "disk" => new(PartKind::Disk, Vec::new()),
         "partition" => {

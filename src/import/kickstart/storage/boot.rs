@@ -11,10 +11,7 @@ const KNOWN: [&str; 7] =
 pub fn loader(given: &Given<'_>, reading: &mut Reading<'_>) {
     let arguments = &given.arguments;
     for argument in arguments.text("--append").unwrap_or_default().split_whitespace() {
-        match argument.strip_prefix("console=") {
-            Some(console) => reading.draft.push("boot.consoles", console, given.id),
-            None => reading.draft.push("kernel_args", argument, given.id),
-        }
+        reading.kernel_argument(argument, given.id);
     }
     match arguments.text("--password") {
         Some(hash) if arguments.has("--iscrypted") => {

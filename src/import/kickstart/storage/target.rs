@@ -1,7 +1,8 @@
 //! Which disk the system goes to: the one under `/`.
 
+use super::parts::Makes;
+use crate::import::device::{Device, Stack};
 use crate::import::kickstart::Given;
-use crate::import::stack::Stack;
 
 /// What a file says of the disk besides where its parts are.
 #[derive(Default)]
@@ -21,12 +22,12 @@ pub enum Target {
 
 impl Target {
     /// Follows the parts from `/` down.
-    pub fn of(parts: &[(&'static str, Given<'_>)], hints: &Hints) -> Self {
+    pub fn of(parts: &[(Makes, Given<'_>)], hints: &Hints) -> Self {
         let mut stack = Stack::default();
-        parts.iter().for_each(|(kind, given)| add(kind, given, &mut stack));
-        let esp = stack.disk_under("/boot/efi", &[]);
+        parts.iter().for_each(|(makes, given)| add(*makes, given, &mut stack));
+        let esp = stack.disk_under(&device("/boot/efi"), &[]);
         let preferred: Vec<_> = [hints.boot.as_deref(), esp].into_iter().flatten().collect();
-        let root = stack.disk_under("/", &preferred);
+        let root = stack.disk_under(&device("/"), &preferred);
         // who names a drive for the boot loader and no other disk means that one
         let others = parts.iter().filter_map(|(_, given)| given.arguments.text("--ondisk")).map(bare);
         let boot = hints.boot.clone().filter(|boot| others.into_iter().all(|other| other == *boot));
@@ -35,33 +36,46 @@ impl Target {
     }
 }
 
-fn add(kind: &str, given: &Given<'_>, stack: &mut Stack) {
+fn add(makes: Makes, given: &Given<'_>, stack: &mut Stack) {
     let arguments = &given.arguments;
     let words: Vec<_> = arguments.words().collect();
     let Some((place, members)) = words.split_first() else { return };
-    // a group's name is no place: `volgroup data`, and `part data`
-    let group = |name: &str| format!("group {name}");
-    match kind {
-        "part" => {
+    match makes {
+        Makes::Partition => {
             if let Some(disk) = arguments.text("--ondisk") {
-                stack.on_disk(place, &bare(disk));
+                stack.put(device(place), Device::Disk(bare(disk)));
             }
         }
-        "volgroup" => members.iter().for_each(|member| stack.on_part(&group(place), member)),
-        "logvol" => {
+        Makes::Group => members.iter().for_each(|member| stack.put(group(place), device(member))),
+        Makes::Volume => {
             if let Some(name) = arguments.text("--vgname") {
-                stack.on_part(place, &group(name));
+                stack.put(device(place), group(name));
             }
         }
-        "btrfs" if !arguments.has("--subvol") => {
-            let label = arguments.text("--label").map(|label| format!("LABEL={label}"));
+        Makes::Btrfs if !arguments.has("--subvol") => {
+            let label = arguments.text("--label").map(|label| Device::Label(label.to_owned()));
             for member in members {
-                stack.on_part(place, member);
-                label.iter().for_each(|label| stack.on_part(label, member));
+                stack.put(device(place), device(member));
+                label.iter().for_each(|label| stack.put(label.clone(), device(member)));
             }
         }
-        _ => members.iter().for_each(|member| stack.on_part(place, member)),
+        Makes::Array | Makes::Btrfs => {
+            members.iter().for_each(|member| stack.put(device(place), device(member)))
+        }
     }
+}
+
+/// What a word of a command names: a place, a member such as `pv.01`, or a file system's label.
+pub fn device(word: &str) -> Device {
+    match word.strip_prefix("LABEL=") {
+        Some(label) => Device::Label(label.to_owned()),
+        None => Device::Part(word.to_owned()),
+    }
+}
+
+/// The group that a command names.
+pub fn group(name: &str) -> Device {
+    Device::Group(name.to_owned())
 }
 
 /// A disk's name without its directory.
