@@ -72,80 +72,104 @@ pub fn masked(text: &str) -> String {
     out
 }
 
-fn mask_line(line: &str, mut hide: Hide, out: &mut String) -> Hide {
-    // debconf's types stand between a question and its answer
-    let mut asked = false;
+fn mask_line(line: &str, hide: Hide, out: &mut String) -> Hide {
+    let mut masker = Masker { out, hide, asked: false };
     for (gap, word) in pieces(line) {
-        out.push_str(gap);
-        if word.is_empty() {
-            continue;
-        }
-        let bare = word.trim_start_matches(BEFORE);
-        let lower = bare.to_ascii_lowercase();
-        if asked && is_type(&lower) {
-            out.push_str(word);
-            continue;
-        }
-        asked = false;
-        match hide {
-            // the text begins on the next line
-            Hide::Next if matches!(word.trim_end_matches(['-', '+']), "|" | ">") => {
-                out.push_str(word);
-                hide = Hide::All;
-                continue;
-            }
-            Hide::Next if matches!(word, "=" | ":") => {
-                out.push_str(word);
-                continue;
-            }
-            Hide::Next if word != "\\" => {
-                out.push_str(MASK);
-                hide = after(word, None, Hide::Nothing);
-                continue;
-            }
-            Hide::Rest if !word.starts_with("--") && word != "\\" => {
-                out.push_str(MASK);
-                hide = after(word, None, Hide::Rest);
-                continue;
-            }
-            Hide::Quote(quote) => {
-                out.push_str(MASK);
-                hide = after(word, Some(quote), Hide::Nothing);
-                continue;
-            }
-            Hide::All => {
-                out.push_str(MASK);
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(name) = named_value(word) {
-            out.push_str(&word[..name]);
-            out.push_str(MASK);
-            hide = after(word, None, hide);
-            continue;
-        }
-        if is_hash(bare) {
-            out.push_str(MASK);
-            continue;
-        }
-        out.push_str(&without_userinfo(word));
-        // of a question its last part counts: `passwd/username` is no secret
-        let written = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=', '"', '\'']);
-        let last = plain(written);
-        let ends_name = word.ends_with([':', '=']);
-        let option = word.trim_start_matches('#').starts_with('-') || lower.contains('/') || ends_name;
-        let alone = (ALONE.contains(&last.as_str()) || ends_name && is_key(&last))
-            && !lower.contains('/')
-            && (ends_name || word.starts_with('-') && bare.len() + 2 >= word.len() && word.len() > 3);
-        if COMMANDS.iter().any(|command| is_slip(&lower, command)) {
-            hide = Hide::Rest;
-        } else if alone || SOUNDS.contains(&last.as_str()) || option && sounds(&last, written) {
-            asked = lower.contains('/');
-            hide = if asked { Hide::Rest } else { Hide::Next };
+        masker.out.push_str(gap);
+        if !word.is_empty() {
+            masker.word(word);
         }
     }
-    hide
+    masker.hide
+}
+
+/// Goes through the words of a line.
+struct Masker<'o> {
+    out: &'o mut String,
+    /// What the words so far hide.
+    hide: Hide,
+    /// The word before is a question of debconf, whose type stands between it and its answer.
+    asked: bool,
+}
+
+impl Masker<'_> {
+    fn word(&mut self, word: &str) {
+        let bare = word.trim_start_matches(BEFORE);
+        let lower = bare.to_ascii_lowercase();
+        if self.asked && is_type(&lower) {
+            return self.out.push_str(word);
+        }
+        self.asked = false;
+        if self.hides(word) {
+            return;
+        }
+        if let Some(value) = named_value(word) {
+            self.out.push_str(&word[..value]);
+            return self.mask(word, None, self.hide);
+        }
+        if is_hash(bare) {
+            return self.out.push_str(MASK);
+        }
+        self.out.push_str(&without_userinfo(word));
+        match announced(word, &lower) {
+            Some(Announced::Value) => self.hide = Hide::Next,
+            Some(Announced::Words) => self.hide = Hide::Rest,
+            Some(Announced::Answer) => (self.hide, self.asked) = (Hide::Rest, true),
+            None => {}
+        }
+    }
+
+    /// Writes a word that those before it have a say in; whether they have.
+    fn hides(&mut self, word: &str) -> bool {
+        match self.hide {
+            // the text begins on the next line
+            Hide::Next if matches!(word.trim_end_matches(['-', '+']), "|" | ">") => {
+                self.out.push_str(word);
+                self.hide = Hide::All;
+            }
+            Hide::Next if matches!(word, "=" | ":") => self.out.push_str(word),
+            Hide::Next if word != "\\" => self.mask(word, None, Hide::Nothing),
+            Hide::Rest if !word.starts_with("--") && word != "\\" => self.mask(word, None, Hide::Rest),
+            Hide::Quote(quote) => self.mask(word, Some(quote), Hide::Nothing),
+            Hide::All => self.out.push_str(MASK),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Hides a word, and with it the rest of what it begins.
+    fn mask(&mut self, word: &str, quote: Option<char>, otherwise: Hide) {
+        self.out.push_str(MASK);
+        self.hide = after(word, quote, otherwise);
+    }
+}
+
+/// The secret that a word announces.
+enum Announced {
+    /// The next word.
+    Value,
+    /// The words of a command.
+    Words,
+    /// The answer to debconf's question.
+    Answer,
+}
+
+/// What a word announces, which is `lower` without what stands before its name.
+fn announced(word: &str, lower: &str) -> Option<Announced> {
+    if COMMANDS.iter().any(|command| is_slip(lower, command)) {
+        return Some(Announced::Words);
+    }
+    // of a question its last part counts: `passwd/username` is no secret
+    let written = lower.rsplit('/').next().unwrap_or_default().trim_end_matches([':', '=', '"', '\'']);
+    let last = plain(written);
+    let question = lower.contains('/');
+    let ends_name = word.ends_with([':', '=']);
+    let option = word.trim_start_matches('#').starts_with('-') || question || ends_name;
+    let alone = (ALONE.contains(&last.as_str()) || ends_name && is_key(&last))
+        && !question
+        && (ends_name || word.starts_with('-') && lower.len() + 2 >= word.len() && word.len() > 3);
+    let secret = alone || SOUNDS.contains(&last.as_str()) || option && sounds(&last, written);
+    secret.then_some(if question { Announced::Answer } else { Announced::Value })
 }
 
 /// What may stand before a name.
