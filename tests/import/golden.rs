@@ -157,6 +157,7 @@ fn a_layout_that_keeps_what_is_on_a_disk_is_not_taken_over_for_another() {
         ("el-9", true, format!("clearpart --linux\n{root}")),
         ("el-9", true, format!("clearpart --all\n{root}part /home --onpart=sda3\n")),
         ("el-9", true, format!("clearpart --all\n{root}logvol /home --vgname=a --name=b --useexisting\n")),
+        ("el-9", true, format!("clearpart --all\n{root}mount /dev/sda3 /home\n")),
         ("ubuntu-24.04", false, ubuntu.replace("KEEP", "false")),
         ("ubuntu-24.04", true, ubuntu.replace("KEEP", "true")),
     ] {
