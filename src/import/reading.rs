@@ -117,6 +117,14 @@ impl<'r> Reading<'r> {
         }
     }
 
+    /// An interface by its address, which tells the machine, too; returns its path in the profile.
+    pub fn interface(&mut self, mac: Mac, from: Id) -> String {
+        let place = format!("network.interfaces[{mac}]");
+        self.put(&format!("{place}.match.mac"), mac.to_string(), from);
+        self.macs.push((mac, from));
+        place
+    }
+
     /// An argument for the installed system's kernel.
     pub fn kernel_argument(&mut self, argument: &str, from: Id) {
         match argument.strip_prefix("console=") {

@@ -123,8 +123,7 @@ fn interface(device: &str, from: Id, reading: &mut Reading<'_>) -> Result<String
     let mac = reading.machine().interface(device).ok_or_else(|| unknown_interface(device))?;
     let place = format!("network.interfaces[{mac}]");
     if !reading.draft.has(&place) {
-        reading.draft.put(&format!("{place}.match.mac"), mac.to_string(), from);
-        reading.macs.push((mac, from));
+        reading.interface(mac, from);
     }
     if reading.machine().interfaces.contains_key(device) {
         reading.report.note(from, format!("{device} is {mac}"));

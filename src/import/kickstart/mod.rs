@@ -28,7 +28,7 @@ struct Given<'c> {
 }
 
 impl Given<'_> {
-    /// Says which options have no place in a profile: all but those in `known`, of which those with a reason in `why` say it.
+    /// Says which options have no place in a profile: all but those in `known`.
     fn rest(&self, known: &[&str], reading: &mut Reading<'_>) {
         for option in &self.arguments.options {
             if !known.contains(&option.name) {

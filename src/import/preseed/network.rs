@@ -30,9 +30,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         if let Some((id, name)) = named {
             match reading.machine().interface(name) {
                 Some(mac) => {
-                    reading.draft.put(&format!("network.interfaces[{mac}].match.mac"), mac.to_string(), id);
-                    reading.macs.push((mac, id));
-                    reading.report.taken(id);
+                    reading.interface(mac, id);
                     reading.report.note(id, format!("{} is {mac}", name.escape_debug()));
                 }
                 None => reading.report.refuse(id, unknown_interface(name)),
@@ -59,10 +57,7 @@ pub fn read(given: &Given<'_>, reading: &mut Reading<'_>) {
         let why = "a fixed address needs an IPv4 address and its netmask (netcfg/get_netmask)";
         return reading.report.refuse(id, why);
     };
-    let place = format!("network.interfaces[{mac}]");
-    reading.draft.put(&format!("{place}.match.mac"), mac.to_string(), of);
-    reading.macs.push((mac, of));
-    reading.report.taken(of);
+    let place = reading.interface(mac, of);
     reading.report.note(of, format!("the card is {mac}"));
     reading.put(&format!("{place}.ipv4.address"), format!("{address}/{prefix}"), id);
     reading.report.taken(mask);
