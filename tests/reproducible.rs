@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use support::disk::file_digest;
-use support::golden::IMAGE;
+use support::image_fixture::IMAGE;
 use support::site::Site;
 use support::{binary, judges, text, with_machines};
 

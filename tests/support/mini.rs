@@ -14,7 +14,7 @@ use ironstrap::image::stored::StoredImage;
 use ironstrap::image::tree::ReadTree;
 use ironstrap::trust::SitePublicKey;
 
-use super::golden::{Golden, IMAGE};
+use super::image_fixture::{Golden, IMAGE};
 use super::text;
 
 const MIB: u64 = 1 << 20;

@@ -8,7 +8,7 @@ pub mod capture;
 pub mod disk;
 mod firmware;
 pub mod git;
-pub mod golden;
+pub mod image_fixture;
 pub mod judges;
 pub mod mini;
 pub mod monitor;

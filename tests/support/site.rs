@@ -7,7 +7,7 @@ use ironstrap::order::SealedPermit;
 use ironstrap::trust::SiteKey;
 use ironstrap::value::Timestamp;
 
-use super::golden::Golden;
+use super::image_fixture::Golden;
 use super::ironstrap;
 
 /// A site's directory.

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use ironstrap::spec::event::{Event, What};
 use ironstrap::spec::recorder;
 use support::disk::{Table, blank, get};
-use support::golden::IMAGE;
+use support::image_fixture::IMAGE;
 use support::mini::{self, Sizes};
 use support::qemu::{Bus, Machine};
 use support::site::Site;

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::support::disk::blank;
-use crate::support::golden::IMAGE;
+use crate::support::image_fixture::IMAGE;
 use crate::support::mini::{self, Sizes};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::site::Site;

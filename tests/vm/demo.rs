@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use support::golden::{Golden, IMAGE};
+use support::image_fixture::{Golden, IMAGE};
 use support::qemu::{Bus, Machine};
 use support::site::Site;
 use support::{disk, judges, say, scratch};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::support::disk::blank;
-use crate::support::golden::IMAGE;
+use crate::support::image_fixture::IMAGE;
 use crate::support::qemu::{Bus, Machine};
 
 /// Size of a target disk: larger than the image, so that the root file system has to grow.

@@ -9,7 +9,7 @@ use dhcproto::v4::{DhcpOption, Message, OptionCode};
 use serde_json::json;
 
 use crate::support::capture::{answers, datagrams, files};
-use crate::support::golden::IMAGE;
+use crate::support::image_fixture::IMAGE;
 use crate::support::qemu::Machine;
 use crate::support::site::Site;
 use crate::support::wire::{HOST, NEIGHBOUR, Wire};

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 
 use crate::hosts::Host;
 use crate::support::disk::blank;
-use crate::support::golden::IMAGE;
+use crate::support::image_fixture::IMAGE;
 use crate::support::mini::{self, Sizes};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::site::Site;

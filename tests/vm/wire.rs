@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use crate::support::disk::{blank, get};
-use crate::support::golden::IMAGE;
+use crate::support::image_fixture::IMAGE;
 use crate::support::qemu::{Bus, Machine};
 use crate::support::server::Server;
 use crate::support::site::Site;
