@@ -49,6 +49,9 @@ pub mod boot;
 pub mod bundle;
 pub mod check;
 pub mod cli;
+#[cfg(test)]
+#[path = "../tests/support/expect.rs"]
+mod expect;
 pub mod failure;
 pub mod grammar;
 pub mod handoff;
@@ -63,8 +66,6 @@ pub mod profile;
 pub mod serve;
 pub mod simulate;
 pub mod site;
-#[cfg(test)]
-mod skip_tests;
 pub mod spec;
 pub mod sys;
 pub mod trust;

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "support/expect.rs"]
+mod expect;
+#[path = "architecture/expected_files.rs"]
+mod expected_files;
 #[path = "architecture/functions.rs"]
 mod functions;
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/expect.rs"]
+mod expect;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -22,14 +25,8 @@ fn said(args: &[&str]) -> String {
 #[test]
 fn the_handbook_has_every_code_as_the_command_prints_it() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, _) = text.split_once(BEGIN).unwrap();
     let made = said(&["--codes"]);
-    let wanted = format!("{before}{BEGIN}\n{made}");
-    if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-        std::fs::write(&path, &wanted).unwrap();
-    }
-    assert!(std::fs::read_to_string(&path).unwrap() == wanted, "IRONSTRAP_BLESS=1 writes docs/codes.md anew");
+    expect::section(&path, BEGIN, None, &format!("\n{made}"));
     for code in Code::ALL {
         let entry = said(&[code.name()]);
         for part in [code.name(), code.meaning(), code.cause(), code.advice()] {

@@ -1,12 +1,17 @@
 //! What users see when a site or a recipe is wrong: each folder of `tests/errors/` is a site (`site/`) and all that `ironstrap
-//! check` prints about it (`stderr`), or a recipe (`recipe.yaml`) and what `ironstrap image build` says. A new folder is a new test. `UPDATE=1` writes what is printed now; read it before you commit.
+//! check` prints about it (`stderr`), or a recipe (`recipe.yaml`) and what `ironstrap image build` says. A new folder is a new
+//! test. `IRONSTRAP_BLESS=1` writes what is printed now; read it before you commit.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "support/expect.rs"]
+mod expect;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use expect::Expected;
 use ironstrap::host::{self, Resolved, Resolver};
 use ironstrap::profile::diag::Report;
 use ironstrap::profile::load::{self, Batch};
@@ -70,22 +75,16 @@ fn every_wrong_recipe_is_told_what_is_wrong_with_it() {
 
 /// Holds what is printed of each case against its `stderr`.
 fn compare(cases: Vec<PathBuf>, run: fn(&Path) -> (Option<i32>, String)) {
-    let mut wrong = Vec::new();
+    let mut expected = Expected::new();
     for case in cases {
         let (code, printed) = run(&case);
-        let golden = case.join("stderr");
-        if std::env::var_os("UPDATE").is_some() {
-            fs::write(&golden, &printed).unwrap();
+        if code != Some(1) {
+            expected.wrong(format!("{}: exit code {code:?}", case.display()));
         }
-        let expected = fs::read_to_string(&golden).unwrap_or_default();
-        if code != Some(1) || printed != expected {
-            wrong.push(format!(
-                "{}: exit code {code:?}\n--- expected\n{expected}--- printed\n{printed}",
-                case.display()
-            ));
-        }
+        expected.file(&case.join("stderr"), &printed);
+        expected.nothing_else_in(&case, &|name| ["site", "recipe.yaml"].contains(&name));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    expected.judge();
 }
 
 /// The same mistakes for programs: every one has a place, and there are as many as were printed.

@@ -4,9 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/expect.rs"]
+mod expect;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use expect::Expected;
 
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
@@ -39,35 +44,22 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Compares, or writes. An empty text has no file.
-fn judge(golden: &Path, printed: &str, wrong: &mut Vec<String>) {
-    if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-        match printed {
-            "" => _ = fs::remove_file(golden),
-            printed => fs::write(golden, printed).unwrap(),
-        }
-    }
-    let expected = fs::read_to_string(golden).unwrap_or_default();
-    if printed != expected {
-        wrong.push(format!("{}\n--- expected\n{expected}--- printed\n{printed}", golden.display()));
-    }
-}
-
 #[test]
 fn every_value_is_traced_to_its_place() {
-    let mut wrong = Vec::new();
+    let mut expected = Expected::new();
     let cases = cases();
     assert!(cases.len() >= 4, "only {} cases", cases.len());
     for case in cases {
         for host in hosts(&case) {
             let output = explain(&case, &[&host]);
             let (out, err) = (text(&output.stdout), text(&output.stderr));
-            judge(&case.join(format!("{host}.stdout")), &out, &mut wrong);
-            judge(&case.join(format!("{host}.stderr")), &err, &mut wrong);
+            expected.file(&case.join(format!("{host}.stdout")), &out);
+            expected.file(&case.join(format!("{host}.stderr")), &err);
             assert_eq!(output.status.success(), !err.contains("error"), "{host}: {err}");
         }
+        expected.nothing_else_in(&case, &|name| name == "site");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    expected.judge();
 }
 
 /// All texts in the sites that look like a hash or call themselves secret.

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/expect.rs"]
+mod expect;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,16 +22,7 @@ fn formats(args: &[&str]) -> String {
 #[test]
 fn the_handbook_shows_the_table_as_it_is() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, _) = text.split_once(BEGIN).unwrap();
-    let wanted = format!("{before}{BEGIN}{}", formats(&["--markdown"]));
-    if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-        std::fs::write(&path, &wanted).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap() == wanted,
-        "IRONSTRAP_BLESS=1 writes docs/formats.md anew"
-    );
+    expect::section(&path, BEGIN, None, &formats(&["--markdown"]));
 }
 
 #[test]

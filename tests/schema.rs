@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/expect.rs"]
+mod expect;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use expect::Expected;
 use ironstrap::profile::decode::decode;
 use ironstrap::profile::raw::{RawProfile, RawSite};
 use ironstrap::profile::schema::{Document, schema};
@@ -18,10 +22,6 @@ use serde_json::{Value, json};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn blessing() -> bool {
-    std::env::var_os("IRONSTRAP_BLESS").is_some()
 }
 
 /// The schemas, compiled.
@@ -117,19 +117,18 @@ fn sites(below: &str) -> Vec<PathBuf> {
 
 #[test]
 fn what_a_new_site_gets_is_what_the_types_say_and_the_command_prints() {
+    let mut expected = Expected::new();
     for kind in Document::ALL {
         let path = root().join(format!("profiles/example/schema/{kind}.json"));
         let output =
             Command::new(env!("CARGO_BIN_EXE_ironstrap")).args(["schema", kind.name()]).output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success());
-        if blessing() {
-            fs::write(&path, &printed).unwrap();
-        }
-        let stored = fs::read_to_string(&path).unwrap();
-        assert!(stored == printed, "{} is out of date; IRONSTRAP_BLESS=1 writes it anew", path.display());
+        expected.file(&path, &printed);
         assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), schema(*kind));
     }
+    expected.nothing_else_in(&root().join("profiles/example/schema"), &|_| false);
+    expected.judge();
     let unknown = Command::new(env!("CARGO_BIN_EXE_ironstrap")).args(["schema", "hosts"]).output().unwrap();
     let message = String::from_utf8(unknown.stderr).unwrap();
     assert!(message.contains("`hosts` has no schema; known are site, profile, host"), "{message}");
@@ -191,15 +190,10 @@ fn what_the_schemas_find_in_wrong_sites() {
         }
     }
     let golden = root().join("tests/golden/schema/verdicts");
-    if blessing() {
-        fs::write(&golden, &verdicts).unwrap();
-    }
-    let expected = fs::read_to_string(&golden).unwrap_or_default();
-    assert!(
-        verdicts == expected,
-        "{} differs (IRONSTRAP_BLESS=1 writes it anew):\n{verdicts}",
-        golden.display()
-    );
+    let mut expected = Expected::new();
+    expected.file(&golden, &verdicts);
+    expected.nothing_else_in(golden.parent().unwrap(), &|_| false);
+    expected.judge();
     assert!(verdicts.lines().count() > 20, "{verdicts}");
 }
 

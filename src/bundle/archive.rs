@@ -159,7 +159,7 @@ pub(crate) mod tests {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = child else {
-            crate::skip_tests::missing("cpio", "cpio");
+            crate::expect::missing_program("cpio", "cpio");
             return;
         };
         child.stdin.take().unwrap().write_all(&bytes).unwrap();

@@ -122,7 +122,7 @@ pub(crate) fn judge(program: &str, package: &str, args: &[&str]) -> bool {
             true
         }
         Err(_) => {
-            crate::skip_tests::missing(program, package);
+            crate::expect::missing_program(program, package);
             false
         }
     }

@@ -43,7 +43,7 @@ fn root() -> Option<FileDevice> {
     std::os::unix::fs::symlink(format!("../{}", "x".repeat(150)), root.join("usr/share/link")).unwrap();
     let run = |program: &str, args: &[&str]| {
         let Ok(output) = Command::new(program).args(args).output() else {
-            crate::skip_tests::missing(program, "e2fsprogs");
+            crate::expect::missing_program(program, "e2fsprogs");
             return None;
         };
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -140,7 +140,7 @@ print(json.dumps(members))
 
 fn judged(tar: &Path) -> Option<Vec<(String, Judged)>> {
     let Ok(output) = Command::new("python3").args(["-c", TARFILE]).arg(tar).output() else {
-        crate::skip_tests::missing("python3", "python3");
+        crate::expect::missing_program("python3", "python3");
         return None;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

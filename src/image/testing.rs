@@ -79,7 +79,7 @@ pub(crate) fn root_device(files: impl FnOnce(&std::path::Path), options: &[&str]
     mke2fs.args(["-q", "-t", "ext4", "-b", "4096", "-O", "^metadata_csum_seed,^orphan_file"]);
     mke2fs.args(["-U", &identity().root.to_string(), "-d"]).arg(&root).args(options).arg(&image).arg("16M");
     let Ok(output) = mke2fs.output() else {
-        crate::skip_tests::missing("mke2fs", "e2fsprogs");
+        crate::expect::missing_program("mke2fs", "e2fsprogs");
         return None;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

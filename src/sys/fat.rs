@@ -263,7 +263,7 @@ mod tests {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), volume(size)).unwrap();
             let Ok(output) = Command::new("fsck.vfat").arg("-n").arg(file.path()).output() else {
-                crate::skip_tests::missing("fsck.vfat", "dosfstools");
+                crate::expect::missing_program("fsck.vfat", "dosfstools");
                 return;
             };
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

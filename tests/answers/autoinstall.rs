@@ -5,16 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::expect::{missing_program, python, shared};
 use super::{rendered, root};
-
-/// The build's own Python, which has the schema's validator and a reader of YAML 1.1.
-fn python() -> Option<PathBuf> {
-    found(
-        root().join("target/venv/bin/python"),
-        "IRONSTRAP_PYTHON",
-        "the environment that tests/install-deps.sh makes",
-    )
-}
 
 /// The directory where `tests/install-deps.sh` has unpacked Debian packages.
 fn unpacked(file: &str, package: &str) -> Option<PathBuf> {
@@ -22,22 +14,10 @@ fn unpacked(file: &str, package: &str) -> Option<PathBuf> {
         std::env::var_os("IRONSTRAP_UNPACKED").map_or_else(|| root().join("target/unpacked"), PathBuf::from);
     let path = base.join(file);
     if !path.exists() {
-        eprintln!(
-            "SKIPPED: {} isn't there (Debian's package {package}); run tests/install-deps.sh",
-            path.display()
-        );
+        missing_program(&path.display().to_string(), package);
         return None;
     }
     Some(base)
-}
-
-fn found(path: PathBuf, variable: &str, what: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable).map_or(path, PathBuf::from);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} isn't there: {what}; {variable} can name it", path.display());
-        return None;
-    }
-    Some(path)
 }
 
 fn run(command: &mut Command) {
@@ -61,9 +41,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn subiquity_s_schema_accepts_every_autoinstall() {
-    let shared = std::env::var_os("IRONSTRAP_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
-    let schema = shared.join("corpora/subiquity/autoinstall-schema.json");
-    let schema = found(schema, "IRONSTRAP_AUTOINSTALL_SCHEMA", "subiquity's autoinstall-schema.json");
+    let schema = shared("corpora/subiquity/autoinstall-schema.json");
     let (Some(python), Some(schema)) = (python(), schema) else { return };
     let dir = tempfile::tempdir().unwrap();
     const CHECK: &str = "import sys, json, yaml, jsonschema\n\

@@ -2,40 +2,16 @@
 //! keys and values held against d-i's questions.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use ironstrap::spec::installer::TAKE_OVER;
 
-use super::{installing, judge, rendered, root};
+use super::expect::{partman_auto, shared};
+use super::{installing, judge, rendered};
 
 /// MB of a made-up disk, and of a made-up volume group.
 const DISK: u64 = 500_000;
-
-/// Where partman-auto's udeb is unpacked: named by the environment, or beside the build.
-fn partman_auto() -> Option<PathBuf> {
-    let named = std::env::var_os("IRONSTRAP_PARTMAN_AUTO").map(PathBuf::from);
-    let dir = named.unwrap_or_else(|| root().join("target/udebs/partman-auto"));
-    let found = dir.join("lib/partman/lib/recipes.sh").is_file();
-    if !found {
-        eprintln!(
-            "SKIPPED: {} has no partman-auto (tests/fetch-udeb.sh partman-auto target/udebs); no recipe was decoded",
-            dir.display()
-        );
-    }
-    found.then_some(dir)
-}
-
-/// A file of the folder that developers share, if it is there.
-fn shared(path: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("IRONSTRAP_SHARED").map(PathBuf::from);
-    let file = named.unwrap_or_else(|| root().join("../shared")).join(path);
-    if !file.exists() {
-        eprintln!("SKIPPED: {} is not there; no preseed was judged by it", file.display());
-        return None;
-    }
-    Some(file)
-}
 
 /// One value of a preseed, with its lines joined.
 fn value(preseed: &str, key: &str) -> Option<String> {

@@ -1,10 +1,12 @@
 //! What is written for DHCP, run by the programs that it is for: each server in a network namespace of its own, asked by
 //! busybox's client, and by one that asks for many machines at once. Needs root.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod client;
 mod command;
+#[path = "../support/expect.rs"]
+mod expect;
 mod family;
 
 use std::collections::BTreeMap;
@@ -39,12 +41,12 @@ impl Cable {
         ] {
             let output = Command::new("ip").args(line.split(' ')).output();
             if !output.is_ok_and(|output| output.status.success()) {
-                eprintln!("skipped: `ip {line}` (package iproute2, as root) isn't permitted here");
+                expect::unavailable(&format!("`ip {line}` (package iproute2, as root) isn't permitted here"));
                 return None;
             }
         }
         if Command::new("udhcpc").arg("--help").output().is_err() {
-            eprintln!("skipped: no udhcpc (package udhcpc)");
+            expect::missing_program("udhcpc", "udhcpc");
             return None;
         }
         Some(cable)
@@ -214,7 +216,7 @@ fn written(dialect: Dialect) -> String {
 fn is_there(program: &str, package: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
-        eprintln!("skipped: no {program} (package {package})");
+        expect::missing_program(program, package);
     }
     there
 }

@@ -15,6 +15,8 @@
 )]
 
 mod choice;
+#[path = "../support/expect.rs"]
+mod expect;
 mod fields;
 mod model;
 mod readers;

@@ -2,28 +2,12 @@
 //! GRUB's parser. One that isn't there is skipped aloud, or fails where `IRONSTRAP_STRICT` says so.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use super::expect::{missing_program, python};
 use super::shell::Evidence;
-
-/// The environment that `tests/install-deps.sh` makes, or the one that is named.
-fn python(what: &str) -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
-    let python = std::env::var_os("IRONSTRAP_PYTHON").map_or(beside, PathBuf::from);
-    if python.exists() {
-        return Some(python);
-    }
-    missing(what, &python.display().to_string());
-    None
-}
-
-fn missing(what: &str, program: &str) {
-    assert!(std::env::var_os("IRONSTRAP_STRICT").is_none(), "{what} needs {program}");
-    eprintln!("SKIPPED: {what} needs {program} (tests/install-deps.sh)");
-}
 
 /// Runs a judge on a text; `None` if it isn't there.
 fn judge(program: &mut Command, input: &str) -> Option<(bool, String)> {
@@ -60,7 +44,7 @@ pub fn shell(evidence: &Evidence) {
 /// What lines mean to the installer's reader of Kickstart.
 pub fn shlex(evidence: &Evidence) {
     const SCRIPT: &str = "import json, shlex, sys\nfor line, words in json.load(sys.stdin):\n    got = shlex.split(line, comments=True)\n    if got != words: sys.exit(f'{line!r}: {got!r}, not {words!r}')\n";
-    let Some(python) = python("the comparison with shlex") else { return };
+    let Some(python) = python() else { return };
     let mut lines = evidence.lines.clone();
     lines.sort();
     lines.dedup();
@@ -72,7 +56,7 @@ pub fn shlex(evidence: &Evidence) {
 /// Whether pykickstart reads the files.
 pub fn pykickstart(texts: &[String]) {
     const SCRIPT: &str = "import json, sys, warnings\nfrom pykickstart.parser import KickstartParser\nfrom pykickstart.version import makeVersion\nwarnings.simplefilter('ignore')\nfor text in json.load(sys.stdin):\n    version = text.split('\\n', 1)[0].removeprefix('#version=')\n    KickstartParser(makeVersion(version), followIncludes=False).readKickstartFromString(text)\n";
-    let Some(python) = python("the judgement of pykickstart") else { return };
+    let Some(python) = python() else { return };
     let (good, said) = judge(Command::new(python).args(["-c", SCRIPT]), &json!(texts).to_string()).unwrap();
     assert!(good, "{said}");
     eprintln!("pykickstart reads {} files", texts.len());
@@ -81,7 +65,7 @@ pub fn pykickstart(texts: &[String]) {
 /// Whether PyYAML, which installers use, reads what our reader reads.
 pub fn yaml(texts: &[String]) {
     const SCRIPT: &str = "import json, sys, yaml\nfor text, wanted in json.load(sys.stdin):\n    got = yaml.safe_load(text)\n    if got != wanted: sys.exit(f'{text}\\nis {got!r}')\n";
-    let Some(python) = python("the comparison with PyYAML") else { return };
+    let Some(python) = python() else { return };
     let read = |text: &String| json!([text, serde_yaml::from_str::<serde_json::Value>(text).unwrap()]);
     let cases: Vec<_> = texts.iter().map(read).collect();
     let (good, said) = judge(Command::new(python).args(["-c", SCRIPT]), &json!(cases).to_string()).unwrap();
@@ -93,7 +77,7 @@ pub fn yaml(texts: &[String]) {
 pub fn debconf(texts: &[String]) {
     for text in texts {
         let Some((good, said)) = judge(Command::new("debconf-set-selections").arg("-c"), text) else {
-            return missing("the judgement of debconf", "debconf-set-selections");
+            return missing_program("debconf-set-selections", "debconf");
         };
         assert!(good && said.is_empty(), "{said}\n{text}");
     }
@@ -104,7 +88,7 @@ pub fn debconf(texts: &[String]) {
 pub fn grub(texts: &[String]) {
     for text in texts {
         let Some((good, said)) = judge(&mut Command::new("grub-script-check"), text) else {
-            return missing("the judgement of GRUB", "grub-script-check");
+            return missing_program("grub-script-check", "grub-common");
         };
         assert!(good, "{said}\n{text}");
     }

@@ -6,7 +6,7 @@ use ironstrap::answers::Format;
 use ironstrap::host::Os;
 use ironstrap::import::Verdict;
 
-use super::{accounts_for_each_line, corpora, counts, imported, newest};
+use super::{accounts_for_each_line, counts, expect, imported, newest};
 
 /// Imports every file of a folder that `format` finds one for; returns how many lines met which end.
 fn all(folder: &Path, format: impl Fn(&str) -> Option<Format>) -> (usize, Vec<(Verdict, usize)>) {
@@ -40,7 +40,7 @@ fn of(total: &[(Verdict, usize)], verdict: Verdict) -> usize {
 
 #[test]
 fn almalinux_cloud_images_become_hosts_that_render() {
-    let Some(corpora) = corpora("the import of AlmaLinux's files") else { return };
+    let Some(corpora) = expect::shared("corpora") else { return };
     let (files, total) = all(&corpora.join("almalinux-cloud-images/http"), |_| Some(Format::Kickstart));
     assert!(files >= 41);
     assert!(of(&total, Verdict::Kept) >= 700, "{total:?}");
@@ -49,7 +49,7 @@ fn almalinux_cloud_images_become_hosts_that_render() {
 
 #[test]
 fn files_of_bento_become_hosts_that_render() {
-    let Some(corpora) = corpora("the import of bento's files") else { return };
+    let Some(corpora) = expect::shared("corpora") else { return };
     let http = corpora.join("bento/packer_templates/http");
     assert_eq!(all(&http.join("rhel"), |_| Some(Format::Kickstart)).0, 2);
     assert_eq!(all(&http.join("debian"), |_| Some(Format::Preseed)).0, 1);
@@ -61,7 +61,7 @@ fn files_of_bento_become_hosts_that_render() {
 
 #[test]
 fn examples_of_subiquity_become_hosts_that_render() {
-    let Some(corpora) = corpora("the import of subiquity's examples") else { return };
+    let Some(corpora) = expect::shared("corpora") else { return };
     let (files, _) = all(&corpora.join("subiquity/examples/autoinstall"), |_| Some(Format::Autoinstall));
     assert!(files >= 12);
 }

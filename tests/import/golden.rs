@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::expect::Expected;
 use super::root;
 
 fn run(site: &Path, args: &[&str]) -> Output {
@@ -35,7 +36,7 @@ fn files(dir: &Path, below: &Path, found: &mut BTreeMap<PathBuf, String>) {
 
 #[test]
 fn cases_come_out_as_they_were_looked_at() {
-    let bless = std::env::var_os("IRONSTRAP_BLESS").is_some();
+    let mut comparison = Expected::new();
     let cases = root().join("tests/import/cases");
     for case in std::fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path()) {
         let site = site();
@@ -54,19 +55,12 @@ fn cases_come_out_as_they_were_looked_at() {
         files(site.path(), site.path(), &mut made);
         for (path, text) in &made {
             assert!(!text.contains("hunter2"), "{}: {} shows a password", case.display(), path.display());
+            comparison.file(&case.join("expected").join(path), text);
         }
-        let expected = case.join("expected");
-        if bless {
-            let _ = std::fs::remove_dir_all(&expected);
-            for (path, text) in &made {
-                std::fs::create_dir_all(expected.join(path).parent().unwrap()).unwrap();
-                std::fs::write(expected.join(path), text).unwrap();
-            }
-        }
-        let mut known = BTreeMap::new();
-        files(&expected, &expected, &mut known);
-        assert_eq!(made, known, "{}", case.display());
+        let input = input.file_name().unwrap().to_str().unwrap();
+        comparison.nothing_else_in(&case, &|name| name == "args" || name == input);
     }
+    comparison.judge();
 }
 
 /// What the proof has proved of the draft holds of the files.

@@ -1,7 +1,6 @@
 //! The round trip, judged by pykickstart: whatever an import calls kept reads the same in the rendered file.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use ironstrap::answers::{self, Dialect, Format, Seed, Templates};
@@ -10,7 +9,7 @@ use ironstrap::import::{Imported, Verdict};
 use ironstrap::profile::load;
 use ironstrap::spec::lock::LockFile;
 
-use super::{corpora, imported, newest, root};
+use super::{expect, imported, newest, root};
 
 /// The Kickstart of an imported host.
 fn rendered(imported: &Imported) -> String {
@@ -34,18 +33,12 @@ fn rendered(imported: &Imported) -> String {
 
 #[test]
 fn what_is_kept_reads_the_same_to_pykickstart() {
-    let beside = root().join("target/venv/bin/python");
-    let python = std::env::var_os("IRONSTRAP_PYTHON").map_or(beside, PathBuf::from);
-    if !python.exists() {
-        assert!(std::env::var_os("IRONSTRAP_STRICT").is_none(), "{} is not there", python.display());
-        println!("SKIPPED: the round trip needs pykickstart; tests/install-deps.sh installs it");
-        return;
-    }
+    let Some(python) = expect::python() else { return };
     let mut paths = vec![
         root().join("tests/import/cases/kickstart/input.ks"),
         root().join("tests/import/cases/kickstart-bare/input.ks"),
     ];
-    if let Some(corpora) = corpora("the round trip of others' files") {
+    if let Some(corpora) = expect::shared("corpora") {
         for folder in ["almalinux-cloud-images/http", "bento/packer_templates/http/rhel"] {
             paths.extend(std::fs::read_dir(corpora.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
         }

@@ -7,6 +7,8 @@
 
 mod corpora;
 mod disks;
+#[path = "../support/expect.rs"]
+mod expect;
 mod golden;
 mod judge;
 mod keys;
@@ -15,7 +17,7 @@ mod meaning;
 mod open;
 mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ironstrap::answers::Format;
 use ironstrap::host::Os;
@@ -23,17 +25,6 @@ use ironstrap::import::{Imported, Machine, Report, Request, Verdict, import};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The corpora, or a reason aloud.
-fn corpora(test: &str) -> Option<PathBuf> {
-    let beside = root().join("../shared");
-    let place = std::env::var_os("IRONSTRAP_SHARED").map_or(beside, PathBuf::from).join("corpora");
-    if place.is_dir() {
-        return Some(place);
-    }
-    println!("SKIPPED: {test} needs {} (or IRONSTRAP_SHARED)", place.display());
-    None
 }
 
 /// A machine that no file is about.

@@ -13,7 +13,7 @@ use ironstrap::profile::load;
 use ironstrap::spec::lock::LockFile;
 use serde_json::Value;
 
-use super::{corpora, imported, newest, root};
+use super::{expect, imported, newest, root};
 
 /// The file for the installer, and the kernel arguments and scripts that go with it.
 fn rendered(imported: &Imported, os: Os) -> (String, String) {
@@ -260,7 +260,7 @@ fn each(folder: &Path, format: impl Fn(&str) -> Option<Format>) -> usize {
 
 #[test]
 fn what_is_kept_or_changed_of_others_files_is_found_in_what_renders() {
-    let Some(corpora) = corpora("that kept and changed lines of others' files render") else { return };
+    let Some(corpora) = expect::shared("corpora") else { return };
     assert!(each(&corpora.join("almalinux-cloud-images/http"), |_| Some(Format::Kickstart)) > 300);
     let bento = corpora.join("bento/packer_templates/http");
     each(&bento.join("rhel"), |_| Some(Format::Kickstart));

@@ -1,24 +1,13 @@
 //! Real files that install real machines: no error may be found in them.
 
-use std::path::PathBuf;
-
 use ironstrap::grammar::Severity;
 use ironstrap::grammar::kickstart::{Release, lint, parse};
 
-fn shared() -> PathBuf {
-    let beside = super::root().join("../shared");
-    std::env::var_os("IRONSTRAP_SHARED").map_or(beside, PathBuf::from)
-}
-
 #[test]
 fn almalinux_files_have_no_errors_and_lose_nothing() {
-    let dir = shared().join("corpora/almalinux-cloud-images/http");
-    let Ok(entries) = std::fs::read_dir(&dir) else {
-        eprintln!("SKIPPED: {} is not there", dir.display());
-        return;
-    };
+    let Some(dir) = super::expect::shared("corpora/almalinux-cloud-images/http") else { return };
     let mut seen = 0;
-    for path in entries.map(|entry| entry.unwrap().path()) {
+    for path in std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let release = if name.starts_with("almalinux-8") {
             Release::Rhel8

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use ironstrap::grammar::Severity;
 use ironstrap::grammar::kickstart::{Release, lint};
 
+use super::expect::Expected;
+
 #[test]
 fn every_case_gives_its_findings() {
-    let mut seen = 0;
-    let mut wrong = Vec::new();
+    let mut expected = Expected::new();
     for case in std::fs::read_dir(super::root().join("tests/kickstart/cases")).unwrap() {
         let case = case.unwrap().path();
         let text = std::fs::read_to_string(case.join("input.ks")).unwrap();
@@ -19,18 +20,12 @@ fn every_case_gives_its_findings() {
         assert!(!files.is_empty(), "{}: no release", case.display());
         for path in files {
             let release: Release = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-            let found = told(&text, release);
-            if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-                std::fs::write(&path, &found).unwrap();
-            }
-            if std::fs::read_to_string(&path).unwrap() != found {
-                wrong.push(format!("{}:\n{found}", path.display()));
-            }
-            seen += 1;
+            expected.file(&path, &told(&text, release));
         }
+        expected.nothing_else_in(&case, &|name| name == "input.ks");
     }
-    assert!(seen >= 10, "only {seen} cases");
-    assert!(wrong.is_empty(), "other findings now (IRONSTRAP_BLESS=1 writes them):\n{}", wrong.join("\n"));
+    assert!(expected.count() >= 10, "only {} cases", expected.count());
+    expected.judge();
 }
 
 fn told(text: &str, release: Release) -> String {

@@ -3,15 +3,12 @@
 //! Tests that need pykickstart (`tests/install-deps.sh` puts it into `target/venv`; `IRONSTRAP_PYTHON` names another Python)
 //! or the shared corpora (`IRONSTRAP_SHARED`, or `shared` beside the checkout) say aloud when they are skipped.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test may panic, and says aloud what it skips"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod corpus;
 mod differential;
+#[path = "../support/expect.rs"]
+mod expect;
 mod golden;
 
 use std::io::Write as _;
@@ -22,18 +19,6 @@ use ironstrap::grammar::kickstart::Release;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A Python that has pykickstart; none, said aloud, where there is none.
-fn python() -> Option<PathBuf> {
-    let beside = root().join("target/venv/bin/python");
-    let python = std::env::var_os("IRONSTRAP_PYTHON").map_or(beside, PathBuf::from);
-    let has = Command::new(&python).args(["-c", "import pykickstart"]).stderr(Stdio::null()).status();
-    if has.is_ok_and(|status| status.success()) {
-        return Some(python);
-    }
-    eprintln!("SKIPPED: {} has no pykickstart (tests/install-deps.sh installs it)", python.display());
-    None
 }
 
 /// What pykickstart refuses, and why: one answer a file.
@@ -55,19 +40,14 @@ fn judge(python: &Path, files: &[(Release, String)]) -> Vec<Option<String>> {
 
 #[test]
 fn the_tables_are_what_pykickstart_says() {
-    let Some(python) = python() else { return };
+    let Some(python) = expect::python() else { return };
     let output = Command::new(python).arg(root().join("tests/generate/kickstart.py")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let made = String::from_utf8(output.stdout).unwrap();
     let kept = std::fs::read_to_string(root().join("src/grammar/kickstart/commands.tsv")).unwrap();
     let version = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     if version(&made) != version(&kept) {
-        eprintln!(
-            "SKIPPED: the tables are of another version: {} here, {} kept",
-            version(&made),
-            version(&kept)
-        );
-        return;
+        return expect::missing(&version(&kept), &format!("here is {}", version(&made)));
     }
     assert!(made == kept, "tests/generate/kickstart.py prints other tables than commands.tsv holds");
 }

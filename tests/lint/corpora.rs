@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ironstrap::grammar::{Finding, Severity, autoinstall, preseed};
 
-use super::shared;
+use super::expect;
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
@@ -16,8 +16,8 @@ fn errors(found: &[Finding]) -> Vec<String> {
 
 #[test]
 fn the_dead_keys_of_a_well_known_preseed_are_found() {
-    let Some(shared) = shared("the_dead_keys_of_a_well_known_preseed_are_found") else { return };
-    let text = read(&shared.join("corpora/bento/packer_templates/http/debian/preseed.cfg"));
+    let Some(corpora) = expect::shared("corpora") else { return };
+    let text = read(&corpora.join("bento/packer_templates/http/debian/preseed.cfg"));
     for release in [preseed::Release::Debian12, preseed::Release::Debian13] {
         let found = preseed::lint(&text, release);
         let mut dead: Vec<_> =
@@ -31,16 +31,14 @@ fn the_dead_keys_of_a_well_known_preseed_are_found() {
 
 #[test]
 fn valid_autoinstall_examples_have_no_errors_and_the_broken_one_has() {
-    let Some(shared) = shared("valid_autoinstall_examples_have_no_errors_and_the_broken_one_has") else {
-        return;
-    };
-    let examples = shared.join("corpora/subiquity/examples");
+    let Some(corpora) = expect::shared("corpora") else { return };
+    let examples = corpora.join("subiquity/examples");
     let mut files: Vec<_> =
         std::fs::read_dir(examples.join("autoinstall")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.extend(
         ["ai-zfs-efi.yaml", "ai-zfs-efi-simple.yaml", "ai-zfs-guided.yaml"].map(|name| examples.join(name)),
     );
-    files.push(shared.join("corpora/bento/packer_templates/http/ubuntu/user-data"));
+    files.push(corpora.join("bento/packer_templates/http/ubuntu/user-data"));
     files.sort();
     let mut broken = Vec::new();
     for file in &files {
@@ -57,9 +55,9 @@ fn valid_autoinstall_examples_have_no_errors_and_the_broken_one_has() {
 /// The table in the source says nothing else than the templates that it was made from.
 #[test]
 fn the_table_of_questions_is_that_of_the_templates() {
-    let Some(shared) = shared("the_table_of_questions_is_that_of_the_templates") else { return };
+    let Some(corpora) = expect::shared("corpora") else { return };
     let mut count = 0;
-    for entry in std::fs::read_dir(shared.join("corpora/debian-installer-13-templates")).unwrap() {
+    for entry in std::fs::read_dir(corpora.join("debian-installer-13-templates")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "templates") {
             continue;

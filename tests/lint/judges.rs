@@ -1,11 +1,10 @@
 //! Our models beside the real readers: partman-auto's decoder and GRUB's parser. Skipped aloud where they aren't there.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ironstrap::grammar::{grub, recipe};
 
-use super::shared;
+use super::expect;
 
 /// Numbers that look random and are the same each time.
 struct Dice(u64);
@@ -19,23 +18,6 @@ impl Dice {
     fn text(&mut self, pieces: &[&str], count: usize, between: &str) -> String {
         (0..count).map(|_| self.pick(pieces)).collect::<Vec<_>>().join(between)
     }
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from)
-}
-
-/// partman-auto's udeb, unpacked by `tests/fetch-udeb.sh`.
-fn partman_auto(test: &str) -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/udebs/partman-auto");
-    let found = std::env::var_os("IRONSTRAP_PARTMAN_AUTO").map(PathBuf::from);
-    let found =
-        found.or_else(|| [here, target().join("udebs/partman-auto")].into_iter().find(|dir| dir.is_dir()));
-    if found.is_none() {
-        println!("SKIPPED: {test} needs partman-auto's udeb: tests/fetch-udeb.sh partman-auto target/udebs");
-    }
-    found
 }
 
 const RECIPES: [&str; 18] = [
@@ -61,8 +43,9 @@ const RECIPES: [&str; 18] = [
 
 #[test]
 fn recipes_are_decoded_as_the_installer_decodes_them() {
-    const TEST: &str = "recipes_are_decoded_as_the_installer_decodes_them";
-    let (Some(shared), Some(udeb)) = (shared(TEST), partman_auto(TEST)) else { return };
+    let (Some(script), Some(udeb)) = (expect::shared("tools/check_recipe.sh"), expect::partman_auto()) else {
+        return;
+    };
     let mut dice = Dice(1);
     let pieces = [
         "1",
@@ -91,8 +74,7 @@ fn recipes_are_decoded_as_the_installer_decodes_them() {
     let machine = recipe::Machine { label: Some("gpt"), ..recipe::Machine::default() };
     for text in recipes {
         std::fs::write(&file, &text).unwrap();
-        let output =
-            Command::new(shared.join("tools/check_recipe.sh")).arg(&udeb).arg(&file).output().unwrap();
+        let output = Command::new(&script).arg(&udeb).arg(&file).output().unwrap();
         assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();
         let (_, scheme) = printed.split_once('\n').unwrap();
@@ -162,10 +144,7 @@ const SCRIPTS: [&str; 52] = [
 #[test]
 fn scripts_are_refused_if_and_only_if_grub_refuses_them() {
     if Command::new("grub-script-check").arg("--version").output().is_err() {
-        println!(
-            "SKIPPED: scripts_are_refused_if_and_only_if_grub_refuses_them needs grub-script-check (grub-common)"
-        );
-        return;
+        return expect::missing_program("grub-script-check", "grub-common");
     }
     let mut dice = Dice(7);
     let pieces = [

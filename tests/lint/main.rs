@@ -4,9 +4,10 @@
 //! the case needs them, more arguments in `args`. A new folder is a new test; `IRONSTRAP_BLESS=1` writes what is printed now.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod corpora;
+#[path = "../support/expect.rs"]
+mod expect;
 mod hostile;
 mod judges;
 mod rules;
@@ -14,19 +15,10 @@ mod rules;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use expect::Expected;
+
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint")
-}
-
-/// The directory of material that isn't ours to keep in the repository; `None` is said aloud.
-fn shared(test: &str) -> Option<PathBuf> {
-    let place = std::env::var_os("IRONSTRAP_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    if !place.is_dir() {
-        println!("SKIPPED: {test} needs {} (or IRONSTRAP_SHARED)", place.display());
-        return None;
-    }
-    Some(place)
 }
 
 fn lint(dir: &Path, args: &[&str]) -> Output {
@@ -48,7 +40,7 @@ fn folders(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_file_is_told_what_is_wrong_with_it() {
-    let mut wrong = Vec::new();
+    let mut expected = Expected::new();
     let cases: Vec<_> = folders(&here()).iter().flat_map(|kind| folders(kind)).collect();
     assert!(cases.len() >= 12, "only {} cases", cases.len());
     for case in cases {
@@ -66,16 +58,9 @@ fn every_file_is_told_what_is_wrong_with_it() {
             String::from_utf8(output.stderr).unwrap(),
             output.status.code().unwrap()
         );
-        let golden = case.join("expected");
-        if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-            std::fs::write(&golden, &printed).unwrap();
-        }
-        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        if printed != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- printed\n{printed}", case.display()));
-        }
+        expected.file(&case.join("expected"), &printed);
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    expected.judge();
 }
 
 #[test]

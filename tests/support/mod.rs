@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod disk;
+pub mod expect;
 mod firmware;
 pub mod git;
 pub mod image_fixture;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{say, text};
+use super::{expect, text};
 
 /// The host's address on the wire.
 pub const HOST: &str = "10.80.0.1";
@@ -36,7 +36,7 @@ impl Wire {
     /// When `ip` (package iproute2) can't make what it is told to.
     pub fn new(test: &str) -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
-            say(&format!("skipped: {test} makes a network namespace, which needs root"));
+            expect::unavailable(&format!("{test} makes a network namespace, which needs root"));
             return Ok(None);
         }
         let namespace = format!("ironstrap-{}-{test}", std::process::id());

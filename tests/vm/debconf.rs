@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 use ironstrap::grammar::preseed::parse;
 
-use crate::support::{say, with_machines};
+use crate::support::{expect, say, with_machines};
 
 /// Of the package `debian-installer-12-netboot-amd64`.
 pub const INSTALLER: &str = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
@@ -52,9 +52,7 @@ type Database = BTreeMap<String, String>;
 fn debian_installer_holds_what_each_preseed_means() -> Result<()> {
     with_machines("debconf", |dir| {
         if !Path::new(INSTALLER).is_dir() {
-            let strict = std::env::var_os("IRONSTRAP_STRICT").is_some_and(|value| value == "1");
-            ensure!(!strict, "{INSTALLER} is not there (package debian-installer-12-netboot-amd64)");
-            say("skipped: debian-installer is not here (package debian-installer-12-netboot-amd64)");
+            expect::missing_program(INSTALLER, "debian-installer-12-netboot-amd64");
             return Ok(());
         }
         let preseeds = golden()?;

@@ -1,10 +1,10 @@
 //! Power cuts, judged by others: QEMU's `blklogwrites` records every write and flush of one small real install, and
 //! `crash_replay.py` counts what a disk could be left as.
 //!
-//! The script is not part of this repository. `IRONSTRAP_CRASH_REPLAY` names it, or it is found beside the checkout;
-//! where it isn't, the test says so. The same promise is tested in-process without it, see `agent`.
+//! The script is not part of this repository: it is in the folder that developers share (`IRONSTRAP_SHARED`), and where it
+//! isn't, the test says so. The same promise is tested in-process without it, see `agent`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -15,17 +15,14 @@ use crate::support::image_fixture::IMAGE;
 use crate::support::mini::{self, Sizes};
 use crate::support::qemu::{Bus, Machine};
 use crate::support::site::Site;
-use crate::support::{say, text, with_machines};
+use crate::support::{expect, say, text, with_machines};
 
 const GOLF: Host = Host { name: "golf", mac: "52:54:00:60:00:07", disk: "GOLF1", bus: Bus::Virtio };
 
 #[test]
 fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
     with_machines("replay", |dir| {
-        let Some(script) = script() else {
-            say("skipped: crash_replay.py is not here; IRONSTRAP_CRASH_REPLAY can name it");
-            return Ok(());
-        };
+        let Some(script) = expect::shared("tools/crash_replay.py") else { return Ok(()) };
         let image = mini::make(dir, Sizes { esp: 34, root: 48 }, &[])?;
         // The small image has nobody to let in.
         let host = GOLF.yaml("", "none").replace(IMAGE, "mini@1");
@@ -54,12 +51,6 @@ fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
         ensure!(!said.contains("'complete': 0"), "no cut was late enough to leave a complete disk: {said}");
         Ok(())
     })
-}
-
-fn script() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tools/crash_replay.py");
-    let script = std::env::var_os("IRONSTRAP_CRASH_REPLAY").map_or(beside, PathBuf::from);
-    script.exists().then_some(script)
 }
 
 /// The disk's file behind QEMU's recorder of writes.

@@ -270,7 +270,7 @@ mod tests {
             std::os::unix::fs::FileExt::write_all_at(&file, &table.primary, 0).unwrap();
             std::os::unix::fs::FileExt::write_all_at(&file, &table.backup, table.backup_offset).unwrap();
             let Ok(output) = Command::new("sgdisk").arg("-v").arg(&path).output() else {
-                crate::skip_tests::missing("sgdisk", "gdisk");
+                crate::expect::missing_program("sgdisk", "gdisk");
                 return;
             };
             let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_reader_of_another_hand_reads_the_code_off_the_screen() {
         if Command::new("zbarimg").arg("--version").output().is_err() {
-            return crate::skip_tests::missing("zbarimg", "zbar-tools");
+            return crate::expect::missing_program("zbarimg", "zbar-tools");
         }
         let page: HttpUrl = "http://provisioning.fra2.example.com/Site".parse().unwrap();
         for (host, page) in [(None, None), (Some(&long_host()), None), (Some(&long_host()), Some(&page))] {

@@ -84,7 +84,7 @@ fn is_accepted(text: &str) {
         Ok(output) => {
             assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr))
         }
-        Err(_) => crate::skip_tests::missing("dnsmasq", "dnsmasq-base"),
+        Err(_) => crate::expect::missing_program("dnsmasq", "dnsmasq-base"),
     }
 }
 

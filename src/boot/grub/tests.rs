@@ -23,7 +23,7 @@ fn parses(text: &str) -> bool {
     match Command::new("grub-script-check").arg(&path).output() {
         Ok(output) => output.status.success(),
         Err(_) => {
-            crate::skip_tests::missing("grub-script-check", "grub-common");
+            crate::expect::missing_program("grub-script-check", "grub-common");
             true
         }
     }

@@ -75,20 +75,10 @@ const END: &str = "<!-- end -->\n";
 #[test]
 fn the_handbook_shows_the_list_as_it_is() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
     let mut table = String::from("| what | where | on each host |\n|---|---|---|\n");
     for trace in TRACES {
         let places: Vec<_> = trace.places.iter().map(|place| format!("`{}`", place.pattern())).collect();
         table.push_str(&format!("| {} | {} | {} |\n", trace.what, places.join(", "), trace.fate.words()));
     }
-    let wanted = format!("{before}{BEGIN}{table}{END}{after}");
-    if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-        std::fs::write(&path, &wanted).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap() == wanted,
-        "IRONSTRAP_BLESS=1 writes the table in docs/images.md anew"
-    );
+    crate::expect::section(&path, BEGIN, Some(END), &table);
 }

@@ -163,7 +163,7 @@ fn has_tools() -> bool {
     let is_there =
         |program: &str| ["/usr/sbin", "/sbin"].iter().any(|dir| Path::new(dir).join(program).exists());
     let missing: Vec<_> = tools.iter().filter(|(program, _)| !is_there(program)).collect();
-    missing.iter().for_each(|(program, package)| crate::skip_tests::missing(program, package));
+    missing.iter().for_each(|(program, package)| crate::expect::missing_program(program, package));
     missing.is_empty()
 }
 

@@ -19,7 +19,10 @@ fn system(password: &str, setting: &str) -> Option<String> {
     match text {
         Ok(text) if text.starts_with("$") => Some(text),
         other => {
-            eprintln!("SKIPPED: this machine's crypt(3), by perl, can't do {}: {other:?}", &setting[..3]);
+            let method = &setting[..3];
+            crate::expect::unavailable(&format!(
+                "this machine's crypt(3), by perl, can't do {method}: {other:?}"
+            ));
             None
         }
     }

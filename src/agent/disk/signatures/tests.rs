@@ -25,7 +25,7 @@ fn file() -> (tempfile::NamedTempFile, FileDevice) {
 fn blkid(path: &std::path::Path) -> Option<String> {
     let Ok(output) = Command::new("blkid").args(["-p", "-o", "value", "-s", "TYPE"]).arg(path).output()
     else {
-        crate::skip_tests::missing("blkid", "util-linux");
+        crate::expect::missing_program("blkid", "util-linux");
         return None;
     };
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
@@ -57,7 +57,7 @@ fn file_systems_that_others_made_are_recognised_as_what_they_are() {
     for (program, name, options, package) in makers {
         let (file, device) = file();
         let Ok(output) = Command::new(program).args(options).arg(file.path()).output() else {
-            crate::skip_tests::missing(program, package);
+            crate::expect::missing_program(program, package);
             return;
         };
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));

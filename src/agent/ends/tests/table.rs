@@ -1,6 +1,7 @@
 //! `docs/ends.md` is what the code decides.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::*;
 
@@ -70,14 +71,7 @@ fn table() -> String {
 
 #[test]
 fn the_handbook_has_the_table_of_the_code() {
-    let document = std::fs::read_to_string(DOCUMENT).unwrap();
-    let (before, written) = document.split_once(BEGIN).expect("docs/ends.md has lost its mark");
-    let made = table();
-    if std::env::var_os("IRONSTRAP_BLESS").is_some() {
-        std::fs::write(DOCUMENT, format!("{before}{BEGIN}{made}")).unwrap();
-        return;
-    }
-    assert_eq!(written, made, "write it anew with IRONSTRAP_BLESS=1");
+    crate::expect::section(Path::new(DOCUMENT), BEGIN, None, &table());
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn after_fifty_installs_over_old_content_each_partition_is_one_thing() {
         [("blkid", "util-linux"), ("resize2fs", "e2fsprogs"), ("e2fsck", "e2fsprogs"), ("sgdisk", "gdisk")]
     {
         if Command::new(program).arg("-V").output().is_err() {
-            return crate::skip_tests::missing(program, package);
+            return crate::expect::missing_program(program, package);
         }
     }
     let Some(world) = world() else { return };
