@@ -24,6 +24,7 @@ use crate::spec::plan::{Plan, Refusal};
 use crate::spec::system::{NetworkSpec, RootAccount, SystemSpec};
 use crate::spec::transport::Transport;
 use crate::spec::{Code, FormatVersion};
+use crate::sys::block::faults::Dice;
 use crate::sys::block::{BlockDevice, MemoryDevice};
 use crate::sys::gpt::{self, Entry, Table, TableBytes};
 use crate::trust::{SiteKey, TrustedKeys, Verified};
@@ -91,7 +92,7 @@ fn tables() -> TableBytes {
 pub fn image() -> Vec<u8> {
     let tables = tables();
     let mut image = vec![0; SIZE as usize];
-    let mut state = 1;
+    let mut dice = Dice::new(1);
     for (start, length) in [ESP, ROOT] {
         let (start, length) = (start as usize, length as usize);
         // a third of each partition is zeroes, and one block in two is easy to compress
@@ -99,22 +100,13 @@ pub fn image() -> Vec<u8> {
             match number % 6 {
                 0 | 1 => {}
                 2 | 3 => block.fill(number as u8 + 1),
-                _ => block.iter_mut().for_each(|byte| *byte = random(&mut state) as u8),
+                _ => block.iter_mut().for_each(|byte| *byte = dice.next() as u8),
             }
         }
     }
     image[..tables.primary.len()].copy_from_slice(&tables.primary);
     image[tables.backup_offset as usize..].copy_from_slice(&tables.backup);
     image
-}
-
-/// splitmix64: the same numbers in every run.
-pub fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// Everything that an install needs, and the image it is of.

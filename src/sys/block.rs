@@ -6,8 +6,14 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 #[cfg(test)]
+pub mod faults;
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod memory;
 
+#[cfg(test)]
+pub use faulty::FaultyDevice;
 #[cfg(test)]
 pub use memory::{MemoryDevice, Operation};
 

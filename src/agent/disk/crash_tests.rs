@@ -1,28 +1,31 @@
 //! Power cuts: every state that a disk can be left in is as before, or doesn't boot, or is complete.
 //!
-//! An install is recorded write by write. A state is made by cutting the record somewhere: what was flushed is there, and
-//! of each later write any set of its sectors or pages is. Then a firmware looks at it, and the agent's own eyes must agree
+//! An install is recorded write by write. A state is made by cutting the record somewhere, as the
+//! [fault model](crate::sys::block::faults) has power cuts. Then a firmware looks at it, and the agent's own eyes must agree
 //! with it, or a done disk would be wiped and a dead one left alone. The same judge finds half-written systems that boot
-//! when the commit is moved before the blocks, so the test can fail.
+//! where the order of writes is a wrong one, so the test can fail. `IRONSTRAP_ROUNDS=20` looks at twenty times as many
+//! states as usual.
 
 use std::ops::Range;
 
-use uuid::Uuid;
-
+use super::firmware_judge::{Verdict, boots, judge, old_system};
 use super::install::{Install, install, install_commit_first};
-use crate::agent::fixture::{self, Marker, World, random};
+use crate::agent::fixture::{self, Marker, World};
 use crate::agent::payload::memory_source::MemorySource;
 use crate::image::read::{BACKUP_LENGTH, PRIMARY_END};
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim, Stage};
+use crate::sys::block::faults::{Dice, after_cut, rounds};
 use crate::sys::block::{MemoryDevice, Operation};
-use crate::sys::gpt::{self, Entry, Table};
+use crate::sys::gpt;
 
 const DISK_SIZE: u64 = (4 << 20) + 512;
-const STATES: usize = 2400;
+const STATES: u64 = 2400;
+/// What both common kinds of disks have.
+const SECTOR: u64 = 512;
 /// Of the root as it is grown: what no block of the image overwrites.
 const BEYOND: Range<usize> = fixture::SIZE as usize..3 << 20;
-const RETRIES: usize = 200;
+const RETRIES: u64 = 200;
 
 /// How an install is run.
 type Run = fn(&World, &MemorySource, &MemoryDevice);
@@ -46,119 +49,45 @@ fn with(
     run(&Install { device, plan, order, manifest, index, source, leave: &() }, &mut Marker::of(device, plan));
 }
 
-/// A disk as it was before, with another system on it that boots, and that has data where the claim record goes.
-fn old_system() -> Vec<u8> {
-    let mut disk = vec![0x5a; DISK_SIZE as usize];
-    let mut table = Table::new(Uuid::from_u128(0x01d));
-    let start = 34 * 512;
-    let whole = (start, (4 << 20) - 65536 - start);
-    let entry = Entry::new(crate::sys::gpt::LINUX_DATA, Uuid::from_u128(0x01d1), whole.0, whole.1, "old");
-    table.entries.insert(1, entry);
-    let bytes = table.build(DISK_SIZE).unwrap();
-    disk[..bytes.primary.len()].copy_from_slice(&bytes.primary);
-    disk[bytes.backup_offset as usize..].copy_from_slice(&bytes.backup);
-    disk
+/// What an install did to a disk.
+struct Record {
+    before: Vec<u8>,
+    operations: Vec<Operation>,
+    complete: Vec<u8>,
+    /// In another order than was promised.
+    wrong: bool,
 }
 
-/// What firmware would boot: the partitions of the first table that holds, behind a protective MBR.
-fn boots(disk: &[u8]) -> Option<Vec<Range<usize>>> {
-    let protective = (0..4).any(|slot| disk[446 + slot * 16 + 4] == 0xee);
-    if disk[510..512] != [0x55, 0xaa] || !protective {
-        return None;
+impl Record {
+    fn of(world: &World, run: Run, before: Vec<u8>) -> Self {
+        let device = MemoryDevice::new(before.clone()).with_cheap_zeroes();
+        run(world, &world.source, &device);
+        let (operations, complete) = (device.operations(), device.content());
+        assert_eq!(judge(&complete, &before, &complete), Verdict::Complete);
+        Self { before, operations, complete, wrong: false }
     }
-    let last = disk.len() / 512 - 1;
-    table_at(disk, 1).or_else(|| table_at(disk, last))
-}
 
-/// The table whose header stands in this block, if both of its checksums hold.
-fn table_at(disk: &[u8], block: usize) -> Option<Vec<Range<usize>>> {
-    let header = disk.get(block * 512..block * 512 + 92)?;
-    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
-    let u64_at =
-        |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i])) as usize;
-    let mut summed = header.to_vec();
-    summed[16..20].fill(0);
-    if &header[..8] != b"EFI PART" || u32_at(16) != crc32fast::hash(&summed) || u64_at(header, 24) != block {
-        return None;
+    /// The disk after a cut before this operation.
+    fn cut(&self, at: usize, dice: &mut Dice) -> Vec<u8> {
+        after_cut(self.before.clone(), &self.operations, at, SECTOR, dice)
     }
-    let start = u64_at(header, 72) * 512;
-    let entries = disk.get(start..start + (u32_at(80) * u32_at(84)) as usize)?;
-    if u32_at(88) != crc32fast::hash(entries) {
-        return None;
-    }
-    let used = entries.chunks(u32_at(84) as usize).filter(|entry| entry[..16] != [0; 16]);
-    Some(used.map(|entry| u64_at(entry, 32) * 512..(u64_at(entry, 40) + 1) * 512).collect())
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// Firmware boots nothing.
-    Closed,
-    /// Firmware boots what was there before, and all of it is.
-    Before,
-    /// Firmware boots the new system, and all of it is there.
-    Complete,
-    /// Firmware boots something of which a part is missing.
-    Half,
-}
-
-fn judge(state: &[u8], before: &[u8], complete: &[u8]) -> Verdict {
-    let Some(partitions) = boots(state) else { return Verdict::Closed };
-    let same = |other: &[u8]| {
-        boots(other).as_ref() == Some(&partitions)
-            && partitions.iter().all(|range| state[range.clone()] == other[range.clone()])
-    };
-    match (same(complete), same(before)) {
-        (true, _) => Verdict::Complete,
-        (false, true) => Verdict::Before,
-        (false, false) => Verdict::Half,
-    }
-}
-
-/// The disk after a cut before operation number `cut`: writes since the last flush survive page by page, by chance.
-fn state_at(before: &[u8], operations: &[Operation], cut: usize, seed: &mut u64) -> Vec<u8> {
-    let durable = operations[..cut].iter().rposition(|op| *op == Operation::Flush).unwrap_or(0);
-    let page = if random(seed).is_multiple_of(2) { 512 } else { 4096 };
-    let mut state = before.to_vec();
-    for (number, operation) in operations[..cut].iter().enumerate() {
-        let zeroes;
-        let (offset, bytes) = match operation {
-            Operation::Write { offset, bytes } => (offset, bytes),
-            // a command may be cut off anywhere, too
-            Operation::Zero { offset, length } => {
-                zeroes = vec![0; *length as usize];
-                (offset, &zeroes)
-            }
-            Operation::Flush => continue,
-        };
-        let mut at = *offset as usize;
-        if number < durable {
-            state[at..at + bytes.len()].copy_from_slice(bytes);
-            continue;
-        }
-        let mut left = &bytes[..];
-        while !left.is_empty() {
-            let (piece, rest) = left.split_at(left.len().min(page - at % page));
-            if random(seed).is_multiple_of(2) {
-                state[at..at + piece.len()].copy_from_slice(piece);
-            }
-            at += piece.len();
-            left = rest;
+    /// Where the power fails for state number `number`: a quarter of them at one flush after the other, when all before it is
+    /// at stake; half among the writes that decide, at both ends of the record; the rest anywhere.
+    fn place(&self, number: u64, dice: &mut Dice) -> usize {
+        let count = self.operations.len();
+        let flushes = || self.operations.iter().enumerate().filter(|(_, op)| **op == Operation::Flush);
+        let below = |dice: &mut Dice, end: usize| dice.below(end as u64) as usize;
+        match number % 4 {
+            0 => flushes().nth(number as usize / 4 % flushes().count()).unwrap().0,
+            1 => below(dice, 12.min(count)),
+            2 => count - below(dice, 9.min(count)),
+            _ => below(dice, count + 1),
         }
     }
-    state
 }
 
-/// A place to cut: half of them anywhere, half among the writes that decide, at both ends of the record.
-fn pick_cut(count: usize, seed: &mut u64) -> usize {
-    let any = random(seed) as usize;
-    match random(seed) % 4 {
-        0 => any % 12.min(count),
-        1 => count - any % 9.min(count),
-        _ => any % (count + 1),
-    }
-}
-
+#[derive(Default)]
 struct Found {
     states: Vec<(Vec<u8>, Verdict)>,
     closed: usize,
@@ -167,25 +96,26 @@ struct Found {
     half: usize,
 }
 
+fn blank_disk() -> Record {
+    Record::of(&fixture::world(), promised, vec![0; DISK_SIZE as usize])
+}
+
+fn used_disk() -> Record {
+    Record::of(&fixture::world(), promised, old_system(DISK_SIZE))
+}
+
 /// Makes this many states, and keeps them where `keep` says so.
-fn explore(world: &World, run: Run, before: &[u8], states: usize, keep: bool, seed: u64) -> Found {
-    let device = MemoryDevice::new(before.to_vec()).with_cheap_zeroes();
-    run(world, &world.source, &device);
-    let (operations, complete) = (device.operations(), device.content());
-    assert_eq!(judge(&complete, before, &complete), Verdict::Complete);
-    let seed = &mut { seed };
-    let mut found = Found { states: Vec::new(), closed: 0, before: 0, complete: 0, half: 0 };
-    for _ in 0..states {
-        let cut = pick_cut(operations.len(), seed);
-        let state = state_at(before, &operations, cut, seed);
-        let verdict = judge(&state, before, &complete);
+fn explore(record: &Record, states: u64, keep: bool, seed: u64) -> Found {
+    let dice = &mut Dice::new(seed);
+    let mut found = Found::default();
+    for number in 0..states {
+        let cut = record.place(number, dice);
+        let state = record.cut(cut, dice);
+        let verdict = judge(&state, &record.before, &record.complete);
         // Linux finds partitions through an intact primary table only, and so does the agent
         let device = MemoryDevice::new(state);
-        assert_eq!(
-            gpt::kernel_table(&device).is_some(),
-            verdict != Verdict::Closed,
-            "cut before operation {cut}"
-        );
+        let agreed = gpt::kernel_table(&device).is_some() == (verdict != Verdict::Closed);
+        assert!(agreed || record.wrong, "state {number} from seed {seed}, a cut before operation {cut}");
         match verdict {
             Verdict::Closed => found.closed += 1,
             Verdict::Before => found.before += 1,
@@ -201,14 +131,14 @@ fn explore(world: &World, run: Run, before: &[u8], states: usize, keep: bool, se
 
 #[test]
 fn no_power_cut_leaves_a_blank_disk_half_bootable() {
-    let found = explore(&fixture::world(), promised, &vec![0; DISK_SIZE as usize], STATES, false, 1);
+    let found = explore(&blank_disk(), rounds(STATES), false, 1);
     assert_eq!((found.half, found.before), (0, 0));
     assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
 }
 
 #[test]
 fn no_power_cut_leaves_a_used_disk_half_bootable() {
-    let found = explore(&fixture::world(), promised, &old_system(), STATES, false, 2);
+    let found = explore(&used_disk(), rounds(STATES), false, 2);
     assert_eq!(found.half, 0);
     assert!(found.closed > 1000 && found.complete > 100, "{} {}", found.closed, found.complete);
     assert!(found.before > 20, "{}", found.before);
@@ -219,20 +149,18 @@ fn no_power_cut_leaves_a_used_disk_half_bootable() {
 fn no_power_cut_while_the_growth_is_cleared_leaves_a_disk_half_bootable() {
     const SIZE: usize = (14 << 20) + 512;
     let world = fixture::world();
-    let before = vec![0x5a; SIZE];
-    let device = MemoryDevice::new(before.clone()).with_cheap_zeroes();
-    promised(&world, &world.source, &device);
-    let operations = device.operations();
-    let zero = operations.iter().position(|operation| matches!(operation, Operation::Zero { .. })).unwrap();
-    let found = explore(&world, promised, &before, STATES / 8, false, 9);
+    let record = Record::of(&world, promised, vec![0x5a; SIZE]);
+    let is_zero = |operation: &Operation| matches!(operation, Operation::Zero { .. });
+    let zero = record.operations.iter().position(is_zero).unwrap();
+    let found = explore(&record, rounds(STATES / 8), false, 9);
     assert_eq!((found.half, found.before), (0, 0));
     assert!(found.closed > 100 && found.complete > 10, "{} {}", found.closed, found.complete);
     // in the middle of the command, and before anything after it was durable
-    let seed = &mut 10;
+    let dice = &mut Dice::new(10);
     let torn = (0..9).any(|_| {
-        let state = state_at(&before, &operations, zero + 1, seed);
+        let state = record.cut(zero + 1, dice);
         assert_eq!(boots(&state), None);
-        let Operation::Zero { offset, length } = operations[zero] else { return false };
+        let Operation::Zero { offset, length } = record.operations[zero] else { return false };
         let range = &state[offset as usize..][..length as usize];
         range.contains(&0) && range.contains(&0x5a)
     });
@@ -241,20 +169,50 @@ fn no_power_cut_while_the_growth_is_cleared_leaves_a_disk_half_bootable() {
 
 #[test]
 fn with_the_commit_moved_first_half_bootable_states_are_found() {
-    for before in [vec![0; DISK_SIZE as usize], old_system()] {
-        let found = explore(&fixture::world(), commit_first, &before, STATES / 4, false, 3);
+    for before in [vec![0; DISK_SIZE as usize], old_system(DISK_SIZE)] {
+        let found = explore(&Record::of(&fixture::world(), commit_first, before), STATES / 4, false, 3);
         assert!(found.half > 100, "{}", found.half);
     }
+}
+
+/// The last write is the right one, but the disk may carry it out first.
+#[test]
+fn without_the_flushes_before_the_commit_half_bootable_states_are_found() {
+    for mut record in [blank_disk(), used_disk()] {
+        record.wrong = true;
+        let count = record.operations.len();
+        let mut number = 0;
+        record.operations.retain(|operation| {
+            number += 1;
+            *operation != Operation::Flush || number == count
+        });
+        let found = explore(&record, STATES / 4, false, 4);
+        assert!(found.half > 20, "{}", found.half);
+    }
+}
+
+/// What was there before boots while its blocks are overwritten.
+#[test]
+fn without_the_gate_closed_first_half_bootable_states_are_found() {
+    let mut record = Record { wrong: true, ..used_disk() };
+    let opened = record.operations.len() - 2;
+    let mut number = 0;
+    record.operations.retain(|operation| {
+        number += 1;
+        !matches!(operation, Operation::Write { offset: 0, .. }) || number > opened
+    });
+    let found = explore(&record, STATES / 4, false, 5);
+    assert!(found.half > 100, "{}", found.half);
 }
 
 #[test]
 fn after_any_power_cut_the_same_order_ends_complete() {
     let blank = |byte| vec![byte; DISK_SIZE as usize];
-    for (before, seed) in [(blank(0), 4), (blank(0xff), 10), (old_system(), 5)] {
+    for (before, seed) in [(blank(0), 4), (blank(0xff), 10), (old_system(DISK_SIZE), 5)] {
         let world = fixture::world();
         let complete = installed(&world, before.clone());
-        let found = explore(&world, promised, &before, RETRIES / 2, true, seed);
-        assert_eq!(found.states.len(), RETRIES / 2);
+        let found = explore(&Record::of(&world, promised, before), RETRIES / 2, true, seed);
+        assert_eq!(found.states.len() as u64, RETRIES / 2);
         for (state, verdict) in found.states {
             retry(&world, state, verdict, &complete);
         }
@@ -281,10 +239,11 @@ fn after_any_power_cut_of_a_reinstall_both_orders_end_done() {
     let world = first.armed_again();
     let complete = installed(&world, before.clone());
     assert_eq!(Marker::older_mark(&complete, 0), Some(old.clone()));
-    let found = explore(&world, promised, &before, STATES, false, 7);
+    let record = Record::of(&world, promised, before);
+    let found = explore(&record, rounds(STATES), false, 7);
     assert_eq!(found.half, 0);
     assert!(found.closed > 1000 && found.complete > 100 && found.before > 20);
-    for (state, verdict) in explore(&world, promised, &before, RETRIES / 2, true, 8).states {
+    for (state, verdict) in explore(&record, RETRIES / 2, true, 8).states {
         let claim = Claim::from_record(&state[claim::OFFSET as usize..]).unwrap();
         assert!(claim.grant.order == old || claim.superseded == [old.clone()], "{claim:?}");
         retry(&world, state, verdict, &complete);
@@ -304,7 +263,7 @@ fn a_reinstall_that_was_cut_off_gives_up_only_what_was_judged() {
         claim.grant.order == world.order.id && claim.stage == Stage::Begun && state[..512] == [0; 512]
     };
     let mut tried = 0;
-    for (mut state, _) in explore(&world, promised, &before, RETRIES, true, 9).states {
+    for (mut state, _) in explore(&Record::of(&world, promised, before), RETRIES, true, 9).states {
         if begun(&state) {
             assert!(fixture::plan_for(&world, &state).is_ok());
             state[BEYOND.start + 4096] ^= 1;
@@ -313,7 +272,7 @@ fn a_reinstall_that_was_cut_off_gives_up_only_what_was_judged() {
             tried += 1;
         }
     }
-    assert!(tried > RETRIES / 8, "{tried}");
+    assert!(tried > RETRIES as usize / 8, "{tried}");
 }
 
 /// A complete disk is done and left alone; any other is installed again, as another attempt where the claim was durable.
@@ -356,22 +315,18 @@ fn a_blank_disk_is_retried_without_a_permit_for_foreign_data() {
 
 fn retried_without_a_permit(blank: u8) {
     let world = fixture::world();
-    let device = MemoryDevice::new(vec![blank; DISK_SIZE as usize]);
-    promised(&world, &world.source, &device);
-    let operations = device.operations();
-    let seed = &mut 6;
-    let complete = device.content();
-    let last = operations.len();
+    let record = Record::of(&world, promised, vec![blank; DISK_SIZE as usize]);
+    let dice = &mut Dice::new(6);
+    let last = record.operations.len();
     let mut done = 0;
     for cut in (0..=last).chain([1, 2, 3, 4, 5, 6].repeat(20)).chain([last - 1, last].repeat(20)) {
-        let before = vec![blank; DISK_SIZE as usize];
-        let state = state_at(&before, &operations, cut, seed);
+        let state = record.cut(cut, dice);
         match fixture::plan_for(&world, &state) {
             Ok(plan) => assert!(!plan.overwrites_foreign, "cut before operation {cut}"),
             Err(refusal) => {
                 assert_eq!(refusal.code, Code::OrderDone, "cut before operation {cut}");
                 assert_eq!(
-                    judge(&state, &before, &complete),
+                    judge(&state, &record.before, &record.complete),
                     Verdict::Complete,
                     "cut before operation {cut}"
                 );

@@ -7,6 +7,10 @@ pub mod commit;
 #[cfg(test)]
 mod crash_tests;
 mod extents;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod firmware_judge;
 mod growth;
 pub mod install;
 pub mod progress;

@@ -4,7 +4,8 @@ use std::io;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::{BlockDevice, check};
+use super::faults::{Dice, Fault, Rates};
+use super::{BlockDevice, FaultyDevice, check};
 
 /// What a [`MemoryDevice`] was asked to do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +30,16 @@ pub enum Operation {
 
 /// The fake: a disk in memory that records every change and flush, and fails where it is told to.
 #[derive(Debug)]
-pub struct MemoryDevice {
-    logical_block: u32,
-    state: Mutex<MemoryState>,
-}
+pub struct MemoryDevice(FaultyDevice<Recorder>);
+
+/// A good disk in memory.
+#[derive(Debug)]
+struct Recorder(Mutex<Recorded>);
 
 #[derive(Debug)]
-struct MemoryState {
+struct Recorded {
     bytes: Vec<u8>,
     log: Vec<Operation>,
-    bad: Option<Range<u64>>,
-    weak: Option<(u64, u32)>,
     zeroing: Zeroing,
 }
 
@@ -57,30 +57,39 @@ enum Zeroing {
 impl MemoryDevice {
     /// A disk with this content and 512-byte blocks.
     pub fn new(content: Vec<u8>) -> Self {
-        Self {
-            logical_block: 512,
-            state: Mutex::new(MemoryState {
-                bytes: content,
-                log: Vec::new(),
-                bad: None,
-                weak: None,
-                zeroing: Zeroing::Absent,
-            }),
-        }
+        let recorded = Recorded { bytes: content, log: Vec::new(), zeroing: Zeroing::Absent };
+        Self(FaultyDevice::new(Recorder(Mutex::new(recorded))))
     }
 
     /// The faulty twin: reads and writes that touch this range fail.
     #[must_use]
     pub fn with_bad_range(self, bad: Range<u64>) -> Self {
-        self.locked().bad = Some(bad);
-        self
+        self.with_fault(Fault::Bad(bad))
     }
 
     /// The faulty twin that lies: the next `times` writes over this byte store it changed and report success.
     #[must_use]
     pub fn with_weak_byte(self, at: u64, times: u32) -> Self {
-        self.locked().weak = Some((at, times));
+        self.with_fault(Fault::Weak { at, times })
+    }
+
+    /// The faulty twin with any fault at a place or time of choice.
+    #[must_use]
+    pub fn with_fault(self, fault: Fault) -> Self {
+        self.0.add(fault);
         self
+    }
+
+    /// The faulty twin whose faults come by chance.
+    #[must_use]
+    pub fn with_rates(self, rates: Rates, dice: Dice) -> Self {
+        self.0.set_rates(rates, dice);
+        self
+    }
+
+    /// Its faults: what went wrong, calm, and power cuts.
+    pub fn faults(&self) -> &FaultyDevice<impl BlockDevice> {
+        &self.0
     }
 
     /// One that zeroes by command.
@@ -107,31 +116,31 @@ impl MemoryDevice {
         self.locked().log.clone()
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, MemoryState> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn locked(&self) -> std::sync::MutexGuard<'_, Recorded> {
+        self.0.inner().locked()
     }
 }
 
-impl MemoryState {
+impl Recorder {
+    fn locked(&self) -> std::sync::MutexGuard<'_, Recorded> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Recorded {
     fn place(&self, offset: u64, length: usize) -> io::Result<Range<usize>> {
         check(self.bytes.len() as u64, offset, length)?;
-        let range = offset..offset + length as u64;
-        match &self.bad {
-            Some(bad) if bad.start < range.end && range.start < bad.end => {
-                Err(io::Error::other(format!("input/output error at byte {}", bad.start.max(range.start))))
-            }
-            _ => Ok(offset as usize..offset as usize + length),
-        }
+        Ok(offset as usize..offset as usize + length)
     }
 }
 
-impl BlockDevice for MemoryDevice {
+impl BlockDevice for Recorder {
     fn size(&self) -> u64 {
         self.locked().bytes.len() as u64
     }
 
     fn logical_block(&self) -> u32 {
-        self.logical_block
+        512
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -144,14 +153,7 @@ impl BlockDevice for MemoryDevice {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.locked();
         let place = state.place(offset, bytes.len())?;
-        state.bytes[place.clone()].copy_from_slice(bytes);
-        if let Some((at, times)) = state.weak
-            && times > 0
-            && place.contains(&(at as usize))
-        {
-            state.bytes[at as usize] ^= 0x01;
-            state.weak = Some((at, times - 1));
-        }
+        state.bytes[place].copy_from_slice(bytes);
         state.log.push(Operation::Write { offset, bytes: bytes.to_vec() });
         Ok(())
     }
@@ -175,5 +177,35 @@ impl BlockDevice for MemoryDevice {
 
     fn zeroes_cheaply(&self) -> bool {
         self.locked().zeroing != Zeroing::Absent
+    }
+}
+
+impl BlockDevice for MemoryDevice {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.0.logical_block()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn zero(&self, range: Range<u64>) -> io::Result<()> {
+        self.0.zero(range)
+    }
+
+    fn zeroes_cheaply(&self) -> bool {
+        self.0.zeroes_cheaply()
     }
 }

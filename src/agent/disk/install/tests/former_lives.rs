@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::agent::disk::signatures::testing::{at_the_end, at_the_start};
-use crate::agent::fixture::random;
 use crate::image::import::import;
 use crate::image::store::Store;
 use crate::image::testing::{key, program, root_device, root_files};
 use crate::spec::order::{InstallOrder, WipePolicy};
+use crate::sys::block::faults::Dice;
 use crate::sys::block::{BlockDevice, FileDevice, Window, write_sparse_at};
 use crate::sys::gpt::{Entry, Table};
 
@@ -73,22 +73,22 @@ fn world() -> Option<World> {
 }
 
 /// Junk in many places, tables and signatures of old partitions: one that ends where the root will, and the whole disk.
-fn former_life(device: &dyn BlockDevice, junk: &[u8], seed: &mut u64) {
+fn former_life(device: &dyn BlockDevice, junk: &[u8], dice: &mut Dice) {
     let size = device.size();
     for _ in 0..12 {
-        let at = random(seed) % (size - junk.len() as u64);
+        let at = dice.next() % (size - junk.len() as u64);
         device.write_at(at / 512 * 512, junk).unwrap();
     }
     device.write_at(size - junk.len() as u64, junk).unwrap();
     device.write_at(size - 3 * MIB, junk).unwrap();
     let root_end = (size - BACKUP_LENGTH) / MIB * MIB;
-    for (start, end) in [(ROOT.0, root_end), (0, size), (random(seed) % 30 * MIB, root_end)] {
+    for (start, end) in [(ROOT.0, root_end), (0, size), (dice.next() % 30 * MIB, root_end)] {
         let (last, first) = (at_the_end(end - start), at_the_start());
-        let mut pick = |count: usize| random(seed) as usize % count;
+        let mut pick = |count: usize| dice.next() as usize % count;
         last[pick(last.len())].put(device, start);
         first[pick(first.len())].put(device, start);
     }
-    if random(seed).is_multiple_of(2) {
+    if dice.coin() {
         let mut table = Table::new(uuid::Uuid::from_u128(7));
         let entry = Entry::new(gpt::LINUX_DATA, uuid::Uuid::from_u128(8), 2 * MIB, root_end - 2 * MIB, "old");
         table.entries.insert(1, entry);
@@ -159,15 +159,15 @@ fn after_fifty_installs_over_old_content_each_partition_is_one_thing() {
         }
     }
     let Some(world) = world() else { return };
-    let seed = &mut 12;
-    let junk: Vec<u8> = (0..MIB / 8).flat_map(|_| random(seed).to_le_bytes()).collect();
+    let dice = &mut Dice::new(12);
+    let junk: Vec<u8> = (0..MIB / 8).flat_map(|_| dice.next().to_le_bytes()).collect();
     let mut confused = 0;
     for number in 0..DISKS {
-        let size = 80 * MIB + random(seed) % (60 * MIB) / 512 * 512;
+        let size = 80 * MIB + dice.next() % (60 * MIB) / 512 * 512;
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(size).unwrap();
         let device = FileDevice::new(file.reopen().unwrap(), size, 512);
-        former_life(&device, &junk, seed);
+        former_life(&device, &junk, dice);
         let mut rest = vec![0; (8 * MIB) as usize];
         device.read_at(size - 8 * MIB, &mut rest).unwrap();
 
