@@ -64,6 +64,9 @@ pub(super) fn look(
         let mut is_known = false;
         for host in hosts.of_machine(&recorded.facts.machine) {
             is_known = true;
+            if host.agent_start().is_none() {
+                continue;
+            }
             let image = context.pin(host).and_then(|pin| Some((pin.clone(), images.get(&pin)?.ok()?)));
             let Some((image, opened)) = image else { continue };
             let locked = LockedHost { host: host.clone(), image };
@@ -131,16 +134,11 @@ impl Asked<'_> {
 fn is_for_good(code: Code) -> bool {
     matches!(
         code,
-        Code::NoDisk
-            | Code::ManyDisks
-            | Code::SectorSize
-            | Code::DiskTooSmall
-            | Code::ImageUnsupported
-            | Code::DuplicateRoot
+        Code::NoDisk | Code::ManyDisks | Code::SectorSize | Code::DiskTooSmall | Code::ImageUnsupported
     )
 }
 
-/// The hosts that the agent installs, by what recognises their machines: sites have as many files of facts as hosts.
+/// The hosts, by what recognises their machines: sites have as many files of facts as hosts.
 struct ByMachine<'a> {
     macs: HashMap<Mac, Vec<&'a Host>>,
     uuids: HashMap<SystemUuid, Vec<&'a Host>>,
@@ -151,7 +149,7 @@ struct ByMachine<'a> {
 impl<'a> ByMachine<'a> {
     fn of(context: &'a SiteContext) -> Self {
         let mut by = Self { macs: HashMap::new(), uuids: HashMap::new(), serials: HashMap::new() };
-        for host in context.by_agent() {
+        for host in &context.hosts {
             let matching = &host.matching;
             matching.macs.iter().for_each(|mac| by.macs.entry(*mac).or_default().push(host));
             matching.uuid.iter().for_each(|uuid| by.uuids.entry(*uuid).or_default().push(host));

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::output;
 use crate::failure::{Blame, BlameExt};
 use crate::image::store::Store;
+use crate::order::BuildError;
 use crate::plan;
 use crate::simulate::{DiskFate, Fate, Question, Rehearsal, rehearse};
 use crate::site::context::SiteContext;
@@ -82,9 +83,10 @@ fn as_json(name: &HostName, file: &str, rehearsal: &Rehearsal) -> Result<String>
     let disks = disks.iter().map(|DiskFate { disk, fate, because }| {
         json!({ "name": disk.name, "serial": disk.serial, "wwn": disk.wwn, "size": disk.size, "fate": fate, "because": because })
     });
+    let refused = armed.as_ref().err().and_then(Option::as_ref).map(BuildError::reason);
     output::json(&json!({
         "version": 1, "host": name, "facts": file,
-        "order": { "id": order, "generation": generation, "armed": armed.is_ok() },
+        "order": { "id": order, "generation": generation, "armed": armed.is_ok(), "permit_refused": refused },
         "plan": outcome.as_ref().ok(),
         "refusal": outcome.as_ref().err(),
         "disks": disks.collect::<Vec<_>>(),

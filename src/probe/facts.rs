@@ -52,7 +52,9 @@ fn nics(directory: &Path) -> Vec<Nic> {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let (path, Ok(name)) = (entry.path(), entry.file_name().into_string()) else { continue };
         let real = path.join("device").exists() && text(&path.join("type")).as_deref() == Some(ETHERNET);
-        let mac = text(&path.join("address")).and_then(|text| text.parse().ok());
+        // a bond gives all of its members one address
+        let permanent = text(&path.join("bonding_slave/perm_hwaddr"));
+        let mac = permanent.or_else(|| text(&path.join("address"))).and_then(|text| text.parse().ok());
         if let (true, Some(mac)) = (real, mac) {
             let driver = std::fs::read_link(path.join("device/driver")).ok();
             let driver = driver.and_then(|link| Some(link.file_name()?.to_string_lossy().into_owned()));
@@ -111,6 +113,10 @@ mod tests {
             ("sys/class/net/eth0/type", b"1\n"),
             ("sys/class/net/eth0/carrier", b"1\n"),
             ("sys/class/net/eth0/device/vendor", b"0x8086\n"),
+            ("sys/class/net/eth1/address", b"52:54:00:12:34:56\n"),
+            ("sys/class/net/eth1/bonding_slave/perm_hwaddr", b"52:54:00:aa:bb:cc\n"),
+            ("sys/class/net/eth1/type", b"1\n"),
+            ("sys/class/net/eth1/device/vendor", b"0x8086\n"),
             ("sys/class/net/lo/address", b"00:00:00:00:00:00\n"),
             ("sys/class/net/bond0/address", b"52:54:00:12:34:56\n"),
             ("sys/class/net/bond0/type", b"1\n"),
@@ -122,8 +128,9 @@ mod tests {
         assert_eq!(machine.uuid.unwrap().to_string(), "8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33");
         assert_eq!(
             machine.nics.iter().map(|nic| (nic.name.as_str(), nic.carrier)).collect::<Vec<_>>(),
-            [("eth0", true)]
+            [("eth0", true), ("eth1", false)]
         );
+        assert_eq!(machine.nics[1].mac.to_string(), "52:54:00:aa:bb:cc");
         assert_eq!(machine.memory.as_bytes(), 1_015_196 << 10);
         assert_eq!(machine.secure_boot, SecureBoot::Absent);
     }

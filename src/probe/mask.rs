@@ -1,110 +1,206 @@
 //! Facts without what names the machine: for a bug report, or a repository that others read.
 //!
-//! Every MAC address, serial number, UUID of the machine and world-wide name is exchanged for a made-up one, wherever it stands,
-//! in a claim and in an error as well; the same one always for the same one, so that a disk which is named twice still is. Nothing
-//! of the old one is left in the new one.
+//! MAC addresses, serial numbers, the machine's UUID, world-wide names and names of hosts are exchanged for made-up ones, the same
+//! one always for the same one, so that a disk which is named twice still is. In fields it is the whole value that is exchanged; in
+//! free text (errors, what a disk looks like, names of interfaces) each word that is such a value. What a disk is (sizes, models,
+//! kinds of file systems, UUIDs of those, names of orders) stays. A masked claim has no seal.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::spec::facts::Facts;
-use crate::value::DiskSelector;
+use crate::spec::claim::Claim;
+use crate::spec::facts::{Disk, DiskContent, Facts, Machine};
+use crate::value::{DiskSelector, HostName, Mac, Seal, SerialNumber, SystemUuid};
 
 /// Masks facts.
-///
-/// # Errors
-/// When what comes out isn't facts any more, which is a bug.
-pub fn mask(facts: &Facts) -> serde_json::Result<Facts> {
-    let names = made_up(facts);
-    let mut value = serde_json::to_value(facts)?;
-    exchange(&mut value, &names);
-    serde_json::from_value(value)
+pub fn mask(facts: Facts) -> Facts {
+    let mut names = Names::default();
+    let machine = machine(facts.machine, &mut names);
+    // all values of fields first: any of them may stand in the text of another disk
+    let disks: Vec<_> = facts.disks.into_iter().map(|disk| fields(disk, &mut names)).collect();
+    let disks = disks.into_iter().map(|disk| texts(disk, &names)).collect();
+    Facts { machine, disks, ..facts }
 }
 
-/// What is exchanged for what, the longest first: one serial number may be the beginning of another.
-fn made_up(facts: &Facts) -> Vec<(String, String)> {
-    let mut names = BTreeMap::new();
-    let mut put = |real: Option<String>, new: &dyn Fn(usize) -> String| {
-        let number = names.len() + 1;
-        if let Some(real) = real.filter(|real| !real.is_empty()) {
-            names.entry(real).or_insert_with(|| new(number));
+/// What is exchanged for what; keys are in lower case, since tools differ in that.
+#[derive(Debug, Default)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// The made-up one of this value; `new` makes it of a number that no other has.
+    fn of(&mut self, real: &str, new: impl FnOnce(usize) -> String) -> String {
+        let number = self.0.len() + 1;
+        self.0.entry(real.trim().to_ascii_lowercase()).or_insert_with(|| new(number)).clone()
+    }
+
+    fn serial(&mut self, real: &str) -> String {
+        self.of(real, |number| format!("MASKED{number}"))
+    }
+
+    /// Its prefix stays: it says who gave the name.
+    fn wwn(&mut self, real: &str) -> String {
+        let plain = DiskSelector::plain_wwn(real);
+        let prefix = real.trim().to_ascii_lowercase();
+        let prefix = prefix.strip_suffix(&plain).unwrap_or_default().to_owned();
+        prefix + &self.of(&plain, |number| format!("{number:016x}"))
+    }
+
+    /// Locally administered (IEEE 802, section 8.4): no maker gives such a one.
+    fn mac(&mut self, real: Mac) -> Option<Mac> {
+        let new = |number: usize| format!("02:00:00:00:{:02x}:{:02x}", number / 256 % 256, number % 256);
+        let made = self.of(&real.to_string(), new);
+        // as names of interfaces and DHCP clients write it
+        for between in ["", "-"] {
+            let new = made.replace(':', between);
+            self.0.insert(real.to_string().replace(':', between).to_ascii_lowercase(), new);
         }
+        made.parse().ok()
+    }
+
+    /// Each word of a text that is known here, exchanged in one go.
+    fn text(&self, text: &str) -> String {
+        let is_inner = |c: char| c.is_ascii_alphanumeric() || "-_:.".contains(c);
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let length = rest.find(|c| !is_inner(c)).unwrap_or(rest.len()).max(c.len_utf8());
+            let (word, after) = rest.split_at(length);
+            out += &self.word(word);
+            rest = after;
+        }
+        out
+    }
+
+    /// A word, also behind what tools put before such values, and before what ends a sentence.
+    fn word(&self, word: &str) -> String {
+        let core = word.trim_end_matches([':', '.', '-', '_']);
+        let lower = core.to_ascii_lowercase();
+        let prefixes =
+            ["", "enx", "wwn-", "wwn:", "serial:", "0x", "wwn-0x", "naa.", "wwn:naa.", "eui.", "wwn:eui."];
+        let known =
+            prefixes.iter().find_map(|prefix| Some((prefix.len(), self.0.get(lower.strip_prefix(prefix)?)?)));
+        match known {
+            Some((prefix, new)) => word[..prefix].to_owned() + new + &word[core.len()..],
+            None => word.to_owned(),
+        }
+    }
+}
+
+fn machine(machine: Machine, names: &mut Names) -> Machine {
+    let serial = machine.serial.map(|serial| names.serial(&serial.to_string()));
+    let uuid = machine
+        .uuid
+        .map(|uuid| names.of(&uuid.to_string(), |number| format!("00000000-0000-4000-8000-{number:012x}")));
+    let mut nics = machine.nics;
+    for nic in &mut nics {
+        nic.mac = names.mac(nic.mac).unwrap_or(nic.mac);
+        nic.name = names.text(&nic.name);
+    }
+    Machine {
+        serial: serial.and_then(|serial| serial.parse::<SerialNumber>().ok()),
+        uuid: uuid.and_then(|uuid| uuid.parse::<SystemUuid>().ok()),
+        nics,
+        ..machine
+    }
+}
+
+fn fields(mut disk: Disk, names: &mut Names) -> Disk {
+    disk.serial = disk.serial.map(|serial| names.serial(&serial));
+    disk.wwn = disk.wwn.map(|wwn| names.wwn(&wwn));
+    if let DiskContent::Ours { claim, .. } = &mut disk.content {
+        **claim = masked_claim((**claim).clone(), names);
+    }
+    disk
+}
+
+fn masked_claim(mut claim: Claim, names: &mut Names) -> Claim {
+    let host = names.of(claim.grant.host.as_str(), |number| format!("host{number}"));
+    if let Ok(host) = host.parse::<HostName>() {
+        claim.grant.host = host;
+    }
+    claim.seal = Seal::from_bytes([0; 64]);
+    claim.disk = match claim.disk.split_once(':') {
+        Some(("wwn", wwn)) => format!("wwn:{}", names.wwn(wwn)),
+        Some(("serial", serial)) => format!("serial:{}", names.serial(serial)),
+        _ => claim.disk,
     };
-    let machine = &facts.machine;
-    for nic in &machine.nics {
-        // locally administered (IEEE 802, section 8.4): no maker gives such a one
-        put(Some(nic.mac.to_string()), &|number| {
-            format!("02:00:00:00:{:02x}:{:02x}", number / 256, number % 256)
-        });
-    }
-    put(machine.uuid.map(|uuid| uuid.to_string()), &|number| {
-        format!("00000000-0000-4000-8000-{number:012x}")
-    });
-    put(machine.serial.as_ref().map(ToString::to_string), &|number| format!("MASKED{number}"));
-    for disk in &facts.disks {
-        put(disk.serial.clone(), &|number| format!("MASKED{number}"));
-        let name = disk.wwn.as_deref().map(DiskSelector::plain_wwn);
-        put(name, &|number| format!("{number:016x}"));
-    }
-    let mut names: Vec<_> = names.into_iter().collect();
-    names.sort_by_key(|(real, _)| std::cmp::Reverse(real.len()));
-    names
+    claim
 }
 
-fn exchange(value: &mut Value, names: &[(String, String)]) {
-    match value {
-        Value::String(text) => {
-            for (real, new) in names {
-                *text = replace(text, real, new);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| exchange(item, names)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| exchange(field, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+fn texts(mut disk: Disk, names: &Names) -> Disk {
+    match &mut disk.content {
+        DiskContent::Ours { beside: Some(text), .. }
+        | DiskContent::Foreign { looks_like: text }
+        | DiskContent::Unreadable { error: text } => *text = names.text(text),
+        DiskContent::Ours { beside: None, .. } | DiskContent::Unsampled | DiskContent::Blank => {}
     }
-}
-
-/// Whatever case it stands in: tools differ in that.
-fn replace(text: &str, real: &str, new: &str) -> String {
-    let (lower, wanted) = (text.to_ascii_lowercase(), real.to_ascii_lowercase());
-    let (mut out, mut from) = (String::new(), 0);
-    while let Some(at) = lower[from..].find(&wanted) {
-        out += &text[from..from + at];
-        out += new;
-        from += at + wanted.len();
-    }
-    out + &text[from..]
+    disk.unread = disk.unread.map(|text| names.text(&text));
+    disk
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::fixture;
-    use crate::spec::facts::DiskContent;
+    use crate::spec::claim;
 
-    #[test]
-    fn what_names_a_machine_is_gone_and_what_was_the_same_still_is() {
+    fn facts() -> Facts {
         let mut facts = fixture::facts(1 << 30);
         facts.machine.serial = Some("CZ1234".parse().unwrap());
         facts.machine.uuid = Some("8b3f12ac-7d01-4a7e-9f44-0c5b1f0a2d33".parse().unwrap());
+        facts.machine.nics[0].name = "enx525400123456".to_owned();
+        facts
+    }
+
+    #[test]
+    fn what_names_a_machine_is_gone_and_what_was_the_same_still_is() {
+        let mut facts = facts();
         let mut twin = facts.disks[0].clone();
         twin.serial = Some("CZ1234-EXTENDED".to_owned());
         twin.wwn = Some("naa.5000C500A1B2C3D4".to_owned());
-        twin.content = DiskContent::Unreadable { error: "no answer of wwn-0x5000c500a1b2c3d4".to_owned() };
-        facts.disks.push(twin.clone());
-        facts.disks.push(twin);
+        twin.content = DiskContent::Unreadable {
+            error: "no answer of wwn-0x5000c500a1b2c3d4, of CZ1234-EXTENDED.".to_owned(),
+        };
+        facts.disks.extend([twin.clone(), twin]);
+        let mut ours = facts.disks[0].clone();
+        let mut claim = claim::tests::claim();
+        claim.grant.host = "db07.fra.example.com".parse().unwrap();
+        claim.disk = "serial:GONE-DISK-7".to_owned();
+        ours.content = DiskContent::Ours { claim: claim.into(), closed: false, beside: None };
+        facts.disks.push(ours);
         let before = serde_json::to_string(&facts).unwrap().to_lowercase();
-        let masked = mask(&facts).unwrap();
+        let masked = mask(facts.clone());
         let after = serde_json::to_string(&masked).unwrap().to_lowercase();
-        for name in
-            [&*facts.machine.nics[0].mac.to_string(), "cz1234", "8b3f12ac", "5000c500a1b2c3d4", "extended"]
-        {
+        let mac = facts.machine.nics[0].mac.to_string();
+        let secrets =
+            ["cz1234", "8b3f12ac", "5000c500a1b2c3d4", "extended", "db07", "gone-disk", "525400123456", &mac];
+        for name in secrets {
             assert!(before.contains(name), "{name}");
             assert!(!after.contains(name), "{name}: {after}");
         }
         assert_eq!(masked.disks[1], masked.disks[2]);
         assert!(masked.disks[1].wwn.as_ref().unwrap().starts_with("naa."));
-        assert_eq!(masked.disks[0].size, facts.disks[0].size);
+        let DiskContent::Unreadable { error } = &masked.disks[1].content else {
+            panic!("{:?}", masked.disks[1])
+        };
+        assert!(error.starts_with("no answer of wwn-0x00000"), "{error}");
+        assert!(error.contains(masked.disks[1].serial.as_ref().unwrap()), "{error}");
+        assert!(masked.machine.nics[0].name.starts_with("enx020000"), "{}", masked.machine.nics[0].name);
+        let DiskContent::Ours { claim, .. } = &masked.disks[3].content else {
+            panic!("{:?}", masked.disks[3])
+        };
+        assert!(claim.disk.starts_with("serial:MASKED"), "{}", claim.disk);
+    }
+
+    #[test]
+    fn a_serial_number_that_stands_in_everything_masks_itself_alone() {
+        for serial in ["0", "1", "00000000", "a", "is"] {
+            let mut facts = facts();
+            facts.disks[0].serial = Some(serial.to_owned());
+            facts.disks[0].unread = Some("reading 10 bytes at byte 100 is impossible".to_owned());
+            let masked = mask(facts.clone());
+            assert!(masked.disks[0].serial.as_ref().unwrap().starts_with("MASKED"), "{serial}");
+            assert_eq!((masked.clock, masked.disks[0].size), (facts.clock, facts.disks[0].size), "{serial}");
+            assert!(masked.disks[0].unread.as_ref().unwrap().starts_with("reading 10 bytes at byte 100"));
+        }
     }
 }
