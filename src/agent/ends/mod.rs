@@ -56,7 +56,7 @@ pub(super) trait Machine {
     /// One line on the consoles.
     fn line(&self, text: &str);
 
-    /// A screenful on the consoles.
+    /// A screenful on the consoles, which stays in sight.
     fn picture(&self, text: &str);
 
     /// Forgets what was typed so far.

@@ -77,7 +77,7 @@ impl Machine for RealMachine<'_> {
     }
 
     fn picture(&self, text: &str) {
-        self.consoles.picture(text);
+        self.consoles.keep_in_sight(text);
     }
 
     fn discard_typed(&mut self) {

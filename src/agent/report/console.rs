@@ -4,6 +4,7 @@
 //! install fails because nobody listens.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::sys::linux::tty::Terminal;
@@ -12,6 +13,31 @@ use crate::sys::linux::tty::Terminal;
 #[derive(Debug)]
 pub struct Consoles {
     terminals: Vec<Terminal>,
+    in_sight: Mutex<Option<InSight>>,
+}
+
+/// Rows and columns of a console where nobody says otherwise.
+const SCREEN: (usize, usize) = (25, 80);
+
+/// What must not scroll away.
+#[derive(Debug)]
+struct InSight {
+    picture: String,
+    /// Rows that stand below it.
+    below: usize,
+}
+
+impl InSight {
+    /// Whether it has to be drawn again before this text, or its first rows would leave the screen.
+    fn is_pushed_out_by(&mut self, text: &str) -> bool {
+        let (rows, columns) = SCREEN;
+        let needs: usize = text.lines().map(|line| line.chars().count().div_ceil(columns).max(1)).sum();
+        // the cursor stands on a row of its own
+        let room = rows.saturating_sub(self.picture.lines().count() + 1);
+        let is_out = self.below + needs > room;
+        self.below = if is_out { needs } else { self.below + needs };
+        is_out
+    }
 }
 
 impl Consoles {
@@ -23,23 +49,30 @@ impl Consoles {
         if terminals.is_empty() {
             terminals.extend(open("console"));
         }
-        Self { terminals }
+        Self { terminals, in_sight: Mutex::default() }
     }
 
     /// No console at all: for tests, and for machines whose consoles are gone.
     pub fn none() -> Self {
-        Self { terminals: Vec::new() }
+        Self { terminals: Vec::new(), in_sight: Mutex::default() }
     }
 
     /// One line of the story; a line break inside the text begins another one.
     pub fn line(&self, text: &str) {
         let text: String = text.lines().map(|line| format!("ironstrap: {line}\n")).collect();
+        let mut in_sight = self.in_sight.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_sight.as_mut().is_some_and(|kept| kept.is_pushed_out_by(&text)) {
+            self.raw(&in_sight.as_ref().map_or_else(String::new, |kept| kept.picture.clone()));
+        }
+        drop(in_sight);
         self.raw(&text);
     }
 
-    /// Lines that aren't of the story: a picture.
-    pub fn picture(&self, text: &str) {
-        self.raw(text);
+    /// A screenful that stays in sight from here on: lines that follow would push it out, so that it is drawn again before they do.
+    pub fn keep_in_sight(&self, picture: &str) {
+        self.raw(picture);
+        let kept = InSight { picture: picture.to_owned(), below: 0 };
+        *self.in_sight.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     fn raw(&self, text: &str) {
@@ -93,5 +126,30 @@ impl Consoles {
         self.discard_typed();
         self.line("press Enter to restart");
         self.typed_within(Some(patience), |key| matches!(key, b'\r' | b'\n'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_stays_in_sight_however_many_lines_follow() {
+        let picture: String = (0..20).map(|row| format!("picture {row}\n")).collect();
+        let mut kept = InSight { picture: picture.clone(), below: 0 };
+        let mut rows: Vec<String> = picture.lines().map(str::to_owned).collect();
+        for number in 0..40 {
+            let text = format!("ironstrap: {}\n", "x".repeat(if number % 3 == 0 { 100 } else { 40 }));
+            if kept.is_pushed_out_by(&text) {
+                rows.extend(picture.lines().map(str::to_owned));
+            }
+            let line: Vec<char> = text.trim_end().chars().collect();
+            rows.extend(line.chunks(80).map(|part| part.iter().collect::<String>()));
+            // the last row is the cursor's
+            let seen = &rows[rows.len().saturating_sub(24)..];
+            let whole = (0..20).all(|row| seen.contains(&format!("picture {row}")));
+            assert!(whole, "after line {number}: {seen:#?}");
+        }
+        assert!(rows.len() < 40 * 20, "drawn for each line");
     }
 }
