@@ -48,7 +48,7 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     }
     if let Some(host) = args.host.as_ref().filter(|_| args.log) {
         let entries = status_log::of(host, paths)?;
-        let text = if json { output::json(&entries)? } else { status_log::as_text(&entries) };
+        let text = if json { status_log::as_json(host, &entries)? } else { status_log::as_text(&entries) };
         return Ok(output::print(&text)?);
     }
     let mut report = match &args.server {

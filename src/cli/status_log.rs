@@ -3,12 +3,15 @@
 //! What is proven and what isn't stand side by side in the order of the server's clock, and what isn't says so: a machine that can't
 //! prove what it says may be the one that is looked for.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
+use serde_json::json;
 
+use super::output;
 use crate::serve::journal;
 use crate::serve::state::{Received, Trust};
 use crate::site::paths::SitePaths;
@@ -33,24 +36,41 @@ pub(super) struct Entry {
     event: Event,
 }
 
-/// All events of a host.
+/// All events of a host, and those of its runs from before they knew which host they are.
 ///
 /// # Errors
 /// Files of events that can't be read; nothing was heard of it.
 pub(super) fn of(host: &HostName, paths: &SitePaths) -> Result<Vec<Entry>> {
+    let mut runs = BTreeSet::new();
+    each(paths, |received| {
+        if received.event.host.as_ref() == Some(host) {
+            runs.insert(received.event.run.clone());
+        }
+    })?;
+    ensure!(!runs.is_empty(), "nothing was heard of {host} yet");
     let mut entries = Vec::new();
-    let mut add = |received: &Received| {
+    each(paths, |received| {
         let Received { time, client, trust, event } = received.clone();
-        if event.host.as_ref() == Some(host) {
+        if runs.contains(&event.run) && event.host.as_ref().is_none_or(|named| named == host) {
             entries.push(Entry { received: time, client, trust, event });
         }
-    };
-    journal::each(&paths.events(), &mut add)?;
-    journal::each_unproven(&paths.events(), &mut add)?;
-    ensure!(!entries.is_empty(), "nothing was heard of {host} yet");
+    })?;
     // stable: in one second they stand as they came
     entries.sort_by_key(|entry| entry.received);
     Ok(entries)
+}
+
+fn each(paths: &SitePaths, mut call: impl FnMut(&Received)) -> Result<()> {
+    journal::each(&paths.events(), &mut call)?;
+    journal::each_unproven(&paths.events(), &mut call)
+}
+
+/// What `--json` prints.
+///
+/// # Errors
+/// A value that JSON can't say is a bug.
+pub(super) fn as_json(host: &HostName, entries: &[Entry]) -> Result<String> {
+    output::json(&json!({ "version": 1, "host": host, "events": entries }))
 }
 
 /// A line an event, a head line for each run.
@@ -58,12 +78,12 @@ pub(super) fn as_text(entries: &[Entry]) -> String {
     let mut text = String::new();
     let mut last = None;
     for Entry { received, client, trust, event } in entries {
+        let doubt = if trust.is_proven() { "" } else { " (unproven)" };
         if last != Some(&event.run) {
             let order = event.order.as_ref().map(|order| format!(" of order {order}")).unwrap_or_default();
-            _ = writeln!(text, "run {}{order}, from {client}", plain(&event.run, RUN));
+            _ = writeln!(text, "run {}{order}, from {client}{doubt}", plain(&event.run, RUN));
             last = Some(&event.run);
         }
-        let doubt = if trust.is_proven() { "" } else { " (unproven)" };
         _ = writeln!(text, "  {received}  {}{doubt}", plain(&event.what.in_record(), LONGEST));
     }
     text
