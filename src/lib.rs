@@ -16,6 +16,7 @@
 //!      ├─► boot      command line, grub.cfg, DHCP (netboot/)
 //!      └─► order     permit minted by `arm`, joined and signed by `bundle`
 //!            │ bundle::assemble   reads the site; bundle::contents is a pure list of files
+//!            ├─► simulate  the same order and the same plan, on a machine's recorded facts; check does so for all hosts
 //!            ▼
 //!  bundle          usb.img │ PXE tree, with a signed manifest ─► serve
 //!      ▼
@@ -30,11 +31,12 @@
 //! `value ← spec ← trust ← sys ← profile ← host ← {answers, handoff, boot}, {image, order} ← site ← bundle ← {check, serve} ← cli`;
 //! siblings in braces don't import each other. `cli` knows the words of a command line and prints; the work of a command is a
 //! function below it. `grammar` knows what targets read and imports only `value`; `profile` knows its rules by name, and
-//! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` import only `value`,
-//! `spec`, `trust` and `sys`, but that `image` reads recipes with `profile`'s decoder. The agent also uses `order` and
-//! `image::read`, and never sees a profile: both sides meet in `spec`, in `plan`, which alone decides what may be wiped, in `probe`, which sees what is there, and in `image_rules`, which judge an
-//! image's tree. Effects live in [`sys`]; `plan`, `image_rules`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and
-//! `bundle::contents` take data and return data.
+//! `import` reads it into profiles, and proves itself with `host`, `handoff` and `answers`. `image` and `order` know no host; `image`
+//! reads recipes with `profile`'s decoder. `simulate` stands between `bundle`, whose orders it makes, and `check`.
+//!
+//! The agent never sees a profile: both sides meet in `spec`, in `order`, in `plan`, which alone decides what may be wiped, in
+//! `probe`, which sees what is there, and in `image_rules`, which judge an image's tree. Effects live in [`sys`]; `plan`, `simulate`,
+//! `image_rules`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and `bundle::contents` take data and return data.
 //!
 //! # What must always hold
 //!

@@ -167,12 +167,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_has_one_row_and_every_refusal_says_something() {
+    fn every_title_has_one_row_and_every_refusal_says_something() {
         let mut keys: Vec<_> = rows().map(Row::title).collect();
         let count = keys.len();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), count, "a key has two rows");
+        assert_eq!(keys.len(), count, "a title has two rows");
         for row in rows() {
             for target in Target::all() {
                 match row.cell(target) {

@@ -14,7 +14,7 @@ use super::text_file;
 use crate::answers::Format;
 use crate::grammar::detect::Grammar;
 use crate::host::Os;
-use crate::import::{self, Imported, Machine, Request};
+use crate::import::{self, Imported, NamedMachine, Request};
 use crate::site::additions;
 use crate::site::paths::SitePaths;
 use crate::value::{HostName, Mac};
@@ -104,8 +104,8 @@ fn release(asked: Option<Os>, format: Format, text: &str) -> Result<(Os, bool)> 
     Ok((said.unwrap_or(format.newest()), said.is_none()))
 }
 
-fn machine(args: &Args) -> Result<Machine> {
-    let mut machine = Machine { macs: args.mac.clone(), ..Machine::default() };
+fn machine(args: &Args) -> Result<NamedMachine> {
+    let mut machine = NamedMachine { macs: args.mac.clone(), ..NamedMachine::default() };
     for disk in &args.disk {
         let before = match disk.split_once('=') {
             Some((name, serial)) => {

@@ -155,7 +155,7 @@ impl Recipe {
     /// Reads a recipe; `path` is what messages call it.
     ///
     /// # Errors
-    /// All that is wrong with it, each mistake at its place.
+    /// All that is wrong with it, each mistake at its place; what is missing once all that is there can be read.
     pub fn read(path: &str, text: &str) -> Result<Self, Mistakes> {
         let (mut sources, mut wrong) = (Sources::default(), Vec::new());
         let source = sources.add(path, text);

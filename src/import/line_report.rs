@@ -103,7 +103,7 @@ pub struct LineState {
     pub text: String,
     /// There is more of it than the text says.
     pub cut: bool,
-    pub progress: Progress,
+    pub state: EntryState,
     pub notes: Vec<String>,
     /// How many notes were too many.
     pub more: usize,
@@ -119,7 +119,7 @@ pub struct LineState {
 
 /// How far reading an entry has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum EntryState {
     /// It says nothing.
     Comment,
     /// All of it was taken over, or holds anyway.
@@ -149,13 +149,13 @@ impl LineReport {
     /// Begins an entry, taken until something else is said of it.
     pub fn enter(&mut self, first: usize, last: usize, text: &str) -> Id {
         let (text, cut) = secret::shown_or_cut(text);
-        let progress = Progress::Taken;
+        let state = EntryState::Taken;
         self.entries.push(LineState {
             first,
             last,
             text,
             cut,
-            progress,
+            state,
             notes: Vec::new(),
             more: 0,
             claims: Vec::new(),
@@ -170,7 +170,7 @@ impl LineReport {
     /// A line that says nothing.
     pub fn comment(&mut self, line: usize, text: &str) {
         let id = self.enter(line, line, text);
-        self.with(id, |entry| entry.progress = Progress::Comment);
+        self.with(id, |entry| entry.state = EntryState::Comment);
     }
 
     /// Says more about an entry; words of the file in it must have been masked.
@@ -195,8 +195,8 @@ impl LineReport {
     pub fn lose(&mut self, id: Id, note: impl Into<String>) {
         self.note(id, note);
         self.with(id, |entry| {
-            if matches!(entry.progress, Progress::Taken | Progress::Keyless) {
-                entry.progress = Progress::Partly;
+            if matches!(entry.state, EntryState::Taken | EntryState::Keyless) {
+                entry.state = EntryState::Partly;
             }
         });
     }
@@ -205,7 +205,7 @@ impl LineReport {
     pub fn refuse(&mut self, id: Id, why: impl Into<String>) {
         // it counts more than what was noted before
         self.add(id, one_line(why.into()), 2 * MOST_NOTES);
-        self.with(id, |entry| entry.progress = Progress::Refused);
+        self.with(id, |entry| entry.state = EntryState::Refused);
     }
 
     /// One of the things that an entry says is not taken over, which is all of it unless it says several.
@@ -224,8 +224,8 @@ impl LineReport {
     /// An entry that seemed to have no key has one.
     pub fn taken(&mut self, id: Id) {
         self.with(id, |entry| {
-            if entry.progress == Progress::Keyless {
-                entry.progress = Progress::Taken;
+            if entry.state == EntryState::Keyless {
+                entry.state = EntryState::Taken;
             }
         });
     }
@@ -240,18 +240,18 @@ impl LineReport {
     pub fn is_taken(&self, id: Id) -> bool {
         let entry = self.entries.get(id.0);
         entry.is_some_and(|entry| {
-            matches!(entry.progress, Progress::Taken | Progress::Partly | Progress::Script)
+            matches!(entry.state, EntryState::Taken | EntryState::Partly | EntryState::Script)
         })
     }
 
     /// Whether nothing of an entry is taken over.
     pub fn is_refused(&self, id: Id) -> bool {
-        self.entries.get(id.0).is_some_and(|entry| entry.progress == Progress::Refused)
+        self.entries.get(id.0).is_some_and(|entry| entry.state == EntryState::Refused)
     }
 
     /// No key of a profile is for an entry.
     pub fn keyless(&mut self, id: Id) {
-        self.with(id, |entry| entry.progress = Progress::Keyless);
+        self.with(id, |entry| entry.state = EntryState::Keyless);
     }
 
     /// An entry that has no key needs none.
@@ -261,7 +261,7 @@ impl LineReport {
 
     /// An entry is a script that goes on to run.
     pub fn opaque(&mut self, id: Id) {
-        self.with(id, |entry| entry.progress = Progress::Script);
+        self.with(id, |entry| entry.state = EntryState::Script);
     }
 
     /// The file that holds an entry.
@@ -272,11 +272,11 @@ impl LineReport {
     /// Nothing could be compared: what would have to come out again can't count as kept.
     pub fn give_up(&mut self) {
         for entry in &mut self.entries {
-            match entry.progress {
-                Progress::Taken => entry.notes.push("not compared".to_owned()),
-                Progress::Keyless => {
+            match entry.state {
+                EntryState::Taken => entry.notes.push("not compared".to_owned()),
+                EntryState::Keyless => {
                     entry.notes.push("a profile has no key for it".to_owned());
-                    entry.progress = Progress::Refused;
+                    entry.state = EntryState::Refused;
                 }
                 _ => {}
             }
@@ -313,6 +313,6 @@ mod tests {
         report.refuse(id, "no");
         let entry = &report.entries[0];
         assert_eq!((entry.notes.len(), entry.more), (MOST_NOTES + 1, 200_000 - MOST_NOTES));
-        assert_eq!((entry.progress, entry.notes.last().map(String::as_str)), (Progress::Refused, Some("no")));
+        assert_eq!((entry.state, entry.notes.last().map(String::as_str)), (EntryState::Refused, Some("no")));
     }
 }

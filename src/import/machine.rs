@@ -9,7 +9,7 @@ use crate::value::Mac;
 
 /// A machine, as far as the operator names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Machine {
+pub struct NamedMachine {
     /// Addresses by which the machine is recognised.
     pub macs: Vec<Mac>,
     /// Serial number of the disk that the system is installed on.
@@ -20,7 +20,7 @@ pub struct Machine {
     pub interfaces: BTreeMap<String, Mac>,
 }
 
-impl Machine {
+impl NamedMachine {
     /// Whose address a file means by a name: what the operator says of it, or the address that it is.
     pub(super) fn interface(&self, name: &str) -> Option<Mac> {
         self.interfaces.get(name).copied().or_else(|| name.parse().ok())
@@ -39,7 +39,7 @@ pub(super) fn unknown_interface(name: &str) -> String {
 /// The disk that the system goes to, as far as the operator says it.
 #[derive(Debug)]
 pub(super) struct TargetDisk<'m> {
-    machine: &'m Machine,
+    machine: &'m NamedMachine,
     known: Known,
 }
 
@@ -54,7 +54,7 @@ enum Known {
 
 impl<'m> TargetDisk<'m> {
     /// What is known before the file is read.
-    pub fn of(machine: &'m Machine) -> Self {
+    pub fn of(machine: &'m NamedMachine) -> Self {
         Self { machine, known: machine.target.clone().map_or(Known::Nothing, Known::Serial) }
     }
 
@@ -105,9 +105,9 @@ impl<'m> TargetDisk<'m> {
 mod tests {
     use super::*;
 
-    fn machine(target: Option<&str>) -> Machine {
+    fn machine(target: Option<&str>) -> NamedMachine {
         let disks = [("sda", "A"), ("sdb", "B")].map(|(name, serial)| (name.to_owned(), serial.to_owned()));
-        Machine { target: target.map(str::to_owned), disks: disks.into(), ..Machine::default() }
+        NamedMachine { target: target.map(str::to_owned), disks: disks.into(), ..NamedMachine::default() }
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::host::Os;
 use crate::value::HostName;
 
 pub use line_report::{Entry, Report, Verdict};
-pub use machine::Machine;
+pub use machine::NamedMachine;
 
 use reading::Reading;
 
@@ -58,7 +58,7 @@ pub struct Request<'a> {
     /// What the host is called; the file's own name for it where absent.
     pub name: Option<HostName>,
     /// Which machine it is for.
-    pub machine: Machine,
+    pub machine: NamedMachine,
 }
 
 /// What became of a file.

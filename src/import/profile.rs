@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::draft::Draft;
-use super::line_report::{Entry, Id, LineState, Progress, Report, Verdict};
+use super::line_report::{Entry, EntryState, Id, LineState, Report, Verdict};
 use super::proof::Proven;
 use super::reading::Settled;
 use super::{Imported, Request, secret};
@@ -36,14 +36,14 @@ pub fn write(request: &Request<'_>, proven: Proven) -> Imported {
 }
 
 fn entry(keys: Option<Vec<String>>, line: LineState) -> Entry {
-    let LineState { first, last, text, cut, progress, mut notes, more, claims, file, remark, .. } = line;
-    let verdict = match progress {
-        Progress::Comment => Verdict::Comment,
-        Progress::Refused | Progress::Keyless => Verdict::Refused,
-        Progress::Script => Verdict::Script,
-        Progress::Partly => Verdict::Partly,
-        Progress::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
-        Progress::Taken => Verdict::Changed,
+    let LineState { first, last, text, cut, state, mut notes, more, claims, file, remark, .. } = line;
+    let verdict = match state {
+        EntryState::Comment => Verdict::Comment,
+        EntryState::Refused | EntryState::Keyless => Verdict::Refused,
+        EntryState::Script => Verdict::Script,
+        EntryState::Partly => Verdict::Partly,
+        EntryState::Taken if notes.is_empty() && !claims.is_empty() => Verdict::Kept,
+        EntryState::Taken => Verdict::Changed,
     };
     if more > 0 {
         notes.push(format!("and {more} more"));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::draft::Draft;
 use super::layout::Found;
-use super::line_report::{Id, Progress};
+use super::line_report::{EntryState, Id};
 use super::reader::{Reader, RenderedLines};
 use super::reading::Settled;
 use super::{layout, reader, secret};
@@ -245,15 +245,15 @@ fn settle(settled: &mut Settled, reader: &dyn Reader, answers: &Answers, found: 
     let rendered = reader.rendered_lines(answers);
     for number in 0..settled.report.entries.len() {
         let entry = &settled.report.entries[number];
-        if entry.progress == Progress::Keyless {
+        if entry.state == EntryState::Keyless {
             keyless(settled, reader, Id(number), &rendered);
             continue;
         }
-        if entry.several && matches!(entry.progress, Progress::Taken | Progress::Partly) {
+        if entry.several && matches!(entry.state, EntryState::Taken | EntryState::Partly) {
             lose_parts(settled, reader, Id(number), &rendered);
             continue;
         }
-        if entry.progress != Progress::Taken || !entry.notes.is_empty() {
+        if entry.state != EntryState::Taken || !entry.notes.is_empty() {
             continue;
         }
         let missing: Vec<_> =
@@ -301,9 +301,9 @@ fn keyless(settled: &mut Settled, reader: &dyn Reader, id: Id, rendered: &Render
     let Some(entry) = settled.report.entries.get_mut(id.0) else { return };
     let missing = entry.claims.iter().find(|claim| !rendered.contains_key(*claim));
     match missing.map(|claim| similar(reader, claim, rendered)) {
-        None => entry.progress = Progress::Taken,
+        None => entry.state = EntryState::Taken,
         Some(_) if entry.moot.is_some() => {
-            entry.progress = Progress::Taken;
+            entry.state = EntryState::Taken;
             entry.notes.extend(entry.moot.map(str::to_owned));
         }
         Some(Some(line)) => {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::layout::Part;
 use super::line_report::{Id, LineReport};
-use super::machine::{Machine, TargetDisk};
+use super::machine::{NamedMachine, TargetDisk};
 use super::names::{Names, identifier, named_after};
 use super::{Request, ScriptFile};
 use crate::host::Os;
@@ -93,7 +93,7 @@ impl<'r> Reading<'r> {
     }
 
     /// What the operator says of the machine.
-    pub fn machine(&self) -> &'r Machine {
+    pub fn machine(&self) -> &'r NamedMachine {
         &self.request.machine
     }
 

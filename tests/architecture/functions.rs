@@ -20,7 +20,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         let words: Vec<_> = code.split(' ').collect();
         let is_qualifier = |word: &&&str| {
             word.starts_with("pub")
-                || ["const", "async", "unsafe", "extern", "\"C\"", "crate::agent)"].contains(word)
+                || ["const", "async", "unsafe", "extern", "\"C\""].contains(word)
+                || (word.starts_with("crate::") && word.ends_with(')'))
         };
         let before = words.iter().take_while(is_qualifier).count();
         let Some(name) = words.get(before).filter(|word| **word == "fn").and(words.get(before + 1)) else {

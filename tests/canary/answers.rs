@@ -4,7 +4,7 @@
 //! secret stands before: of lines that begin with `!` no name tells, and only `lint` is asked about them.
 
 use ironstrap::grammar::detect::{self, Grammar};
-use ironstrap::import::{self, Machine, Request};
+use ironstrap::import::{self, NamedMachine, Request};
 
 use super::{CANARY, printed};
 
@@ -259,7 +259,7 @@ fn import_reports_no_secret_of_an_answer_file() {
             text: &text,
             os: os.parse().unwrap(),
             name: None,
-            machine: Machine::default(),
+            machine: NamedMachine::default(),
         };
         let imported = import::import(&request);
         for entry in imported.report.entries {

@@ -1,18 +1,18 @@
 //! Which disk is wiped: the one under `/`, whatever the file's order, and none where two things are said of it.
 
 use ironstrap::host::Os;
-use ironstrap::import::{Imported, Machine, Request, Verdict, import};
+use ironstrap::import::{Imported, NamedMachine, Request, Verdict, import};
 
-fn machine(target: Option<&str>, disks: &[(&str, &str)]) -> Machine {
-    Machine {
+fn machine(target: Option<&str>, disks: &[(&str, &str)]) -> NamedMachine {
+    NamedMachine {
         macs: vec!["52:54:00:00:00:01".parse().unwrap()],
         target: target.map(ToOwned::to_owned),
         disks: disks.iter().map(|(name, serial)| ((*name).to_owned(), (*serial).to_owned())).collect(),
-        ..Machine::default()
+        ..NamedMachine::default()
     }
 }
 
-fn imported(text: &str, os: Os, machine: Machine) -> Imported {
+fn imported(text: &str, os: Os, machine: NamedMachine) -> Imported {
     import(&Request { file: "a", text, os, name: None, machine })
 }
 

@@ -21,18 +21,18 @@ use std::path::Path;
 
 use ironstrap::answers::Format;
 use ironstrap::host::Os;
-use ironstrap::import::{Imported, Machine, Report, Request, Verdict, import};
+use ironstrap::import::{Imported, NamedMachine, Report, Request, Verdict, import};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A machine that no file is about.
-fn machine() -> Machine {
-    Machine {
+fn machine() -> NamedMachine {
+    NamedMachine {
         macs: vec!["52:54:00:00:00:01".parse().unwrap()],
         target: Some("DISK1".to_owned()),
-        ..Machine::default()
+        ..NamedMachine::default()
     }
 }
 

@@ -44,7 +44,7 @@ fn what_a_refused_line_says_in_passing_is_not_taken_over() {
         text,
         os: Os::El9,
         name: None,
-        machine: super::Machine::default(),
+        machine: super::NamedMachine::default(),
     });
     assert_eq!(verdicts(&half), [Verdict::Refused], "{:#?}", half.report.entries);
     assert_eq!(half.name.to_string(), "whole");

@@ -79,7 +79,7 @@ impl Expected {
 
     /// Below this folder is nothing but what was compared and what is known by its name: what cases are made from.
     pub fn nothing_else_in(&mut self, folder: &Path, known: &dyn Fn(&str) -> bool) {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
+        for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if known(path.file_name().unwrap().to_str().unwrap()) || self.seen.contains(&path) {
                 continue;

@@ -44,14 +44,20 @@ impl Case {
     }
 }
 
-/// Writes the host's own files; nobody reads those back, so that silent faults rest, and none strays into the image afterwards.
-struct Calm<'a>(&'a MemoryDevice, Marker<'a>);
+/// Writes the host's own files while silent faults rest, since nobody reads those back; then they may strike the final tables, and
+/// none strays into the image.
+struct ThenFaulty<'a> {
+    device: &'a MemoryDevice,
+    marker: Marker<'a>,
+    dice: Dice,
+}
 
-impl Personaliser for Calm<'_> {
+impl Personaliser for ThenFaulty<'_> {
     fn personalise(&mut self, layout: &DiskLayout) -> Result<Personalised, Failure> {
-        let personalised = self.1.personalise(layout);
-        self.0.faults().calm(false);
-        self.0.faults().set_rates(Rates { writes_stray: OneIn::NEVER, ..Rates::SILENT }, Dice::new(0));
+        let personalised = self.marker.personalise(layout);
+        self.device.faults().calm(false);
+        let rates = Rates { writes_stray: OneIn::NEVER, ..Rates::SILENT };
+        self.device.faults().set_rates(rates, self.dice.clone());
         personalised
     }
 }
@@ -144,7 +150,9 @@ fn what_a_disk_stores_wrong_without_a_word_is_found_by_reading_back() {
         let faults = device.faults();
         faults.calm(true);
         let plan = &fixture::plan_for(&world, &case.before).unwrap();
-        let mut personaliser = Calm(&device, Marker::of(&device, plan));
+        // as different from the dice before as from those of other seeds
+        let dice = Dice::new(dice.below(u64::MAX));
+        let mut personaliser = ThenFaulty { device: &device, marker: Marker::of(&device, plan), dice };
         let result = run(&world, &device, plan, &mut personaliser, &mut |told| match told {
             Progress::Bytes { step: Step::Write, .. } => faults.calm(false),
             Progress::Bytes { step: Step::ReadBack, done, total } if done == total => faults.calm(true),

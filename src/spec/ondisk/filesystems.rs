@@ -135,7 +135,7 @@ pub mod gfs2 {
 pub mod ocfs2 {
     use super::super::{KIB, Mark};
 
-    /// In the second block of 4 KiB, as everybody makes them.
+    /// Block number 2 of 4 KiB each, as everybody makes them.
     pub const SIGNATURE: Mark = Mark::new(2 * 4 * KIB, b"OCFSV2");
     /// For blocks of these sizes.
     pub const BLOCKS: [u64; 4] = [512, KIB, 2 * KIB, 4 * KIB];

@@ -136,7 +136,7 @@ pub mod others {
     pub const VERITY: Mark = Mark::new(0, b"verity\0\0");
     /// drivers/md/dm-integrity.c, `SB_MAGIC`.
     pub const INTEGRITY: Mark = Mark::new(0, b"integrt\0");
-    /// drivers/md/dm-vdo/geometry.c, `VDO_GEOMETRY_MAGIC_NUMBER`.
+    /// drivers/md/dm-vdo/encodings.c, `VDO_GEOMETRY_MAGIC_NUMBER`.
     pub const VDO: Mark = Mark::new(0, b"dmvdo001");
     /// Ceph's `BlueStore::_read_bdev_label`.
     pub const BLUESTORE: Mark = Mark::new(0, b"bluestore block device");

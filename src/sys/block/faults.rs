@@ -21,7 +21,7 @@
 //! | stall | an operation takes long, and then happens | [`Rates::stalls`] |
 //! | the disk is gone | after so many operations every one fails, and what wasn't flushed is as after a power cut | [`Fault::Gone`] |
 //!
-//! The first seven are *loud*: somebody is told, or the power is gone. A loud fault may strike anywhere and at any time, in
+//! The first six and the last are *loud*: somebody is told, or the power is gone. A stall is neither: all happens, later. A loud fault may strike anywhere and at any time, in
 //! any number. What must hold is that no disk is left that boots half of a system, and that no failure passes for a success.
 //!
 //! Flipped bits, lost and misdirected writes are *silent*. They are found by reading back, so they are in the model for as
