@@ -5,8 +5,8 @@
 
 use std::cell::RefCell;
 
+use super::engine::write::erase;
 use super::table::FinalTable;
-use super::write::erase;
 use crate::agent::Failure;
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
 use crate::probe::disk_probe::LOOK;

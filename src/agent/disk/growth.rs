@@ -11,8 +11,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::engine::write::erase;
 use super::table::DiskLayout;
-use super::write::erase;
 use crate::agent::Failure;
 use crate::sys::block::BlockDevice;
 

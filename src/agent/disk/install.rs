@@ -27,9 +27,10 @@
 //! Memory: at most 8 MiB of buffers in any phase, beside the index.
 
 use super::commit::Gate;
+use super::engine::{readback, write};
 use super::progress::{Progress, Told};
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
-use super::{growth, readback, signatures, write};
+use super::{growth, signatures};
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Fetcher;
 use crate::agent::payload::source::BlobSource;

@@ -6,7 +6,7 @@
 pub mod commit;
 #[cfg(test)]
 mod crash_tests;
-mod extents;
+mod engine;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
@@ -14,7 +14,5 @@ mod firmware_judge;
 mod growth;
 pub mod install;
 pub mod progress;
-mod readback;
 pub mod signatures;
 pub mod table;
-mod write;

@@ -6,8 +6,8 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use super::super::progress::{Progress, Told};
 use super::extents::{Piece, Withheld, pieces, total};
-use super::progress::{Progress, Told};
 use super::write::BlockWriter;
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Fetcher;

@@ -7,8 +7,8 @@
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use super::super::progress::{Progress, Told};
 use super::extents::{Piece, Withheld, pieces, total};
-use super::progress::{Progress, Told};
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Fetcher;
 use crate::agent::payload::source::BlobSource;
