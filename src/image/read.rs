@@ -101,24 +101,47 @@ pub fn index_bytes(entries: impl IntoIterator<Item = IndexEntry>) -> Vec<u8> {
 /// Decompresses one frame of a pack and compares it with its digest.
 ///
 /// # Errors
-/// When the frame isn't zstd, gives more or fewer bytes than promised, or other ones. Nothing longer than the promise is
-/// ever in memory.
+/// As for [`Decoder::decode`].
 pub fn decode_frame(entry: &IndexEntry, frame: &[u8]) -> Result<Verified<Vec<u8>>> {
-    let Extent::Data { digest, .. } = entry.content else {
-        bail!("the extent at byte {} is zeroes and has no frame", entry.offset);
-    };
-    let length = usize::try_from(entry.length.min(MAX_CHUNK)).context("sizing a chunk")?;
-    let bytes = zstd::bulk::decompress(frame, length)
-        .with_context(|| format!("decompressing the chunk for byte {}", entry.offset))?;
-    ensure!(
-        bytes.len() as u64 == entry.length,
-        "the chunk for byte {} has {} bytes, expected {}",
-        entry.offset,
-        bytes.len(),
-        entry.length
-    );
-    Verified::by_digest(bytes, &digest)
-        .with_context(|| format!("verifying the chunk for byte {}", entry.offset))
+    Decoder::default().decode(entry, frame, vec![0; entry.length.min(MAX_CHUNK) as usize])
+}
+
+/// Decompresses frames, one after the other, with the same working memory.
+#[derive(Default)]
+pub struct Decoder(zstd::bulk::Decompressor<'static>);
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// Fills the room, which must be as long as the chunk, with the chunk of this frame, and compares it with its digest.
+    ///
+    /// # Errors
+    /// When the frame isn't zstd, gives more or fewer bytes than promised, or other ones. Nothing longer than the room is
+    /// ever in memory; the room is gone.
+    pub fn decode<B: AsRef<[u8]> + AsMut<[u8]>>(
+        &mut self,
+        entry: &IndexEntry,
+        frame: &[u8],
+        mut room: B,
+    ) -> Result<Verified<B>> {
+        let Extent::Data { digest, .. } = entry.content else {
+            bail!("the extent at byte {} is zeroes and has no frame", entry.offset);
+        };
+        let length = (self.0.decompress_to_buffer(frame, room.as_mut()))
+            .with_context(|| format!("decompressing the chunk for byte {}", entry.offset))?;
+        ensure!(
+            length as u64 == entry.length && length == room.as_ref().len(),
+            "the chunk for byte {} has {length} bytes, expected {}",
+            entry.offset,
+            entry.length
+        );
+        Verified::by_digest(room, &digest)
+            .with_context(|| format!("verifying the chunk for byte {}", entry.offset))
+    }
 }
 
 /// Judges sizes and partitions of a manifest: what the installer relies on and a signature doesn't promise.

@@ -95,9 +95,9 @@ codes! {
     /// The payload's bytes aren't those that were signed.
     PayloadDamaged = "IS-303", "build the medium or tree again from an undamaged store (`ironstrap image verify`)";
     /// Reading or writing the disk failed.
-    DiskIo = "IS-401", "the message names the byte, or what couldn't be opened: release the disk if something holds it, else replace it, its cable or its controller";
+    DiskIo = "IS-401", "the message names the byte and its LBA, or what couldn't be opened: release the disk if something holds it, else replace it, its cable or its controller";
     /// What was read back differs from what was written.
-    ReadBack = "IS-402", "replace the disk, its controller or its cable";
+    ReadBack = "IS-402", "the message names the place: replace the disk, its controller or its cable";
     /// Mounting or changing the installed system failed.
     Personalise = "IS-403", "the log says which file; the disk isn't bootable and the install can be started again";
     /// The agent met a state it doesn't know; a bug.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+pub mod buffer;
 #[cfg(test)]
 pub mod faults;
 #[cfg(test)]
@@ -58,6 +59,11 @@ pub trait BlockDevice: Send + Sync {
     /// word, and no promise.
     fn zeroes_cheaply(&self) -> bool {
         false
+    }
+
+    /// How many requests the device is best given at once, at least one. A hint: more only wait.
+    fn depth(&self) -> usize {
+        4
     }
 }
 

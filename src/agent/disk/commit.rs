@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use super::engine::write::erase;
+use super::engine::write::{Place, erase};
 use super::table::FinalTable;
 use crate::agent::Failure;
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
@@ -105,7 +105,8 @@ impl<'a> Gate<'a> {
             self.write(what, *offset, bytes)?;
             self.flush()?;
             if let Some(at) = self.differs(what, *offset, bytes)? {
-                let message = format!("byte {at} in {what} was written twice and reads back as another");
+                let place = self.place(at);
+                let message = format!("{place} in {what} was written twice and reads back as another");
                 return Err(Failure::new(Code::ReadBack, message));
             }
         }
@@ -115,9 +116,9 @@ impl<'a> Gate<'a> {
     /// The first byte of the disk that isn't what was written.
     fn differs(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<Option<u64>, Failure> {
         let mut found = vec![0; bytes.len()];
-        self.device
-            .read_at(offset, &mut found)
-            .map_err(|error| Failure::disk(format_args!("reading back {what} at byte {offset}"), &error))?;
+        self.device.read_at(offset, &mut found).map_err(|error| {
+            Failure::disk(format_args!("reading back {what} at {}", self.place(offset)), &error)
+        })?;
         Ok(bytes.iter().zip(&found).position(|(a, b)| a != b).map(|at| offset + at as u64))
     }
 
@@ -129,7 +130,11 @@ impl<'a> Gate<'a> {
     fn write(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
         self.device
             .write_at(offset, bytes)
-            .map_err(|error| Failure::disk(format_args!("writing {what} at byte {offset}"), &error))
+            .map_err(|error| Failure::disk(format_args!("writing {what} at {}", self.place(offset)), &error))
+    }
+
+    fn place(&self, byte: u64) -> Place {
+        Place::new(byte, self.device)
     }
 }
 

@@ -8,8 +8,9 @@
 //!    here on the order belongs to this disk. Where foreign data is overwritten, the record's place may be in a file system of
 //!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
-//! 4. Every block but the withheld ones; flush; every block is read back and compared. The claim record says that the image
-//!    is placed; flush: until then, all behind the image but the disk's last MiB is as it was.
+//! 4. Every block but the withheld ones; each is read back and compared after a flush that followed its write: see
+//!    [`engine`]. The claim record says that the image is placed; flush: until then, all behind the image but the disk's last
+//!    MiB is as it was.
 //! 5. What lies behind the image is cleared of a former life: the ends of what the root grows into, all of it where the
 //!    device zeroes cheaply, and the rest of the disk; flush.
 //! 6. The caller personalises the mounted file systems and writes the done files, this order's last; flush. No partition may
@@ -24,10 +25,10 @@
 //!
 //! A failure after step 2 leaves LBA 0 zeroed; one of step 2 leaves all as it was but perhaps the claim record, or, of a
 //! foreign disk, LBA 0.
-//! Memory: at most 8 MiB of buffers in any phase, beside the index.
+//! Memory: that of the [`engine`], beside the index.
 
 use super::commit::Gate;
-use super::engine::{readback, write};
+use super::engine::{self, Blocks};
 use super::progress::{Progress, Told};
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
 use super::{growth, signatures};
@@ -247,9 +248,7 @@ fn after_claim(
     if sequence != Sequence::CommitLast {
         commit(gate, table)?;
     }
-    write::blocks(device, manifest, index, source, progress)?;
-    gate.flush()?;
-    readback::verify(device, manifest, index, source, progress)?;
+    engine::place(&Blocks { device, manifest, index, source }, progress)?;
     let claim = plan::claim(install.order, install.plan);
     gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
     growth::clear(device, &table.layout, manifest.size.as_bytes())?;

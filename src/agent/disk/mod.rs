@@ -6,7 +6,7 @@
 pub mod commit;
 #[cfg(test)]
 mod crash_tests;
-mod engine;
+pub mod engine;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

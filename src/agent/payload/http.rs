@@ -30,6 +30,8 @@ const STALL: Duration = Duration::from_secs(20);
 /// Bytes a second below which waiting for a server uses up the patience with it.
 const FLOOR: u64 = 1024;
 const CONNECT: Duration = Duration::from_secs(10);
+/// Between two looks whether anybody still waits.
+const GLANCE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The server that an order names.
@@ -42,6 +44,7 @@ pub struct HttpSource {
     /// It has given bytes of a blob: what it lacks since then may come back.
     delivered: AtomicBool,
     pace: Mutex<Pace>,
+    given_up: AtomicBool,
 }
 
 /// How far a server is behind the slowest that is borne: [`FLOOR`] bytes for each second in which they were waited for. What is
@@ -75,8 +78,13 @@ impl HttpSource {
         let client = client.no_proxy().build();
         let client =
             client.map_err(|error| Failure::new(Code::Internal, format!("making a client: {error}")))?;
-        let (delivered, pace) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { base: base.clone(), client, consoles, patience, delivered, pace })
+        let (delivered, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (base, pace) = (base.clone(), Mutex::default());
+        Ok(Self { base, client, consoles, patience, delivered, pace, given_up })
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     fn url(&self, digest: &Digest) -> String {
@@ -202,7 +210,13 @@ impl<'a> Waiting<'a> {
         if since.elapsed() >= self.source.patience {
             return Err(failure(format!("{}; waited {} s", trouble.why, self.source.patience.as_secs())));
         }
-        std::thread::sleep(self.backoff.pause());
+        let until = Instant::now() + self.backoff.pause();
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            if self.source.is_given_up() {
+                return Err(failure(format!("{}; nobody waits for it any more", trouble.why)));
+            }
+            std::thread::sleep(left.min(GLANCE));
+        }
         Ok(())
     }
 
@@ -215,6 +229,10 @@ impl<'a> Waiting<'a> {
 }
 
 impl BlobSource for HttpSource {
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
     fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {
         self.open_part(blob, offset, blob.size.saturating_sub(offset))
     }
@@ -300,6 +318,10 @@ impl BlobStream for HttpStream<'_> {
         }
         let (mut done, mut begin) = (0, Instant::now());
         while done < buffer.len() {
+            if self.source.is_given_up() {
+                let text = format!("{}: nobody waits for it any more", self.url);
+                return Err(Failure::new(Code::PayloadUnreachable, text));
+            }
             match self.some(&mut buffer[done..]) {
                 Ok(count) => {
                     self.source.delivered.store(true, Ordering::Relaxed);

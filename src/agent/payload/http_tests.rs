@@ -187,3 +187,23 @@ fn one_byte_in_nineteen_seconds_ends_it_after_the_patience_and_a_slow_link_never
     // what came fast before is no credit for later
     assert!(slow.add(0, PATIENCE) >= PATIENCE);
 }
+
+/// A disk broke: the install is over, and waiting for a server that is away, or that gives a byte now and then, must be too.
+#[test]
+fn what_nobody_needs_any_more_is_not_waited_for() {
+    let (content, blob) = blob();
+    for acts in [Vec::new(), vec![Act::Trickle(Duration::from_millis(20))]] {
+        let (base, _server) = server(content.clone(), acts);
+        let source = HttpSource::new(&base, Arc::new(Consoles::none())).unwrap();
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                source.give_up();
+            });
+            let failure = source::fetch(&source, &blob, 1 << 20).unwrap_err();
+            assert!(failure.message.contains("nobody waits for it any more"), "{failure}");
+        });
+        assert!(begin.elapsed() < Duration::from_secs(15));
+    }
+}

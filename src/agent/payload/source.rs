@@ -34,6 +34,9 @@ pub trait BlobSource: Send + Sync {
     ) -> Result<Box<dyn BlobStream + 'a>, Failure> {
         self.open(blob, offset)
     }
+
+    /// Nobody needs it any more, for good: whoever waits for a place that is away stops waiting.
+    fn give_up(&self) {}
 }
 
 /// One blob being read forward.
@@ -113,7 +116,7 @@ impl<'a> FrameReader<'a> {
 
     fn read_aside(&mut self, blob: &Blob, offset: u64, buffer: &mut [u8]) -> Result<(), Failure> {
         let length = buffer.len() as u64;
-        self.source.open_part(blob, offset, length)?.read(buffer)?;
+        self.read_alone(blob, offset, buffer)?;
         let run = self.run_before(blob, offset) + length;
         self.aside = Some(Aside { blob: blob.digest, end: offset + length, run });
         Ok(())
@@ -124,9 +127,12 @@ impl<'a> FrameReader<'a> {
         self.aside.as_ref().filter(follows).map_or(0, |aside| aside.run)
     }
 
-    /// Drops the stream, so that the next read asks the source anew: what was cached on the way may have been wrong.
-    pub fn forget(&mut self) {
-        (self.open, self.aside) = (None, None);
+    /// Fills the buffer by a request of its own, beside the open stream.
+    ///
+    /// # Errors
+    /// The source's.
+    pub fn read_alone(&self, blob: &Blob, offset: u64, buffer: &mut [u8]) -> Result<(), Failure> {
+        self.source.open_part(blob, offset, buffer.len() as u64)?.read(buffer)
     }
 }
 

@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::direct::DirectFile;
 use crate::sys::block::{BlockDevice, FileDevice};
 
 /// `_IO(0x12, 94)`
@@ -91,31 +92,32 @@ pub fn open_shared(node: &Path) -> io::Result<FileDevice> {
     Ok(FileDevice::new(file, size, block.unsigned_abs()))
 }
 
-/// The disk that is installed: held exclusively, so that nothing mounts or assembles it meanwhile. Writes go through the
-/// page cache; reads bypass it, so that a read-back sees the disk and not the memory.
+/// The disk that is installed: held exclusively, so that nothing mounts or assembles it meanwhile. Reads and writes go past
+/// the page cache, see [`DirectFile`].
 #[derive(Debug)]
 pub struct TargetDisk {
     node: PathBuf,
-    file: File,
-    direct: Option<File>,
-    size: u64,
-    logical_block: u32,
+    io: DirectFile,
     hold: Mutex<Option<File>>,
-    /// Room for direct reads, with space to align it.
-    room: Mutex<Vec<u8>>,
     zeroes_cheaply: bool,
+    depth: usize,
 }
 
-/// Memory, offsets and lengths of direct reads are multiples of this; every disk's block size divides it.
-const DIRECT_ALIGN: usize = 4096;
-const DIRECT_PIECE: usize = 1 << 20;
-
-/// Whether the kernel knows a command by which this disk zeroes without being sent zeroes
-/// (Documentation/ABI/stable/sysfs-block).
-fn has_zeroing(sys: &Path, node: &Path) -> bool {
+/// A number that the kernel says of this disk's queue (Documentation/ABI/stable/sysfs-block).
+fn queue(sys: &Path, node: &Path, what: &str) -> Option<u64> {
     let name = node.file_name().unwrap_or_default();
-    let path = sys.join("class/block").join(name).join("queue/write_zeroes_max_bytes");
-    std::fs::read_to_string(path).is_ok_and(|text| text.trim().parse().is_ok_and(|most: u64| most > 0))
+    let path = sys.join("class/block").join(name).join("queue").join(what);
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Whether the kernel knows a command by which this disk zeroes without being sent zeroes.
+fn has_zeroing(sys: &Path, node: &Path) -> bool {
+    queue(sys, node, "write_zeroes_max_bytes").is_some_and(|most| most > 0)
+}
+
+/// As many requests as the kernel keeps for this disk: small readers stall where more are pushed at them.
+fn depth(sys: &Path, node: &Path) -> usize {
+    queue(sys, node, "nr_requests").map_or(4, |most| most.clamp(1, 64) as usize)
 }
 
 impl TargetDisk {
@@ -131,10 +133,10 @@ impl TargetDisk {
         }
         let size = get::<u64>(&file, BLKGETSIZE64)?;
         let logical_block = get::<libc::c_int>(&file, BLKSSZGET)?.unsigned_abs();
-        let direct = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(node).ok();
-        let (hold, room) = (Mutex::new(Some(hold)), Mutex::new(vec![0; DIRECT_PIECE + 2 * DIRECT_ALIGN]));
-        let zeroes_cheaply = has_zeroing(Path::new("/sys"), node);
-        Ok(Self { node: node.to_owned(), file, direct, size, logical_block, hold, room, zeroes_cheaply })
+        let io = DirectFile::new(file, node, size, logical_block);
+        let (hold, sys) = (Mutex::new(Some(hold)), Path::new("/sys"));
+        let (zeroes_cheaply, depth) = (has_zeroing(sys, node), depth(sys, node));
+        Ok(Self { node: node.to_owned(), io, hold, zeroes_cheaply, depth })
     }
 
     fn exclusive(node: &Path) -> io::Result<File> {
@@ -146,7 +148,7 @@ impl TargetDisk {
     /// # Errors
     /// When what was written can't be brought to the disk.
     pub fn release(&self) -> io::Result<()> {
-        self.file.sync_all()?;
+        self.io.flush()?;
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.forget_cached()
     }
@@ -164,7 +166,7 @@ impl TargetDisk {
     #[allow(unsafe_code, reason = "ioctl has no safe form")]
     fn forget_cached(&self) -> io::Result<()> {
         // SAFETY: the descriptor is open; BLKFLSBUF takes no argument.
-        match unsafe { libc::ioctl(self.file.as_raw_fd(), BLKFLSBUF, 0) } {
+        match unsafe { libc::ioctl(self.io.file().as_raw_fd(), BLKFLSBUF, 0) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
@@ -183,7 +185,7 @@ impl TargetDisk {
             number: number.try_into().map_err(wrong)?,
             names: [0; 128],
         };
-        partition_call(&self.file, ADD_PARTITION, partition)
+        partition_call(self.io.file(), ADD_PARTITION, partition)
     }
 
     /// Makes the kernel forget a partition.
@@ -194,96 +196,46 @@ impl TargetDisk {
         let number = libc::c_int::try_from(number)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "no such partition number"))?;
         partition_call(
-            &self.file,
+            self.io.file(),
             DELETE_PARTITION,
             BlkpgPartition { start: 0, length: 0, number, names: [0; 128] },
         )
-    }
-
-    fn read_direct(&self, direct: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let align = DIRECT_ALIGN as u64;
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = room.as_ptr().align_offset(DIRECT_ALIGN);
-        let mut done = 0;
-        while done < buffer.len() {
-            let at = offset + done as u64;
-            let start = at / align * align;
-            let inside = (at - start) as usize;
-            let wanted = (buffer.len() - done).min(DIRECT_PIECE - inside);
-            // the last piece of a disk whose size is no multiple of 4096 is cut at its end
-            let length =
-                ((inside + wanted).next_multiple_of(DIRECT_ALIGN) as u64).min(self.size - start) as usize;
-            let piece = &mut room[skip..skip + length];
-            direct.read_exact_at(piece, start)?;
-            buffer[done..done + wanted].copy_from_slice(&piece[inside..inside + wanted]);
-            done += wanted;
-        }
-        Ok(())
     }
 }
 
 impl BlockDevice for TargetDisk {
     fn size(&self) -> u64 {
-        self.size
+        self.io.size()
     }
 
     fn logical_block(&self) -> u32 {
-        self.logical_block
+        self.io.logical_block()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.size) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "read past the end of the disk"));
-        }
-        match &self.direct {
-            Some(direct) => self.read_direct(direct, offset, buffer),
-            None => {
-                self.file.sync_data()?;
-                rustix::fs::fadvise(
-                    &self.file,
-                    offset,
-                    std::num::NonZeroU64::new(buffer.len() as u64),
-                    rustix::fs::Advice::DontNeed,
-                )?;
-                self.file.read_exact_at(buffer, offset)
-            }
-        }
+        self.io.read_at(offset, buffer)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.size) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "write past the end of the disk"));
-        }
-        self.file.write_all_at(bytes, offset)
+        self.io.write_at(offset, bytes)
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.file.sync_all()
+        self.io.flush()
     }
 
-    /// By `fallocate(2)`: of a block device, a hole that is punched reads as zeroes, unmapped where the device can, and the
-    /// kernel never writes the zeroes itself. (`BLKZEROOUT` forbids the device to unmap, so that a thin disk would grow.)
+    /// Through the handle that holds the disk: another one would have to claim it first, and can't.
     fn zero(&self, range: Range<u64>) -> io::Result<()> {
-        use rustix::fs::FallocateFlags;
-        let length = range.end.saturating_sub(range.start);
-        if range.start.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "zeroing past the end of the disk"));
-        }
-        // the kernel drops cached pages of the range: none may be dirty, and the exclusive handle is asked no questions
-        self.file.sync_data()?;
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = hold.as_ref().unwrap_or(&self.file);
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        match rustix::fs::fallocate(file, hole, range.start, length) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
-                Err(io::ErrorKind::Unsupported.into())
-            }
-            other => Ok(other?),
-        }
+        self.io.zero_through(hold.as_ref().unwrap_or(self.io.file()), &range)
     }
 
     fn zeroes_cheaply(&self) -> bool {
         self.zeroes_cheaply
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
     }
 }
 
@@ -302,5 +254,18 @@ mod tests {
         let said =
             ["vda", "sda", "sdb", "sdc"].map(|name| has_zeroing(sys.path(), &Path::new("/dev").join(name)));
         assert_eq!(said, [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_disk_is_given_no_more_at_once_than_its_queue_holds() {
+        let sys = tempfile::tempdir().unwrap();
+        for (name, said) in [("nvme0n1", "1023\n"), ("sda", "2\n"), ("sdb", "0\n")] {
+            let queue = sys.path().join("class/block").join(name).join("queue");
+            std::fs::create_dir_all(&queue).unwrap();
+            std::fs::write(queue.join("nr_requests"), said).unwrap();
+        }
+        let said =
+            ["nvme0n1", "sda", "sdb", "sdc"].map(|name| depth(sys.path(), &Path::new("/dev").join(name)));
+        assert_eq!(said, [64, 2, 1, 4]);
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here decides anything, retries anything or knows what an install is. Everything works on a running Linux only;
 //! what can be tested without one is kept out of here.
 
+pub(crate) mod direct;
 pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod mount;

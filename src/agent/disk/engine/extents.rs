@@ -23,22 +23,29 @@ impl Withheld {
         ])
     }
 
-    /// What is left of a range, ascending; at most [`MAX_CHUNK`] each.
-    pub fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+    /// What is left of a range, ascending.
+    pub fn left(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let mut left = Vec::new();
         let mut start = range.start;
         for hole in &self.0 {
-            if hole.start > start {
-                cut(start..hole.start.min(range.end), &mut left);
-            }
+            left.push(start..hole.start.min(range.end));
             start = start.max(hole.end);
         }
-        cut(start..range.end, &mut left);
+        left.push(start..range.end);
+        left.retain(|range| range.start < range.end);
         left
+    }
+
+    /// What is left of a range, ascending; at most [`MAX_CHUNK`] each.
+    pub fn pieces(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut pieces = Vec::new();
+        self.left(range).into_iter().for_each(|left| cut(left, &mut pieces));
+        pieces
     }
 }
 
-fn cut(mut range: Range<u64>, pieces: &mut Vec<Range<u64>>) {
+/// Cuts a range into pieces of at most [`MAX_CHUNK`].
+pub fn cut(mut range: Range<u64>, pieces: &mut Vec<Range<u64>>) {
     while range.end.saturating_sub(range.start) > MAX_CHUNK {
         // the first piece ends on a multiple of the longest, so that long runs are written in aligned pieces
         let end = ((range.start / MAX_CHUNK + 1) * MAX_CHUNK).min(range.end);
@@ -63,6 +70,11 @@ impl Piece {
     /// Where these bytes stand in the extent's.
     pub fn within(&self) -> Range<usize> {
         (self.range.start - self.entry.offset) as usize..(self.range.end - self.entry.offset) as usize
+    }
+
+    /// Whether nothing of the extent is missing.
+    pub fn is_whole(&self) -> bool {
+        self.len() as u64 == self.entry.length
     }
 
     /// Its length.

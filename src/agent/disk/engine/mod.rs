@@ -1,5 +1,160 @@
-//! The engine: what moves an image's blocks onto a disk, and looks whether they are there.
+//! The engine: an image's blocks onto a disk and read back from it, at the speed of what is slowest of source, cores and disk.
+//!
+//! ```text
+//!  feed (one thread)        the board                      hands (several threads)
+//!  index in order ───────►  jobs that wait     ──────────► decompress, verify, write ─┐
+//!  frames of the source     jobs under way  ◄──── written ────────────────────────────┤
+//!                           what is flushed ◄──── flush ──────────────────────────────┤
+//!                           next to check   ──────────────► read back, compare ───────┘
+//! ```
+//!
+//! Promises:
+//!
+//! - Bytes of the image reach the disk only as `Verified`; withheld regions aren't touched.
+//! - The source is read once, in the order of the index, by one thread. What arrived damaged is asked for once more, and what
+//!   the disk stored wrong, each by itself.
+//! - A block is read back after a flush that began when it had been written, never before. That flush comes when everything is
+//!   written; and earlier, when the disk is idle because the source is slower: then the reading back goes on beside the writing,
+//!   one block at a time.
+//! - Zeroes are zeroes: by a command where the device has a cheap one that works, written otherwise, read back either way.
+//! - What reads back wrong, or can't be read, is written once more, flushed and read again. A block that fails twice is a
+//!   failure that names its LBA.
+//! - When [`place`] returns, all blocks are durable and were read back, and nothing runs any more. The first failure, of
+//!   whichever thread, ends all of them; it is the one that is told.
+//! - No more requests are at the device at once than it says that it takes. Memory doesn't grow with the image or the number of
+//!   cores: at most [`MOST_HANDS`] chunks and frames in work, [`board::MOST_FRAMES`] frames waiting, of 1 MiB each at most.
+//!
+//! Not here: what a disk may be written for, partition tables, the claim. Threads and blocking calls, and not `io_uring`: they
+//! keep a disk's queue full all the same, since what costs time is done in pieces of 256 KiB and more.
 
+mod board;
 mod extents;
-pub mod readback;
+mod feed;
+mod hand;
+mod slots;
 pub mod write;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use self::board::Board;
+use self::extents::{Withheld, total};
+use self::hand::Hand;
+use self::slots::Slots;
+use super::progress::{Progress, Told};
+use crate::agent::Failure;
+use crate::agent::payload::fetch::Fetcher;
+use crate::agent::payload::source::BlobSource;
+use crate::image::read::Index;
+use crate::spec::Code;
+use crate::spec::event::Step;
+use crate::spec::image::ImageManifest;
+use crate::sys::block::BlockDevice;
+use crate::value::Digest;
+
+/// Hands of the largest machine: more would only want memory.
+const MOST_HANDS: usize = 8;
+/// Writes that a core keeps on their way while it works on another chunk.
+const HANDS_A_CORE: usize = 2;
+/// Between two looks at how far the hands are.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What is placed where.
+#[derive(Clone, Copy)]
+pub struct Blocks<'a> {
+    /// The disk, at least as large as the image.
+    pub device: &'a dyn BlockDevice,
+    /// The image.
+    pub manifest: &'a ImageManifest,
+    /// Its index.
+    pub index: &'a Index,
+    /// Where its packs come from.
+    pub source: &'a dyn BlobSource,
+}
+
+/// What all hands share.
+struct Shared<'s, 'b, 'a> {
+    blocks: Blocks<'a>,
+    withheld: &'s Withheld,
+    board: &'s Board<'b>,
+    slots: Slots,
+    /// The device zeroes by command, as far as is known.
+    by_command: AtomicBool,
+    /// For what must be asked for once more.
+    again: Mutex<Fetcher<'a>>,
+    /// Digests of what was written of extents that are withheld in part: theirs says nothing of a part.
+    parts: Mutex<BTreeMap<u64, Digest>>,
+}
+
+/// Writes and reads back all blocks of an image but the withheld ones. They are durable when it returns.
+///
+/// # Errors
+/// The payload's; [`Code::DiskIo`]; [`Code::ReadBack`] with the LBA that stays wrong; what `progress` says. What was written
+/// until then stays.
+pub fn place(blocks: &Blocks<'_>, progress: &mut Told<'_>) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    place_with((cores * HANDS_A_CORE).clamp(2, MOST_HANDS), blocks, progress)
+}
+
+/// The same with so many hands, for those who measure.
+///
+/// # Errors
+/// As for [`place`].
+pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) -> Result<(), Failure> {
+    let withheld = Withheld::of_image(blocks.manifest.size.as_bytes());
+    let board = Board::new(extents::pieces(blocks.index, &withheld));
+    let shared = Shared {
+        blocks: *blocks,
+        withheld: &withheld,
+        board: &board,
+        slots: Slots::new(blocks.device.depth()),
+        by_command: AtomicBool::new(blocks.device.zeroes_cheaply()),
+        again: Mutex::new(Fetcher::new(blocks.manifest, blocks.source)),
+        parts: Mutex::default(),
+    };
+    progress(Progress::Bytes { step: Step::Write, done: 0, total: total(blocks.manifest.size.as_bytes()) })?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| board.guard(|| feed::feed(&shared)));
+        for _ in 0..hands {
+            scope.spawn(|| board.guard(|| Hand::new(&shared).work()));
+        }
+        let told = tell(&board, total(blocks.manifest.size.as_bytes()), progress);
+        if told.is_err() {
+            // nobody will need what is being waited for
+            blocks.source.give_up();
+        }
+        told
+    })
+}
+
+/// Tells how far the hands are until they are done, and stops them where somebody says so. What is read back beside the writing is
+/// told when all is written: one phase after the other is what people and `status` know.
+fn tell(board: &Board<'_>, total: u64, progress: &mut Told<'_>) -> Result<(), Failure> {
+    let (mut written, mut checked) = (0, 0);
+    loop {
+        let (counts, end) = board.wait(GLANCE);
+        let read_back = if counts.written == total { counts.checked } else { 0 };
+        for (step, told, done) in
+            [(Step::Write, &mut written, counts.written), (Step::ReadBack, &mut checked, read_back)]
+        {
+            if *told != done {
+                *told = done;
+                progress(Progress::Bytes { step, done, total }).inspect_err(|failure| board.fail(failure))?;
+            }
+        }
+        match end {
+            None => {}
+            Some(Ok(())) if (written, checked) != (total, total) => {
+                let message = format!("{written} bytes written, {checked} read back, of {total}");
+                return Err(Failure::new(Code::Internal, message));
+            }
+            Some(end) => return end,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! The board: what waits to be done, what is under way, what is durable, and so what may be done next.
+//!
+//! Jobs come in ascending order of their place on the disk and are done in any order. What was done before the first job that
+//! is under way is known to be written; what was known to be so when a flush began is durable when it returns; and only that
+//! is given out to be read back.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::extents::Piece;
+use crate::agent::Failure;
+use crate::spec::Code;
+use crate::spec::image::IndexEntry;
+
+/// Frames that wait: enough to go on while the source takes breath.
+pub const MOST_FRAMES: usize = 8;
+/// Jobs that wait and hold no memory.
+const MOST_JOBS: usize = 64;
+/// A disk that is idle is flushed when so much was written to it, zeroes by command not counted: often enough for reading back to
+/// begin early, and seldom enough for a disk that flushes slowly.
+const EARLY: u64 = 64 << 20;
+
+/// Something to write.
+#[derive(Debug)]
+pub enum Job {
+    /// A data extent and its frame, not yet decompressed.
+    Data { entry: IndexEntry, frame: Vec<u8> },
+    /// Zeroes by command.
+    Zero(Range<u64>),
+    /// Zeroes that are written, at most `MAX_CHUNK` of them.
+    Fill(Range<u64>),
+}
+
+impl Job {
+    fn range(&self) -> Range<u64> {
+        match self {
+            Self::Data { entry, .. } => entry.offset..entry.offset + entry.length,
+            Self::Zero(range) | Self::Fill(range) => range.clone(),
+        }
+    }
+}
+
+/// What a hand does next.
+#[derive(Debug)]
+pub enum Task {
+    Write(Job),
+    /// Flush; then everything before this byte is durable.
+    Flush(u64),
+    /// Read this piece back.
+    Check(Piece),
+}
+
+/// How many bytes are done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub written: u64,
+    pub checked: u64,
+}
+
+/// See the module. Whoever holds it open waits for its turn at three doors, so that news for one doesn't wake all.
+pub struct Board<'a> {
+    state: Mutex<State<'a>>,
+    /// Hands wait for tasks.
+    tasks: Condvar,
+    /// The feed waits for room.
+    room: Condvar,
+    /// Whoever tells waits for the end.
+    end: Condvar,
+}
+
+struct State<'a> {
+    waiting: VecDeque<Job>,
+    /// First bytes of the jobs that wait or are being done.
+    under_way: BTreeSet<u64>,
+    /// Every job that begins before this byte was handed in.
+    handed_in: u64,
+    all_handed_in: bool,
+    /// Everything before this byte is durable.
+    flushed: u64,
+    flushing: bool,
+    /// Bytes that were written, not zeroed by command, since the last flush began.
+    since: u64,
+    next: Option<Piece>,
+    rest: Box<dyn Iterator<Item = Piece> + Send + 'a>,
+    checking: usize,
+    counts: Counts,
+    /// Frames that were decoded: memory for the next ones.
+    spare: Vec<Vec<u8>>,
+    failure: Option<Failure>,
+}
+
+impl<'a> Board<'a> {
+    /// Nothing is written yet; these are the pieces to read back.
+    pub fn new(mut pieces: impl Iterator<Item = Piece> + Send + 'a) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            under_way: BTreeSet::new(),
+            handed_in: 0,
+            all_handed_in: false,
+            flushed: 0,
+            flushing: false,
+            since: 0,
+            next: pieces.next(),
+            rest: Box::new(pieces),
+            checking: 0,
+            counts: Counts::default(),
+            spare: Vec::new(),
+            failure: None,
+        };
+        let (tasks, room, end) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), tasks, room, end }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands in a job that lies behind all others, once there is room; `false` when nobody will do it.
+    pub fn hand_in(&self, job: Job) -> bool {
+        let full = |state: &mut State<'_>| state.is_full() && state.failure.is_none();
+        let mut state = self.room.wait_while(self.locked(), full).unwrap_or_else(PoisonError::into_inner);
+        if state.failure.is_some() {
+            return false;
+        }
+        let Range { start, end } = job.range();
+        state.under_way.insert(start);
+        state.handed_in = end;
+        state.waiting.push_back(job);
+        self.tasks.notify_one();
+        true
+    }
+
+    /// There will be no more jobs.
+    pub fn all_handed_in(&self) {
+        self.locked().all_handed_in = true;
+        self.tasks.notify_all();
+    }
+
+    /// Memory for a frame.
+    pub fn frame(&self) -> Vec<u8> {
+        self.locked().spare.pop().unwrap_or_default()
+    }
+
+    /// Takes the memory of a frame back.
+    pub fn give_back(&self, frame: Vec<u8>) {
+        self.locked().spare.push(frame);
+    }
+
+    /// The next task, once there is one; `None` when all is done, or nothing must be done any more.
+    pub fn next(&self) -> Option<Task> {
+        let mut state = self.locked();
+        loop {
+            if state.has_ended() {
+                return None;
+            }
+            if let Some(task) = state.choose() {
+                if matches!(task, Task::Write(_)) {
+                    self.room.notify_one();
+                }
+                return Some(task);
+            }
+            state = self.tasks.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The job that begins at this byte is done: so many bytes are as they should be, and so many of them were written.
+    pub fn done(&self, start: u64, bytes: u64, written: u64) {
+        let mut state = self.locked();
+        state.under_way.remove(&start);
+        state.counts.written += bytes;
+        state.since += written;
+    }
+
+    /// The job that begins at this byte is to be done as these ones, which begin there too.
+    pub fn instead(&self, start: u64, jobs: Vec<Job>) {
+        let mut state = self.locked();
+        state.under_way.remove(&start);
+        for job in jobs.into_iter().rev() {
+            state.under_way.insert(job.range().start);
+            state.waiting.push_front(job);
+        }
+        self.tasks.notify_all();
+    }
+
+    /// Everything before this byte, which came with the task, is durable.
+    pub fn flushed(&self, end: u64) {
+        let mut state = self.locked();
+        (state.flushed, state.flushing) = (end, false);
+        self.tasks.notify_all();
+    }
+
+    /// So many bytes were read back and are right.
+    pub fn checked(&self, bytes: u64) {
+        let mut state = self.locked();
+        state.checking -= 1;
+        state.counts.checked += bytes;
+        if state.has_ended() {
+            self.tell_end();
+        }
+    }
+
+    /// Nothing more is to be done. The first failure is the one that counts.
+    pub fn fail(&self, failure: &Failure) {
+        self.locked().failure.get_or_insert_with(|| failure.clone());
+        self.tell_end();
+        self.room.notify_all();
+    }
+
+    fn tell_end(&self) {
+        self.tasks.notify_all();
+        self.end.notify_all();
+    }
+
+    /// Does what a thread is for: whatever its end is, the others hear of it.
+    pub fn guard(&self, work: impl FnOnce() -> Result<(), Failure>) {
+        struct Guard<'b, 'a>(&'b Board<'a>);
+        impl Drop for Guard<'_, '_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.fail(&Failure::new(Code::Internal, "a thread of the engine panicked"));
+                }
+            }
+        }
+        let guard = Guard(self);
+        if let Err(failure) = work() {
+            guard.0.fail(&failure);
+        }
+    }
+
+    /// How far it is, at the end or after this long; and how it ended, if it did.
+    pub fn wait(&self, long: Duration) -> (Counts, Option<Result<(), Failure>>) {
+        let going_on = |state: &mut State<'_>| !state.has_ended();
+        let waited = self.end.wait_timeout_while(self.locked(), long, going_on);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let end = state.has_ended().then(|| state.failure.clone().map_or(Ok(()), Err));
+        (state.counts, end)
+    }
+}
+
+impl State<'_> {
+    fn has_ended(&self) -> bool {
+        self.failure.is_some() || (self.next.is_none() && self.checking == 0)
+    }
+
+    fn is_full(&self) -> bool {
+        let frames = self.waiting.iter().filter(|job| matches!(job, Job::Data { .. })).count();
+        frames >= MOST_FRAMES || self.waiting.len() >= MOST_JOBS
+    }
+
+    /// Writing comes first: the source is what can't wait.
+    fn choose(&mut self) -> Option<Task> {
+        if let Some(job) = self.waiting.pop_front() {
+            return Some(Task::Write(job));
+        }
+        let all_written = self.all_handed_in && self.under_way.is_empty();
+        let flushed = self.flushed;
+        if (all_written || self.checking == 0)
+            && let Some(piece) = self.next.take_if(|piece| piece.range.end <= flushed)
+        {
+            self.next = self.rest.next();
+            self.checking += 1;
+            return Some(Task::Check(piece));
+        }
+        let idle = self.under_way.is_empty() && !self.flushing;
+        if idle && (self.since >= EARLY || all_written && self.handed_in > self.flushed) {
+            (self.flushing, self.since) = (true, 0);
+            return Some(Task::Flush(self.handed_in));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::spec::image::Extent;
+
+    /// Zero pieces of 1 MiB, in order.
+    pub fn pieces(count: u64) -> impl Iterator<Item = Piece> + Send {
+        (0..count).map(|number| {
+            let range = number << 20..(number + 1) << 20;
+            let entry = IndexEntry { offset: range.start, length: 1 << 20, content: Extent::Zero };
+            Piece { entry, range }
+        })
+    }
+
+    fn begin(board: &Board<'_>) -> Range<u64> {
+        let Some(Task::Write(job)) = board.next() else { panic!("something is to be written") };
+        job.range()
+    }
+
+    #[test]
+    fn while_the_source_is_slow_what_is_written_is_flushed_and_one_block_at_a_time_read_back() {
+        let board = Board::new(pieces(200));
+        assert!(board.hand_in(Job::Zero(0..EARLY)) && board.hand_in(Job::Fill(EARLY..EARLY + 4096)));
+        let (first, second) = (begin(&board), begin(&board));
+        board.done(second.start, 4096, 4096);
+        board.done(first.start, EARLY, 0);
+        assert!(board.locked().choose().is_none(), "a command is no reason to flush");
+        assert!(board.hand_in(Job::Fill(EARLY + 4096..EARLY + 8192)));
+        board.done(begin(&board).start, 4096, EARLY);
+        // both were written when the flush began
+        let Some(Task::Flush(end)) = board.next() else { panic!() };
+        assert_eq!(end, EARLY + 8192);
+        // what comes meanwhile is written meanwhile, and isn't durable with it
+        assert!(board.hand_in(Job::Zero(end..end + (1 << 20))));
+        let third = begin(&board);
+        board.flushed(end);
+        let Some(Task::Check(piece)) = board.next() else { panic!() };
+        assert_eq!(piece.range, 0..1 << 20);
+        assert!(board.hand_in(Job::Fill(third.end..third.end + 4096)));
+        assert_eq!(begin(&board), third.end..third.end + 4096, "writing comes first");
+        board.checked(1 << 20);
+        for number in 1..64 {
+            let Some(Task::Check(piece)) = board.next() else { panic!() };
+            assert_eq!(piece.range.start, number << 20);
+            assert!(board.locked().choose().is_none(), "one at a time");
+            board.checked(1 << 20);
+        }
+        assert!(board.locked().choose().is_none(), "the 65th ends behind what is durable");
+    }
+
+    #[test]
+    fn when_all_is_written_and_flushed_all_hands_read_back() {
+        let board = Board::new(pieces(3));
+        assert!(board.hand_in(Job::Zero(0..1 << 20)) && board.hand_in(Job::Zero(1 << 20..3 << 20)));
+        let (first, second) = (begin(&board), begin(&board));
+        board.all_handed_in();
+        board.done(second.start, 2 << 20, 0);
+        assert!(board.locked().choose().is_none(), "the first one is still being written");
+        board.done(first.start, 1 << 20, 0);
+        let Some(Task::Flush(end)) = board.next() else { panic!() };
+        assert!(board.locked().choose().is_none(), "nothing is durable yet, and one flush is enough");
+        board.flushed(end);
+        for _ in 0..3 {
+            assert!(matches!(board.next(), Some(Task::Check(_))));
+        }
+        assert_eq!(board.wait(Duration::ZERO), (Counts { written: 3 << 20, checked: 0 }, None));
+        (0..3).for_each(|_| board.checked(1 << 20));
+        assert!(board.next().is_none());
+        assert_eq!(board.wait(Duration::ZERO), (Counts { written: 3 << 20, checked: 3 << 20 }, Some(Ok(()))));
+    }
+
+    #[test]
+    fn what_cannot_be_zeroed_by_command_comes_back_in_pieces_and_counts_as_under_way() {
+        let board = Board::new(pieces(2));
+        assert!(board.hand_in(Job::Zero(0..2 << 20)));
+        let whole = begin(&board);
+        board.instead(whole.start, vec![Job::Fill(0..1 << 20), Job::Fill(1 << 20..2 << 20)]);
+        board.all_handed_in();
+        let (first, second) = (begin(&board), begin(&board));
+        assert_eq!((first.end, second.start), (1 << 20, 1 << 20));
+        board.done(first.start, 1 << 20, 0);
+        assert!(board.locked().choose().is_none());
+        board.done(second.start, 1 << 20, 1 << 20);
+        assert!(matches!(board.next(), Some(Task::Flush(end)) if end == 2 << 20));
+    }
+
+    #[test]
+    fn the_first_failure_counts_and_ends_all_waiting() {
+        let board = Board::new(pieces(9));
+        let failure = |what: &str| Failure::new(Code::DiskIo, what);
+        std::thread::scope(|scope| {
+            let hand = scope.spawn(|| board.next().is_none());
+            let feed = scope.spawn(|| (0..).take_while(|at| board.hand_in(Job::Zero(*at..*at + 1))).count());
+            std::thread::sleep(Duration::from_millis(20));
+            // the hand took one, and waits no more
+            let took_one = !hand.join().unwrap();
+            board.fail(&failure("first"));
+            board.fail(&failure("second"));
+            assert_eq!(feed.join().unwrap(), MOST_JOBS + usize::from(took_one));
+        });
+        assert!(board.next().is_none());
+        assert_eq!(board.wait(Duration::from_secs(60)).1, Some(Err(failure("first"))));
+    }
+}

@@ -1,0 +1,176 @@
+//! Files and device nodes past the page cache: what is written is on its way to the device when a call returns, and what is
+//! read comes from it, so that a read-back sees the disk and not the memory.
+//!
+//! Direct I/O wants whole blocks, in memory that begins on a page. Bytes elsewhere in memory are copied; parts of blocks, and
+//! files whose file system knows no direct I/O, go through the page cache, which the kernel keeps in step.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use crate::sys::block::BlockDevice;
+use crate::sys::block::buffer::{ALIGN, Buffer};
+
+/// The longest piece that is copied at once.
+const PIECE: usize = 1 << 20;
+
+/// A file or device node whose bytes aren't kept in memory.
+#[derive(Debug)]
+pub struct DirectFile {
+    file: File,
+    direct: Option<File>,
+    size: u64,
+    logical_block: u32,
+    /// Where bytes are copied that direct I/O doesn't take as they lie.
+    room: Mutex<Buffer>,
+    /// Something was written through the page cache since the last flush.
+    cached: AtomicBool,
+}
+
+impl DirectFile {
+    /// Uses an open file whose size is known; `path` is where it can be opened once more.
+    pub fn new(file: File, path: &Path, size: u64, logical_block: u32) -> Self {
+        let direct = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path).ok();
+        Self { file, direct, size, logical_block, room: Mutex::default(), cached: AtomicBool::new(false) }
+    }
+
+    /// The handle through the page cache.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Zeroes by command through this handle of the same file, see [`BlockDevice::zero`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn zero_through(&self, handle: &File, range: &Range<u64>) -> io::Result<()> {
+        let length = range.end.saturating_sub(range.start);
+        self.check("zeroing", range.start, length)?;
+        // the kernel drops cached pages of the range: none may be dirty
+        if self.cached.swap(false, Ordering::AcqRel) {
+            self.file.sync_data()?;
+        }
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match rustix::fs::fallocate(handle, hole, range.start, length) {
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
+    }
+
+    fn check(&self, what: &str, offset: u64, length: u64) -> io::Result<()> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.size => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{what} {length} bytes at {offset}, past the end of the disk ({} bytes)", self.size),
+            )),
+        }
+    }
+
+    fn is_whole(&self, offset: u64, length: usize) -> bool {
+        let block = u64::from(self.logical_block.max(1));
+        offset.is_multiple_of(block) && (length as u64).is_multiple_of(block)
+    }
+
+    fn room(&self) -> MutexGuard<'_, Buffer> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the whole blocks around these bytes, and copies.
+    fn read_around(&self, direct: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let align = ALIGN as u64;
+        let mut room = self.room();
+        let mut done = 0;
+        while done < buffer.len() {
+            let at = offset + done as u64;
+            let start = at / align * align;
+            let inside = (at - start) as usize;
+            let wanted = (buffer.len() - done).min(PIECE - inside);
+            // the last piece of a disk whose size is no multiple of 4096 is cut at its end
+            let length = ((inside + wanted).next_multiple_of(ALIGN) as u64).min(self.size - start) as usize;
+            room.resize(length);
+            direct.read_exact_at(room.as_mut(), start)?;
+            buffer[done..done + wanted].copy_from_slice(&room.as_ref()[inside..inside + wanted]);
+            done += wanted;
+        }
+        Ok(())
+    }
+
+    fn write_direct(&self, direct: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if is_aligned(bytes) {
+            return direct.write_all_at(bytes, offset);
+        }
+        let mut room = self.room();
+        for (number, piece) in bytes.chunks(PIECE).enumerate() {
+            room.resize(piece.len());
+            room.as_mut().copy_from_slice(piece);
+            direct.write_all_at(room.as_ref(), offset + (number * PIECE) as u64)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_aligned(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(ALIGN)
+}
+
+impl BlockDevice for DirectFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.logical_block
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.check("reading", offset, buffer.len() as u64)?;
+        match &self.direct {
+            Some(direct) if self.is_whole(offset, buffer.len()) && is_aligned(buffer) => {
+                direct.read_exact_at(buffer, offset)
+            }
+            Some(direct) => self.read_around(direct, offset, buffer),
+            None => {
+                self.file.sync_data()?;
+                let length = NonZeroU64::new(buffer.len() as u64);
+                rustix::fs::fadvise(&self.file, offset, length, rustix::fs::Advice::DontNeed)?;
+                self.file.read_exact_at(buffer, offset)
+            }
+        }
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check("writing", offset, bytes.len() as u64)?;
+        if let Some(direct) = self.direct.as_ref().filter(|_| self.is_whole(offset, bytes.len())) {
+            match self.write_direct(direct, offset, bytes) {
+                // a file system whose blocks are larger than it was said
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                done => return done,
+            }
+        }
+        self.cached.store(true, Ordering::Release);
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// By `fallocate(2)`: a hole that is punched reads as zeroes, of a block device too, unmapped where it can, and the kernel
+    /// never writes the zeroes itself. (`BLKZEROOUT` forbids the device to unmap, so that a thin disk would grow, and writes.)
+    fn zero(&self, range: Range<u64>) -> io::Result<()> {
+        self.zero_through(&self.file, &range)
+    }
+
+    fn zeroes_cheaply(&self) -> bool {
+        true
+    }
+}
