@@ -42,6 +42,7 @@ zbarimg                                 zbar-tools
 prlimit                                 util-linux
 nginx                                   nginx-light
 wrk                                     wrk
+bmaptool                                bmap-tools
 /usr/lib/python3.11/ensurepip/__init__.py python3-venv
 '
 PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin

@@ -51,6 +51,7 @@ mod report;
 mod rotation_tests;
 mod time;
 mod worker;
+pub(crate) mod write_trial;
 
 use failure::Failure;
 

@@ -1,10 +1,14 @@
 //! `ironstrap dev`: tools for ironstrap's own tests and benches; hidden from the help.
 
+mod write_image;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use self::write_image::Args as WriteImage;
 use super::output;
+use crate::site::paths::SitePaths;
 use crate::spec::lock::LockFile;
 use crate::value::Digest;
 
@@ -28,18 +32,20 @@ enum Command {
         /// The directory to make.
         directory: PathBuf,
     },
+    WriteImage(WriteImage),
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// The directory exists, or can't be written.
-pub fn run(args: &Args) -> Result<()> {
+/// The directory exists, or can't be written; those of the write path.
+pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     match &args.command {
         Command::GenerateSite { hosts, answers, directory } => {
             generate(*hosts, *answers, directory)?;
             Ok(output::print(&format!("{} has {hosts} hosts\n", directory.display()))?)
         }
+        Command::WriteImage(args) => write_image::run(args, paths),
     }
 }
 
@@ -139,7 +145,6 @@ packages: [openssh-server, \"rack-{rack}\"]
 mod tests {
     use super::*;
     use crate::site::context::SiteContext;
-    use crate::site::paths::SitePaths;
 
     #[test]
     fn a_generated_site_has_no_mistakes() {

@@ -128,7 +128,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Formats(args) => formats::run(args, cli.json),
         Command::Image(args) => image::run(args, cli.json, &paths),
         Command::Import(args) => import::run(args, cli.json, &paths),
-        Command::Dev(args) => dev::run(args),
+        Command::Dev(args) => dev::run(args, &paths),
         Command::Dhcp(args) => dhcp::run(args, &paths),
         Command::Disarm(args) => disarm::run(args, &paths),
         Command::Explain(args) => explain::run(args, cli.json, &paths),

@@ -83,7 +83,11 @@ pub fn make(dir: &Path, sizes: Sizes, extra: &[&Path]) -> Result<PathBuf> {
     assemble(dir, sizes, &esp, &root)
 }
 
-fn open_golden() -> Result<StoredImage> {
+/// The golden image, to read.
+///
+/// # Errors
+/// When it can't be built or opened.
+pub fn open_golden() -> Result<StoredImage> {
     let site = Golden::get()?.site().to_owned();
     let key = std::fs::read_to_string(site.join("ironstrap.pub")).context("reading the site's public key")?;
     let store = Store::open(&site.join(".ironstrap/store"))?;
@@ -164,7 +168,11 @@ fn fill_esp(esp: &Path, mib: u64, dir: &Path, golden: &StoredImage) -> Result<()
     std::fs::remove_file(&copy).context("removing a copy")
 }
 
-fn assemble(dir: &Path, sizes: Sizes, esp: &Path, root: &Path) -> Result<PathBuf> {
+/// Makes a raw image in `dir` of two file systems, whose files are gone afterwards.
+///
+/// # Errors
+/// When a tool fails.
+pub fn assemble(dir: &Path, sizes: Sizes, esp: &Path, root: &Path) -> Result<PathBuf> {
     let image = dir.join("mini.raw");
     let file = std::fs::File::create(&image).with_context(|| format!("creating {}", image.display()))?;
     file.set_len((1 + sizes.esp + sizes.root + 1) * MIB).context("sizing the image")?;

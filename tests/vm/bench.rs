@@ -6,6 +6,8 @@ mod support;
 
 #[path = "bench/serve.rs"]
 mod serve;
+#[path = "bench/write.rs"]
+mod write;
 
 use std::fs::File;
 use std::io::Read;
@@ -27,8 +29,8 @@ const HOST: &str = "bench01";
 const MAC: &str = "52:54:00:be:00:01";
 
 type Bench = fn() -> Result<()>;
-const BENCHES: [(&str, Bench); 4] =
-    [("check", check), ("stick", stick), ("serve", serve::serve), ("agent", agent)];
+const BENCHES: [(&str, Bench); 5] =
+    [("check", check), ("stick", stick), ("write", write::write), ("serve", serve::serve), ("agent", agent)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).collect();

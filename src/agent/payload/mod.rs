@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod faults;
 pub mod fetch;
+pub mod folder;
 mod http;
 #[cfg(test)]
 pub mod memory_source;

@@ -42,6 +42,16 @@ impl DirectFile {
         Self { file, direct, size, logical_block, room: Mutex::default(), cached: AtomicBool::new(false) }
     }
 
+    /// Opens a file that stands for a disk.
+    ///
+    /// # Errors
+    /// It can't be opened for reading and writing.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self::new(file, path, size, 512))
+    }
+
     /// The handle through the page cache.
     pub fn file(&self) -> &File {
         &self.file
@@ -172,5 +182,50 @@ impl BlockDevice for DirectFile {
 
     fn zeroes_cheaply(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole blocks and parts of them, from memory that is aligned and that isn't, read back by another handle.
+    #[test]
+    fn what_is_written_and_zeroed_is_in_the_file_and_is_read() {
+        let file = tempfile::NamedTempFile::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let size = (3 << 20) + 512;
+        file.as_file().set_len(size).unwrap();
+        let disk = DirectFile::open(file.path()).unwrap();
+        let mut expected = vec![0; size as usize];
+        let mut memory = Buffer::default();
+        memory.resize((2 << 20) + 8192);
+        memory.as_mut().iter_mut().enumerate().for_each(|(i, byte)| *byte = (i % 251) as u8 + 1);
+        for (offset, skip, length) in [
+            (4096, 0, 8192),
+            (512, 3, 512),
+            (1 << 20, 1, (1 << 20) + 4096),
+            (size - 512, 0, 512),
+            (100, 0, 7),
+            ((2 << 20) + 8192 + 1, 9, 4000),
+        ] {
+            let bytes = &memory.as_ref()[skip..skip + length];
+            disk.write_at(offset, bytes).unwrap();
+            expected[offset as usize..offset as usize + length].copy_from_slice(bytes);
+        }
+        disk.zero((1 << 20) + 8192..(2 << 20) - 8192).unwrap();
+        expected[(1 << 20) + 8192..(2 << 20) - 8192].fill(0);
+        disk.flush().unwrap();
+        assert!(std::fs::read(file.path()).unwrap() == expected);
+        for (offset, skip, length) in [(0, 0, 2 << 20), (512, 0, 1024), (77, 5, 99_999), (size - 700, 0, 700)]
+        {
+            let buffer = &mut memory.as_mut()[skip..skip + length];
+            disk.read_at(offset, buffer).unwrap();
+            assert!(*buffer == expected[offset as usize..offset as usize + length], "{length} at {offset}");
+        }
+        for beyond in
+            [disk.read_at(size - 1, &mut [0; 2]), disk.write_at(size - 1, &[0; 2]), disk.zero(0..size + 1)]
+        {
+            assert_eq!(beyond.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 }
