@@ -18,7 +18,7 @@
 //!   one block at a time.
 //! - Zeroes are zeroes: by a command where the device has a cheap one that works, written otherwise, read back either way.
 //! - What reads back wrong, or can't be read, is written once more, flushed and read again. A block that fails twice is a
-//!   failure that names its LBA.
+//!   failure that names its LBA. Where anything was mended, all is read back again, for that write may have gone astray.
 //! - When [`place`] returns, all blocks are durable and were read back, and nothing runs any more. The first failure, of
 //!   whichever thread, ends all of them; it is the one that is told.
 //! - No more requests are at the device at once than it says that it takes. Memory doesn't grow with the image or the number of
@@ -59,6 +59,8 @@ use crate::value::Digest;
 const MOST_HANDS: usize = 8;
 /// Writes that a core keeps on their way while it works on another chunk.
 const HANDS_A_CORE: usize = 2;
+/// How often all is read back again because something had to be mended; a disk that goes on so is broken.
+const MOST_PASSES: usize = 3;
 /// Between two looks at how far the hands are.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -115,19 +117,53 @@ pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) ->
         again: Mutex::new(Fetcher::new(blocks.manifest, blocks.source)),
         parts: Mutex::default(),
     };
-    progress(Progress::Bytes { step: Step::Write, done: 0, total: total(blocks.manifest.size.as_bytes()) })?;
+    let all = total(blocks.manifest.size.as_bytes());
+    progress(Progress::Bytes { step: Step::Write, done: 0, total: all })?;
     std::thread::scope(|scope| {
         scope.spawn(|| board.guard(|| feed::feed(&shared)));
-        for _ in 0..hands {
-            scope.spawn(|| board.guard(|| Hand::new(&shared).work()));
+        work(scope, hands, &shared, &mut |board| tell(board, all, progress))
+    })?;
+    // a write that mends one block may have gone astray into another one that was read back before
+    for _ in 0..MOST_PASSES {
+        if board.mended() == 0 {
+            return Ok(());
         }
-        let told = tell(&board, total(blocks.manifest.size.as_bytes()), progress);
-        if told.is_err() {
-            // nobody will need what is being waited for
-            blocks.source.give_up();
+        board.read_back_again(extents::pieces(blocks.index, &withheld));
+        std::thread::scope(|scope| {
+            let told = Progress::Bytes { step: Step::ReadBack, done: all, total: all };
+            work(scope, hands, &shared, &mut |board| tell_again(board, &told, progress))
+        })?;
+    }
+    let message = format!("blocks read back wrong that were right before, {MOST_PASSES} times in a row");
+    Err(Failure::new(Code::ReadBack, message))
+}
+
+/// Sets the hands to work, and tells until they are done.
+fn work<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    hands: usize,
+    shared: &'scope Shared<'_, '_, '_>,
+    tell: &mut dyn FnMut(&Board<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for _ in 0..hands {
+        scope.spawn(|| shared.board.guard(|| Hand::new(shared).work()));
+    }
+    let told = tell(shared.board);
+    if told.is_err() {
+        // nobody will need what is being waited for
+        shared.blocks.source.give_up();
+    }
+    told
+}
+
+/// Nothing new is told while all is read back again, but whoever is told may say that it is to end.
+fn tell_again(board: &Board<'_>, all: &Progress, progress: &mut Told<'_>) -> Result<(), Failure> {
+    loop {
+        progress(all.clone()).inspect_err(|failure| board.fail(failure))?;
+        if let (_, Some(end)) = board.wait(GLANCE) {
+            return end;
         }
-        told
-    })
+    }
 }
 
 /// Tells how far the hands are until they are done, and stops them where somebody says so. What is read back beside the writing is
