@@ -362,6 +362,7 @@ pub fn facts(disk_size: u64) -> Facts {
             }],
             memory: ByteSize::bytes(1 << 30),
             secure_boot: SecureBoot::On,
+            firmware: None,
             modaliases: Vec::new(),
         },
         disks: vec![disk],

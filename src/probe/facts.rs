@@ -1,4 +1,4 @@
-//! What this machine is: SMBIOS, interfaces, firmware, memory. Disks are in `disks`.
+//! What this machine is: SMBIOS, interfaces, memory. Disks are in `disks`, its firmware in `firmware`.
 //!
 //! Works below a root directory. Whatever is missing is `None`: a machine without a serial number can still be matched by
 //! its MAC address. Placeholders count as missing.
@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::firmware;
 use crate::spec::FormatVersion;
-use crate::spec::facts::{Disk, Facts, Machine, Nic, SecureBoot, Voucher};
+use crate::spec::facts::{Disk, Facts, Machine, Nic, Voucher};
 use crate::value::{ByteSize, Timestamp};
 
 /// Everything that a plan needs: the machine from `/sys` and `/proc` below this directory, and its disks.
@@ -26,7 +27,8 @@ pub fn machine(root: &Path) -> Machine {
         uuid: dmi("product_uuid").and_then(|text| text.parse().ok()),
         nics: nics(&sys.join("class/net")),
         memory: memory(&root.join("proc/meminfo")),
-        secure_boot: secure_boot(&sys),
+        secure_boot: firmware::secure_boot(&sys),
+        firmware: firmware::trust(&sys),
         modaliases: Vec::new(),
     }
 }
@@ -73,25 +75,10 @@ fn memory(meminfo: &Path) -> ByteSize {
     ByteSize::bytes(kib.unwrap_or(0_u64) << 10)
 }
 
-/// The GUID of variables that UEFI itself defines.
-const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
-
-fn secure_boot(sys: &Path) -> SecureBoot {
-    // four bytes of attributes, then the value
-    let variable = |name: &str| {
-        let path = sys.join(format!("firmware/efi/efivars/{name}-{GLOBAL}"));
-        std::fs::read(path).ok().and_then(|bytes| bytes.get(4).copied())
-    };
-    match (variable("SecureBoot"), variable("SetupMode")) {
-        (Some(1), Some(1)) | (Some(0), _) => SecureBoot::Off,
-        (Some(_), _) => SecureBoot::On,
-        (None, _) => SecureBoot::Absent,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::facts::SecureBoot;
 
     fn fixture(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -133,19 +120,5 @@ mod tests {
         assert_eq!(machine.nics[1].mac.to_string(), "52:54:00:aa:bb:cc");
         assert_eq!(machine.memory.as_bytes(), 1_015_196 << 10);
         assert_eq!(machine.secure_boot, SecureBoot::Absent);
-    }
-
-    #[test]
-    fn secure_boot_is_on_only_when_it_is_enforced() {
-        let name = |variable: &str| format!("sys/firmware/efi/efivars/{variable}-{GLOBAL}");
-        let state = |secure: u8, setup: u8| {
-            let (a, b) = (name("SecureBoot"), name("SetupMode"));
-            let dir = fixture(&[(&a, &[6, 0, 0, 0, secure]), (&b, &[6, 0, 0, 0, setup])]);
-            machine(dir.path()).secure_boot
-        };
-        assert_eq!(
-            [state(1, 0), state(1, 1), state(0, 0)],
-            [SecureBoot::On, SecureBoot::Off, SecureBoot::Off]
-        );
     }
 }

@@ -5,6 +5,7 @@
 pub mod disk_probe;
 pub mod disks;
 pub mod facts;
+pub mod firmware;
 pub mod live;
 pub mod mask;
 mod transport;

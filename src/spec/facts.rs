@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::FormatVersion;
 use super::claim::Claim;
 use super::samples::Samples;
+use super::secure_boot::FirmwareTrust;
 use super::transport::Transport;
 use crate::value::{ByteSize, DiskIdentity, Mac, OrderId, SerialNumber, SystemUuid, Timestamp};
 
@@ -61,6 +62,10 @@ pub struct Machine {
     pub memory: ByteSize,
     /// What the firmware says about Secure Boot.
     pub secure_boot: SecureBoot,
+    /// What the firmware lets start; `None` where it has no Secure Boot, or its variables couldn't be read. Facts of earlier versions
+    /// don't say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<FirmwareTrust>,
     /// What the kernel's devices ask `modprobe` for, sorted, each once: which drivers a system on this machine needs. Only
     /// `ironstrap facts` records it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod recorder;
 pub mod revocation;
 pub mod samples;
+pub mod secure_boot;
 pub mod system;
 pub mod transport;
 mod version;

@@ -16,6 +16,7 @@ fn machine(mac: &str) -> Machine {
         nics: vec![nic],
         memory: ByteSize::bytes(1 << 30),
         secure_boot: SecureBoot::Absent,
+        firmware: None,
         modaliases: Vec::new(),
     }
 }
