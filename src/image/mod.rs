@@ -6,6 +6,7 @@ pub mod chunk;
 pub mod export;
 pub mod import;
 pub mod layout;
+pub mod loaders;
 pub mod pack;
 pub mod read;
 pub mod recipe;

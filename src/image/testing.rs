@@ -102,3 +102,17 @@ pub(crate) fn image() -> Option<Arc<dyn BlockDevice>> {
     let root = root_device(root_files, &[])?;
     Some(Arc::new(image_with(&root, esp_files())))
 }
+
+/// Paths of shim and GRUB of Debian 12; `None`, said aloud, where they aren't unpacked.
+pub(crate) fn debian_loaders() -> Option<[std::path::PathBuf; 2]> {
+    let shim = "unpacked/usr/lib/shim/shimx64.efi.signed";
+    let grub = "unpacked/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed";
+    let unpacked = |variable, path| {
+        crate::expect::built(
+            variable,
+            path,
+            "tests/install-deps.sh unpacks shim-signed and grub-efi-amd64-signed",
+        )
+    };
+    Some([unpacked("IRONSTRAP_SHIM", shim)?, unpacked("IRONSTRAP_GRUB", grub)?])
+}
