@@ -105,6 +105,8 @@ const PURE: &[&str] = &[
     "boot/",
     "order/",
     "bundle/contents.rs",
+    "image/loaders.rs",
+    "image/loaders/",
     "plan/",
     "simulate/",
     "agent/ends/next.rs",

@@ -302,6 +302,7 @@ pub fn order(manifest: &ImageManifest) -> InstallOrder {
         not_after: Timestamp::from_unix(1_795_600_000),
         matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
         image: ImagePin { image: manifest.image.clone(), manifest: Digest::of(b"manifest") },
+        loaders: None,
         target: serde_json::from_str(r#"{"serial":"S1"}"#).unwrap(),
         wipe: WipePolicy::Ours,
         confirm_seconds: 0,

@@ -185,6 +185,9 @@ fn decide(
     let planned = plan::plan(&job.order, &job.manifest, job.floor, facts);
     let planned = planned.inspect_err(|_| dump(reporter, facts));
     let plan = order_status::judge(planned, remembered)?;
+    if let Some(doubt) = plan::firmware_doubt(&job.order, &facts.machine) {
+        reporter.note(&doubt);
+    }
     recorded::check(&reporter.recorded(), &plan)?;
     Ok(plan)
 }

@@ -104,7 +104,8 @@ impl<'a> Request<'a> {
             if host.host.agent_start() == Some(AgentStart::Kernel) {
                 kernels.push((&host.host.name, image.manifest.system.kernel.as_str()));
             }
-            joined.push(ArmedHost { host, permit, image: &image.manifest, tree: &image.inside });
+            let loaders = image.loaders()?;
+            joined.push(ArmedHost { host, permit, image: &image.manifest, tree: &image.inside, loaders });
         }
         boot_compat::require_one_kernel(kernels)?;
         let hosts = contents::signed_orders(&context.site, &joined, &signing.key, &signing.former, now)?;

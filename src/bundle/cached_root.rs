@@ -9,12 +9,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::image::root_view::TreeView;
-use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::image::tree::{Ext4Tree, ReadTree as _};
 use crate::image_rules::{Name, RootView};
-use crate::spec::image::ImageManifest;
-use crate::trust::Verified;
 
 type Answers<T> = RefCell<BTreeMap<String, T>>;
 
@@ -32,8 +29,7 @@ impl CachedRoot {
     ///
     /// # Errors
     /// When the image is damaged or can't be read.
-    pub fn open(store: &Store, manifest: &Verified<ImageManifest>) -> Result<Self> {
-        let image = StoredImage::open(store, manifest)?;
+    pub fn of(image: &StoredImage) -> Result<Self> {
         let tree = image.root()?;
         let (texts, existing, names) = Default::default();
         Ok(Self { tree, texts, existing, names })

@@ -28,6 +28,7 @@ use crate::spec::image::{Blob, ImageManifest};
 use crate::spec::installer::AgentStart;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::spec::revocation::{self, Revocations};
+use crate::spec::secure_boot::Loaders;
 use crate::spec::system::SystemSpec;
 use crate::trust::{SiteKey, event_public_key};
 use crate::value::{Digest, Timestamp};
@@ -43,6 +44,8 @@ pub struct ArmedHost<'a> {
     pub image: &'a ImageManifest,
     /// The root file system inside it.
     pub tree: &'a dyn RootView,
+    /// What starts it, as far as that can be read.
+    pub loaders: Option<&'a Loaders>,
 }
 
 /// All of a bundle.
@@ -137,17 +140,23 @@ fn join(site: &Site, armed: &ArmedHost<'_>, key: &SiteKey, now: Timestamp) -> Re
     answers::require_supported(host, Target::Native)?;
     let system = handoff::system(armed.host, site, &armed.image.system, armed.tree, &armed.permit.id)
         .with_context(|| format!("{}: making its system's files", host.name))?;
-    let order = order::build(armed.permit, order_parts(armed.host, site, system), key, now)?;
+    let order = order::build(armed.permit, order_parts(armed.host, site, system, armed.loaders), key, now)?;
     let boot = BootHost::of(host, &order.id, start);
     Ok(BundledHost { signed: order::sign(&order, key)?, order, boot, former_events: Vec::new() })
 }
 
 /// All of a host's order but what its permit says.
-pub fn order_parts(LockedHost { host, image }: &LockedHost, site: &Site, system: SystemSpec) -> OrderParts {
+pub fn order_parts(
+    LockedHost { host, image }: &LockedHost,
+    site: &Site,
+    system: SystemSpec,
+    loaders: Option<&Loaders>,
+) -> OrderParts {
     OrderParts {
         host: host.name.clone(),
         matching: host.matching.clone(),
         image: image.clone(),
+        loaders: loaders.cloned(),
         target: host.target.clone(),
         wipe: host.wipe,
         confirm_seconds: host.confirm_seconds,

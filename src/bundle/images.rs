@@ -2,14 +2,18 @@
 //!
 //! Promise: an image is only known here when one of the site's keys signed its manifest.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
 use super::cached_root::CachedRoot;
 use crate::failure::{Blame, BlameExt};
+use crate::image::loaders;
 use crate::image::store::Store;
+use crate::image::stored::StoredImage;
 use crate::spec::image::{ImageManifest, ImagePin};
+use crate::spec::secure_boot::Loaders;
 use crate::trust::{TrustedKeys, Verified};
 use crate::value::{Digest, ImageRef};
 
@@ -20,6 +24,23 @@ pub struct OpenImage {
     pub manifest: Verified<ImageManifest>,
     /// Its root.
     pub inside: CachedRoot,
+    image: StoredImage,
+    loaders: OnceCell<Option<Loaders>>,
+}
+
+impl OpenImage {
+    /// What starts it, read once; `None` where that can't be told from its files.
+    ///
+    /// # Errors
+    /// When its ESP lacks them, or is damaged.
+    pub fn loaders(&self) -> Result<Option<&Loaders>> {
+        if let Some(known) = self.loaders.get() {
+            return Ok(known.as_ref());
+        }
+        let read = loaders::of_image(&self.image)
+            .with_context(|| format!("reading the loaders of image {}", self.manifest.image))?;
+        Ok(self.loaders.get_or_init(|| read).as_ref())
+    }
 }
 
 /// The images of a store.
@@ -56,8 +77,9 @@ impl Images {
         let ImagePin { image, manifest: digest } = pin;
         if !self.is_open(pin) {
             let manifest = self.store.manifest(image, digest, &self.keys)?;
-            let inside = CachedRoot::open(&self.store, &manifest)?;
-            self.opened.insert(*digest, OpenImage { manifest, inside });
+            let image = StoredImage::open(&self.store, &manifest)?;
+            let inside = CachedRoot::of(&image)?;
+            self.opened.insert(*digest, OpenImage { manifest, inside, image, loaders: OnceCell::new() });
         }
         self.get(digest)
     }

@@ -39,7 +39,7 @@ pub fn installs(paths: &SitePaths, context: &SiteContext, images: &mut OfStore) 
         judged.insert((start, &host.kernel_args[..]));
         match context.pin(host).as_ref().and_then(|pin| images.get(pin)) {
             Some(image) => {
-                let OpenImage { manifest, inside } =
+                let OpenImage { manifest, inside, .. } =
                     image.map_err(|error| anyhow!("{}: {error}", host.name))?;
                 let locked = context.locked(host)?;
                 handoff::system(&locked, &context.site, &manifest.system, inside, &order).map(drop)
@@ -94,7 +94,7 @@ fn unpacked(context: &SiteContext, images: &mut OfStore) -> Vec<String> {
     let mut refuse = |host: &Host| -> Result<()> {
         let Some(pin) = context.pin(host) else { return Ok(()) };
         let Some(known) = images.get(&pin) else { return Ok(()) };
-        let OpenImage { manifest, inside } = known.map_err(|error| anyhow!("{}: {error}", host.name))?;
+        let OpenImage { manifest, inside, .. } = known.map_err(|error| anyhow!("{}: {error}", host.name))?;
         let found = handoff::unpacked_incompatibilities(host, &context.site, &manifest.system, inside)?;
         if !found.is_empty() {
             bail!("{}: can't be installed with {}:\n  {}", host.name, pin.image, found.join("\n  "));

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 
 use super::OfStore;
+use crate::bundle::images::OpenImage;
 use crate::host::{Host, LockedHost};
 use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::rule;
@@ -18,7 +19,6 @@ use crate::site::paths::SitePaths;
 use crate::site::{keys, permits};
 use crate::spec::Code;
 use crate::spec::facts::Machine;
-use crate::spec::image::ImageManifest;
 use crate::spec::plan::Refusal;
 use crate::sys::clock::{Clock as _, SystemClock};
 use crate::trust::TrustedKeys;
@@ -72,7 +72,7 @@ pub(super) fn look(
             let locked = LockedHost { host: host.clone(), image };
             let question =
                 Asked { paths, context, host: &locked, trusted: trusted.as_ref(), recorded: &recorded };
-            match question.refusal(&opened.manifest) {
+            match question.refusal(opened) {
                 // as it should be
                 Ok(Some(Refusal { code: Code::OrderDone, .. })) => {}
                 Ok(refusal) => {
@@ -96,7 +96,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn refusal(&self, manifest: &ImageManifest) -> Result<Option<Refusal>> {
+    fn refusal(&self, image: &OpenImage) -> Result<Option<Refusal>> {
         let Self { paths, context, host, trusted, recorded } = self;
         let name = &host.host.name;
         // a permit that was edited is `bundle`'s to tell
@@ -104,7 +104,8 @@ impl Asked<'_> {
         let rehearsal = rehearse(&Question {
             host,
             site: &context.site,
-            manifest,
+            manifest: &image.manifest,
+            loaders: image.loaders()?,
             permit: permit.as_ref(),
             generation: permits::last_generation(paths, name)?,
             facts: &recorded.facts,
@@ -134,7 +135,12 @@ impl Asked<'_> {
 fn is_for_good(code: Code) -> bool {
     matches!(
         code,
-        Code::NoDisk | Code::ManyDisks | Code::SectorSize | Code::DiskTooSmall | Code::ImageUnsupported
+        Code::NoDisk
+            | Code::ManyDisks
+            | Code::SectorSize
+            | Code::DiskTooSmall
+            | Code::ImageUnsupported
+            | Code::FirmwareRefuses
     )
 }
 

@@ -1,11 +1,15 @@
 //! What `check` finds by what stands around the profiles: installers, images, the lock file.
 
+use std::sync::Arc;
+
 use super::testing::{HOST, lock, site};
 use super::*;
 use crate::agent::fixture;
 use crate::image::testing;
 use crate::spec::facts::{DiskContent, Facts};
 use crate::spec::lock::LockFile;
+use crate::spec::secure_boot::{Certificate, FirmwareTrust, SignatureDatabase};
+use crate::sys::fat::FatFile;
 use crate::value::Digest;
 
 #[test]
@@ -198,4 +202,44 @@ fn a_host_is_held_against_the_facts_of_its_machine() {
     assert!(!report.has_errors());
     assert_eq!(facts, (3, 1));
     assert!(unread.len() == 1 && unread[0].contains("notes.json"), "{unread:?}");
+}
+
+/// From the image's own files to the finding: Debian's shim, and a machine that trusts others.
+#[test]
+fn a_machine_whose_firmware_would_not_start_the_image_is_an_error_and_one_that_would_is_not() {
+    let Some(loaders) = testing::debian_loaders() else { return };
+    let [shim, grub] = loaders.map(|path| std::fs::read(path).unwrap());
+    let Some(root) = testing::root_device(testing::root_files, &[]) else { return };
+    let file = |path: &str, bytes: &Vec<u8>| FatFile::new(path, std::io::Cursor::new(bytes.clone()));
+    let files = vec![
+        file("EFI/BOOT/BOOTX64.EFI", &shim),
+        file("EFI/BOOT/grubx64.efi", &grub),
+        file("EFI/debian/grubx64.efi", &grub),
+    ];
+    let (_dir, paths) = site("");
+    lock(&paths, &(Arc::new(testing::image_with(&root, files)) as _));
+    std::fs::create_dir(paths.facts()).unwrap();
+    for (name, words) in [
+        (
+            "Some Maker's Own CA",
+            Some("IS-211: image test@1 would not start on this machine: its shim is signed by"),
+        ),
+        ("Microsoft UEFI CA 2023", None),
+    ] {
+        let mut facts = facts("D1", DiskContent::Blank);
+        let subject = match words {
+            Some(_) => format!("CN={name}"),
+            None => format!("CN={name},O=Microsoft Corporation,C=US"),
+        };
+        let certificate = Certificate { subject, digest: Digest::of(b"its own"), key: None };
+        let db = SignatureDatabase { certificates: vec![certificate], ..SignatureDatabase::default() };
+        facts.machine.firmware = Some(FirmwareTrust { db, ..FirmwareTrust::default() });
+        std::fs::write(paths.facts().join("rack7.json"), serde_json::to_string(&facts).unwrap()).unwrap();
+        let Checked { report, unread, .. } = check(&paths).unwrap();
+        let found: Vec<_> =
+            report.diagnostics().iter().filter(|one| one.is_of(&rule::MACHINE_REFUSED)).collect();
+        assert_eq!(found.len(), usize::from(words.is_some()), "{found:?}");
+        assert!(found.iter().all(|one| one.message.contains(words.unwrap_or_default())), "{found:?}");
+        assert_eq!((unread, report.has_errors()), (Vec::new(), words.is_some()));
+    }
 }

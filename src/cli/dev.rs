@@ -8,6 +8,9 @@ use anyhow::{Context, Result, ensure};
 
 use self::write_image::Args as WriteImage;
 use super::output;
+use crate::image::loaders;
+use crate::plan::{self, Verdict};
+use crate::probe::facts;
 use crate::site::paths::SitePaths;
 use crate::spec::lock::LockFile;
 use crate::value::Digest;
@@ -33,6 +36,18 @@ enum Command {
         directory: PathBuf,
     },
     WriteImage(WriteImage),
+    /// Say whether a machine starts these loaders: `starts`, `refuses` or `unknown`, and why.
+    Starts {
+        /// A file.
+        #[arg(long)]
+        shim: PathBuf,
+        /// A file.
+        #[arg(long)]
+        grub: PathBuf,
+        /// A directory in the place of the machine's `/`: its `sys/firmware/efi/efivars` is read.
+        #[arg(long)]
+        root: PathBuf,
+    },
 }
 
 /// Runs the command.
@@ -46,7 +61,20 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
             Ok(output::print(&format!("{} has {hosts} hosts\n", directory.display()))?)
         }
         Command::WriteImage(args) => write_image::run(args, paths),
+        Command::Starts { shim, grub, root } => {
+            let loaders = loaders::read(&read(shim)?, &read(grub)?);
+            let verdict = plan::judge(loaders.as_ref(), &facts::machine(root));
+            Ok(output::print(&match verdict {
+                Verdict::Starts => "starts\n".to_owned(),
+                Verdict::Refuses(why) => format!("refuses: {why}\n"),
+                Verdict::Unknown(why) => format!("unknown: {why}\n"),
+            })?)
+        }
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
 const SITE: &str = "name: bench\nserver: http://10.0.0.1:8080\nvars: { greeting: hello }\n";

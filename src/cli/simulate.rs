@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::output;
 use crate::failure::{Blame, BlameExt};
+use crate::image::loaders;
 use crate::image::store::Store;
+use crate::image::stored::StoredImage;
 use crate::order::BuildError;
 use crate::plan;
 use crate::simulate::{DiskFate, Fate, Question, Rehearsal, rehearse};
@@ -53,13 +55,16 @@ pub fn run(args: &Args, in_json: bool, paths: &SitePaths) -> Result<()> {
         None => facts::of_machine(paths, &host.matching).with_context(|| name.to_string())?,
     };
     let trusted = keys::trusted(paths)?;
-    let manifest =
-        Store::open(&paths.store())?.manifest(&locked.image.image, &locked.image.manifest, &trusted)?;
+    let store = Store::open(&paths.store())?;
+    let manifest = store.manifest(&locked.image.image, &locked.image.manifest, &trusted)?;
+    let loaders = loaders::of_image(&StoredImage::open(&store, &manifest)?)
+        .with_context(|| format!("reading the loaders of image {}", manifest.image))?;
     let permit = permits::proven(paths, name, &trusted)?;
     let rehearsal = rehearse(&Question {
         host: &locked,
         site: &context.site,
         manifest: &manifest,
+        loaders: loaders.as_ref(),
         permit: permit.as_ref(),
         generation: permits::last_generation(paths, name)?,
         facts: &facts,
@@ -79,7 +84,7 @@ pub fn run(args: &Args, in_json: bool, paths: &SitePaths) -> Result<()> {
 }
 
 fn as_json(name: &HostName, file: &str, rehearsal: &Rehearsal) -> Result<String> {
-    let Rehearsal { order, generation, armed, outcome, disks } = rehearsal;
+    let Rehearsal { order, generation, armed, outcome, doubt, disks } = rehearsal;
     let disks = disks.iter().map(|DiskFate { disk, fate, because }| {
         json!({ "name": disk.name, "serial": disk.serial, "wwn": disk.wwn, "size": disk.size, "fate": fate, "because": because })
     });
@@ -89,12 +94,13 @@ fn as_json(name: &HostName, file: &str, rehearsal: &Rehearsal) -> Result<String>
         "order": { "id": order, "generation": generation, "armed": armed.is_ok(), "permit_refused": refused },
         "plan": outcome.as_ref().ok(),
         "refusal": outcome.as_ref().err(),
+        "doubt": doubt,
         "disks": disks.collect::<Vec<_>>(),
     }))
 }
 
 fn as_text(name: &HostName, file: &str, machine: &Machine, rehearsal: &Rehearsal) -> String {
-    let Rehearsal { order, generation, armed, outcome, disks } = rehearsal;
+    let Rehearsal { order, generation, armed, outcome, doubt, disks } = rehearsal;
     let mut text = format!("{name} on {file}: {}\n", machine.in_words());
     _ = match armed {
         Ok(()) => writeln!(text, "order {order}, generation {generation}, as it is armed"),
@@ -107,6 +113,9 @@ fn as_text(name: &HostName, file: &str, machine: &Machine, rehearsal: &Rehearsal
         Ok(plan) => writeln!(text, "would install, on {}:", plan.disk.name),
         Err(refusal) => writeln!(text, "would refuse:\n  {}", refusal.to_string().replace('\n', "\n  ")),
     };
+    if let Some(doubt) = doubt {
+        _ = writeln!(text, "note: {doubt}");
+    }
     for DiskFate { disk, fate, because } in disks {
         let word = match fate {
             Fate::Kept => "kept",

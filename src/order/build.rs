@@ -5,6 +5,7 @@ use std::fmt;
 use crate::spec::FormatVersion;
 use crate::spec::image::ImagePin;
 use crate::spec::order::{HostMatch, InstallOrder, Permit, WipePolicy};
+use crate::spec::secure_boot::Loaders;
 use crate::spec::system::{NetworkSpec, SystemSpec};
 use crate::trust::SiteKey;
 use crate::value::{DiskSelector, HostName, HttpUrl, Timestamp};
@@ -20,6 +21,8 @@ pub struct OrderParts {
     pub matching: HostMatch,
     /// The image that is locked now.
     pub image: ImagePin,
+    /// What starts it, as far as that can be read.
+    pub loaders: Option<Loaders>,
     /// The disk that the profile means now.
     pub target: DiskSelector,
     /// What may be overwritten there.
@@ -206,6 +209,7 @@ pub fn build(
         not_after: permit.not_after,
         matching: parts.matching,
         image: parts.image,
+        loaders: parts.loaders,
         target: parts.target,
         wipe: parts.wipe,
         confirm_seconds: parts.confirm_seconds,

@@ -38,6 +38,7 @@ pub(crate) fn parts() -> OrderParts {
         host: "web01".parse().unwrap(),
         matching: HostMatch { macs: vec!["52:54:00:12:34:56".parse().unwrap()], ..HostMatch::default() },
         image: pin(),
+        loaders: None,
         target: serde_json::from_str(r#"{"serial":"DISK-A"}"#).unwrap(),
         wipe: WipePolicy::Ours,
         confirm_seconds: 10,

@@ -6,7 +6,7 @@
 //! order allows it; an order that is done, stale, expired or claimed elsewhere yields no plan; no other disk carries the image's
 //! root. Every refusal about disks lists them all.
 //!
-//! Order of judgement: identity, done, failures, validity, image, choice of the disk, claims, state of the disk, its content,
+//! Order of judgement: identity, done, failures, validity, image, firmware, choice of the disk, claims, state of the disk, its content,
 //! other disks. [`still_holds`] judges again, from newer facts, just before the claim. "Done" comes before validity, because a
 //! machine that is installed boots its disk even when the order is old. For the same reason a disk that lacks nothing but its
 //! tables gets them back under an order that has expired: no byte of a partition is written. All else is judged there, too.
@@ -14,6 +14,7 @@
 mod candidate;
 mod claims;
 mod content;
+mod firmware;
 mod validity;
 mod words;
 
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use self::claims::{check_claims, check_failures, own_claim, superseded, without_tables};
 use self::content::{check_content, outside};
+use self::firmware::check_firmware;
 use self::validity::{believed_at_least, check_validity};
 use self::words::with_disks;
 use crate::spec::Code;
@@ -33,6 +35,7 @@ use crate::value::{ByteSize, OrderId, Timestamp};
 
 pub use self::candidate::{is_candidate, why_not};
 pub use self::claims::{claim, is_in_place};
+pub use self::firmware::{Verdict, firmware_doubt, judge};
 pub use self::validity::is_out;
 pub use self::words::describe;
 
@@ -54,6 +57,7 @@ pub fn plan(
     }
     let now = check_validity(order, floor, facts)?;
     check_image(order, manifest)?;
+    check_firmware(order, &facts.machine)?;
     let disk = choose(order, facts)?;
     check_claims(order, disk, facts)?;
     check_state(manifest, disk)?;
@@ -95,6 +99,7 @@ fn plan_tables(
         return Err(Refusal::new(Code::Internal, describe(disk)));
     };
     check_image(order, manifest)?;
+    check_firmware(order, &facts.machine)?;
     check_claims(order, disk, facts)?;
     check_state(manifest, disk)?;
     let gone = (!disk.claimed_root_in_place).then(|| "something else in the place of its root,".to_owned());

@@ -8,6 +8,7 @@ use crate::value::{ByteSize, Digest, OrderId};
 
 mod after_countdown;
 mod candidates;
+mod firmware;
 mod time;
 mod with_claims;
 

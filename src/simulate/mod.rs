@@ -13,6 +13,7 @@ use crate::spec::facts::{Disk, Facts};
 use crate::spec::image::ImageManifest;
 use crate::spec::order::{InstallOrder, Permit};
 use crate::spec::plan::{Plan, Refusal, Work};
+use crate::spec::secure_boot::Loaders;
 use crate::spec::system::{RootAccount, SystemSpec};
 use crate::trust::SiteKey;
 use crate::value::{OrderId, Timestamp};
@@ -29,6 +30,8 @@ pub struct Question<'a> {
     pub site: &'a Site,
     /// The pinned image.
     pub manifest: &'a ImageManifest,
+    /// What starts it, as far as that can be read.
+    pub loaders: Option<&'a Loaders>,
     /// The permit that the host has, if any.
     pub permit: Option<&'a Permit>,
     /// The highest generation of the permits that it ever had.
@@ -50,6 +53,8 @@ pub struct Rehearsal {
     pub armed: Armed,
     /// The plan, or the refusal.
     pub outcome: Result<Plan, Refusal>,
+    /// What isn't known of whether the machine starts the image, where Secure Boot is on.
+    pub doubt: Option<String>,
     /// Every disk of the machine, by name.
     pub disks: Vec<DiskFate>,
 }
@@ -89,16 +94,17 @@ pub fn rehearse(question: &Question<'_>) -> Result<Rehearsal, BuildError> {
     let (order, armed) = order_of(question)?;
     let facts = Facts { clock: *now, vouchers: Vec::new(), ..(*facts).clone() };
     let outcome = plan::plan(&order, manifest, *now, &facts);
+    let doubt = plan::firmware_doubt(&order, &facts.machine);
     let disks = facts.disks.into_iter().map(|disk| fate(disk, &order, manifest, &outcome)).collect();
-    Ok(Rehearsal { order: order.id, generation: order.generation, armed, outcome, disks })
+    Ok(Rehearsal { order: order.id, generation: order.generation, armed, outcome, doubt, disks })
 }
 
 /// The order that the host's permit makes, or that of the permit which it would get.
 fn order_of(question: &Question<'_>) -> Result<(InstallOrder, Armed), BuildError> {
-    let Question { host, site, permit, generation, now, .. } = question;
+    let Question { host, site, loaders, permit, generation, now, .. } = question;
     // what a disk shows of keys was judged when the facts were recorded: this one only fills its place
     let key = SiteKey::from_random([0; 40]);
-    let parts = || order_parts(host, site, no_system(host));
+    let parts = || order_parts(host, site, no_system(host), *loaders);
     let made = permit.map(|permit| order::build(permit, parts(), &key, *now));
     let refused = match made {
         Some(Ok(order)) => return Ok((order, Ok(()))),

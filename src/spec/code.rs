@@ -88,6 +88,8 @@ codes! {
     Cancelled = "IS-209", "start the machine again to get a new countdown";
     /// Between the plan and the claim the target became another disk or got other content.
     DiskChanged = "IS-210", "find out what plugged or wrote the disk, then start the machine again";
+    /// With Secure Boot on, this machine would not start the image.
+    FirmwareRefuses = "IS-211", "the message names what is missing: update the machine's firmware (its db), or make the image anew with a newer shim and GRUB, lock it and arm the host again; or turn Secure Boot off in the firmware setup";
     /// No network although the order needs one.
     NetworkDown = "IS-301", "check cable, switch port and the host's `network` section";
     /// The payload can't be reached or stopped arriving.

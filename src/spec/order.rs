@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FormatVersion;
 use super::image::ImagePin;
+use super::secure_boot::Loaders;
 use super::system::{NetworkSpec, SystemSpec};
 use crate::value::{
     Digest, DiskSelector, EventSecret, HostName, HttpUrl, ImageRef, Mac, OrderId, Pattern, Seal,
@@ -105,6 +106,10 @@ pub struct InstallOrder {
     pub matching: HostMatch,
     /// What is written.
     pub image: ImagePin,
+    /// What starts it: a firmware with Secure Boot may refuse that. Orders of earlier versions don't say it, and images whose
+    /// loaders can't be read have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaders: Option<Loaders>,
     /// Where it is written.
     pub target: DiskSelector,
     /// Whether data that isn't ours may be overwritten.

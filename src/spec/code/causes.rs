@@ -71,6 +71,9 @@ impl Code {
             Self::DiskChanged => {
                 "Somebody plugged a disk, another system writes to a shared disk, or a controller renumbered its disks during the countdown."
             }
+            Self::FirmwareRefuses => {
+                "No certificate that the firmware trusts vouches for the image's shim (machines of before 2023 trust Microsoft's CA of 2011, some newer ones only that of 2023), the firmware or an update of it has forbidden it or its GRUB (dbx), or one of them is older than the machine's SBAT level allows."
+            }
             Self::NetworkDown => {
                 "No link at the interface that the host names, no answer of a DHCP server, or the driver of the card isn't in the image's kernel."
             }
