@@ -70,11 +70,11 @@ test: lint needs check thorough deny dynamic ## Everything, with whole installs 
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
 .PHONY: soak
-soak: release ## What takes longer than a test should: more power cuts of disks and machines, failing disks, storms of connections.
+soak: release ## What takes longer than a test should: more power cuts of disks and machines, failing disks, more firmwares, storms of connections.
 	IRONSTRAP_ROUNDS=20 cargo nextest run --lib -E 'test(crash_tests::) | test(fault_tests::) | test(faulty::)'
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) \
-		cargo nextest run --profile vm --test vm -E 'test(ends::) | test(proxy::)'
+		cargo nextest run --profile vm --test vm -E 'test(ends::) | test(proxy::) | test(secure_boot::)'
 
 .PHONY: demo
 demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.

@@ -15,6 +15,7 @@ mod power;
 mod proxy;
 mod refusals;
 mod replay;
+mod secure_boot;
 mod stick;
 mod visit;
 mod wire;
