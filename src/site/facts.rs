@@ -70,6 +70,10 @@ pub fn of_machine(paths: &SitePaths, matching: &HostMatch) -> Result<Recorded> {
                 found.iter().chain([&last]).map(|one| one.path.display().to_string()).collect();
             bail!("several files are of its machine: {}; name one with --facts", names.join(", "))
         }
+        (_, None) if all.is_empty() => bail!(
+            "there are no facts in {}: record them on its machine with `ironstrap facts`, or name a file with --facts",
+            paths.facts().display()
+        ),
         (_, None) => bail!(
             "none of the {} files in {} is of its machine: record it there with `ironstrap facts`, or name a file with --facts",
             all.len(),
