@@ -88,8 +88,9 @@ fn not_here(images: &BTreeSet<String>) -> String {
 fn strangers((files, of_no_host): (usize, usize)) -> String {
     match of_no_host {
         0 => String::new(),
+        1 => format!("note: of {files} files in facts/, one is of a machine that no host recognises\n"),
         _ => format!(
-            "note: of {files} files in facts/, {of_no_host} are of a machine that no host recognises\n"
+            "note: of {files} files in facts/, {of_no_host} are of machines that no host recognises\n"
         ),
     }
 }

@@ -10,6 +10,7 @@ use crate::probe::live::live_disks;
 use crate::probe::{disks, mask};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
+use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::sys::clock::{Clock as _, SystemClock};
 use crate::sys::linux::machine;
 use crate::sys::{files, random};
@@ -45,11 +46,21 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     if *mask {
         facts = mask::mask(facts);
     }
+    output::note(&unreadable(&facts));
     let text = output::json(&facts)?;
     match out {
         Some(path) => files::write_whole(path, 0o644, text.as_bytes()),
         None => Ok(output::print(&text)?),
     }
+}
+
+/// Disks of which a rehearsal will say nothing.
+fn unreadable(facts: &Facts) -> String {
+    let note = |disk: &Disk| match &disk.content {
+        DiskContent::Unreadable { error } => Some(format!("note: {} can't be read: {error}\n", disk.name)),
+        _ => None,
+    };
+    facts.disks.iter().filter_map(note).collect()
 }
 
 /// The keys that claims are judged by, and what to know of that.
