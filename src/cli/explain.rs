@@ -14,7 +14,7 @@ use crate::host;
 use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::load::{self, Tree};
 use crate::site::paths::SitePaths;
-use crate::value::{HostName, nearest};
+use crate::value::{HostName, nearest_of_all};
 
 /// Show where each value of a host comes from (file, line, class), what was overridden, and what is a default; then what
 /// recognises the machine and which templates are used. Password hashes are not shown. Of a code as IS-203: what it means,
@@ -111,7 +111,7 @@ fn host(name: &HostName, json: bool, paths: &SitePaths) -> Result<()> {
 }
 
 fn unknown(tree: &Tree, name: &HostName) -> anyhow::Error {
-    match nearest(name.as_str(), tree.hosts.iter().map(|layer| layer.name.as_str())) {
+    match nearest_of_all(name.as_str(), tree.hosts.iter().map(|layer| layer.name.as_str())) {
         Some(near) => anyhow::anyhow!("there is no host `{name}`; did you mean `{near}`?"),
         None => anyhow::anyhow!("there is no host `{name}`; a host is a file: hosts/{name}.yaml"),
     }

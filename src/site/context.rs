@@ -10,7 +10,7 @@ use crate::profile::load;
 use crate::profile::source::Sources;
 use crate::spec::image::ImagePin;
 use crate::spec::lock::LockFile;
-use crate::value::{HostName, nearest};
+use crate::value::{HostName, nearest_of_all};
 
 /// So many hosts are in memory as they were written: enough for all processors, little beside what they become.
 const BATCH: usize = 1024;
@@ -88,7 +88,7 @@ impl SiteContext {
         if let Ok(index) = self.hosts.binary_search_by(|host| host.name.cmp(name)) {
             return Ok(&self.hosts[index]);
         }
-        match nearest(name.as_str(), self.hosts.iter().map(|host| host.name.as_str())) {
+        match nearest_of_all(name.as_str(), self.hosts.iter().map(|host| host.name.as_str())) {
             Some(near) => bail!("there is no host `{name}`; did you mean `{near}`?"),
             None => bail!("there is no host `{name}`; a host is a file: hosts/{name}.yaml"),
         }

@@ -39,7 +39,7 @@ pub use key_id::KeyId;
 pub use mac::Mac;
 pub use machine::{SerialNumber, SystemUuid};
 pub use names::{HostName, KernelArg, OrderId};
-pub use near::{nearest, slips};
+pub use near::{nearest, nearest_of_all, slips};
 pub use network::{LinkName, Mtu, VlanId};
 pub use package::{PackageKind, PackageName};
 pub use pattern::Pattern;

@@ -4,8 +4,8 @@
 
 /// Longer words are nobody's slip, and comparing takes time as the square of their length.
 const LONGEST: usize = 100;
-/// Words that are compared: sites have fewer hosts, and tables of debian-installer fewer questions.
-const MOST: usize = 200_000;
+/// Words that are compared: a table of all questions of debian-installer has fewer, and a hostile file names more.
+const MOST: usize = 2000;
 /// A word may have one slip for each so many letters of the longer one of the two, and one in any case.
 const LETTERS_PER_SLIP: usize = 5;
 /// Unless both are shorter than this: of `zfs`, `xfs`, `jfs` and `hfs` none is a slip of another.
@@ -21,14 +21,19 @@ pub fn slips(word: &str, other: &str) -> usize {
 /// Near is one slip in five letters, and one in any case from four letters on: `rot` is near `root`, `netcfg/get_hostnam` near
 /// `netcfg/get_hostname`, and `kernal_agrs` near `kernel_args`; `hndof` isn't near `handoff`, nor `pw` near `pv`. A weaker rule
 /// finds a neighbour for every short word. Of equally near ones the first of the alphabet, so that the order of the known words
-/// doesn't matter.
+/// doesn't matter; but only the first 2000 are compared, since a file that somebody handed over may name any number.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    nearest_of_all(word, known.into_iter().take(MOST))
+}
+
+/// The same where the known words are the operator's own, however many: the hosts of a site.
+pub fn nearest_of_all<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > LONGEST {
         return None;
     }
     let word = word.to_lowercase();
     let letters = word.chars().count();
-    let candidates = known.into_iter().take(MOST).filter_map(|known| {
+    let candidates = known.into_iter().filter_map(|known| {
         let others = known.chars().count();
         let longest = letters.max(others);
         let most = (longest / LETTERS_PER_SLIP).max(1);

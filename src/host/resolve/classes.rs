@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::profile::diag::Diagnostic;
 use crate::profile::load::{Layer, Shared};
 use crate::profile::spanned::{List, Spanned};
-use crate::value::nearest;
+use crate::value::nearest_of_all;
 
 /// The classes below a host, lowest first.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +104,7 @@ impl<'t> Chains<'t> {
     }
 
     fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
-        let near = nearest(&name.value, self.shared.classes.keys().map(String::as_str));
+        let near = nearest_of_all(&name.value, self.shared.classes.keys().map(String::as_str));
         let shown = name.value.escape_debug();
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -11,7 +11,7 @@ use crate::profile::raw::{RawHandoff, RawScripts};
 use crate::profile::source::{SourceId, Sources};
 use crate::profile::spanned::Spanned;
 use crate::sys::files;
-use crate::value::nearest;
+use crate::value::nearest_of_all;
 
 /// What was read of them so far.
 #[derive(Debug)]
@@ -103,6 +103,6 @@ fn similar_file(root: &Path, path: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once('/')?;
     let entries: io::Result<_> = files::list_dir(&root.join(folder));
     let entries = entries.ok()?;
-    let found = nearest(name, entries.iter().map(|entry| entry.name.as_str()))?;
+    let found = nearest_of_all(name, entries.iter().map(|entry| entry.name.as_str()))?;
     Some(format!("did you mean `{folder}/{found}`?"))
 }
