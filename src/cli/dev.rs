@@ -63,7 +63,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
         Command::WriteImage(args) => write_image::run(args, paths),
         Command::Starts { shim, grub, root } => {
             let loaders = loaders::read(&read(shim)?, &read(grub)?);
-            let verdict = plan::judge(loaders.as_ref(), &facts::machine(root));
+            let verdict = plan::judge(loaders.as_ref(), &facts::judged_machine(root));
             Ok(output::print(&match verdict {
                 Verdict::Starts => "starts\n".to_owned(),
                 Verdict::Refuses(why) => format!("refuses: {why}\n"),

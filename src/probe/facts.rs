@@ -13,10 +13,15 @@ use crate::value::{ByteSize, Timestamp};
 
 /// Everything that a plan needs: the machine from `/sys` and `/proc` below this directory, and its disks.
 pub fn gather(root: &Path, clock: Timestamp, vouchers: Vec<Voucher>, disks: Vec<Disk>) -> Facts {
-    Facts { version: FormatVersion, clock, vouchers, machine: machine(root), disks }
+    Facts { version: FormatVersion, clock, vouchers, machine: judged_machine(root), disks }
 }
 
-/// Who the machine is.
+/// The machine with what its firmware trusts: each variable is a call of the firmware, and a `dbx` is long.
+pub fn judged_machine(root: &Path) -> Machine {
+    Machine { firmware: firmware::trust(&root.join("sys")), ..machine(root) }
+}
+
+/// Who the machine is. Cheap enough to be asked again and again while devices appear: what its firmware trusts isn't in it.
 pub fn machine(root: &Path) -> Machine {
     let sys = root.join("sys");
     let dmi = |name: &str| text(&sys.join("class/dmi/id").join(name));
@@ -28,7 +33,7 @@ pub fn machine(root: &Path) -> Machine {
         nics: nics(&sys.join("class/net")),
         memory: memory(&root.join("proc/meminfo")),
         secure_boot: firmware::secure_boot(&sys),
-        firmware: firmware::trust(&sys),
+        firmware: None,
         modaliases: Vec::new(),
     }
 }
