@@ -12,6 +12,7 @@ use crate::bundle::images::OpenImage;
 use crate::host::{Host, LockedHost};
 use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::rule;
+use crate::profile::source::Span;
 use crate::simulate::{Question, rehearse};
 use crate::site::context::SiteContext;
 use crate::site::facts::{self, Recorded};
@@ -22,7 +23,7 @@ use crate::spec::facts::Machine;
 use crate::spec::plan::Refusal;
 use crate::sys::clock::{Clock as _, SystemClock};
 use crate::trust::TrustedKeys;
-use crate::value::{Mac, SystemUuid};
+use crate::value::{Mac, SystemUuid, Timestamp};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ pub(super) fn look(
         return machines;
     }
     let (hosts, trusted) = (ByMachine::of(context), keys::trusted(paths).ok());
+    let (profiles, now) = (report.host_files(), SystemClock.now());
     machines.files.0 = files.len();
     for path in files {
         let recorded = match facts::read(&path) {
@@ -71,12 +73,15 @@ pub(super) fn look(
             let Some((image, opened)) = image else { continue };
             let locked = LockedHost { host: host.clone(), image };
             let question =
-                Asked { paths, context, host: &locked, trusted: trusted.as_ref(), recorded: &recorded };
+                Asked { paths, context, host: &locked, trusted: trusted.as_ref(), recorded: &recorded, now };
             match question.refusal(opened) {
                 // as it should be
                 Ok(Some(Refusal { code: Code::OrderDone, .. })) => {}
                 Ok(refusal) => {
-                    machines.found.extend(refusal.and_then(|refusal| question.finding(&refusal, report)))
+                    let profile = profiles.get(host.name.as_str()).copied();
+                    let found =
+                        refusal.zip(profile).map(|(refusal, profile)| question.finding(&refusal, profile));
+                    machines.found.extend(found);
                 }
                 Err(error) => machines.unread.push(format!("{}: {error:#}", host.name)),
             }
@@ -93,11 +98,12 @@ struct Asked<'a> {
     host: &'a LockedHost,
     trusted: Option<&'a TrustedKeys>,
     recorded: &'a Recorded,
+    now: Timestamp,
 }
 
 impl Asked<'_> {
     fn refusal(&self, image: &OpenImage) -> Result<Option<Refusal>> {
-        let Self { paths, context, host, trusted, recorded } = self;
+        let Self { paths, context, host, trusted, recorded, now } = self;
         let name = &host.host.name;
         // a permit that was edited is `bundle`'s to tell
         let permit = trusted.and_then(|keys| permits::proven(paths, name, keys).ok().flatten());
@@ -109,15 +115,14 @@ impl Asked<'_> {
             permit: permit.as_ref(),
             generation: permits::last_generation(paths, name)?,
             facts: &recorded.facts,
-            now: SystemClock.now(),
+            now: *now,
         });
         Ok(rehearsal.context("rehearsing its install")?.outcome.err())
     }
 
-    fn finding(&self, refusal: &Refusal, report: &Report) -> Option<Diagnostic> {
+    fn finding(&self, refusal: &Refusal, profile: Span) -> Diagnostic {
         let Self { host, recorded, .. } = self;
         let name = host.host.name.as_str();
-        let span = report.host_files().get(name).copied()?;
         let first = refusal.message.lines().next().unwrap_or_default();
         let message = format!(
             "on the machine of {} the agent would refuse, {}: {first}",
@@ -127,7 +132,7 @@ impl Asked<'_> {
         let rule = if is_for_good(refusal.code) { &rule::MACHINE_REFUSED } else { &rule::MACHINE_CONTENT };
         let help =
             format!("`ironstrap simulate {name} --facts {}` shows it disk by disk", recorded.path.display());
-        Some(Diagnostic::new(span, message).help(help).rule(rule, [name.to_owned()]))
+        Diagnostic::new(profile, message).help(help).rule(rule, [name.to_owned()])
     }
 }
 
