@@ -9,9 +9,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::value::Digest;
+use crate::value::{Digest, serde_through_text};
 
 /// Samples that a disk has at least, if it is large enough.
 pub const FEWEST: u64 = 2048;
@@ -29,8 +27,7 @@ const MOST: usize = 2 * FEWEST as usize + 1;
 
 /// One shortened digest a place, in order. Text form: hexadecimal digests with spaces between them, `*7` after one that
 /// stands seven times in a row, so that a blank disk takes one word.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Samples(Vec<[u8; SHORT]>);
 
 impl Samples {
@@ -120,19 +117,7 @@ impl FromStr for Samples {
     }
 }
 
-impl TryFrom<String> for Samples {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Samples> for String {
-    fn from(samples: Samples) -> Self {
-        samples.to_string()
-    }
-}
+serde_through_text!(Samples);
 
 #[cfg(test)]
 mod tests {

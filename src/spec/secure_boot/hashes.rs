@@ -3,17 +3,14 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::value::{Digest, unhex};
+use crate::value::{Digest, serde_through_text, unhex};
 
 /// What is kept of each: a `dbx` has 400 and more, and a refusal prints facts on a serial console. Whoever makes two hashes agree in
 /// so much of them gains a refusal that names the program.
 const SHORT: usize = 8;
 
 /// The beginnings of SHA-256 digests, sorted, each once. Text form: sixteen hexadecimal digits each, with spaces between them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hashes(Vec<[u8; SHORT]>);
 
 impl Hashes {
@@ -73,19 +70,7 @@ impl FromStr for Hashes {
     }
 }
 
-impl TryFrom<String> for Hashes {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Hashes> for String {
-    fn from(hashes: Hashes) -> Self {
-        hashes.to_string()
-    }
-}
+serde_through_text!(Hashes);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::serde_through_text;
+
 /// A loader's components, each with its generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -41,8 +43,7 @@ impl Generations {
 }
 
 /// Which generations may start. Text form: as the variable has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SbatLevel {
     /// When it was made: year, month, day and number of that day, in ten digits.
     made: String,
@@ -85,19 +86,7 @@ impl fmt::Display for SbatLevel {
     }
 }
 
-impl TryFrom<String> for SbatLevel {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<SbatLevel> for String {
-    fn from(level: SbatLevel) -> Self {
-        level.to_string()
-    }
-}
+serde_through_text!(SbatLevel);
 
 /// Component, generation, and the field after them.
 fn lines(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
