@@ -97,8 +97,12 @@ pub fn write_sparse_at(device: &dyn BlockDevice, offset: u64, bytes: &[u8]) -> i
     Ok(())
 }
 
-fn check(size: u64, offset: u64, length: usize) -> io::Result<()> {
-    match offset.checked_add(length as u64) {
+/// Whether these bytes are the device's.
+///
+/// # Errors
+/// `UnexpectedEof`.
+pub(super) fn check(size: u64, offset: u64, length: u64) -> io::Result<()> {
+    match offset.checked_add(length) {
         Some(end) if end <= size => Ok(()),
         _ => Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
@@ -117,12 +121,12 @@ impl BlockDevice for FileDevice {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        check(self.size, offset, buffer.len())?;
+        check(self.size, offset, buffer.len() as u64)?;
         self.file.read_exact_at(buffer, offset)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        check(self.size, offset, bytes.len())?;
+        check(self.size, offset, bytes.len() as u64)?;
         self.file.write_all_at(bytes, offset)
     }
 

@@ -102,7 +102,7 @@ impl<D: BlockDevice> FaultyDevice<D> {
             std::thread::sleep(STALL);
         }
         let mut state = self.locked();
-        check(self.device.size(), range.start, (range.end - range.start) as usize)?;
+        check(self.device.size(), range.start, range.end - range.start)?;
         state.operations += 1;
         let gone = state.faults.iter().find_map(|fault| match fault {
             Fault::Gone { after } => Some(*after),

@@ -129,7 +129,7 @@ impl Recorder {
 
 impl Recorded {
     fn place(&self, offset: u64, length: usize) -> io::Result<Range<usize>> {
-        check(self.bytes.len() as u64, offset, length)?;
+        check(self.bytes.len() as u64, offset, length as u64)?;
         Ok(offset as usize..offset as usize + length)
     }
 }

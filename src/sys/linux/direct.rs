@@ -16,8 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
-use crate::sys::block::BlockDevice;
 use crate::sys::block::buffer::{ALIGN, Buffer};
+use crate::sys::block::{BlockDevice, check};
 
 /// The longest piece that is copied at once.
 const PIECE: usize = 1 << 20;
@@ -63,7 +63,7 @@ impl DirectFile {
     /// As there.
     pub fn zero_through(&self, handle: &File, range: &Range<u64>) -> io::Result<()> {
         let length = range.end.saturating_sub(range.start);
-        self.check("zeroing", range.start, length)?;
+        check(self.size, range.start, length)?;
         // the kernel drops cached pages of the range: none may be dirty
         if self.cached.swap(false, Ordering::AcqRel) {
             self.file.sync_data()?;
@@ -72,16 +72,6 @@ impl DirectFile {
         match rustix::fs::fallocate(handle, hole, range.start, length) {
             Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
             other => Ok(other?),
-        }
-    }
-
-    fn check(&self, what: &str, offset: u64, length: u64) -> io::Result<()> {
-        match offset.checked_add(length) {
-            Some(end) if end <= self.size => Ok(()),
-            _ => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("{what} {length} bytes at {offset}, past the end of the disk ({} bytes)", self.size),
-            )),
         }
     }
 
@@ -142,7 +132,7 @@ impl BlockDevice for DirectFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.check("reading", offset, buffer.len() as u64)?;
+        check(self.size, offset, buffer.len() as u64)?;
         match &self.direct {
             Some(direct) if self.is_whole(offset, buffer.len()) && is_aligned(buffer) => {
                 direct.read_exact_at(buffer, offset)
@@ -158,7 +148,7 @@ impl BlockDevice for DirectFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.check("writing", offset, bytes.len() as u64)?;
+        check(self.size, offset, bytes.len() as u64)?;
         if let Some(direct) = self.direct.as_ref().filter(|_| self.is_whole(offset, bytes.len())) {
             match self.write_direct(direct, offset, bytes) {
                 // a file system whose blocks are larger than it was said
