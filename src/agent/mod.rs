@@ -27,7 +27,8 @@
 //!
 //! Between rooms, imports point one way; `tests/architecture.rs` holds the table:
 //! `report ← payload ← disk ← {personalise, orders}`, and `ends` knows what it needs of `report`. Only `worker` and
-//! `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`].
+//! `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`], but benches, which
+//! time `write_trial`.
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

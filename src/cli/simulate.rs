@@ -7,10 +7,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::output;
+use crate::bundle::images::Images;
 use crate::failure::{Blame, BlameExt};
-use crate::image::loaders;
 use crate::image::store::Store;
-use crate::image::stored::StoredImage;
 use crate::order::BuildError;
 use crate::plan;
 use crate::simulate::{DiskFate, Fate, Question, Rehearsal, rehearse};
@@ -55,16 +54,14 @@ pub fn run(args: &Args, in_json: bool, paths: &SitePaths) -> Result<()> {
         None => facts::of_machine(paths, &host.matching).with_context(|| name.to_string())?,
     };
     let trusted = keys::trusted(paths)?;
-    let store = Store::open(&paths.store())?;
-    let manifest = store.manifest(&locked.image.image, &locked.image.manifest, &trusted)?;
-    let loaders = loaders::of_image(&StoredImage::open(&store, &manifest)?)
-        .with_context(|| format!("reading the loaders of image {}", manifest.image))?;
     let permit = permits::proven(paths, name, &trusted)?;
+    let mut images = Images::of(Store::open(&paths.store())?, trusted);
+    let image = images.open(&locked.image)?;
     let rehearsal = rehearse(&Question {
         host: &locked,
         site: &context.site,
-        manifest: &manifest,
-        loaders: loaders.as_ref(),
+        manifest: &image.manifest,
+        loaders: image.loaders()?,
         permit: permit.as_ref(),
         generation: permits::last_generation(paths, name)?,
         facts: &facts,

@@ -41,28 +41,24 @@ pub(super) struct Entry {
 /// # Errors
 /// Files of events that can't be read; nothing was heard of it.
 pub(super) fn of(host: &HostName, paths: &SitePaths) -> Result<Vec<Entry>> {
-    let mut runs = BTreeSet::new();
-    each(paths, |received| {
-        if received.event.host.as_ref() == Some(host) {
+    let (mut runs, mut entries) = (BTreeSet::new(), Vec::new());
+    let mut add = |received: &Received| {
+        let named = received.event.host.as_ref();
+        if named == Some(host) {
             runs.insert(received.event.run.clone());
         }
-    })?;
-    ensure!(!runs.is_empty(), "nothing was heard of {host} yet");
-    let mut entries = Vec::new();
-    each(paths, |received| {
-        let Received { time, client, trust, event } = received.clone();
-        if runs.contains(&event.run) && event.host.as_ref().is_none_or(|named| named == host) {
+        if named.is_none_or(|named| named == host) {
+            let Received { time, client, trust, event } = received.clone();
             entries.push(Entry { received: time, client, trust, event });
         }
-    })?;
+    };
+    journal::each(&paths.events(), &mut add)?;
+    journal::each_unproven(&paths.events(), &mut add)?;
+    ensure!(!runs.is_empty(), "nothing was heard of {host} yet");
+    entries.retain(|entry| runs.contains(&entry.event.run));
     // stable: in one second they stand as they came
     entries.sort_by_key(|entry| entry.received);
     Ok(entries)
-}
-
-fn each(paths: &SitePaths, mut call: impl FnMut(&Received)) -> Result<()> {
-    journal::each(&paths.events(), &mut call)?;
-    journal::each_unproven(&paths.events(), &mut call)
 }
 
 /// What `--json` prints.

@@ -28,15 +28,15 @@ struct InSight {
 }
 
 impl InSight {
-    /// Whether it has to be drawn again before this text, or its first rows would leave the screen.
-    fn is_pushed_out_by(&mut self, text: &str) -> bool {
+    /// What has to be drawn before this text: the picture again, where its first rows would leave the screen.
+    fn before(&mut self, text: &str) -> Option<&str> {
         let (rows, columns) = SCREEN;
         let needs: usize = text.lines().map(|line| line.chars().count().div_ceil(columns).max(1)).sum();
         // the cursor stands on a row of its own
         let room = rows.saturating_sub(self.picture.lines().count() + 1);
         let is_out = self.below + needs > room;
         self.below = if is_out { needs } else { self.below + needs };
-        is_out
+        is_out.then_some(&*self.picture)
     }
 }
 
@@ -61,10 +61,9 @@ impl Consoles {
     pub fn line(&self, text: &str) {
         let text: String = text.lines().map(|line| format!("ironstrap: {line}\n")).collect();
         let mut in_sight = self.in_sight.lock().unwrap_or_else(PoisonError::into_inner);
-        if in_sight.as_mut().is_some_and(|kept| kept.is_pushed_out_by(&text)) {
-            self.raw(&in_sight.as_ref().map_or_else(String::new, |kept| kept.picture.clone()));
+        if let Some(picture) = in_sight.as_mut().and_then(|kept| kept.before(&text)) {
+            self.raw(picture);
         }
-        drop(in_sight);
         self.raw(&text);
     }
 
@@ -140,9 +139,7 @@ mod tests {
         let mut rows: Vec<String> = picture.lines().map(str::to_owned).collect();
         for number in 0..40 {
             let text = format!("ironstrap: {}\n", "x".repeat(if number % 3 == 0 { 100 } else { 40 }));
-            if kept.is_pushed_out_by(&text) {
-                rows.extend(picture.lines().map(str::to_owned));
-            }
+            rows.extend(kept.before(&text).into_iter().flat_map(str::lines).map(str::to_owned));
             let line: Vec<char> = text.trim_end().chars().collect();
             rows.extend(line.chunks(80).map(|part| part.iter().collect::<String>()));
             // the last row is the cursor's

@@ -37,7 +37,10 @@ pub fn screen(code: Code, host: Option<&HostName>, page: Option<&HttpUrl>) -> St
 
 /// What the QR code says: code, host, and where more stands, as much of it as there is room for.
 fn said(code: Code, host: Option<&HostName>, page: Option<&HttpUrl>) -> String {
-    let words = |host: &str, page: &str| [code.name(), host, page].join(" ").trim_end().replace("  ", " ");
+    let words = |host: &str, page: &str| {
+        let words = [code.name(), host, page].into_iter().filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    };
     let (host, page) =
         (host.map_or("", |host| host.as_str()), page.map(ToString::to_string).unwrap_or_default());
     let whole = [words(host, &page), words(host, "")].into_iter().find(|text| text.len() <= MOST_SAID);
