@@ -18,8 +18,8 @@ use crate::spec::image::IndexEntry;
 pub const MOST_FRAMES: usize = 8;
 /// Jobs that wait and hold no memory.
 const MOST_JOBS: usize = 64;
-/// A disk that is idle is flushed when so much was written to it, zeroes by command not counted: often enough for reading back to
-/// begin early, and seldom enough for a disk that flushes slowly.
+/// A disk that waits for the source is flushed when so much was written to it, zeroes by command not counted: often enough for
+/// reading back to begin early, and seldom enough for a disk that flushes slowly.
 const EARLY: u64 = 64 << 20;
 
 /// Something to write.
@@ -80,8 +80,7 @@ struct State<'a> {
     /// Everything before this byte is durable.
     flushed: u64,
     flushing: bool,
-    /// Bytes that were written, not zeroed by command, since the last flush began.
-    since: u64,
+    since: Since,
     next: Option<Piece>,
     rest: Box<dyn Iterator<Item = Piece> + Send + 'a>,
     checking: usize,
@@ -103,7 +102,7 @@ impl<'a> Board<'a> {
             all_handed_in: false,
             flushed: 0,
             flushing: false,
-            since: 0,
+            since: Since::default(),
             next: pieces.next(),
             rest: Box::new(pieces),
             checking: 0,
@@ -147,6 +146,8 @@ impl<'a> Board<'a> {
             return false;
         }
         let Range { start, end } = job.range();
+        state.since.jobs += 1;
+        state.since.awaited += usize::from(state.under_way.is_empty());
         state.under_way.insert(start);
         state.handed_in = end;
         state.waiting.push_back(job);
@@ -192,7 +193,7 @@ impl<'a> Board<'a> {
         let mut state = self.locked();
         state.under_way.remove(&start);
         state.counts.written += bytes;
-        state.since += written;
+        state.since.written += written;
     }
 
     /// The job that begins at this byte is to be done as these ones, which begin there too.
@@ -261,6 +262,24 @@ impl<'a> Board<'a> {
     }
 }
 
+/// What happened since the last flush began.
+#[derive(Debug, Default)]
+struct Since {
+    /// Bytes that were written, not zeroed by command.
+    written: u64,
+    /// Jobs that came in.
+    jobs: usize,
+    /// Those of them that came when there was nothing else to do.
+    awaited: usize,
+}
+
+impl Since {
+    /// The disk waits for the source. Where the source only pauses for a moment, a flush would hold up what comes next.
+    fn is_worth_a_flush(&self) -> bool {
+        self.written >= EARLY && 2 * self.awaited >= self.jobs
+    }
+}
+
 impl State<'_> {
     fn has_ended(&self) -> bool {
         self.failure.is_some() || (self.next.is_none() && self.checking == 0)
@@ -286,8 +305,8 @@ impl State<'_> {
             return Some(Task::Check(piece));
         }
         let idle = self.under_way.is_empty() && !self.flushing;
-        if idle && (self.since >= EARLY || all_written && self.handed_in > self.flushed) {
-            (self.flushing, self.since) = (true, 0);
+        if idle && (self.since.is_worth_a_flush() || all_written && self.handed_in > self.flushed) {
+            (self.flushing, self.since) = (true, Since::default());
             return Some(Task::Flush(self.handed_in));
         }
         None

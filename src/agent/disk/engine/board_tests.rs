@@ -49,6 +49,22 @@ fn while_the_source_is_slow_what_is_written_is_flushed_and_one_block_at_a_time_r
 }
 
 #[test]
+fn where_the_source_only_pauses_nothing_is_flushed_before_the_end() {
+    let board = Board::new(pieces(4));
+    for number in 0..3 {
+        assert!(board.hand_in(Job::Fill(number << 20..(number + 1) << 20)));
+    }
+    for _ in 0..3 {
+        board.done(begin(&board).start, 1 << 20, EARLY);
+    }
+    assert!(board.locked().choose().is_none(), "one of three jobs was waited for");
+    assert!(board.hand_in(Job::Fill(3 << 20..4 << 20)));
+    board.all_handed_in();
+    board.done(begin(&board).start, 1 << 20, 1 << 20);
+    assert!(matches!(board.next(), Some(Task::Flush(end)) if end == 4 << 20));
+}
+
+#[test]
 fn when_all_is_written_and_flushed_all_hands_read_back() {
     let board = Board::new(pieces(3));
     assert!(board.hand_in(Job::Zero(0..1 << 20)) && board.hand_in(Job::Zero(1 << 20..3 << 20)));

@@ -14,7 +14,7 @@
 //! - The source is read once, in the order of the index, by one thread. What arrived damaged is asked for once more, and what
 //!   the disk stored wrong, each by itself.
 //! - A block is read back after a flush that began when it had been written, never before. That flush comes when everything is
-//!   written; and earlier, when the disk is idle because the source is slower: then the reading back goes on beside the writing,
+//!   written; and earlier, when the disk keeps waiting for a slower source: then the reading back goes on beside the writing,
 //!   one block at a time.
 //! - Zeroes are zeroes: by a command where the device has a cheap one that works, written otherwise, read back either way.
 //! - What reads back wrong, or can't be read, is written once more, flushed and read again. A block that fails twice is a
@@ -58,7 +58,7 @@ use crate::value::Digest;
 /// Hands of the largest machine: more would only want memory.
 const MOST_HANDS: usize = 8;
 /// Writes that a core keeps on their way while it works on another chunk.
-const HANDS_A_CORE: usize = 2;
+const HANDS_A_CORE: usize = 4;
 /// How often all is read back again because something had to be mended; a disk that goes on so is broken.
 const MOST_PASSES: usize = 3;
 /// Between two looks at how far the hands are.
