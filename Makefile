@@ -84,4 +84,5 @@ demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its 
 
 .PHONY: bench
 bench: release ## Figures: check of 10,000 hosts, a stick of more than 4 GiB, the write path beside other writers (as root), serve beside nginx, the agent's memory.
-	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example bench
+	tests/install-deps.sh bench
+	PATH=$(CURDIR)/target/peers/bin:$$PATH IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example bench

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs what the tests and the demo need and this machine lacks: Debian packages, cargo-nextest, ksvalidator,
-# judges of autoinstall.
+# Installs what the tests need and this machine lacks: Debian packages, cargo-nextest, ksvalidator, judges of autoinstall.
+# With `demo` or `bench`, what these need.
 # Says what it installs; does nothing when nothing is missing. Needs root, or sudo that asks nobody.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -77,6 +77,15 @@ fi
 
 case ${1:-} in
     demo) exit 0 ;; # the demo runs no test runner and no validator
+    bench) # a peer that Debian hasn't
+        if [ ! -x target/peers/bin/coreos-installer ]; then
+            echo "installing with cargo into target/peers: coreos-installer, and with apt-get what it is built with"
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+                pkg-config libssl-dev liblzma-dev libzstd-dev
+            cargo install --locked --quiet --root target/peers --version 0.27.0 coreos-installer
+        fi
+        exit 0
+        ;;
 esac
 
 if ! cargo nextest --version >/dev/null 2>&1; then
