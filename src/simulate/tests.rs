@@ -7,11 +7,14 @@ use crate::host::testing::site;
 use crate::probe::disk_probe::{self, Seen};
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim, Stage};
-use crate::spec::facts::DiskContent;
+use crate::spec::facts::{DiskContent, SecureBoot};
 use crate::spec::order::{Grant, WipePolicy};
+use crate::spec::secure_boot::{
+    Certificate, FirmwareTrust, Generations, Loaders, Program, SignatureDatabase, Signer,
+};
 use crate::spec::transport::Transport;
 use crate::sys::block::{BlockDevice, MemoryDevice};
-use crate::value::ByteSize;
+use crate::value::{ByteSize, Digest};
 
 /// Of the disk that `bundle::testing::locked` means.
 const SERIAL: &str = "DISK-A";
@@ -264,4 +267,53 @@ fn a_permit_that_fits_decides_and_one_that_does_not_is_told() {
     assert!(matches!(expired.armed, Err(Some(BuildError::Expired { .. }))), "{:?}", expired.armed);
     assert_eq!(expired.generation, permit.generation + 1);
     assert!(expired.outcome.is_ok(), "{:?}", expired.outcome);
+}
+
+#[test]
+fn an_image_that_the_firmware_would_not_start_is_refused_and_firmware_that_is_not_known_is_noted() {
+    let named = |name: &str| Certificate {
+        subject: format!("CN={name}"),
+        digest: Digest::of(name.as_bytes()),
+        key: Some(format!("key of {name}")),
+    };
+    let signer = Signer {
+        certificate: named("new authority"),
+        issuer: "CN=a root".to_owned(),
+        issuer_key: None,
+        body: Digest::of(b"body"),
+    };
+    let program = |signatures| Program {
+        digest: Digest::of(b"program"),
+        signatures,
+        sbat: Generations::of_section(""),
+    };
+    let loaders = Loaders { shim: program(vec![vec![signer]]), grub: program(Vec::new()), raises: None };
+    let rehearsed = |firmware: Option<&str>| {
+        let db = |name: &str| SignatureDatabase { certificates: vec![named(name)], ..Default::default() };
+        let mut facts = Facts { disks: vec![seen(&[])], ..fixture::facts(DISK) };
+        facts.machine.secure_boot = SecureBoot::On;
+        facts.machine.firmware = firmware.map(|name| FirmwareTrust { db: db(name), ..Default::default() });
+        let manifest = fixture::manifest();
+        let (mut host, _) = locked("web01");
+        host.image.image = manifest.image.clone();
+        let question = Question {
+            host: &host,
+            site: &site(),
+            manifest: &manifest,
+            loaders: Some(&loaders),
+            permit: None,
+            generation: 6,
+            facts: &facts,
+            now: Timestamp::from_unix(1_795_417_200),
+        };
+        rehearse(&question).unwrap()
+    };
+    let trusted = rehearsed(Some("new authority"));
+    assert_eq!((trusted.disks[0].fate, trusted.doubt), (Fate::Wiped, None));
+    let refused = rehearsed(Some("old authority"));
+    assert_eq!(refused.outcome.unwrap_err().code, Code::FirmwareRefuses);
+    assert_eq!(refused.disks[0].fate, Fate::Kept);
+    let unknown = rehearsed(None);
+    assert_eq!(unknown.disks[0].fate, Fate::Wiped);
+    assert!(unknown.doubt.unwrap().contains("isn't known"));
 }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ironstrap::spec::FormatVersion;
 use ironstrap::spec::claim::{self, Claim, Stage};
+use ironstrap::spec::facts::Facts;
 use ironstrap::spec::order::Grant;
+use ironstrap::spec::secure_boot::Certificate;
 use ironstrap::value::{ByteSize, Digest, OrderId, Seal};
 
 use crate::hosts::{DISK, Host};
@@ -58,7 +60,7 @@ fn a_stick_wipes_neither_a_stranger_nor_one_of_two_disks_nor_foreign_data_nor_by
 
         let (machine, disk) = FOREIGN.machine(dir)?;
         wiped_tables(dir, &disk)?;
-        is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], |_| Ok(()))?;
+        is_refused(&machine.stick(&stick, 0), "IS-203", &[disk], what_its_firmware_trusts_is_told)?;
 
         // Its order has ended, and a clock of 1970 doesn't know it.
         std::thread::sleep(SHORT.saturating_sub(armed.elapsed()));
@@ -124,6 +126,19 @@ fn forged_claim() -> Result<[u8; claim::SIZE]> {
         superseded: Vec::new(),
     };
     claim.to_record().context("forging a claim")
+}
+
+/// The facts behind a refusal hold what a firmware with Microsoft's keys and the shim of the stick let start.
+fn what_its_firmware_trusts_is_told(running: &mut Running) -> Result<()> {
+    let line = running.wait_for(" facts {")?;
+    let (_, json) = line.split_once(" facts ").context("finding the facts")?;
+    let facts: Facts = serde_json::from_str(json).context("reading the facts")?;
+    let trust = facts.machine.firmware.context("the facts don't say what the firmware trusts")?;
+    let microsoft =
+        |it: &Certificate| it.subject.to_string().contains("CN=Microsoft Corporation UEFI CA 2011");
+    ensure!(trust.db.certificates.iter().any(microsoft), "no certificate of Microsoft in {:?}", trust.db);
+    ensure!(trust.sbat_level.is_some(), "shim's SBAT level isn't in {json}");
+    Ok(())
 }
 
 fn is_refused(
