@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::spec::claim::Claim;
-use crate::spec::facts::{Disk, DiskContent, Facts, Machine};
+use crate::spec::facts::{Disk, DiskContent, Facts, Machine, Nic};
 use crate::value::{DiskSelector, HostName, Mac, Seal, SerialNumber, SystemUuid};
 
 /// Masks facts.
@@ -21,19 +21,51 @@ pub fn mask(facts: Facts) -> Facts {
     Facts { machine, disks, ..facts }
 }
 
-/// What is exchanged for what; keys are in lower case, since tools differ in that.
+/// What tools put before such values: udev before addresses in names of interfaces (systemd.net-naming-scheme(7)), and before names
+/// of disks; the agent before what a disk is known by.
+const PREFIXES: [&str; 15] = [
+    "", "enx", "ibx", "slx", "wlx", "wwx", "wwn-", "wwn:", "serial:", "0x", "wwn-0x", "naa.", "wwn:naa.",
+    "eui.", "wwn:eui.",
+];
+
+/// What a value is. The same text may be several: a machine's serial number may be an address of it, and its host be called so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Mac,
+    Wwn,
+    Serial,
+    Uuid,
+    Host,
+}
+
+/// What is exchanged for what; texts are in lower case, since tools differ in that.
 #[derive(Debug, Default)]
-struct Names(BTreeMap<String, String>);
+struct Names(BTreeMap<(String, Kind), String>);
 
 impl Names {
     /// The made-up one of this value; `new` makes it of a number that no other has.
-    fn of(&mut self, real: &str, new: impl FnOnce(usize) -> String) -> String {
+    fn of(&mut self, kind: Kind, real: &str, new: impl FnOnce(usize) -> String) -> String {
         let number = self.0.len() + 1;
-        self.0.entry(real.trim().to_ascii_lowercase()).or_insert_with(|| new(number)).clone()
+        self.0.entry((real.trim().to_ascii_lowercase(), kind)).or_insert_with(|| new(number)).clone()
+    }
+
+    /// The made-up one of a word, whatever it is.
+    fn known(&self, word: &str) -> Option<&String> {
+        let first = (word.to_owned(), Kind::Mac);
+        self.0.range(first..).next().filter(|((real, _), _)| real == word).map(|(_, made)| made)
     }
 
     fn serial(&mut self, real: &str) -> String {
-        self.of(real, |number| format!("MASKED{number}"))
+        self.of(Kind::Serial, real, |number| format!("MASKED{number}"))
+    }
+
+    fn uuid(&mut self, real: SystemUuid) -> Option<SystemUuid> {
+        let new = |number: usize| format!("00000000-0000-4000-8000-{number:012x}");
+        self.of(Kind::Uuid, &real.to_string(), new).parse().ok()
+    }
+
+    fn host(&mut self, real: &HostName) -> Option<HostName> {
+        self.of(Kind::Host, real.as_str(), |number| format!("host{number}")).parse().ok()
     }
 
     /// Its prefix stays: it says who gave the name.
@@ -41,17 +73,17 @@ impl Names {
         let plain = DiskSelector::plain_wwn(real);
         let prefix = real.trim().to_ascii_lowercase();
         let prefix = prefix.strip_suffix(&plain).unwrap_or_default().to_owned();
-        prefix + &self.of(&plain, |number| format!("{number:016x}"))
+        prefix + &self.of(Kind::Wwn, &plain, |number| format!("{number:016x}"))
     }
 
     /// Locally administered (IEEE 802, section 8.4): no maker gives such a one.
     fn mac(&mut self, real: Mac) -> Option<Mac> {
         let new = |number: usize| format!("02:00:00:00:{:02x}:{:02x}", number / 256 % 256, number % 256);
-        let made = self.of(&real.to_string(), new);
+        let made = self.of(Kind::Mac, &real.to_string(), new);
         // as names of interfaces and DHCP clients write it
         for between in ["", "-"] {
-            let new = made.replace(':', between);
-            self.0.insert(real.to_string().replace(':', between).to_ascii_lowercase(), new);
+            let real = real.to_string().replace(':', between).to_ascii_lowercase();
+            self.0.insert((real, Kind::Mac), made.replace(':', between));
         }
         made.parse().ok()
     }
@@ -74,10 +106,8 @@ impl Names {
     fn word(&self, word: &str) -> String {
         let core = word.trim_end_matches([':', '.', '-', '_']);
         let lower = core.to_ascii_lowercase();
-        let prefixes =
-            ["", "enx", "wwn-", "wwn:", "serial:", "0x", "wwn-0x", "naa.", "wwn:naa.", "eui.", "wwn:eui."];
         let known =
-            prefixes.iter().find_map(|prefix| Some((prefix.len(), self.0.get(lower.strip_prefix(prefix)?)?)));
+            PREFIXES.iter().find_map(|prefix| Some((prefix.len(), self.known(lower.strip_prefix(prefix)?)?)));
         match known {
             Some((prefix, new)) => word[..prefix].to_owned() + new + &word[core.len()..],
             None => word.to_owned(),
@@ -87,43 +117,36 @@ impl Names {
 
 fn machine(machine: Machine, names: &mut Names) -> Machine {
     let serial = machine.serial.map(|serial| names.serial(&serial.to_string()));
-    let uuid = machine
-        .uuid
-        .map(|uuid| names.of(&uuid.to_string(), |number| format!("00000000-0000-4000-8000-{number:012x}")));
-    let mut nics = machine.nics;
-    for nic in &mut nics {
-        nic.mac = names.mac(nic.mac).unwrap_or(nic.mac);
-        nic.name = names.text(&nic.name);
-    }
-    Machine {
-        serial: serial.and_then(|serial| serial.parse::<SerialNumber>().ok()),
-        uuid: uuid.and_then(|uuid| uuid.parse::<SystemUuid>().ok()),
-        nics,
-        ..machine
-    }
+    let uuid = machine.uuid.and_then(|uuid| names.uuid(uuid));
+    // all addresses first: an interface may be named after that of another one
+    let masked: Vec<_> =
+        machine.nics.into_iter().filter_map(|nic| Some(Nic { mac: names.mac(nic.mac)?, ..nic })).collect();
+    let nics = masked.into_iter().map(|nic| Nic { name: names.text(&nic.name), ..nic }).collect();
+    Machine { serial: serial.and_then(|serial| serial.parse::<SerialNumber>().ok()), uuid, nics, ..machine }
 }
 
 fn fields(mut disk: Disk, names: &mut Names) -> Disk {
     disk.serial = disk.serial.map(|serial| names.serial(&serial));
     disk.wwn = disk.wwn.map(|wwn| names.wwn(&wwn));
-    if let DiskContent::Ours { claim, .. } = &mut disk.content {
-        **claim = masked_claim((**claim).clone(), names);
-    }
+    disk.content = match disk.content {
+        DiskContent::Ours { claim, closed, beside } => match masked_claim(*claim, names) {
+            Some(claim) => DiskContent::Ours { claim: claim.into(), closed, beside },
+            None => DiskContent::Foreign { looks_like: "a claim that can't be masked".to_owned() },
+        },
+        other => other,
+    };
     disk
 }
 
-fn masked_claim(mut claim: Claim, names: &mut Names) -> Claim {
-    let host = names.of(claim.grant.host.as_str(), |number| format!("host{number}"));
-    if let Ok(host) = host.parse::<HostName>() {
-        claim.grant.host = host;
-    }
+fn masked_claim(mut claim: Claim, names: &mut Names) -> Option<Claim> {
+    claim.grant.host = names.host(&claim.grant.host)?;
     claim.seal = Seal::from_bytes([0; 64]);
     claim.disk = match claim.disk.split_once(':') {
         Some(("wwn", wwn)) => format!("wwn:{}", names.wwn(wwn)),
         Some(("serial", serial)) => format!("serial:{}", names.serial(serial)),
         _ => claim.disk,
     };
-    claim
+    Some(claim)
 }
 
 fn texts(mut disk: Disk, names: &Names) -> Disk {
@@ -189,6 +212,36 @@ mod tests {
             panic!("{:?}", masked.disks[3])
         };
         assert!(claim.disk.starts_with("serial:MASKED"), "{}", claim.disk);
+    }
+
+    #[test]
+    fn what_is_called_by_an_address_is_masked_as_what_it_is() {
+        let mut facts = facts();
+        let mac = facts.machine.nics[0].mac.to_string();
+        let plain = mac.replace(':', "");
+        facts.machine.serial = Some(mac.parse().unwrap());
+        facts.machine.nics[0].name = format!("wlx{plain}");
+        let mut twin = facts.machine.nics[0].clone();
+        twin.mac = "3c:ec:ef:12:34:ab".parse().unwrap();
+        twin.name = "br0".to_owned();
+        facts
+            .machine
+            .nics
+            .insert(0, Nic { name: "ibx3cecef1234ab".to_owned(), ..facts.machine.nics[0].clone() });
+        facts.machine.nics.push(twin);
+        let mut claim = claim::tests::claim();
+        claim.grant.host = "3cecef1234ab".parse().unwrap();
+        claim.disk = format!("serial:{plain}");
+        facts.disks[0].content = DiskContent::Ours { claim: claim.into(), closed: false, beside: None };
+        let masked = mask(facts);
+        let after = serde_json::to_string(&masked).unwrap().to_lowercase();
+        for real in [&*mac, &*plain, "3c:ec:ef:12:34:ab", "3cecef1234ab"] {
+            assert!(!after.contains(real), "{real}: {after}");
+        }
+        assert!(masked.machine.nics[1].name.starts_with("wlx0200"), "{}", masked.machine.nics[1].name);
+        assert_eq!(masked.machine.nics.len(), 3);
+        let DiskContent::Ours { claim, .. } = &masked.disks[0].content else { panic!("{masked:?}") };
+        assert!(claim.grant.host.as_str().starts_with("host"), "{}", claim.grant.host);
     }
 
     #[test]
