@@ -165,7 +165,8 @@ fn written(plan: &Plan, order: &InstallOrder, manifest: &ImageManifest) -> Strin
         (false, attempt) => format!("; attempt {attempt} of this order"),
     };
     format!(
-        "is the only disk with {}; {} bytes of data in an image of {} are written, and the rest of the disk is cleared{loss}",
+        "is the only disk with {}; {} bytes of data in an image of {} are written, and what lies behind it can't \
+         be taken for an old system; only a disk that zeroes by command is cleared as a whole{loss}",
         order.target,
         manifest.data.as_bytes(),
         manifest.size
