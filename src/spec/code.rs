@@ -97,7 +97,7 @@ codes! {
     /// The payload's bytes aren't those that were signed.
     PayloadDamaged = "IS-303", "build the medium or tree again from an undamaged store (`ironstrap image verify`)";
     /// Reading or writing the disk failed.
-    DiskIo = "IS-401", "the message names the byte and its LBA, or what couldn't be opened: release the disk if something holds it, else replace it, its cable or its controller";
+    DiskIo = "IS-401", "the message names the byte and its LBA, what couldn't be opened, or that the disk's cache couldn't be flushed: release the disk if something holds it, else replace it, its cable or its controller";
     /// What was read back differs from what was written.
     ReadBack = "IS-402", "the message names the place: replace the disk, its controller or its cable";
     /// Mounting or changing the installed system failed.

@@ -36,10 +36,13 @@ pub struct DirectFile {
 }
 
 impl DirectFile {
-    /// Uses an open file whose size is known; `path` is where it can be opened once more.
-    pub fn new(file: File, path: &Path, size: u64, logical_block: u32) -> Self {
-        let direct = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path).ok();
-        Self { file, direct, size, logical_block, room: Mutex::default(), cached: AtomicBool::new(false) }
+    /// Uses an open disk whose size is known; `node` is where it can be opened once more.
+    ///
+    /// # Errors
+    /// It can't be opened for direct I/O: what is read back then could come from memory.
+    pub fn of_disk(file: File, node: &Path, size: u64, logical_block: u32) -> io::Result<Self> {
+        let direct = Some(open_direct(node)?);
+        Ok(Self { file, direct, size, logical_block, room: Mutex::default(), cached: AtomicBool::new(false) })
     }
 
     /// Opens a file that stands for a disk.
@@ -49,7 +52,10 @@ impl DirectFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self::new(file, path, size, 512))
+        // a file system may have no direct I/O
+        let direct = open_direct(path).ok();
+        let (room, cached) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { file, direct, size, logical_block: 512, room, cached })
     }
 
     /// The handle through the page cache.
@@ -64,15 +70,24 @@ impl DirectFile {
     pub fn zero_through(&self, handle: &File, range: &Range<u64>) -> io::Result<()> {
         let length = range.end.saturating_sub(range.start);
         check(self.size, range.start, length)?;
-        // the kernel drops cached pages of the range: none may be dirty
-        if self.cached.swap(false, Ordering::AcqRel) {
-            self.file.sync_data()?;
+        // the kernel drops cached pages of the range: none may be dirty. They aren't written here, since nobody would take what
+        // goes wrong for a failure of writing
+        if self.cached.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::Unsupported.into());
         }
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match rustix::fs::fallocate(handle, hole, range.start, length) {
             Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
             other => Ok(other?),
         }
+    }
+
+    /// Through the page cache, of which what is asked for is given up first.
+    fn read_cached(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file.sync_data()?;
+        let length = NonZeroU64::new(buffer.len() as u64);
+        rustix::fs::fadvise(&self.file, offset, length, rustix::fs::Advice::DontNeed)?;
+        self.file.read_exact_at(buffer, offset)
     }
 
     fn is_whole(&self, offset: u64, length: usize) -> bool {
@@ -118,6 +133,15 @@ impl DirectFile {
     }
 }
 
+/// A file on a file system whose blocks are larger than those of the disk that it stands for.
+fn is_of_larger_blocks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput
+}
+
+fn open_direct(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path)
+}
+
 fn is_aligned(bytes: &[u8]) -> bool {
     bytes.as_ptr().addr().is_multiple_of(ALIGN)
 }
@@ -133,17 +157,16 @@ impl BlockDevice for DirectFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         check(self.size, offset, buffer.len() as u64)?;
-        match &self.direct {
+        let read = match &self.direct {
             Some(direct) if self.is_whole(offset, buffer.len()) && is_aligned(buffer) => {
                 direct.read_exact_at(buffer, offset)
             }
             Some(direct) => self.read_around(direct, offset, buffer),
-            None => {
-                self.file.sync_data()?;
-                let length = NonZeroU64::new(buffer.len() as u64);
-                rustix::fs::fadvise(&self.file, offset, length, rustix::fs::Advice::DontNeed)?;
-                self.file.read_exact_at(buffer, offset)
-            }
+            None => return self.read_cached(offset, buffer),
+        };
+        match read {
+            Err(error) if is_of_larger_blocks(&error) => self.read_cached(offset, buffer),
+            done => done,
         }
     }
 
@@ -151,8 +174,7 @@ impl BlockDevice for DirectFile {
         check(self.size, offset, bytes.len() as u64)?;
         if let Some(direct) = self.direct.as_ref().filter(|_| self.is_whole(offset, bytes.len())) {
             match self.write_direct(direct, offset, bytes) {
-                // a file system whose blocks are larger than it was said
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                Err(error) if is_of_larger_blocks(&error) => {}
                 done => return done,
             }
         }
@@ -161,6 +183,7 @@ impl BlockDevice for DirectFile {
     }
 
     fn flush(&self) -> io::Result<()> {
+        self.cached.store(false, Ordering::Release);
         self.file.sync_all()
     }
 
@@ -202,7 +225,11 @@ mod tests {
             disk.write_at(offset, bytes).unwrap();
             expected[offset as usize..offset as usize + length].copy_from_slice(bytes);
         }
-        disk.zero((1 << 20) + 8192..(2 << 20) - 8192).unwrap();
+        let middle = (1 << 20) + 8192..(2 << 20) - 8192;
+        // parts of blocks were written, and their failure would be told to whoever flushes
+        assert_eq!(disk.zero(middle.clone()).unwrap_err().kind(), io::ErrorKind::Unsupported);
+        disk.flush().unwrap();
+        disk.zero(middle).unwrap();
         expected[(1 << 20) + 8192..(2 << 20) - 8192].fill(0);
         disk.flush().unwrap();
         assert!(std::fs::read(file.path()).unwrap() == expected);

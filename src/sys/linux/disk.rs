@@ -133,7 +133,7 @@ impl TargetDisk {
         }
         let size = get::<u64>(&file, BLKGETSIZE64)?;
         let logical_block = get::<libc::c_int>(&file, BLKSSZGET)?.unsigned_abs();
-        let io = DirectFile::new(file, node, size, logical_block);
+        let io = DirectFile::of_disk(file, node, size, logical_block)?;
         let (hold, sys) = (Mutex::new(Some(hold)), Path::new("/sys"));
         let (zeroes_cheaply, depth) = (has_zeroing(sys, node), depth(sys, node));
         Ok(Self { node: node.to_owned(), io, hold, zeroes_cheaply, depth })
