@@ -106,6 +106,24 @@ impl Session {
         self.keyboard.write_all(keys).unwrap();
     }
 
+    /// Types, and waits until `passwd` has read it all. The kernel hands keys to the terminal in its own time: those that it still
+    /// has when the echo is on again are echoed, whoever turned it on.
+    fn types_and_is_heard(&mut self, keys: &[u8]) {
+        let before = self.bytes_read();
+        self.types(keys);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.bytes_read() < before + keys.len() {
+            assert!(Instant::now() < deadline, "passwd doesn't read what is typed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How many bytes the kernel says that `passwd` has read.
+    fn bytes_read(&self) -> usize {
+        let told = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        told.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+    }
+
     /// How it ended, what it printed and complained of, and what the terminal showed.
     fn end(mut self) -> (ExitStatus, String, String, Vec<u8>) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -154,7 +172,7 @@ fn whatever_interrupts_it_the_terminal_is_restored() {
     for by in ["Ctrl-C", "SIGTERM", "SIGINT", "Ctrl-D"] {
         let mut session = Session::start();
         session.expect("Password: ");
-        session.types(if by == "Ctrl-D" { b"" } else { b"half a pass" });
+        session.types_and_is_heard(if by == "Ctrl-D" { b"" } else { b"half a pass" });
         match by {
             "Ctrl-C" => session.types(b"\x03"),
             "Ctrl-D" => session.types(b"\x04"),
