@@ -31,6 +31,11 @@ impl MemorySource {
         blob
     }
 
+    /// A blob that is there.
+    pub fn bytes(&self, digest: &Digest) -> &[u8] {
+        &self.blobs[digest]
+    }
+
     /// The faulty twin.
     #[must_use]
     pub fn with_fault(self, fault: Fault) -> Self {
