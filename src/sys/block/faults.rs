@@ -14,17 +14,20 @@
 //! | read error | a read fails; the next one may succeed | [`Rates::reads_fail`] |
 //! | lost cache | a flush fails; of what was written since the last one any subset is gone for good, and the next flush succeeds all the same | [`Rates::flushes_fail`], [`Fault::Flush`] |
 //! | latent sector error | a page takes a write and can't be read until it is written again | [`Rates::pages_wear`] |
-//! | bad place | reads and writes of a range fail, always; so does all behind the end of a disk that lies about its size | [`Fault::Bad`] |
+//! | bad place | reads and writes of a range fail, always | [`Fault::Bad`] |
+//! | bad sector | reads or writes of a range fail, so many times or always; of a write, what stands before it is written: a short write | [`Fault::Fails`] |
+//! | a size that is a lie | behind its end a disk fails, forgets what is written and gives zeroes, or begins anew | [`Fault::Ends`], [`Beyond`] |
 //! | flipped bit | a page is stored with one bit changed, and the disk says that all is well | [`Rates::bits_flip`], [`Fault::Weak`] |
 //! | lost write | the disk says that it wrote and didn't | [`Rates::writes_vanish`] |
 //! | misdirected write | the disk writes to another place, some pages away, and not where it should | [`Rates::writes_stray`] |
 //! | stall | an operation takes long, and then happens | [`Rates::stalls`] |
 //! | the disk is gone | after so many operations every one fails, and what wasn't flushed is as after a power cut | [`Fault::Gone`] |
 //!
-//! The first six and the last are *loud*: somebody is told, or the power is gone. A stall is neither: all happens, later. A loud fault may strike anywhere and at any time, in
-//! any number. What must hold is that no disk is left that boots half of a system, and that no failure passes for a success.
+//! What fails, what tears, and a disk that is gone are *loud*: somebody is told, or the power is gone. A stall is neither: all
+//! happens, later. A loud fault may strike anywhere and at any time, in any number. What must hold is that no disk is left that
+//! boots half of a system, and that no failure passes for a success.
 //!
-//! Flipped bits, lost and misdirected writes are *silent*. They are found by reading back, so they are in the model for as
+//! Flipped bits, lost and misdirected writes, and an end that isn't told are *silent*. They are found by reading back, so they are in the model for as
 //! long as what they hit is going to be read back: blocks of the image until the end of the read-back, and the final tables.
 //! A test says when that is ([`FaultyDevice::calm`](super::FaultyDevice::calm)). `docs/crash-safety.md` says of each zone of the disk who would notice.
 //!
@@ -32,7 +35,9 @@
 //!
 //! - A sector that is neither old nor new, and one that changes though nobody wrote near it.
 //! - A flush that succeeds and keeps nothing: no order of writes helps against it.
-//! - A disk that wraps around at its real size, as forged sticks do.
+//! - A disk that begins anew at a size that isn't a power of two: forged flash ignores whole address lines.
+//! - A write that strays over a block that was read back before, where the place that it missed held the same bytes already. A miss
+//!   that changes anything is found there, and all is read back again.
 //! - Two disks that are mixed up, and other writers: the agent holds the disk alone, and looks at its serial number.
 //! - Silent faults of what nobody reads back: the claim record, zeroes behind the image, the personaliser's files.
 //!
@@ -114,6 +119,26 @@ impl Rates {
         Self { bits_flip: OneIn(150), writes_vanish: OneIn(200), writes_stray: OneIn(300), ..Self::NONE };
 }
 
+/// What a device is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Bytes.
+    Read,
+    /// To hold bytes, or zeroes.
+    Write,
+}
+
+/// What a disk does behind its true end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// It fails.
+    Fails,
+    /// It takes what is written, and gives zeroes.
+    Forgets,
+    /// It begins anew at byte 0.
+    Wraps,
+}
+
 /// A fault at a place or time of a test's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -126,6 +151,22 @@ pub enum Fault {
         /// How often.
         times: u32,
     },
+    /// Reads or writes (and zeroing) that touch this range fail. Of a write, the sectors before it are written.
+    Fails {
+        /// What fails.
+        access: Access,
+        /// Where.
+        range: std::ops::Range<u64>,
+        /// How often; `u32::MAX`: always.
+        times: u32,
+    },
+    /// The disk ends here, whatever it says.
+    Ends {
+        /// Its true size, less than it says.
+        at: u64,
+        /// What it does behind that.
+        beyond: Beyond,
+    },
     /// This flush fails, the first one being 0.
     Flush(u64),
     /// After this many operations the disk is gone.
@@ -133,6 +174,26 @@ pub enum Fault {
         /// How many are still carried out.
         after: u64,
     },
+}
+
+impl Fault {
+    /// The first byte for which this fault refuses to read or to write this range now.
+    pub fn refuses(&mut self, access: Access, range: &std::ops::Range<u64>) -> Option<u64> {
+        let touched =
+            |bad: &std::ops::Range<u64>| bad.start < range.end && range.start < bad.end && !range.is_empty();
+        match self {
+            Self::Bad(bad) if touched(bad) => Some(bad.start.max(range.start)),
+            Self::Fails { access: which, range: bad, times } if *which == access && touched(bad) => {
+                let left = times.checked_sub(1)?;
+                if *times != u32::MAX {
+                    *times = left;
+                }
+                Some(bad.start.max(range.start))
+            }
+            Self::Ends { at, beyond: Beyond::Fails } if *at < range.end => Some(range.start.max(*at)),
+            _ => None,
+        }
+    }
 }
 
 /// Chance, the same in every run (splitmix64).
@@ -180,6 +241,19 @@ pub fn rounds(usual: u64) -> u64 {
     usual * number("IRONSTRAP_ROUNDS").unwrap_or(1)
 }
 
+/// So many seeds, or `IRONSTRAP_ROUNDS` times as many; `IRONSTRAP_SEED` alone where that is set.
+pub fn seeds(usual: u64) -> std::ops::Range<u64> {
+    match number("IRONSTRAP_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..rounds(usual) + 1,
+    }
+}
+
+/// Of what can be tried one by one: one in so many, or all where `IRONSTRAP_SOAK` is set.
+pub fn one_in(usual: usize) -> usize {
+    if std::env::var_os("IRONSTRAP_SOAK").is_some() { 1 } else { usual }
+}
+
 /// Runs a test from each of many seeds, or from `IRONSTRAP_SEED` alone; a failure says from which.
 /// Returns how many seeds there were.
 pub fn for_seeds(usual: u64, mut test: impl FnMut(&mut Dice)) -> u64 {
@@ -191,10 +265,7 @@ pub fn for_seeds(usual: u64, mut test: impl FnMut(&mut Dice)) -> u64 {
             }
         }
     }
-    let seeds = match number("IRONSTRAP_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 1..rounds(usual) + 1,
-    };
+    let seeds = seeds(usual);
     for seed in seeds.clone() {
         let _told = Told(seed);
         test(&mut Dice::new(seed));

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::faults::{Dice, Fault, OneIn, PAGE, Rates, STALL, Survival};
+use super::faults::{Access, Beyond, Dice, Fault, OneIn, PAGE, Rates, STALL, Survival};
 use super::{BlockDevice, check};
 
 /// The faulty twin of any block device. Without rates and faults it is that device.
@@ -91,12 +91,12 @@ impl<D: BlockDevice> FaultyDevice<D> {
             let start = page * PAGE;
             for piece in survival.pieces(start..start + before.len() as u64, &mut state.dice) {
                 let lost = &before[(piece.start - start) as usize..(piece.end - start) as usize];
-                let _ = self.device.write_at(piece.start, lost);
+                let _ = self.store(state, piece.start, lost);
             }
         }
     }
 
-    /// Begins an operation on this range: the size, bad places, and whether the disk is there at all.
+    /// Begins an operation on this range: the size, and whether the disk is there at all.
     fn begin(&self, range: &Range<u64>, what: &str) -> io::Result<std::sync::MutexGuard<'_, State>> {
         if self.stalls() {
             std::thread::sleep(STALL);
@@ -115,16 +115,7 @@ impl<D: BlockDevice> FaultyDevice<D> {
             }
             return Err(io::Error::other("no such device or address"));
         }
-        let bad = state.faults.iter().find_map(|fault| match fault {
-            Fault::Bad(bad) if bad.start < range.end && range.start < bad.end => {
-                Some(bad.start.max(range.start))
-            }
-            _ => None,
-        });
-        match bad {
-            Some(at) => Err(io::Error::other(format!("input/output error at byte {at}"))),
-            None => Ok(state),
-        }
+        Ok(state)
     }
 
     fn stalls(&self) -> bool {
@@ -135,11 +126,22 @@ impl<D: BlockDevice> FaultyDevice<D> {
     fn remember(&self, state: &mut State, range: &Range<u64>) -> io::Result<()> {
         let may_lose = state.rates != Rates::NONE
             || state.faults.iter().any(|fault| matches!(fault, Fault::Gone { .. } | Fault::Flush(_)));
+        let end = state.end();
         for page in pages(range).filter(|_| may_lose) {
             if let Entry::Vacant(place) = state.durable.entry(page) {
                 let length = PAGE.min(self.device.size() - page * PAGE);
                 let before = place.insert(vec![0; length as usize]);
-                self.device.read_at(page * PAGE, before)?;
+                load(&self.device, end, page * PAGE, before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes to where the disk has these bytes.
+    fn store(&self, state: &State, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        for (place, within) in places(state.end(), offset..offset + bytes.len() as u64) {
+            if let Some(place) = place {
+                self.device.write_at(place, &bytes[within])?;
             }
         }
         Ok(())
@@ -155,10 +157,45 @@ impl<D: BlockDevice> FaultyDevice<D> {
         let survival = Survival::any(PAGE, &mut state.dice);
         for piece in survival.pieces(range.clone(), &mut state.dice) {
             let within = (piece.start - range.start) as usize..(piece.end - range.start) as usize;
-            let _ = self.device.write_at(piece.start, &byte(within));
+            let _ = self.store(state, piece.start, &byte(within));
         }
-        io::Error::other(format!("input/output error at byte {}", range.start))
+        bad_place(range.start)
     }
+}
+
+/// The pieces of a range as a disk with this end has them: where each stands, `None` for nowhere, and its place in the range.
+fn places(end: Option<(u64, Beyond)>, range: Range<u64>) -> Vec<(Option<u64>, Range<usize>)> {
+    let Some((end, beyond)) = end else {
+        return vec![(Some(range.start), 0..(range.end - range.start) as usize)];
+    };
+    let (mut at, mut pieces) = (range.start, Vec::new());
+    while at < range.end {
+        let upto = range.end.min((at / end + 1) * end);
+        let place = (at < end || beyond == Beyond::Wraps).then_some(at % end);
+        pieces.push((place, (at - range.start) as usize..(upto - range.start) as usize));
+        at = upto;
+    }
+    pieces
+}
+
+/// Reads from a disk with this end.
+fn load(
+    device: &impl BlockDevice,
+    end: Option<(u64, Beyond)>,
+    offset: u64,
+    buffer: &mut [u8],
+) -> io::Result<()> {
+    for (place, within) in places(end, offset..offset + buffer.len() as u64) {
+        match place {
+            Some(place) => device.read_at(place, &mut buffer[within])?,
+            None => buffer[within].fill(0),
+        }
+    }
+    Ok(())
+}
+
+fn bad_place(at: u64) -> io::Error {
+    io::Error::other(format!("input/output error at byte {at}"))
 }
 
 fn pages(range: &Range<u64>) -> Range<u64> {
@@ -169,6 +206,21 @@ impl State {
     /// Whether something that comes by chance happens now.
     fn hits(&mut self, rate: fn(&Rates) -> OneIn) -> bool {
         !self.calm && self.dice.hits(rate(&self.rates))
+    }
+
+    /// The first byte of a range that a bad place refuses to read or to write.
+    fn refuses(&mut self, access: Access, range: &Range<u64>) -> Option<u64> {
+        let at = self.faults.iter_mut().find_map(|fault| fault.refuses(access, range))?;
+        self.strike(format!("byte {at} can't be accessed: {access:?}"));
+        Some(at)
+    }
+
+    /// Where the disk really ends, if not where it says.
+    fn end(&self) -> Option<(u64, Beyond)> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Ends { at, beyond } => Some((*at, *beyond)),
+            _ => None,
+        })
     }
 
     fn strike(&mut self, what: String) {
@@ -219,18 +271,30 @@ impl<D: BlockDevice> BlockDevice for FaultyDevice<D> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let range = offset..offset.saturating_add(buffer.len() as u64);
         let mut state = self.begin(&range, "reading")?;
+        if let Some(at) = state.refuses(Access::Read, &range) {
+            return Err(bad_place(at));
+        }
         let worn = pages(&range).find(|page| state.worn.contains(page));
         if worn.is_some() || state.hits(|rates| rates.reads_fail) {
             state.strike(format!("reading {range:?} fails"));
             let at = worn.map_or(offset, |page| offset.max(page * PAGE));
-            return Err(io::Error::other(format!("input/output error at byte {at}")));
+            return Err(bad_place(at));
         }
-        self.device.read_at(offset, buffer)
+        load(&self.device, state.end(), offset, buffer)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut range = offset..offset.saturating_add(bytes.len() as u64);
         let mut state = self.begin(&range, "writing")?;
+        if let Some(at) = state.refuses(Access::Write, &range) {
+            let block = u64::from(self.device.logical_block());
+            let before = range.start..(at / block * block).max(range.start);
+            self.remember(&mut state, &before)?;
+            if !before.is_empty() {
+                self.store(&state, offset, &bytes[..(before.end - offset) as usize])?;
+            }
+            return Err(bad_place(at));
+        }
         if state.hits(|rates| rates.writes_vanish) {
             state.strike(format!("writing {range:?} doesn't happen"));
             return Ok(());
@@ -250,7 +314,7 @@ impl<D: BlockDevice> BlockDevice for FaultyDevice<D> {
         }
         let stored = state.stored(range.start, bytes);
         state.wear(&range);
-        self.device.write_at(range.start, &stored)
+        self.store(&state, range.start, &stored)
     }
 
     fn flush(&self) -> io::Result<()> {
@@ -273,12 +337,18 @@ impl<D: BlockDevice> BlockDevice for FaultyDevice<D> {
             return self.device.zero(range);
         }
         let mut state = self.begin(&range, "zeroing")?;
+        if let Some(at) = state.refuses(Access::Write, &range) {
+            return Err(bad_place(at));
+        }
         self.remember(&mut state, &range)?;
         if state.hits(|rates| rates.zeroes_fail) {
             state.strike(format!("zeroing {range:?} fails"));
             return Err(self.tear(&mut state, &range, |within| vec![0; within.len()]));
         }
-        self.device.zero(range.clone())?;
+        match state.end() {
+            None => self.device.zero(range.clone())?,
+            Some(_) => self.store(&state, range.start, &vec![0; (range.end - range.start) as usize])?,
+        }
         state.wear(&range);
         Ok(())
     }
