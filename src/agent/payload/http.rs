@@ -1,8 +1,12 @@
 //! Blobs from a web server: one long request, continued with Range where it broke.
 //!
-//! A server may go away and come back: a stream is patient for [`PATIENCE`] since the last byte that arrived, and says on
-//! the console when it waits and when it goes on. One that trickles isn't there either: see [`Pace`]. Redirects aren't
-//! followed: a blob is where the signed order says, or nowhere. Nothing that arrives is trusted.
+//! A server may go away and come back: a stream is patient for [`waiting::PATIENCE`] since the last byte that arrived, and says on
+//! the console when it waits and when it goes on. One that trickles isn't there either: see [`Pace`]. A server that knows no
+//! Range is read over from the blob's beginning. Redirects aren't followed: a blob is where the signed order says, or nowhere.
+//! Nothing that arrives is trusted; what an answer says of itself is judged in [`answer`].
+
+mod answer;
+mod waiting;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,28 +15,18 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::RANGE;
 use reqwest::redirect::Policy;
 
+use self::answer::{Wanted, Wrong};
+use self::waiting::{Bounds, FLOOR, Kind, Pace, Trouble, Waiting};
 use super::source::{BlobSource, BlobStream};
 use crate::agent::Failure;
-use crate::agent::backoff::Backoff;
 use crate::agent::report::console::Consoles;
 use crate::spec::Code;
 use crate::spec::image::Blob;
 use crate::trust::Verified;
 use crate::value::{Digest, HttpUrl};
-
-/// How long a server may be away before the install gives up: a reboot of the server, or of a switch.
-pub const PATIENCE: Duration = Duration::from_secs(600);
-/// A connection that gives nothing for this long is made anew.
-const STALL: Duration = Duration::from_secs(20);
-/// Bytes a second below which waiting for a server uses up the patience with it.
-const FLOOR: u64 = 1024;
-const CONNECT: Duration = Duration::from_secs(10);
-/// Between two looks whether anybody still waits.
-const GLANCE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The server that an order names.
 #[derive(Debug)]
@@ -40,27 +34,13 @@ pub struct HttpSource {
     base: HttpUrl,
     client: Client,
     consoles: Arc<Consoles>,
-    patience: Duration,
+    bounds: Bounds,
+    /// It sends what comes before what it is asked for, and that was said.
+    sends_more: AtomicBool,
     /// It has given bytes of a blob: what it lacks since then may come back.
     delivered: AtomicBool,
     pace: Mutex<Pace>,
     given_up: AtomicBool,
-}
-
-/// How far a server is behind the slowest that is borne: [`FLOOR`] bytes for each second in which they were waited for. What is
-/// done between the reads, a slow disk's writes above all, is not its fault.
-#[derive(Debug, Default)]
-struct Pace {
-    behind: Duration,
-}
-
-impl Pace {
-    /// So many bytes came after so long a wait; how far behind the server is now.
-    fn add(&mut self, bytes: u64, waited: Duration) -> Duration {
-        let earned = Duration::from_secs(bytes) / u32::try_from(FLOOR).unwrap_or(u32::MAX);
-        self.behind = (self.behind + waited).saturating_sub(earned);
-        self.behind
-    }
 }
 
 impl HttpSource {
@@ -69,18 +49,18 @@ impl HttpSource {
     /// # Errors
     /// A client can't be made; a bug.
     pub fn new(base: &HttpUrl, consoles: Arc<Consoles>) -> Result<Self, Failure> {
-        Self::with_patience(base, consoles, PATIENCE)
+        Self::with_bounds(base, consoles, Bounds::REAL)
     }
 
-    fn with_patience(base: &HttpUrl, consoles: Arc<Consoles>, patience: Duration) -> Result<Self, Failure> {
+    fn with_bounds(base: &HttpUrl, consoles: Arc<Consoles>, bounds: Bounds) -> Result<Self, Failure> {
         // in a blocking client this is the longest silence: for the answer's head, and for each read of its body
-        let client = Client::builder().timeout(STALL).connect_timeout(CONNECT).redirect(Policy::none());
-        let client = client.no_proxy().build();
+        let client = Client::builder().timeout(bounds.silence).connect_timeout(bounds.connect);
+        let client = client.redirect(Policy::none()).no_proxy().build();
         let client =
             client.map_err(|error| Failure::new(Code::Internal, format!("making a client: {error}")))?;
-        let (delivered, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (delivered, given_up, sends_more) = Default::default();
         let (base, pace) = (base.clone(), Mutex::default());
-        Ok(Self { base, client, consoles, patience, delivered, pace, given_up })
+        Ok(Self { base, client, consoles, bounds, sends_more, delivered, pace, given_up })
     }
 
     fn is_given_up(&self) -> bool {
@@ -91,23 +71,22 @@ impl HttpSource {
         self.base.join("blobs").join(&digest.to_string()).to_string()
     }
 
-    /// Fetches a document of which only the digest is known.
+    /// Fetches a document of which only the digest is known; once more where it isn't that one.
     ///
     /// # Errors
     /// The server can't be reached, or what it has isn't the document.
     pub fn document(&self, digest: &Digest, limit: u64) -> Result<Verified<Vec<u8>>, Failure> {
         let mut waiting = Waiting::new(self);
+        let url = self.url(digest);
+        let fetch = || -> Result<Verified<Vec<u8>>, Trouble> {
+            let answer = self.check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
+            answer::require_plain(answer.headers()).map_err(Trouble::wrong)?;
+            let bytes = self.read_all(answer.take(limit))?;
+            Verified::by_digest(bytes, digest).map_err(|error| Trouble::wrong(Wrong::Blob(error.to_string())))
+        };
         loop {
-            let url = self.url(digest);
-            let fetch = || -> Result<Vec<u8>, Trouble> {
-                let answer = self.check_status(self.client.get(&url).send().map_err(Trouble::passing)?)?;
-                self.read_all(answer.take(limit))
-            };
             match fetch() {
-                Ok(bytes) => {
-                    return Verified::by_digest(bytes, digest)
-                        .map_err(|error| Failure::new(Code::PayloadDamaged, format!("{url}: {error}")));
-                }
+                Ok(document) => return Ok(document),
                 Err(trouble) => waiting.after(&url, trouble)?,
             }
         }
@@ -132,35 +111,13 @@ impl HttpSource {
     /// Says when the server has used up all patience though it always gave something.
     fn keep_pace(&self, count: usize, waited: Duration) -> Result<(), String> {
         let behind = self.pace.lock().unwrap_or_else(PoisonError::into_inner).add(count as u64, waited);
-        if behind < self.patience {
+        if behind < self.bounds.patience {
             return Ok(());
         }
-        let patience = self.patience.as_secs();
+        let patience = self.bounds.patience.as_secs();
         Err(format!(
             "the server gives less than {FLOOR} bytes a second; waited {patience} s longer than that"
         ))
-    }
-}
-
-/// Why a request gave nothing.
-struct Trouble {
-    passing: bool,
-    why: String,
-}
-
-impl Trouble {
-    fn passing(error: impl std::error::Error) -> Self {
-        let mut why = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            why = inner.to_string();
-            cause = inner.source();
-        }
-        Self { passing: true, why }
-    }
-
-    fn lasting(why: String) -> Self {
-        Self { passing: false, why }
     }
 }
 
@@ -176,55 +133,36 @@ impl HttpSource {
                 Err(Trouble::lasting(format!("the server says {status}; redirects aren't followed")))
             }
             _ => {
-                let passing = !status.is_client_error()
+                let is_passing = !status.is_client_error()
                     || busy.contains(&status)
                     || self.delivered.load(Ordering::Relaxed);
-                Err(Trouble { passing, why: format!("the server says {status}") })
+                let kind = if is_passing { Kind::Passing } else { Kind::Lasting };
+                let why = format!("the server says {status}");
+                Err(Trouble { kind, code: Code::PayloadUnreachable, why })
             }
         }
     }
-}
 
-/// How long a server has been silent, and what was said of it.
-struct Waiting<'a> {
-    source: &'a HttpSource,
-    since: Option<Instant>,
-    backoff: Backoff,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(source: &'a HttpSource) -> Self {
-        Self { source, since: None, backoff: Backoff::up_to(LONGEST_PAUSE) }
-    }
-
-    /// Pauses before another try, or gives up.
-    fn after(&mut self, url: &str, trouble: Trouble) -> Result<(), Failure> {
-        let failure = |why: String| Failure::new(Code::PayloadUnreachable, format!("{url}: {why}"));
-        if !trouble.passing {
-            return Err(failure(trouble.why));
+    /// Reads what comes before the bytes that were asked for.
+    fn read_over(&self, answer: &mut Response, mut left: u64) -> Result<(), Trouble> {
+        if left > 0 && !self.sends_more.swap(true, Ordering::Relaxed) {
+            self.consoles.line("the server sends more than it is asked for (no Range?): all of it is read, which takes longer");
         }
-        if self.since.is_none() {
-            self.source.consoles.line(&format!("waiting for {url}: {}", trouble.why));
-        }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.source.patience {
-            return Err(failure(format!("{}; waited {} s", trouble.why, self.source.patience.as_secs())));
-        }
-        let until = Instant::now() + self.backoff.pause();
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if self.source.is_given_up() {
-                return Err(failure(format!("{}; nobody waits for it any more", trouble.why)));
+        let mut waste = vec![0; left.min(64 << 10) as usize];
+        while left > 0 {
+            if self.is_given_up() {
+                return Err(Trouble::lasting("nobody waits for it any more".to_owned()));
             }
-            std::thread::sleep(left.min(GLANCE));
+            let begin = Instant::now();
+            let room = left.min(waste.len() as u64) as usize;
+            let count = answer.read(&mut waste[..room]).map_err(Trouble::passing)?;
+            if count == 0 {
+                return Err(Trouble::passing(std::io::Error::other("the answer ended too early")));
+            }
+            self.keep_pace(count, begin.elapsed()).map_err(Trouble::lasting)?;
+            left -= count as u64;
         }
         Ok(())
-    }
-
-    fn over(&mut self, url: &str, position: u64) {
-        if self.since.take().is_some() {
-            self.source.consoles.line(&format!("resumed {url} at byte {position}"));
-        }
-        self.backoff.reset();
     }
 }
 
@@ -250,6 +188,7 @@ impl BlobSource for HttpSource {
             position: offset,
             end: offset.saturating_add(length).min(blob.size),
             answer: None,
+            over: Duration::ZERO,
             waiting: Waiting::new(self),
         }))
     }
@@ -263,33 +202,28 @@ struct HttpStream<'a> {
     /// First byte that nobody will read.
     end: u64,
     answer: Option<Response>,
+    /// Time since the last byte that went into reading over others, which the pace knows of.
+    over: Duration,
     waiting: Waiting<'a>,
 }
 
 impl HttpStream<'_> {
-    fn ask(&self) -> Result<Response, Trouble> {
+    fn ask(&mut self) -> Result<Response, Trouble> {
         let last = self.end.saturating_sub(1);
         let range = match self.end < self.size {
             true => format!("bytes={}-{last}", self.position),
             false => format!("bytes={}-", self.position),
         };
         let request = self.source.client.get(&self.url).header(RANGE, range);
-        let answer = self.source.check_status(request.send().map_err(Trouble::passing)?)?;
-        let expected = format!("bytes {}-{last}/{}", self.position, self.size);
-        let found = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-        match (answer.status(), found) {
-            (StatusCode::PARTIAL_CONTENT, Some(found)) if found == expected => Ok(answer),
-            (StatusCode::OK, _) if self.position == 0 && answer.content_length() == Some(self.size) => {
-                Ok(answer)
-            }
-            (StatusCode::OK, _) if self.position > 0 => {
-                Err(Trouble::lasting("the server doesn't know Range requests".to_owned()))
-            }
-            (_, found) => {
-                let found = found.unwrap_or("nothing about its range");
-                Err(Trouble::lasting(format!("the server sends `{found}`, expected `{expected}`")))
-            }
-        }
+        let mut answer = self.source.check_status(request.send().map_err(Trouble::passing)?)?;
+        let wanted = Wanted { position: self.position, size: self.size };
+        let before =
+            answer::bytes_before(answer.status(), answer.headers(), answer.content_length(), &wanted)
+                .map_err(Trouble::wrong)?;
+        let begin = Instant::now();
+        let over = self.source.read_over(&mut answer, before);
+        self.over += begin.elapsed();
+        over.map(|()| answer)
     }
 
     /// Some bytes, from the answer that is open or from a new one.
@@ -300,10 +234,8 @@ impl HttpStream<'_> {
         };
         let count = answer.read(buffer).map_err(Trouble::passing)?;
         if count == 0 {
-            return Err(Trouble {
-                passing: true,
-                why: format!("the answer ended at byte {}", self.position),
-            });
+            let why = format!("the answer ended at byte {}", self.position);
+            return Err(Trouble::passing(std::io::Error::other(why)));
         }
         self.answer = Some(answer);
         Ok(count)
@@ -328,7 +260,8 @@ impl BlobStream for HttpStream<'_> {
                     self.waiting.over(&self.url, self.position);
                     done += count;
                     self.position += count as u64;
-                    self.source.keep_pace(count, begin.elapsed()).map_err(|why| {
+                    let waited = begin.elapsed().saturating_sub(std::mem::take(&mut self.over));
+                    self.source.keep_pace(count, waited).map_err(|why| {
                         Failure::new(Code::PayloadUnreachable, format!("{}: {why}", self.url))
                     })?;
                     begin = Instant::now();

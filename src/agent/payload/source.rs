@@ -152,7 +152,8 @@ impl Open<'_> {
     }
 }
 
-/// Reads a whole blob into memory and verifies it. For documents; packs are read frame by frame.
+/// Reads a whole blob into memory and verifies it; once more where it isn't the right one, for it may have been damaged on the way.
+/// For documents; packs are read frame by frame.
 ///
 /// # Errors
 /// The source's; [`Code::PayloadDamaged`] when the bytes have another digest, or the blob is longer than `limit`.
@@ -161,9 +162,15 @@ pub fn fetch(source: &dyn BlobSource, blob: &Blob, limit: u64) -> Result<Verifie
     if blob.size > limit {
         return Err(damaged(format!("{} bytes are more than the {limit} that it may have", blob.size)));
     }
-    let mut bytes = vec![0; blob.size as usize];
-    source.open(blob, 0)?.read(&mut bytes)?;
-    Verified::by_digest(bytes, &blob.digest).map_err(|error| damaged(error.to_string()))
+    let read = || {
+        let mut bytes = vec![0; blob.size as usize];
+        source.open(blob, 0)?.read(&mut bytes)?;
+        Verified::by_digest(bytes, &blob.digest).map_err(|error| damaged(error.to_string()))
+    };
+    match read() {
+        Err(failure) if failure.code == Code::PayloadDamaged => read(),
+        done => done,
+    }
 }
 
 #[cfg(test)]
@@ -240,6 +247,8 @@ mod tests {
         ] {
             assert_eq!(fetch(&self::source().0.with_fault(fault), &blob, 4 << 20).unwrap_err().code, code);
         }
+        let once = Fault::Flip { blob: blob.digest, at: 99, once: true };
+        assert!(fetch(&self::source().0.with_fault(once), &blob, 4 << 20).is_ok());
         let absent = Blob { digest: Digest::of(b"no"), size: 2 };
         assert_eq!(fetch(&source, &absent, 10).unwrap_err().code, Code::PayloadUnreachable);
     }
