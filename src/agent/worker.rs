@@ -41,6 +41,7 @@ use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Refusal, Work};
 use crate::spec::system::NetworkSpec;
+use crate::sys::block::attended::Attended;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::linux::disk::TargetDisk;
 use crate::sys::linux::machine;
@@ -206,8 +207,10 @@ fn carry_out(
 
     let target = open_target(plan)?;
     let watch = reporter.server().map(|server| revocation::asks(server, &order.id));
+    let consoles = Arc::clone(reporter.consoles());
+    let attended = Attended::new(&target, move |text| consoles.line(text));
     let install =
-        Install { device: &target, plan, order, manifest, index, source: payload.source(), leave: &() };
+        Install { device: &attended, plan, order, manifest, index, source: payload.source(), leave: &() };
     install::preflight(&install)?;
     confirm(reporter, order, plan, &disk)?;
     // the target is held by now, so what is seen stays

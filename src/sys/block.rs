@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+pub mod attended;
 pub mod buffer;
 #[cfg(test)]
 pub mod faults;

@@ -12,6 +12,7 @@ use crate::spec::claim;
 use crate::spec::image::Blob;
 use crate::sys::block::{MemoryDevice, Operation};
 
+mod pressure;
 mod rigged;
 
 use rigged::{Kind, Rigged, Stroke};
