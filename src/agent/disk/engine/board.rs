@@ -85,8 +85,8 @@ struct State<'a> {
     rest: Box<dyn Iterator<Item = Piece> + Send + 'a>,
     checking: usize,
     counts: Counts,
-    /// Pieces that had to be written once more.
-    mended: usize,
+    /// Where the last piece begins that had to be written once more.
+    mended: Option<u64>,
     /// Frames that were decoded: memory for the next ones.
     spare: Vec<Vec<u8>>,
     failure: Option<Failure>,
@@ -107,7 +107,7 @@ impl<'a> Board<'a> {
             rest: Box::new(pieces),
             checking: 0,
             counts: Counts::default(),
-            mended: 0,
+            mended: None,
             spare: Vec::new(),
             failure: None,
         };
@@ -119,19 +119,19 @@ impl<'a> Board<'a> {
     /// yet.
     pub fn read_back_again(&self, mut pieces: impl Iterator<Item = Piece> + Send + 'a) {
         let mut state = self.locked();
-        (state.mended, state.counts.checked) = (0, 0);
+        (state.mended, state.counts.checked) = (None, 0);
         state.next = pieces.next();
         state.rest = Box::new(pieces);
     }
 
-    /// How many pieces had to be written once more.
-    pub fn mended(&self) -> usize {
+    /// The first byte of the last piece that had to be written once more.
+    pub fn mended(&self) -> Option<u64> {
         self.locked().mended
     }
 
-    /// A piece that read back wrong was written once more, and is right now.
-    pub fn has_mended(&self) {
-        self.locked().mended += 1;
+    /// A piece that begins here read back wrong, was written once more, and is right now.
+    pub fn has_mended(&self, start: u64) {
+        self.locked().mended = Some(start);
     }
 
     fn locked(&self) -> MutexGuard<'_, State<'a>> {

@@ -131,7 +131,7 @@ impl<'s, 'b, 'a> Hand<'s, 'b, 'a> {
         let read = self.read(piece, &mut buffer);
         if !read.is_ok_and(|()| self.is_right(piece, buffer.as_ref())) {
             self.repair(piece, &mut buffer)?;
-            self.shared.board.has_mended();
+            self.shared.board.has_mended(piece.range.start);
         }
         self.buffer = buffer;
         Ok(())

@@ -44,6 +44,7 @@ use self::board::Board;
 use self::extents::{Withheld, total};
 use self::hand::Hand;
 use self::slots::Slots;
+use self::write::Place;
 use super::progress::{Progress, Told};
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Fetcher;
@@ -125,7 +126,7 @@ pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) ->
     })?;
     // a write that mends one block may have gone astray into another one that was read back before
     for _ in 0..MOST_PASSES {
-        if board.mended() == 0 {
+        if board.mended().is_none() {
             return Ok(());
         }
         board.read_back_again(extents::pieces(blocks.index, &withheld));
@@ -134,7 +135,12 @@ pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) ->
             work(scope, hands, &shared, &mut |board| tell_again(board, &told, progress))
         })?;
     }
-    let message = format!("blocks read back wrong that were right before, {MOST_PASSES} times in a row");
+    let Some(start) = board.mended() else { return Ok(()) };
+    let place = Place::new(start, blocks.device);
+    let message = format!(
+        "blocks read back wrong that were right before, {MOST_PASSES} times in a row, the last one at {place}: what this disk writes \
+         goes astray"
+    );
     Err(Failure::new(Code::ReadBack, message))
 }
 
