@@ -15,6 +15,8 @@ use crate::spec::event::Step;
 use crate::sys::block::faults::{Dice, Fault, OneIn, Rates, for_seeds};
 use crate::sys::block::{MemoryDevice, Operation};
 
+mod size;
+
 const DISK_SIZE: u64 = (4 << 20) + 512;
 const SEEDS: u64 = 24;
 /// The place of the image's own backup table, in the root as it is grown: zeroed before the blocks, and read by nobody.

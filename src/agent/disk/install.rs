@@ -11,7 +11,8 @@
 //! 4. Every block but the withheld ones; each is read back and compared after a flush that followed its write: see
 //!    [`engine`]. The claim record says that the image is placed; flush: until then, all behind the image but the disk's last
 //!    MiB is as it was.
-//! 5. What lies behind the image is cleared of a former life: the ends of what the root grows into, all of it where the
+//! 5. The disk shows that it is as large as it says ([`true_size`]), and
+//!    what lies behind the image is cleared of a former life: the ends of what the root grows into, all of it where the
 //!    device zeroes cheaply, and the rest of the disk; flush.
 //! 6. The caller personalises the mounted file systems and writes the done files, this order's last; flush. No partition may
 //!    carry another signature than its file system's. The claim record says that all is written but the tables; flush.
@@ -31,7 +32,7 @@ use super::commit::Gate;
 use super::engine::{self, Blocks};
 use super::progress::{Progress, Told};
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
-use super::{growth, signatures};
+use super::{growth, signatures, true_size};
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Fetcher;
 use crate::agent::payload::source::BlobSource;
@@ -251,6 +252,7 @@ fn after_claim(
     engine::place(&Blocks { device, manifest, index, source }, progress)?;
     let claim = plan::claim(install.order, install.plan);
     gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
+    true_size::check(device, manifest.size.as_bytes())?;
     growth::clear(device, &table.layout, manifest.size.as_bytes())?;
     gate.flush()?;
     leave.holds()?;

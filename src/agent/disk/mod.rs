@@ -16,3 +16,4 @@ pub mod install;
 pub mod progress;
 pub mod signatures;
 pub mod table;
+mod true_size;
