@@ -92,14 +92,14 @@ impl<'a> Gate<'a> {
         self.certain(&[("the commit", 0, &table.primary[..COMMIT_END as usize])])
     }
 
-    /// Writes, and reads back what the disk has; once more where that differs, like any other block.
+    /// Writes, and reads back what the disk has; once more where that differs or can't be read, like any other block.
     fn certain(&self, writes: &[(&str, u64, &[u8])]) -> Result<(), Failure> {
         for (what, offset, bytes) in writes {
             self.write(what, *offset, bytes)?;
         }
         self.flush()?;
         for (what, offset, bytes) in writes {
-            if self.differs(what, *offset, bytes)?.is_none() {
+            if matches!(self.differs(what, *offset, bytes), Ok(None)) {
                 continue;
             }
             self.write(what, *offset, bytes)?;

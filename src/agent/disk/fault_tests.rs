@@ -15,6 +15,7 @@ use crate::spec::event::Step;
 use crate::sys::block::faults::{Dice, Fault, OneIn, Rates, for_seeds};
 use crate::sys::block::{MemoryDevice, Operation};
 
+mod sectors;
 mod size;
 
 const DISK_SIZE: u64 = (4 << 20) + 512;
