@@ -10,7 +10,7 @@ pub mod engine;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
-mod firmware_judge;
+pub mod firmware_judge;
 mod growth;
 pub mod install;
 pub mod progress;

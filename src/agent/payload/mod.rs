@@ -3,6 +3,8 @@
 #[cfg(test)]
 pub mod faults;
 pub mod fetch;
+#[cfg(test)]
+mod flip_tests;
 pub mod folder;
 mod http;
 #[cfg(test)]

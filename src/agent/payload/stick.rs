@@ -128,4 +128,4 @@ impl BlobStream for StickStream<'_> {
 
 #[cfg(test)]
 #[path = "stick_tests.rs"]
-mod tests;
+pub mod tests;

@@ -7,9 +7,11 @@ use crate::agent::payload::source;
 use crate::spec::FormatVersion;
 use crate::sys::block::MemoryDevice;
 
-const PAYLOAD: u64 = 1 << 20;
+/// Where the payload partition begins.
+pub const PAYLOAD: u64 = 1 << 20;
 
-fn medium(content: &[u8]) -> (Vec<u8>, Blob) {
+/// A medium that carries these blobs, and where in its payload partition.
+pub fn medium_of(contents: &[Vec<u8>]) -> (Vec<u8>, Vec<PayloadBlob>) {
     let mut disk = vec![0; 4 << 20];
     let mut table = gpt::Table::new(Uuid::from_u128(1));
     let entry = |kind, at, length| gpt::Entry::new(kind, Uuid::from_u128(u128::from(at)), at, length, "x");
@@ -17,15 +19,25 @@ fn medium(content: &[u8]) -> (Vec<u8>, Blob) {
     let built = table.build(disk.len() as u64).unwrap();
     disk[..built.primary.len()].copy_from_slice(&built.primary);
     disk[built.backup_offset as usize..].copy_from_slice(&built.backup);
-    let blob = Blob { digest: Digest::of(content), size: content.len() as u64 };
-    let blobs = vec![PayloadBlob { blob, offset: 8192 }];
-    let json = serde_json::to_vec(&PayloadDirectory { version: FormatVersion, blobs }).unwrap();
+    let (mut blobs, mut offset) = (Vec::new(), 8192);
+    for content in contents {
+        let blob = Blob { digest: Digest::of(content), size: content.len() as u64 };
+        blobs.push(PayloadBlob { blob, offset });
+        disk[(PAYLOAD + offset) as usize..][..content.len()].copy_from_slice(content);
+        offset += blob.size.next_multiple_of(payload::ALIGN);
+    }
+    let directory = PayloadDirectory { version: FormatVersion, blobs };
+    let json = serde_json::to_vec(&directory).unwrap();
     let at = PAYLOAD as usize;
     disk[at..at + 16].copy_from_slice(payload::MAGIC);
     disk[at + 16..at + 24].copy_from_slice(&(json.len() as u64).to_le_bytes());
     disk[at + 4096..at + 4096 + json.len()].copy_from_slice(&json);
-    disk[at + 8192..at + 8192 + content.len()].copy_from_slice(content);
-    (disk, blob)
+    (disk, directory.blobs)
+}
+
+fn medium(content: &[u8]) -> (Vec<u8>, Blob) {
+    let (disk, blobs) = medium_of(&[content.to_vec()]);
+    (disk, blobs[0].blob)
 }
 
 #[test]
