@@ -274,5 +274,7 @@ impl BlobStream for HttpStream<'_> {
 }
 
 #[cfg(test)]
+mod schedule_tests;
+#[cfg(test)]
 #[path = "http_tests.rs"]
 mod tests;
