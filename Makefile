@@ -72,6 +72,9 @@ test: lint needs check thorough deny dynamic ## Everything, with whole installs 
 .PHONY: soak
 soak: release ## What takes longer than a test should: more power cuts of disks and machines, failing disks, more firmwares, storms of connections.
 	IRONSTRAP_ROUNDS=20 cargo nextest run --lib -E 'test(crash_tests::) | test(fault_tests::) | test(faulty::)'
+# 10^6 flipped bits, all bits of a small image, 10,000 schedules of a server's faults, each sector of a disk
+	IRONSTRAP_SOAK=1 IRONSTRAP_ROUNDS=100 cargo nextest run --release --lib --success-output final \
+		-E 'test(flip_tests::) | test(schedule_tests::) | test(fault_tests::sectors::) | test(fault_tests::size::)'
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) \
 		cargo nextest run --profile vm --test vm -E 'test(ends::) | test(proxy::) | test(secure_boot::)'
