@@ -8,13 +8,15 @@ use crate::spec::facts::{Disk, DiskContent, Facts};
 use crate::spec::order::{Grant, InstallOrder};
 use crate::spec::plan::{Plan, Refusal};
 use crate::spec::{Code, FormatVersion};
-use crate::value::OrderId;
+use crate::value::{Digest, OrderId};
 
 /// Older orders that get a done file of their own; each takes a cluster of the ESP.
 pub(super) const MOST_SUPERSEDED: usize = 32;
 
-/// The claim that this plan writes first of all. Of the older orders it names as many as fit; none of them is worth a refusal.
+/// The claim that this plan writes first of all. Of the older orders it names as many as fit; none of them is worth a refusal, and
+/// neither are the images.
 pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
+    let image = order.image.manifest;
     let mut claim = Claim {
         version: FormatVersion,
         grant: order.grant(),
@@ -29,9 +31,23 @@ pub fn claim(order: &InstallOrder, plan: &Plan) -> Claim {
         outside: plan.outside,
         stage: Stage::Begun,
         superseded: plan.superseded.clone(),
+        image: Some(image),
+        former: plan.holds.iter().find(|held| **held != image).copied(),
     };
     while claim.require_room().is_err() && claim.superseded.pop().is_some() {}
+    while claim.require_room().is_err() && claim.former.take().or_else(|| claim.image.take()).is_some() {}
     claim
+}
+
+/// What a disk may hold of images, wholly or in part. Only where nobody else's data is given up: in an install of ours there is
+/// nothing else to read. While an image is being written, the one before it is still there in part.
+pub(super) fn holds(disk: &Disk, overwrites_foreign: bool) -> Vec<Digest> {
+    let DiskContent::Ours { claim, .. } = &disk.content else { return Vec::new() };
+    if overwrites_foreign {
+        return Vec::new();
+    }
+    let former = claim.former.filter(|former| claim.stage == Stage::Begun && claim.image != Some(*former));
+    claim.image.into_iter().chain(former).collect()
 }
 
 /// Whether a claim stands where it was written. What isn't in its grant is nobody's word on another disk.

@@ -20,7 +20,7 @@ mod words;
 
 use uuid::Uuid;
 
-use self::claims::{check_claims, check_failures, own_claim, superseded, without_tables};
+use self::claims::{check_claims, check_failures, holds, own_claim, superseded, without_tables};
 use self::content::{check_content, outside};
 use self::firmware::check_firmware;
 use self::validity::{believed_at_least, check_validity};
@@ -79,6 +79,7 @@ pub fn plan(
         overwrites_foreign,
         foreign: own.map_or(overwrites_foreign, |claim| claim.foreign || overwrites_foreign),
         superseded: superseded(order, disk),
+        holds: holds(disk, overwrites_foreign),
     };
     match claim(order, &plan).require_room() {
         Ok(()) => Ok(plan),
@@ -128,6 +129,7 @@ fn plan_tables(
         overwrites_foreign: false,
         foreign: claim.foreign,
         superseded: claim.superseded.clone(),
+        holds: holds(disk, false),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::value::{ByteSize, Digest, OrderId};
 mod after_countdown;
 mod candidates;
 mod firmware;
+mod held_images;
 mod time;
 mod with_claims;
 

@@ -164,9 +164,16 @@ fn written(plan: &Plan, order: &InstallOrder, manifest: &ImageManifest) -> Strin
         (false, 1) => String::new(),
         (false, attempt) => format!("; attempt {attempt} of this order"),
     };
+    let held = match plan.holds.first() {
+        None => String::new(),
+        Some(held) if *held == order.image.manifest => {
+            "; it holds this image: what is still right isn't fetched".to_owned()
+        }
+        Some(held) => format!("; it holds image {:.12}: what is the same isn't fetched", held.to_string()),
+    };
     format!(
         "is the only disk with {}; {} bytes of data in an image of {} are written, and what lies behind it can't \
-         be taken for an old system; only a disk that zeroes by command is cleared as a whole{loss}",
+         be taken for an old system; only a disk that zeroes by command is cleared as a whole{loss}{held}",
         order.target,
         manifest.data.as_bytes(),
         manifest.size

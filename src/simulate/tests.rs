@@ -317,3 +317,12 @@ fn an_image_that_the_firmware_would_not_start_is_refused_and_firmware_that_is_no
     assert_eq!(unknown.disks[0].fate, Fate::Wiped);
     assert!(unknown.doubt.unwrap().contains("isn't known"));
 }
+
+#[test]
+fn of_a_disk_that_holds_an_image_of_ours_is_said_that_the_same_is_not_fetched() {
+    let said =
+        |target| rehearsed(WipePolicy::Ours, vec![self::target(target).unwrap()]).disks.remove(0).because;
+    let image = Digest::of(b"image").to_string();
+    assert!(said(Target::OlderOrder).contains(&format!("it holds image {}:", &image[..12])));
+    assert!(!said(Target::Blank).contains("holds"));
+}

@@ -66,6 +66,13 @@ pub struct Claim {
     /// Older orders of this host that were done or claimed on this disk, the newest first; as many as fit the sector. They
     /// get done files beside this order's own, and this record is all that is left of them when an install breaks off.
     pub superseded: Vec<OrderId>,
+    /// Digest of the manifest of the image that is being written, or was. A hint: claims of earlier versions don't have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Digest>,
+    /// The same of the image that was there before this order began, where that was another one. Of use until the new one is
+    /// [`Stage::Placed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Digest>,
 }
 
 /// How far a run under a claim came.
@@ -106,6 +113,13 @@ struct Wire {
     superseded: Vec<[u8; 16]>,
 }
 
+/// What stands behind it since there are hints. Earlier versions read past it; records of theirs end before it.
+#[derive(Default, Serialize, Deserialize)]
+struct Hints {
+    image: Option<[u8; 32]>,
+    former: Option<[u8; 32]>,
+}
+
 /// Why a claim can't be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooLong {
@@ -132,7 +146,7 @@ impl Claim {
     /// # Errors
     /// When the names of host and disk are so long that it doesn't fit one sector. Find out before the wipe.
     pub fn to_record(&self) -> Result<[u8; SIZE], TooLong> {
-        let content = postcard::to_allocvec(&self.to_wire()).unwrap_or_default();
+        let content = postcard::to_allocvec(&(self.to_wire(), self.hints())).unwrap_or_default();
         let mut record = [0; SIZE];
         match record[..SECTOR].get_mut(HEADER..HEADER + content.len()) {
             Some(place) if !content.is_empty() => place.copy_from_slice(&content),
@@ -153,7 +167,9 @@ impl Claim {
         if &header[..16] != MAGIC || Digest::of(content).as_bytes() != &header[20..] {
             return None;
         }
-        Self::from_wire(postcard::from_bytes(content).ok()?)
+        let (wire, rest) = postcard::take_from_bytes(content).ok()?;
+        let hints = if rest.is_empty() { Hints::default() } else { postcard::from_bytes(rest).ok()? };
+        Self::from_wire(wire, &hints)
     }
 
     /// Whether the record of this claim can be written again at its longest stage.
@@ -163,6 +179,11 @@ impl Claim {
     pub fn require_room(&self) -> Result<(), TooLong> {
         let last = Stage::Ready { entries: u32::MAX };
         Self { stage: last, attempts: u32::MAX, failures: u32::MAX, ..self.clone() }.to_record().map(drop)
+    }
+
+    fn hints(&self) -> Hints {
+        let bytes = |image: &Option<Digest>| image.map(|image| *image.as_bytes());
+        Hints { image: bytes(&self.image), former: bytes(&self.former) }
     }
 
     fn to_wire(&self) -> Wire {
@@ -190,7 +211,7 @@ impl Claim {
         }
     }
 
-    fn from_wire(wire: Wire) -> Option<Self> {
+    fn from_wire(wire: Wire, hints: &Hints) -> Option<Self> {
         let host: HostName = wire.host.parse().ok()?;
         let (first, second) = wire.seal;
         let seal = std::array::from_fn(|i| if i < 32 { first[i] } else { second[i - 32] });
@@ -214,6 +235,8 @@ impl Claim {
             outside: Digest::from_bytes(wire.outside),
             stage: wire.stage,
             superseded: wire.superseded.into_iter().map(OrderId::from_random).collect(),
+            image: hints.image.map(Digest::from_bytes),
+            former: hints.former.map(Digest::from_bytes),
         })
     }
 }
@@ -244,6 +267,8 @@ pub(crate) mod tests {
             outside: Digest::of(b"outside"),
             stage: Stage::Begun,
             superseded: Vec::new(),
+            image: Some(Digest::of(b"image")),
+            former: Some(Digest::of(b"former")),
         }
     }
 
@@ -266,13 +291,36 @@ pub(crate) mod tests {
         assert_eq!(Claim::from_record(b"short"), None);
     }
 
+    /// The content in the frame of a record.
+    fn framed(content: &[u8]) -> Vec<u8> {
+        let mut record = MAGIC.to_vec();
+        record.extend_from_slice(&(content.len() as u32).to_le_bytes());
+        record.extend_from_slice(Digest::of(content).as_bytes());
+        record.extend_from_slice(content);
+        record
+    }
+
+    #[test]
+    fn records_of_earlier_versions_name_no_images_and_those_versions_read_past_ours() {
+        let earlier = framed(&postcard::to_allocvec(&claim().to_wire()).unwrap());
+        assert_eq!(Claim::from_record(&earlier), Some(Claim { image: None, former: None, ..claim() }));
+        let ours = claim().to_record().unwrap();
+        let length = u32::from_le_bytes(ours[16..20].try_into().unwrap()) as usize;
+        let wire: Wire = postcard::from_bytes(&ours[HEADER..HEADER + length]).unwrap();
+        assert_eq!(Claim::from_wire(wire, &Hints::default()).unwrap().grant, claim().grant);
+        // and what a later one may add is read past
+        let mut later = ours[HEADER..HEADER + length].to_vec();
+        later.push(1);
+        assert_eq!(Claim::from_record(&framed(&later)), Some(claim()));
+    }
+
     #[test]
     fn usual_names_leave_room_for_older_orders_and_absurd_ones_are_found_out_before_the_wipe() {
         let older = |count| (0..count).map(|i| OrderId::from_random([i; 16])).collect::<Vec<_>>();
         let host = "a-rather-long-name-of-a-machine.rack-7.datacenter.example.com";
         let mut claim = Claim { disk: "wwn:eui.0025388b710116a10025388b710116a1".to_owned(), ..claim() };
         claim.grant.host = host.parse().unwrap();
-        claim.superseded = older(8);
+        claim.superseded = older(7);
         assert_eq!(claim.require_room(), Ok(()));
         claim.disk = "x".repeat(300);
         let error = claim.require_room().unwrap_err();

@@ -40,6 +40,10 @@ pub struct Plan {
     /// this one: a medium that still carries one of them then boots the disk, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<OrderId>,
+    /// Manifests of the images that the disk may hold, wholly or in part, by the word of a claim that names them; the one that was
+    /// written last comes first. What of theirs is wanted isn't fetched: a hint, every byte is verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Digest>,
 }
 
 /// What a plan takes for the time.

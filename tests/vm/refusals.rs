@@ -124,6 +124,8 @@ fn forged_claim() -> Result<[u8; claim::SIZE]> {
         outside: Digest::of(b""),
         stage: Stage::Begun,
         superseded: Vec::new(),
+        image: None,
+        former: None,
     };
     claim.to_record().context("forging a claim")
 }
