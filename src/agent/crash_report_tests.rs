@@ -93,7 +93,7 @@ fn a_run_that_told_its_end_has_no_second_one() {
     worker.record_to("sda", medium.recorder());
     worker.event(progress());
     worker.claimed("sdb", 0);
-    worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None });
+    worker.event(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None, reused: None });
     worker.event(What::Rebooting { boot_next: true });
     let (end, _) = tell(&state, HOW, |_| Some(medium.recorder()), &uncalled);
     assert_eq!((end, medium.events().len()), (End::Installed, 3));

@@ -51,19 +51,26 @@ pub fn small_world() -> World {
 
 fn world_of(shape: &Shape) -> World {
     let image = shape.image();
-    let mut source = MemorySource::new();
+    let (manifest, index, source) = stored(shape, &image, MemorySource::new());
+    let order = InstallOrder { wipe: WipePolicy::Foreign, image: pin(&manifest), ..order(&manifest) };
+    World { image, manifest: verified(&manifest), order: verified(&granted(order)), index, source }
+}
+
+fn pin(manifest: &ImageManifest) -> ImagePin {
+    ImagePin { image: manifest.image.clone(), manifest: Digest::of(&delivery::bytes_of(manifest)) }
+}
+
+/// Adds an image to what a source has.
+fn stored(shape: &Shape, image: &[u8], mut source: MemorySource) -> (ImageManifest, Index, MemorySource) {
     let mut manifest = shape.manifest();
-    let (entries, packs) = chunks(shape, &image);
+    let (entries, packs) = chunks(shape, image);
     manifest.packs = packs.into_iter().map(|pack| source.add(pack)).collect();
     let bytes = index_bytes(entries);
     manifest.index = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
-    manifest.raw = Digest::of(&image);
+    manifest.raw = Digest::of(image);
     let bytes = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
     let index = Index::parse(bytes, &manifest).unwrap();
-    let pin =
-        ImagePin { image: manifest.image.clone(), manifest: Digest::of(&delivery::bytes_of(&manifest)) };
-    let order = InstallOrder { wipe: WipePolicy::Foreign, image: pin, ..order(&manifest) };
-    World { image, manifest: verified(&manifest), order: verified(&granted(order)), index, source }
+    (manifest, index, source)
 }
 
 /// The key that all orders of these worlds are sealed with.
@@ -148,6 +155,36 @@ impl World {
             ..(*self.order).clone()
         };
         Self { order: verified(&granted(order)), ..self }
+    }
+}
+
+impl World {
+    /// Another version of the image under a new order that allows no loss of foreign data: in its root many chunks have other places,
+    /// some in each other's, and a block is new. The source has the former image's index, where that is wanted.
+    pub fn next_version(self, knows_former: bool) -> Self {
+        let mut image = self.image.clone();
+        let root = (image::ESP_START + (280 << 10)) as usize..(image::ESP_START + (1000 << 10)) as usize;
+        image[root.clone()].rotate_left(200 << 10);
+        let (first, second) = (root.start + (400 << 10), root.start + (480 << 10));
+        for at in 0..40 << 10 {
+            image.swap(first + at, second + at);
+        }
+        image[root.start + (600 << 10)] ^= 0x55;
+        let mut source = self.source;
+        if knows_former {
+            source =
+                source.with_other(self.order.image.manifest, serde_json::to_vec(&*self.manifest).unwrap());
+            source = source.with_other(self.manifest.index.digest, index_bytes(self.index.entries()));
+        }
+        let (manifest, index, source) = stored(&image::USUAL, &image, source);
+        let order = InstallOrder {
+            id: OrderId::from_random([3; 16]),
+            generation: self.order.generation + 1,
+            wipe: WipePolicy::Ours,
+            image: pin(&manifest),
+            ..(*self.order).clone()
+        };
+        Self { image, manifest: verified(&manifest), order: verified(&granted(order)), index, source }
     }
 }
 

@@ -331,7 +331,12 @@ fn run(
 fn hand_over(reporter: &mut Reporter, work: Work, installed: &Installed) {
     let Personalised { ssh_host_key, outcomes } = installed.personalised.clone();
     reporter.event(match work {
-        Work::Install => What::Committed { ssh_host_key, peak_rss_kib: machine::peak_rss_kib(), outcomes },
+        Work::Install => What::Committed {
+            ssh_host_key,
+            peak_rss_kib: machine::peak_rss_kib(),
+            outcomes,
+            reused: installed.reused,
+        },
         Work::Tables { .. } => What::TablesMade,
     });
     let firmware = BootEntries::new(Path::new(EFIVARS));

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+pub use super::disk::engine::reuse::Held;
 use super::disk::engine::{self, Blocks};
 use super::payload::folder::FolderSource;
 use crate::image::read::Index;
+use crate::spec::event::Reused;
 use crate::spec::image::ImageManifest;
 use crate::sys::block::BlockDevice;
 use crate::sys::linux::direct::DirectFile;
@@ -33,6 +35,8 @@ pub struct Trial<'a> {
     pub blobs: PathBuf,
     /// A disk's node, or a file.
     pub target: &'a Path,
+    /// What the target holds already, as a claim would say.
+    pub held: Held<'a>,
     /// The target says that it zeroes by command, and then refuses to.
     pub refuse_zeroing: bool,
     /// So many hands, in place of as many as the machine gives.
@@ -46,6 +50,8 @@ pub struct Figures {
     pub written: Duration,
     /// Until all was read back.
     pub all: Duration,
+    /// What was used again.
+    pub reused: Option<Reused>,
     /// Largest resident set of this process, in KiB.
     pub peak_rss_kib: u64,
 }
@@ -67,13 +73,14 @@ pub fn write(trial: &Trial<'_>) -> Result<Figures> {
     let source = FolderSource(trial.blobs.clone());
     let (manifest, index) = (&**trial.manifest, trial.index);
     let blocks = Blocks { device: &device, manifest, index, source: &source };
-    match trial.hands {
-        Some(hands) => engine::place_with(hands.max(1), &blocks, &mut |_| Ok(()))?,
-        None => engine::place(&blocks, &mut |_| Ok(()))?,
-    }
+    let held = &trial.held;
+    let reused = match trial.hands {
+        Some(hands) => engine::place_with(hands.max(1), held, &blocks, &mut |_| Ok(()))?,
+        None => engine::place(held, &blocks, &mut |_| Ok(()))?,
+    };
     let all = begin.elapsed();
     let written = device.settled().unwrap_or(all);
-    Ok(Figures { written, all, peak_rss_kib: machine::peak_rss_kib() })
+    Ok(Figures { written, all, reused, peak_rss_kib: machine::peak_rss_kib() })
 }
 
 fn open(target: &Path) -> io::Result<Box<dyn BlockDevice>> {

@@ -114,12 +114,13 @@ fn phase(phase: &Phase) -> String {
 
 fn table(report: &Report) -> String {
     let mut rows = vec![["HOST", "HEARD", "CLAIMS", "STATE"].map(str::to_owned)];
-    for HostStatus { host, phase: at, claims, heard, standing, proven, .. } in &report.hosts {
+    for HostStatus { host, phase: at, claims, heard, standing, proven, reused, .. } in &report.hosts {
         let heard = heard.map_or("-".to_owned(), |time| time.to_string());
         let unproven = if *proven { "" } else { " (unproven: it has no order)" };
+        let reused = reused.map_or(String::new(), |reused| format!(" ({reused})"));
         let stands = standing.iter().filter(|standing| **standing != Standing::Armed);
         let stands: String = stands.map(|standing| format!(" ({standing})")).collect();
-        rows.push([host.to_string(), heard, claims.to_string(), phase(at) + unproven + &stands]);
+        rows.push([host.to_string(), heard, claims.to_string(), phase(at) + &reused + unproven + &stands]);
     }
     for Stranger { client, heard, phase: at, says } in &report.strangers {
         let says = says.iter().map(|host| format!(" (says it is {host}, and doesn't prove it)"));
@@ -142,18 +143,20 @@ fn table(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::event::Reused;
 
     #[test]
     fn the_table_lines_up_and_shows_no_control_characters() {
         let mut host = HostStatus::waiting("web01.example.com".parse().unwrap(), None);
         let quiet = HostStatus::waiting("b".parse().unwrap(), None);
         host.phase = Phase::HandoffFailed { message: "rc 2\u{1b}[31m\nnext".to_owned() };
+        host.reused = Some(Reused { in_place: 690 << 20, moved: 20 << 20, fetched: 11 << 20 });
         let report =
             Report { version: crate::spec::FormatVersion, hosts: vec![host, quiet], strangers: Vec::new() };
         assert_eq!(
             table(&report),
             "HOST               HEARD  CLAIMS  STATE\n\
-             web01.example.com  -           0  hand-off failed: rc 2?[31m?next\n\
+             web01.example.com  -           0  hand-off failed: rc 2?[31m?next (reused 710 of 721 MiB)\n\
              b                  -           0  waiting\n"
         );
     }

@@ -4,6 +4,8 @@
 //! whether and where a piece is cut depends on the content near it only, so an insertion of whole blocks changes the
 //! chunks around it and no others. Cuts lie on 4 KiB boundaries counted from the forced cut before them: file systems
 //! move whole blocks, so nothing is gained by finer ones, and a disk can be written without read-modify-write.
+//!
+//! The agent cuts disks with it, too: two versions that cut differently find less of each other there.
 
 use std::io;
 
@@ -11,6 +13,7 @@ use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
 use crate::spec::claim;
 use crate::spec::image::{ImagePartition, MAX_CHUNK};
 use crate::sys::block::BlockDevice;
+use crate::sys::block::buffer::Buffer;
 
 const BLOCK: usize = 4096;
 const ZEROES: [u8; BLOCK] = [0; BLOCK];
@@ -56,7 +59,9 @@ pub fn cut<E: From<io::Error>>(
     mut raw: impl FnMut(&[u8]),
     mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut buffer = vec![0; READ];
+    let mut room = Buffer::default();
+    room.resize(READ);
+    let buffer = room.as_mut();
     let mut start = 0;
     for &end in cuts {
         let mut cutter = Cutter { start, data: Vec::with_capacity(MAX_CHUNK as usize), zeroes: 0 };

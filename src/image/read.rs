@@ -1,4 +1,4 @@
-//! Reading an image from its index: the only part of this module that the agent uses.
+//! Reading an image from its index: with [`chunk`](super::chunk) the only part of this module that the agent uses.
 //!
 //! Promises: an [`Index`] that exists covers the image from its first to its last byte without gap or overlap, names only
 //! frames that lie inside their packs, and is cut where the install needs cuts, so nobody who walks it has to check again.
@@ -80,6 +80,12 @@ impl Index {
     pub fn entries(&self) -> impl ExactSizeIterator<Item = IndexEntry> + Clone + '_ {
         let (records, _) = self.bytes[INDEX_MAGIC.len()..].as_chunks::<INDEX_RECORD>();
         records.iter().map(IndexEntry::from_record)
+    }
+
+    /// The extent with this number, counted from 0.
+    pub fn get(&self, number: usize) -> Option<IndexEntry> {
+        let (records, _) = self.bytes[INDEX_MAGIC.len()..].as_chunks::<INDEX_RECORD>();
+        records.get(number).map(IndexEntry::from_record)
     }
 
     /// The extent that holds this byte of the image.

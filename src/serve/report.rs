@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::standing::Standing;
-use crate::spec::event::{Step, What};
+use crate::spec::event::{Reused, Step, What};
 use crate::spec::{Code, FormatVersion};
 use crate::value::{HostName, ImageRef, OrderId, Timestamp};
 
@@ -127,6 +127,9 @@ pub struct HostStatus {
     pub image: Option<ImageRef>,
     /// Fingerprint of its SSH host key, once it has one.
     pub ssh_host_key: Option<String>,
+    /// What of the image was on its disk already, once it is installed; none where nothing was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Reused>,
     /// When something was last heard, by the server's clock.
     pub heard: Option<Timestamp>,
     /// From where.
@@ -151,6 +154,7 @@ impl HostStatus {
             disk: None,
             image: None,
             ssh_host_key: None,
+            reused: None,
             heard: None,
             client: None,
             proven: true,

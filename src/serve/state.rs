@@ -197,13 +197,14 @@ impl FleetState {
         match &event.what {
             What::Planned { disk, .. } => status.disk = Some(shortened(disk)),
             What::Ordered { image, .. } => status.image = Some(image.clone()),
-            What::Committed { ssh_host_key, outcomes, .. } => {
+            What::Committed { ssh_host_key, outcomes, reused, .. } => {
                 let known = order.as_ref().is_some_and(|order| self.committed.contains_key(order));
                 if let (Some(order), true) = (order, proven && !known) {
                     self.committed.insert(order, outcomes.clone());
                 }
                 if !known {
                     status.ssh_host_key = ssh_host_key.as_deref().map(shortened);
+                    status.reused = *reused;
                 }
             }
             _ => {}

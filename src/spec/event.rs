@@ -50,6 +50,26 @@ impl Outcomes {
     }
 }
 
+/// Where the data of an image came from, in bytes. Zeroes aren't counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reused {
+    /// Were on the disk, in their place.
+    pub in_place: u64,
+    /// Were on the disk elsewhere, and were copied.
+    pub moved: u64,
+    /// Were fetched.
+    pub fetched: u64,
+}
+
+impl std::fmt::Display for Reused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mib = |bytes: u64| bytes >> 20;
+        let Self { in_place, moved, fetched } = *self;
+        let had = in_place.saturating_add(moved);
+        write!(f, "reused {} of {} MiB", mib(had), mib(had.saturating_add(fetched)))
+    }
+}
+
 /// What happened. Writers use the named variants; readers meet `Unknown` for those of newer writers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -103,6 +123,9 @@ pub enum What {
         /// What will prove how the hand-off ends; none where there is none that could.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcomes: Option<Outcomes>,
+        /// What of the image was on the disk already; none where nothing was looked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reused: Option<Reused>,
     },
     /// The agent restarts the machine.
     Rebooting {
@@ -205,6 +228,21 @@ pub fn plain(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_earlier_agents_committed_says_nothing_of_reuse_and_figures_are_told_in_mib() {
+        let earlier = r#"{"event":"committed","ssh_host_key":null,"peak_rss_kib":1}"#;
+        let committed =
+            |reused| What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None, reused };
+        assert_eq!(serde_json::from_str::<What>(earlier).unwrap(), committed(None));
+        assert_eq!(serde_json::to_string(&committed(None)).unwrap(), earlier);
+        let reused = Reused { in_place: 700 << 20, moved: 9 << 20, fetched: 12 << 20 };
+        assert_eq!(reused.to_string(), "reused 709 of 721 MiB");
+        let json = serde_json::to_string(&committed(Some(reused))).unwrap();
+        assert_eq!(serde_json::from_str::<What>(&json).unwrap(), committed(Some(reused)));
+        let forged = Reused { in_place: u64::MAX, moved: u64::MAX, fetched: u64::MAX };
+        assert!(forged.to_string().starts_with("reused 1759"));
+    }
 
     #[test]
     fn what_a_sender_wrote_steers_no_terminal() {

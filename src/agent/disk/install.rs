@@ -9,7 +9,8 @@
 //!    theirs: LBA 0 is zeroed before it, so that no system boots in which 4 KiB are missing.
 //! 3. LBA 0 is zeroed; flush; from here on firmware boots nothing. Then both tables, at the old and the new end; flush.
 //! 4. Every block but the withheld ones; each is read back and compared after a flush that followed its write: see
-//!    [`engine`]. The claim record says that the image is placed; flush: until then, all behind the image but the disk's last
+//!    [`engine`]. Where the disk holds this image or a former one, what is in its place is read, what stands elsewhere is copied,
+//!    and only then is anything fetched or zeroed: see [`engine::reuse`]. The claim record says that the image is placed; flush: until then, all behind the image but the disk's last
 //!    MiB is as it was.
 //! 5. The disk shows that it is as large as it says ([`true_size`]), and
 //!    what lies behind the image is cleared of a former life: the ends of what the root grows into, all of it where the
@@ -29,6 +30,7 @@
 //! Memory: that of the [`engine`], beside the index.
 
 use super::commit::Gate;
+use super::engine::reuse::Held;
 use super::engine::{self, Blocks};
 use super::progress::{Progress, Told};
 use super::table::{DiskLayout, FinalTable, Owner, final_table};
@@ -40,7 +42,7 @@ use crate::image::read::{Index, PRIMARY_END};
 use crate::plan;
 use crate::spec::Code;
 use crate::spec::claim::{Claim, Stage};
-use crate::spec::event::Outcomes;
+use crate::spec::event::{Outcomes, Reused};
 use crate::spec::image::ImageManifest;
 use crate::spec::order::InstallOrder;
 use crate::spec::plan::{Plan, Work};
@@ -124,6 +126,8 @@ pub struct Installed {
     pub layout: DiskLayout,
     /// What the personaliser said.
     pub personalised: Personalised,
+    /// What of the image was on the disk already; `None` where nothing was looked for.
+    pub reused: Option<Reused>,
 }
 
 /// When the disk becomes bootable.
@@ -180,16 +184,17 @@ fn run(
         gate.resume(Claim { stage: Stage::Ready { entries }, ..plan::claim(install.order, install.plan) });
         progress(Progress::Tables);
         commit(&gate, &table).map_err(|failure| close_after(failure, &gate))?;
-        return Ok(Installed { layout: table.layout, personalised: Personalised::default() });
+        let personalised = Personalised::default();
+        return Ok(Installed { layout: table.layout, personalised, reused: None });
     }
     progress(Progress::Claimed { disk: install.plan.disk.stable_name(), attempt: install.plan.attempt });
     if install.plan.overwrites_foreign {
         gate.close_again()?;
     }
     gate.claim(&plan::claim(install.order, install.plan))?;
-    let personalised = after_claim(install, &gate, &table, personaliser, progress, sequence)
+    let (personalised, reused) = after_claim(install, &gate, &table, personaliser, progress, sequence)
         .map_err(|failure| close_after(failure, &gate))?;
-    Ok(Installed { layout: table.layout, personalised })
+    Ok(Installed { layout: table.layout, personalised, reused })
 }
 
 /// Whether these are the tables that the claim says were made.
@@ -239,8 +244,8 @@ fn after_claim(
     personaliser: &mut dyn Personaliser,
     progress: &mut dyn FnMut(Progress),
     sequence: Sequence,
-) -> Result<Personalised, Failure> {
-    let Install { device, manifest, index, source, leave, .. } = *install;
+) -> Result<(Personalised, Option<Reused>), Failure> {
+    let Install { device, manifest, index, source, leave, plan, order } = *install;
     let progress: &mut Told<'_> = &mut |told| {
         progress(told);
         leave.holds()
@@ -249,8 +254,11 @@ fn after_claim(
     if sequence != Sequence::CommitLast {
         commit(gate, table)?;
     }
-    engine::place(&Blocks { device, manifest, index, source }, progress)?;
-    let claim = plan::claim(install.order, install.plan);
+    let image = order.image.manifest;
+    let others: Vec<_> = plan.holds.iter().copied().filter(|held| *held != image).collect();
+    let held = Held { same: plan.holds.contains(&image), others: &others };
+    let reused = engine::place(&held, &Blocks { device, manifest, index, source }, progress)?;
+    let claim = plan::claim(order, plan);
     gate.claim(&Claim { stage: Stage::Placed, ..claim.clone() })?;
     true_size::check(device, manifest.size.as_bytes())?;
     growth::clear(device, &table.layout, manifest.size.as_bytes())?;
@@ -265,7 +273,7 @@ fn after_claim(
     if sequence == Sequence::CommitLast {
         commit(gate, table)?;
     }
-    Ok(personalised)
+    Ok((personalised, reused))
 }
 
 fn commit(gate: &Gate<'_>, table: &FinalTable) -> Result<(), Failure> {

@@ -3,6 +3,8 @@
 //! [`install`] tells the order of the writes, which is a promise; the other files are its steps. No other room writes to a
 //! disk that is being installed but `personalise`, and that through the kernel's view of its file systems.
 
+#[cfg(test)]
+mod again_tests;
 pub mod commit;
 #[cfg(test)]
 mod crash_tests;

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn committed(run: &str) -> Event {
-        let what = What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None };
+        let what = What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None, reused: None };
         told(run, Some(OrderId::from_random([1; 16])), what)
     }
 
@@ -106,7 +106,7 @@ mod tests {
             vec![claimed("a", "serial:S1"), claimed("b", "serial:S1")],
             vec![
                 other(elsewhere()),
-                other(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None }),
+                other(What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None, reused: None }),
             ],
             vec![told("a", None, elsewhere())],
             // a server may have said so, which nobody vouches for

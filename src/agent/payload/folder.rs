@@ -8,6 +8,7 @@ use super::source::{BlobSource, BlobStream};
 use crate::agent::Failure;
 use crate::spec::Code;
 use crate::spec::image::Blob;
+use crate::value::Digest;
 
 /// A folder of files that are named by their digests.
 #[derive(Debug)]
@@ -32,6 +33,13 @@ impl BlobSource for FolderSource {
         };
         let file = open().map_err(|error| unreachable(&path, &error))?;
         Ok(Box::new(FolderStream { path, file }))
+    }
+
+    fn hint(&self, digest: &Digest, limit: u64) -> Option<Vec<u8>> {
+        let file = File::open(self.0.join(digest.to_string())).ok()?;
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
     }
 }
 

@@ -28,6 +28,9 @@ use crate::spec::image::Blob;
 use crate::trust::Verified;
 use crate::value::{Digest, HttpUrl};
 
+/// How long a document may take that one can do without.
+const HINT_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The server that an order names.
 #[derive(Debug)]
 pub struct HttpSource {
@@ -169,6 +172,24 @@ impl HttpSource {
 impl BlobSource for HttpSource {
     fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn hint(&self, digest: &Digest, limit: u64) -> Option<Vec<u8>> {
+        let begin = Instant::now();
+        let request = self.client.get(self.url(digest)).timeout(HINT_PATIENCE);
+        let mut answer = request.send().ok().filter(|answer| answer.status() == StatusCode::OK)?;
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+        loop {
+            let count = answer.read(&mut buffer).ok()?;
+            bytes.extend_from_slice(&buffer[..count]);
+            match count {
+                0 => return Some(bytes),
+                _ if bytes.len() as u64 > limit || begin.elapsed() > HINT_PATIENCE || self.is_given_up() => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
     }
 
     fn open<'a>(&'a self, blob: &Blob, offset: u64) -> Result<Box<dyn BlobStream + 'a>, Failure> {

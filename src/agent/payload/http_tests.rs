@@ -216,3 +216,28 @@ fn what_nobody_needs_any_more_is_not_waited_for() {
         assert!(begin.elapsed() < Duration::from_secs(15));
     }
 }
+
+/// Once, even in the middle of an install, when a blob that is gone may come back.
+#[test]
+fn a_document_that_one_can_do_without_is_asked_for_once() {
+    let (content, blob) = blob();
+    let acts = vec![
+        Act::IgnoreRange,
+        Act::Whole,
+        Act::Status("404 Not Found"),
+        Act::Status("503 Service Unavailable"),
+        Act::Status("302 Found"),
+        Act::IgnoreRange,
+    ];
+    let (base, handle) = server(content.clone(), acts);
+    let source = HttpSource::new(&base, Arc::new(Consoles::none())).unwrap();
+    assert_eq!(source.hint(&blob.digest, 1 << 20), Some(content.clone()));
+    source.open(&blob, 0).unwrap().read(&mut [0; 100]).unwrap();
+    for _ in 0..3 {
+        assert_eq!(source.hint(&blob.digest, 1 << 20), None);
+    }
+    assert_eq!(source.hint(&blob.digest, content.len() as u64 - 1), None, "it is longer than it may be");
+    assert_eq!(handle.join().unwrap().len(), 6);
+    // and nobody is there any more
+    assert_eq!(source.hint(&blob.digest, 1 << 20), None);
+}

@@ -36,6 +36,13 @@ impl MemorySource {
         &self.blobs[digest]
     }
 
+    /// Has these bytes under a digest that isn't theirs, perhaps.
+    #[must_use]
+    pub fn with_other(mut self, digest: Digest, bytes: Vec<u8>) -> Self {
+        self.blobs.insert(digest, bytes);
+        self
+    }
+
     /// The faulty twin.
     #[must_use]
     pub fn with_fault(self, fault: Fault) -> Self {
@@ -57,6 +64,10 @@ impl BlobSource for MemorySource {
         };
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((blob.digest, offset));
         Ok(Box::new(MemoryStream { source: self, blob: blob.digest, bytes, position: offset }))
+    }
+
+    fn hint(&self, digest: &Digest, limit: u64) -> Option<Vec<u8>> {
+        self.blobs.get(digest).filter(|bytes| bytes.len() as u64 <= limit).cloned()
     }
 }
 

@@ -26,7 +26,7 @@ use crate::spec::order::InstallOrder;
 use crate::trust::Verified;
 
 /// Larger than any manifest.
-const MAX_MANIFEST: u64 = 4 << 20;
+pub const MAX_MANIFEST: u64 = 4 << 20;
 
 /// The place of an install's blobs.
 #[derive(Debug)]

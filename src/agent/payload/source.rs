@@ -35,6 +35,12 @@ pub trait BlobSource: Send + Sync {
         self.open(blob, offset)
     }
 
+    /// A document of which nobody has promised anything, for whoever can do without it: asked for once, without patience. `None`
+    /// where it isn't there, is longer than this, or takes long. Its bytes are nobody's word.
+    fn hint(&self, _digest: &Digest, _limit: u64) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Nobody needs it any more, for good: whoever waits for a place that is away stops waiting.
     fn give_up(&self) {}
 }

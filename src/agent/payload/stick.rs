@@ -99,6 +99,13 @@ impl BlobSource for StickSource {
         })?;
         Ok(Box::new(StickStream { stick: self, position: place.saturating_add(offset), end }))
     }
+
+    fn hint(&self, digest: &Digest, limit: u64) -> Option<Vec<u8>> {
+        let size = self.size_of(digest).filter(|size| *size <= limit)?;
+        let mut bytes = vec![0; size as usize];
+        self.open(&Blob { digest: *digest, size }, 0).ok()?.read(&mut bytes).ok()?;
+        Some(bytes)
+    }
 }
 
 struct StickStream<'a> {

@@ -47,6 +47,9 @@ fn blobs_are_read_and_verified_from_the_partition() {
     let stick = StickSource::on("sda".to_owned(), Box::new(MemoryDevice::new(disk.clone()))).unwrap();
     assert!(stick.has(&blob.digest));
     assert_eq!(*source::fetch(&stick, &blob, 1 << 20).unwrap(), content);
+    assert_eq!(stick.hint(&blob.digest, blob.size), Some(content.clone()));
+    assert_eq!(stick.hint(&blob.digest, blob.size - 1), None);
+    assert_eq!(stick.hint(&Digest::of(b"other"), 1 << 20), None);
     let missing = Blob { digest: Digest::of(b"other"), size: 5 };
     assert_eq!(source::fetch(&stick, &missing, 1 << 20).unwrap_err().code, Code::PayloadUnreachable);
     let longer = Blob { size: blob.size + 1, ..blob };

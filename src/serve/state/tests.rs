@@ -3,10 +3,12 @@
 use super::runs::{MAX_EVENTS_OF_RUN, MAX_RUNS, MAX_RUNS_OF_ORDER};
 use super::*;
 use crate::spec::Code;
-use crate::spec::event::Step;
+use crate::spec::event::{Reused, Step};
 
 const ORDER: &str = "00000000000000000000000000000001";
 const NEXT: &str = "00000000000000000000000000000002";
+
+const REUSED: Reused = Reused { in_place: 5, moved: 2, fetched: 1 };
 
 fn event(run: &str, seq: u64, order: &str, what: What) -> Received {
     Received {
@@ -40,7 +42,12 @@ fn write(done: u64) -> What {
 }
 
 fn committed() -> What {
-    What::Committed { ssh_host_key: Some("SHA256:x".to_owned()), peak_rss_kib: 1, outcomes: None }
+    What::Committed {
+        ssh_host_key: Some("SHA256:x".to_owned()),
+        peak_rss_kib: 1,
+        outcomes: None,
+        reused: Some(REUSED),
+    }
 }
 
 fn converged() -> What {
@@ -69,6 +76,7 @@ fn an_install_goes_from_started_to_converged() {
     let last = host(&told(&events));
     assert_eq!(last.phase, Phase::Converged { by: "ansible-pull".to_owned() });
     assert_eq!((last.claims, last.ssh_host_key.as_deref()), (1, Some("SHA256:x")));
+    assert_eq!(last.reused, Some(REUSED));
 }
 
 #[test]
@@ -175,8 +183,12 @@ fn invented_hosts_and_runs_are_forgotten_and_expected_ones_are_not() {
 #[test]
 fn what_is_not_proven_shows_a_stranger_and_changes_no_host() {
     let (web, order): (HostName, OrderId) = ("web01".parse().unwrap(), ORDER.parse().unwrap());
-    let evil =
-        || What::Committed { ssh_host_key: Some("SHA256:evil".to_owned()), peak_rss_kib: 1, outcomes: None };
+    let evil = || What::Committed {
+        ssh_host_key: Some("SHA256:evil".to_owned()),
+        peak_rss_kib: 1,
+        outcomes: None,
+        reused: None,
+    };
     let mut fleet = FleetState::expecting([(&web, &order)]);
     fleet.add(&forged("f", 0, ORDER, evil()));
     fleet.add(&forged("f", 1, ORDER, converged()));
@@ -203,12 +215,17 @@ fn what_is_not_proven_shows_a_stranger_and_changes_no_host() {
 
 #[test]
 fn the_first_fingerprint_under_an_order_stands() {
-    let other =
-        What::Committed { ssh_host_key: Some("SHA256:late".to_owned()), peak_rss_kib: 1, outcomes: None };
+    let other = What::Committed {
+        ssh_host_key: Some("SHA256:late".to_owned()),
+        peak_rss_kib: 1,
+        outcomes: None,
+        reused: None,
+    };
     let mut fleet = told(&[event("a", 0, ORDER, committed()), event("b", 0, ORDER, other.clone())]);
     assert_eq!(host(&fleet).ssh_host_key.as_deref(), Some("SHA256:x"));
     fleet.add(&event("b", 1, NEXT, other));
     assert_eq!(host(&fleet).ssh_host_key.as_deref(), Some("SHA256:late"));
+    assert_eq!(host(&fleet).reused, None, "of another order");
 }
 
 #[test]

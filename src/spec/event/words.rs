@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Step, What};
+use super::{Reused, Step, What};
 use crate::value::HostName;
 
 impl What {
@@ -45,10 +45,13 @@ impl What {
                 let percent = u128::from(*done) * 100 / u128::from(*total).max(1);
                 Words::each(format!("progress {step} {percent}%"), self.fields())
             }
-            Self::Committed { ssh_host_key, peak_rss_kib, .. } => {
+            Self::Committed { ssh_host_key, peak_rss_kib, reused, .. } => {
                 let key = ssh_host_key.as_deref().unwrap_or("none");
+                let reused = reused.map_or(String::new(), |Reused { in_place, moved, fetched }| {
+                    format!(" in-place={in_place} moved={moved} fetched={fetched}")
+                });
                 Words::each(
-                    format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}"),
+                    format!("committed ssh-host-key={key} peak-rss-kib={peak_rss_kib}{reused}"),
                     self.fields(),
                 )
             }
@@ -126,6 +129,12 @@ mod tests {
         assert!(ordered.starts_with("ordered host=web01 image=debian-12@1"), "{ordered}");
         let progress = What::Progress { step: Step::ReadBack, done: 40, total: 100 };
         assert_eq!(progress.on_console(None).unwrap(), "progress read-back 40%");
+        let reused = Some(Reused { in_place: 7, moved: 0, fetched: 2 });
+        let committed = What::Committed { ssh_host_key: None, peak_rss_kib: 1, outcomes: None, reused };
+        assert_eq!(
+            committed.on_console(None).unwrap(),
+            "committed ssh-host-key=none peak-rss-kib=1 in-place=7 moved=0 fetched=2"
+        );
         let refused = What::Refused { code: Code::ForeignData, message: "sda holds GPT".to_owned() };
         assert!(refused.on_console(None).unwrap().starts_with("refused IS-203: sda holds GPT\nadvice "));
     }

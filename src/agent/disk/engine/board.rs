@@ -77,6 +77,8 @@ struct State<'a> {
     /// Every job that begins before this byte was handed in.
     handed_in: u64,
     all_handed_in: bool,
+    /// What was written before the first job ends here.
+    before: u64,
     /// Everything before this byte is durable.
     flushed: u64,
     flushing: bool,
@@ -100,6 +102,7 @@ impl<'a> Board<'a> {
             under_way: BTreeSet::new(),
             handed_in: 0,
             all_handed_in: false,
+            before: 0,
             flushed: 0,
             flushing: false,
             since: Since::default(),
@@ -113,6 +116,12 @@ impl<'a> Board<'a> {
         };
         let (tasks, room, end) = (Condvar::new(), Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), tasks, room, end }
+    }
+
+    /// Before the first job: so many bytes are as they should be, and were written, perhaps, and not flushed, up to this byte.
+    pub fn go_on_from(&self, counts: Counts, before: u64) {
+        let mut state = self.locked();
+        (state.counts, state.before) = (counts, before);
     }
 
     /// Now that all is written, durable and read back: these pieces are to be read back once more, and nothing of them was mended
@@ -157,7 +166,10 @@ impl<'a> Board<'a> {
 
     /// There will be no more jobs.
     pub fn all_handed_in(&self) {
-        self.locked().all_handed_in = true;
+        let mut state = self.locked();
+        state.all_handed_in = true;
+        state.handed_in = state.handed_in.max(state.before);
+        drop(state);
         self.tasks.notify_all();
     }
 

@@ -86,6 +86,22 @@ fn when_all_is_written_and_flushed_all_hands_read_back() {
 }
 
 #[test]
+fn what_was_written_before_the_first_job_is_flushed_and_read_back_though_no_job_lies_behind_it() {
+    let board = Board::new(pieces(3));
+    board.go_on_from(Counts { written: 2 << 20, checked: 0 }, 3 << 20);
+    assert!(board.hand_in(Job::Zero(0..1 << 20)));
+    board.done(begin(&board).start, 1 << 20, 0);
+    board.all_handed_in();
+    assert!(matches!(board.next(), Some(Task::Flush(end)) if end == 3 << 20));
+    board.flushed(3 << 20);
+    for _ in 0..3 {
+        assert!(matches!(board.next(), Some(Task::Check(_))));
+        board.checked(1 << 20);
+    }
+    assert_eq!(board.wait(Duration::ZERO), (Counts { written: 3 << 20, checked: 3 << 20 }, Some(Ok(()))));
+}
+
+#[test]
 fn what_cannot_be_zeroed_by_command_comes_back_in_pieces_and_counts_as_under_way() {
     let board = Board::new(pieces(2));
     assert!(board.hand_in(Job::Zero(0..2 << 20)));

@@ -96,6 +96,48 @@ pub fn pieces<'a>(index: &'a Index, withheld: &'a Withheld) -> impl Iterator<Ite
     })
 }
 
+/// A set of pieces, by their numbers in the order of [`pieces`]: one bit for each.
+#[derive(Debug, Clone, Default)]
+pub struct Marks(Vec<u64>);
+
+impl Marks {
+    /// Takes a piece into the set.
+    pub fn add(&mut self, number: usize) {
+        let word = number / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    /// Whether a piece is in the set.
+    pub fn has(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
+}
+
+/// The pieces that aren't in this set.
+pub fn pieces_but<'a>(
+    index: &'a Index,
+    withheld: &'a Withheld,
+    marks: &'a Marks,
+) -> impl Iterator<Item = Piece> + 'a {
+    let others = pieces(index, withheld).enumerate().filter(|(number, _)| !marks.has(*number));
+    others.map(|(_, piece)| piece)
+}
+
+/// What is left to do of ranges of which the first has this number: runs of those that aren't in the set.
+pub fn runs(ranges: Vec<Range<u64>>, first: usize, marks: &Marks) -> Vec<Range<u64>> {
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for (_, range) in ranges.into_iter().enumerate().filter(|(at, _)| !marks.has(first + at)) {
+        match runs.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => runs.push(range),
+        }
+    }
+    runs
+}
+
 /// Number of bytes in all pieces: the image without what is withheld.
 pub fn total(image_size: u64) -> u64 {
     let Withheld(holes) = Withheld::of_image(image_size);
@@ -123,6 +165,21 @@ mod tests {
                 prop_assert_eq!(pieces.iter().any(|p| p.contains(&byte)), !held, "byte {}", byte);
             }
         }
+    }
+
+    #[test]
+    fn runs_are_what_is_left_of_a_range_without_the_marked_pieces() {
+        let pieces = || Withheld::of_image(SIZE).pieces(PRIMARY_END..SIZE);
+        assert_eq!(
+            runs(pieces(), 7, &Marks::default()),
+            Withheld::of_image(SIZE).left(PRIMARY_END..SIZE),
+            "nothing is marked"
+        );
+        let mut marks = Marks::default();
+        [7, 9, 300].into_iter().for_each(|number| marks.add(number));
+        let left = runs(pieces(), 7, &marks);
+        assert_eq!(left, [1 << 20..2 << 20, 3 << 20..SIZE - BACKUP_LENGTH]);
+        assert!(marks.has(300) && !marks.has(301) && !marks.has(9000));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Shared;
 use super::board::Job;
-use super::extents::cut;
+use super::extents::{cut, runs};
 use crate::agent::Failure;
 use crate::agent::payload::fetch::Frames;
 use crate::spec::image::Extent;
@@ -15,18 +15,22 @@ const SHORTEST_COMMAND: u64 = 256 << 10;
 /// The longest run that is zeroed by one command, so that progress is seen.
 const LONGEST_COMMAND: u64 = 256 << 20;
 
-/// Hands in everything that is to be written.
+/// Hands in everything that is to be written: what isn't there already.
 ///
 /// # Errors
 /// The source's.
 pub fn feed(shared: &Shared<'_, '_, '_>) -> Result<(), Failure> {
-    let Shared { blocks, withheld, board, .. } = shared;
+    let Shared { blocks, withheld, board, here, .. } = shared;
     let mut frames = Frames::new(blocks.manifest, blocks.source);
+    let mut next = 0;
     for entry in blocks.index.entries() {
-        let left = withheld.left(entry.offset..entry.offset + entry.length);
+        let pieces = withheld.pieces(entry.offset..entry.offset + entry.length);
+        let first = next;
+        next += pieces.len();
         let goes_on = match entry.content {
-            _ if left.is_empty() => true,
-            Extent::Zero => left.into_iter().all(|range| hand_in_zeroes(shared, range)),
+            Extent::Zero => runs(pieces, first, here).into_iter().all(|range| hand_in_zeroes(shared, range)),
+            // a data extent that is there is there as a whole
+            Extent::Data { .. } if pieces.is_empty() || here.has(first) => true,
             Extent::Data { .. } => {
                 let mut frame = board.frame();
                 frames.read(&entry, &mut frame)?;

@@ -109,16 +109,27 @@ impl<'s, 'b, 'a> Hand<'s, 'b, 'a> {
         let mut written = 0;
         for range in self.shared.withheld.left(entry.offset..entry.offset + entry.length) {
             let piece = Piece { entry: *entry, range };
+            let mut is_there = false;
             if !piece.is_whole() {
                 let bytes = (*chunk).as_ref().get(piece.within()).unwrap_or_default();
+                is_there = self.shared.is_used && self.holds(&piece, bytes);
                 let mut parts = self.shared.parts.lock().unwrap_or_else(PoisonError::into_inner);
                 parts.insert(piece.range.start, Digest::of(bytes));
             }
-            let _slot = self.shared.slots.take();
-            self.writer.data(&piece, chunk)?;
+            if !is_there {
+                let _slot = self.shared.slots.take();
+                self.writer.data(&piece, chunk)?;
+            }
             written += piece.len() as u64;
         }
         Ok(written)
+    }
+
+    /// Whether the disk has these bytes already. What is written though it was right would hide a write that went astray over what
+    /// was read before.
+    fn holds(&self, piece: &Piece, bytes: &[u8]) -> bool {
+        let mut room = Buffer::default();
+        self.read(piece, &mut room).is_ok() && room.as_ref() == bytes
     }
 
     fn again(&self) -> MutexGuard<'s, Fetcher<'a>> {

@@ -21,6 +21,8 @@
 //!   failure that names its LBA. Where anything was mended, all is read back again, for that write may have gone astray.
 //! - When [`place`] returns, all blocks are durable and were read back, and nothing runs any more. The first failure, of
 //!   whichever thread, ends all of them; it is the one that is told.
+//! - What of an image a disk of ours holds already is used again, before anything else is written: see [`reuse`]. It counts as
+//!   written, and what is in its place as read back; where anything was mended it is read back again like all else.
 //! - No more requests are at the device at once than it says that it takes. Memory doesn't grow with the image or the number of
 //!   cores: at most [`MOST_HANDS`] chunks and frames in work, [`board::MOST_FRAMES`] frames waiting, of 1 MiB each at most.
 //!
@@ -31,6 +33,7 @@ mod board;
 mod extents;
 mod feed;
 mod hand;
+pub mod reuse;
 mod slots;
 pub mod write;
 
@@ -40,9 +43,10 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use self::board::Board;
-use self::extents::{Withheld, total};
+use self::board::{Board, Counts};
+use self::extents::{Marks, Withheld, total};
 use self::hand::Hand;
+use self::reuse::{Ground, Held};
 use self::slots::Slots;
 use self::write::Place;
 use super::progress::{Progress, Told};
@@ -51,7 +55,7 @@ use crate::agent::payload::fetch::Fetcher;
 use crate::agent::payload::source::BlobSource;
 use crate::image::read::Index;
 use crate::spec::Code;
-use crate::spec::event::Step;
+use crate::spec::event::{Reused, Step};
 use crate::spec::image::ImageManifest;
 use crate::sys::block::BlockDevice;
 use crate::value::Digest;
@@ -83,7 +87,11 @@ struct Shared<'s, 'b, 'a> {
     blocks: Blocks<'a>,
     withheld: &'s Withheld,
     board: &'s Board<'b>,
-    slots: Slots,
+    slots: &'s Slots,
+    /// Pieces that are there already.
+    here: &'s Marks,
+    /// The disk holds something of ours: what was looked at is read back already.
+    is_used: bool,
     /// The device zeroes by command, as far as is known.
     by_command: AtomicBool,
     /// For what must be asked for once more.
@@ -92,34 +100,54 @@ struct Shared<'s, 'b, 'a> {
     parts: Mutex<BTreeMap<u64, Digest>>,
 }
 
-/// Writes and reads back all blocks of an image but the withheld ones. They are durable when it returns.
+/// Writes and reads back all blocks of an image but the withheld ones, on a disk that may hold some of them. They are durable when it
+/// returns. Gives what was used again, `None` where nothing was looked for.
 ///
 /// # Errors
 /// The payload's; [`Code::DiskIo`]; [`Code::ReadBack`] with the LBA that stays wrong; what `progress` says. What was written
 /// until then stays.
-pub fn place(blocks: &Blocks<'_>, progress: &mut Told<'_>) -> Result<(), Failure> {
+pub fn place(
+    held: &Held<'_>,
+    blocks: &Blocks<'_>,
+    progress: &mut Told<'_>,
+) -> Result<Option<Reused>, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    place_with((cores * HANDS_A_CORE).clamp(2, MOST_HANDS), blocks, progress)
+    place_with((cores * HANDS_A_CORE).clamp(2, MOST_HANDS), held, blocks, progress)
 }
 
 /// The same with so many hands, for those who measure.
 ///
 /// # Errors
 /// As for [`place`].
-pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) -> Result<(), Failure> {
+pub fn place_with(
+    hands: usize,
+    held: &Held<'_>,
+    blocks: &Blocks<'_>,
+    progress: &mut Told<'_>,
+) -> Result<Option<Reused>, Failure> {
     let withheld = Withheld::of_image(blocks.manifest.size.as_bytes());
-    let board = Board::new(extents::pieces(blocks.index, &withheld));
+    let slots = Slots::new(blocks.device.depth());
+    let all = total(blocks.manifest.size.as_bytes());
+    let mut say = |done| progress(Progress::Bytes { step: Step::Write, done, total: all });
+    say(0)?;
+    let ground = Ground { blocks: *blocks, withheld: &withheld, slots: &slots, hands };
+    let found = reuse::find(&ground, held, &mut say)?;
+    let board = Board::new(extents::pieces_but(blocks.index, &withheld, &found.in_place));
+    board.go_on_from(
+        Counts { written: found.written, checked: found.checked },
+        blocks.manifest.size.as_bytes(),
+    );
     let shared = Shared {
         blocks: *blocks,
         withheld: &withheld,
         board: &board,
-        slots: Slots::new(blocks.device.depth()),
+        slots: &slots,
+        here: &found.here,
+        is_used: found.reused.is_some(),
         by_command: AtomicBool::new(blocks.device.zeroes_cheaply()),
         again: Mutex::new(Fetcher::new(blocks.manifest, blocks.source)),
         parts: Mutex::default(),
     };
-    let all = total(blocks.manifest.size.as_bytes());
-    progress(Progress::Bytes { step: Step::Write, done: 0, total: all })?;
     std::thread::scope(|scope| {
         scope.spawn(|| board.guard(|| feed::feed(&shared)));
         work(scope, hands, &shared, &mut |board| tell(board, all, progress))
@@ -127,7 +155,7 @@ pub fn place_with(hands: usize, blocks: &Blocks<'_>, progress: &mut Told<'_>) ->
     // a write that mends one block may have gone astray into another one that was read back before
     for _ in 0..MOST_PASSES {
         if board.mended().is_none() {
-            return Ok(());
+            return Ok(found.reused);
         }
         board.read_back_again(extents::pieces(blocks.index, &withheld));
         std::thread::scope(|scope| {

@@ -36,7 +36,7 @@ fn placed_from(
 ) -> Result<(), Failure> {
     let begin = Instant::now();
     let blocks = Blocks { device, manifest: &world.manifest, index: &world.index, source };
-    let result = place_with(HANDS, &blocks, progress);
+    let result = place_with(HANDS, &Held::default(), &blocks, progress).map(drop);
     assert!(begin.elapsed() < Duration::from_secs(20), "it ended late");
     result
 }
@@ -275,7 +275,7 @@ fn one_hand_is_enough() {
     let (world, disk) = (fixture::world(), used_disk().with_cheap_zeroes());
     let blocks =
         Blocks { device: &disk, manifest: &world.manifest, index: &world.index, source: &world.source };
-    place_with(1, &blocks, &mut |_| Ok(())).unwrap();
+    place_with(1, &Held::default(), &blocks, &mut |_| Ok(())).unwrap();
     require_placed(&world, &disk);
 }
 
