@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::hosts::{DISK, Host, USER};
 use crate::support::disk::{Table, blank, put};
@@ -30,7 +30,8 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
         let first = site.stick("first.img")?;
         let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
         running.wait_for("ironstrap: claimed attempt=1")?;
-        running.wait_for("ironstrap: committed")?;
+        let committed = running.wait_for("ironstrap: committed")?;
+        ensure!(!committed.contains("in-place="), "of a foreign disk nothing is reused: {committed}");
         running.wait_for("ironstrap: converged")?;
         key.run(USER, port, "date >~/kept; sync")?;
         let mut identity = Key::host_key(port)?;
@@ -43,7 +44,7 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
         site.arm(&[HOTEL.name])?;
         let mut running = machine.clone().stick(&site.stick("second.img")?, 0).ssh(port).start()?;
         running.wait_for("ironstrap: claimed attempt=1")?;
-        running.wait_for("ironstrap: committed")?;
+        mostly_reused(&running.wait_for("ironstrap: committed")?)?;
         running.wait_for("ironstrap: converged")?;
         let kept = key.run(USER, port, "ls -A ~")?;
         ensure!(!kept.contains("kept"), "a file of the first install is still there: {kept}");
@@ -74,6 +75,17 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
         running.shut_down()?;
         judges::table_and_esp(&disk)
     })
+}
+
+/// The same image is on the disk: what its system changed of it is fetched, and little else.
+fn mostly_reused(committed: &str) -> Result<()> {
+    let figure = |name: &str| -> Result<u64> {
+        let word = committed.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        Ok(word.with_context(|| format!("finding {name} in {committed}"))?.trim().parse()?)
+    };
+    let (in_place, fetched) = (figure("in-place")?, figure("fetched")?);
+    ensure!(in_place > 2 * fetched, "{committed}");
+    Ok(())
 }
 
 /// An ESP, a file system and a volume manager's partition over the whole disk, at other places than the image's.
