@@ -75,7 +75,8 @@ pub fn plan(
         now,
         covers: manifest.size,
         root: root(manifest),
-        outside: own.map_or(outside(disk, manifest.size), |claim| claim.outside),
+        // as it was judged just now: where the image was placed before, what lay beyond it is overwritten already
+        outside: outside(disk, manifest.size),
         overwrites_foreign,
         foreign: own.map_or(overwrites_foreign, |claim| claim.foreign || overwrites_foreign),
         superseded: superseded(order, disk),

@@ -59,7 +59,7 @@ pub struct Claim {
     /// The image's root file system, and its first byte on the disk: whether it is still there shows whether the disk is ours
     /// once the image was placed.
     pub root: (Uuid, ByteSize),
-    /// Digest of the samples beyond the image (`Samples::outside`) as they were judged before the first run.
+    /// Digest of the samples beyond the image (`Samples::outside`) as they were judged before the run that wrote this.
     pub outside: Digest,
     /// How far the last run came.
     pub stage: Stage,

@@ -30,7 +30,7 @@ pub struct Plan {
     pub covers: ByteSize,
     /// Its root file system, and the first byte of that.
     pub root: (Uuid, ByteSize),
-    /// Digest of the samples beyond the image as they were judged before the first run.
+    /// Digest of the samples beyond the image as they were judged before this run.
     pub outside: Digest,
     /// The disk held something that isn't ours and the order allows its loss.
     pub overwrites_foreign: bool,

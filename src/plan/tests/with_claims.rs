@@ -193,8 +193,14 @@ fn what_lies_beyond_the_image_is_given_up_only_as_it_was_judged() {
             f.disks[0].claimed_root_in_place = is_there;
         })
     };
-    assert!(placed(true).is_ok());
     assert_eq!(placed(false).unwrap_err().code, Code::ForeignData);
+    // and a run that is cut off after that finds what the run before it had made of the rest
+    let plan = placed(true).unwrap();
+    let again = outcome(|o, _, f| {
+        let claim = Claim { outside: plan.outside, stage: Stage::Begun, ..own_claim(o, &f.disks[0]) };
+        f.disks[0].content = ours(claim);
+    });
+    assert_eq!(again.unwrap().attempt, plan.attempt);
 }
 
 #[test]
