@@ -13,6 +13,8 @@ use super::{ironstrap, say, target_dir};
 const EXAMPLE: &str = include_str!("../../profiles/example/recipes/debian-12-base.yaml");
 /// But for the time daemon: no server of time is within these machines' reach, and each hand-off would wait for one in vain.
 const TIME_DAEMON: &str = "  - systemd-timesyncd\n";
+/// Its size, in the example's words.
+const SIZE: &str = "size: 1280M ";
 /// What the image is made with; a change makes another image.
 const MAKERS: [&str; 12] = [
     include_str!("../../src/spec/image.rs"),
@@ -43,8 +45,21 @@ impl Golden {
     /// # Errors
     /// When `ironstrap init` or `ironstrap image build` fails.
     pub fn get() -> Result<Self> {
-        let all = target_dir().join("golden");
+        Self::of(recipe()?)
+    }
+
+    /// The same system in an image of 8 GiB.
+    ///
+    /// # Errors
+    /// As for [`Golden::get`].
+    pub fn large() -> Result<Self> {
         let recipe = recipe()?;
+        ensure!(recipe.contains(SIZE), "the example's recipe has no `{}`", SIZE.trim());
+        Self::of(recipe.replace(SIZE, "size: 8G "))
+    }
+
+    fn of(recipe: String) -> Result<Self> {
+        let all = target_dir().join("golden");
         let dir = all.join(key(&recipe));
         std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         let lock = File::create(dir.join("lock")).context("creating the lock of the golden image")?;

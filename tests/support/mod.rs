@@ -4,7 +4,9 @@
 //! disks and access logs. Every path is below `target/`, so that a run leaves nothing elsewhere.
 #![allow(dead_code, reason = "each target that includes this uses another part of it")]
 
+pub mod boots;
 pub mod capture;
+pub mod chance;
 pub mod disk;
 pub mod expect;
 mod firmware;
@@ -21,6 +23,7 @@ pub mod site;
 pub mod ssh;
 pub mod web;
 pub mod wire;
+pub mod writes;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -40,6 +43,15 @@ pub fn machines_wanted(test: &str) -> bool {
     let wanted = std::env::var_os("IRONSTRAP_VM").is_some_and(|value| value == "1");
     if !wanted {
         say(&format!("skipped: {test} starts virtual machines; `make test` (IRONSTRAP_VM=1) runs it"));
+    }
+    wanted
+}
+
+/// Whether what takes longer than a test should is wanted, too. Where not, the test says so and passes.
+pub fn soak_wanted(what: &str) -> bool {
+    let wanted = std::env::var_os("IRONSTRAP_SOAK").is_some_and(|value| value == "1");
+    if !wanted {
+        say(&format!("skipped: {what}; `make soak` (IRONSTRAP_SOAK=1) runs it"));
     }
     wanted
 }

@@ -65,6 +65,8 @@ pub struct Machine {
     extra: Vec<String>,
     /// What starts QEMU where it doesn't start by itself.
     prefix: Vec<String>,
+    /// What its memory is, where it was frozen before.
+    frozen: Option<PathBuf>,
 }
 
 impl Machine {
@@ -86,6 +88,7 @@ impl Machine {
             card: None,
             extra: Vec::new(),
             prefix: Vec::new(),
+            frozen: None,
         })
     }
 
@@ -195,6 +198,12 @@ impl Machine {
         self
     }
 
+    /// It goes on where a machine of the same parts was frozen: see [`Running::freeze`].
+    pub fn thaws(mut self, memory: &Path) -> Self {
+        self.frozen = Some(memory.to_owned());
+        self
+    }
+
     /// Takes the stick out.
     pub fn without_stick(mut self) -> Self {
         self.drives.retain(|drive| drive.bus != Bus::Usb);
@@ -228,7 +237,11 @@ impl Machine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(errors);
-        Running::start(&mut command, &self.name, &self.dir, sockets)
+        let mut running = Running::start(&mut command, &self.name, &self.dir, sockets)?;
+        if self.frozen.is_some() {
+            running.go_on()?;
+        }
+        Ok(running)
     }
 
     fn arguments(&self, sockets: &Path) -> Vec<OsString> {
@@ -267,6 +280,9 @@ impl Machine {
             None => args.extend(["-nic", "none"].map(str::to_owned)),
         }
         args.extend(self.extra.iter().cloned());
+        if let Some(memory) = &self.frozen {
+            args.extend(["-incoming".to_owned(), format!("exec:cat '{}'", memory.display())]);
+        }
         args.into_iter().map(OsString::from).collect()
     }
 

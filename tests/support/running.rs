@@ -204,6 +204,47 @@ impl Running {
         self.child.wait().context("awaiting QEMU's end").map(drop)
     }
 
+    /// Stops the machine, keeps its memory in a file and ends it. Its disks are as they are, and must be so again when it thaws,
+    /// as far as it has looked at them.
+    ///
+    /// # Errors
+    /// When QEMU can't.
+    pub fn freeze(mut self, memory: &Path) -> Result<()> {
+        self.monitor.command("stop", json!({}))?;
+        let uri = format!("exec:cat >'{}'", memory.display());
+        self.monitor.command("migrate", json!({ "uri": uri }))?;
+        let started = Instant::now();
+        loop {
+            let said = self.monitor.command("query-migrate", json!({}))?;
+            match said["status"].as_str() {
+                Some("completed") => return self.power_off(),
+                Some("failed" | "cancelled") => bail!("machine {} can't be frozen: {said}", self.name),
+                _ if started.elapsed() > PATIENCE => bail!("machine {} isn't frozen yet: {said}", self.name),
+                _ => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Waits until a machine that was frozen has its memory again, and lets it go on.
+    pub(super) fn go_on(&mut self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.monitor.state().as_str() {
+                "paused" => return self.monitor.command("cont", json!({})).map(drop),
+                "inmigrate" if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+                other => bail!("machine {} doesn't thaw, QEMU calls it {other}", self.name),
+            }
+        }
+    }
+
+    /// Whether QEMU has ended by itself.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("asking for QEMU's state")?.is_some())
+    }
+
     /// Switches the machine off; everything that QEMU holds goes to its files.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ impl Site {
         for (name, yaml) in hosts {
             site.write(&format!("hosts/{name}.yaml"), yaml)?;
         }
-        site.borrow_golden()?;
+        site.borrow(&Golden::get()?)?;
         Ok(site)
     }
 
@@ -44,19 +44,24 @@ impl Site {
         let site = Self { root: dir.join("site") };
         ironstrap(dir, &["init", &site.root.to_string_lossy()])?;
         std::fs::remove_dir_all(site.path(".ironstrap")).context("removing the example's own key")?;
-        site.borrow_golden()?;
+        site.borrow(&Golden::get()?)?;
         Ok(site)
     }
 
-    /// Takes over the golden image: its store and the key that signed it.
-    fn borrow_golden(&self) -> Result<()> {
-        let golden = Golden::get()?;
+    /// Takes over a golden image: its store and the key that signed it.
+    ///
+    /// # Errors
+    /// When they can't be copied or linked.
+    pub fn borrow(&self, golden: &Golden) -> Result<()> {
         std::fs::create_dir_all(self.path(".ironstrap")).context("creating .ironstrap")?;
         for part in ["ironstrap.pub", ".ironstrap/site.key"] {
             let from = golden.site().join(part);
             std::fs::copy(&from, self.path(part)).with_context(|| format!("copying {}", from.display()))?;
         }
         let store = self.path(".ironstrap/store");
+        if store.is_symlink() {
+            std::fs::remove_file(&store).context("giving a store back")?;
+        }
         std::os::unix::fs::symlink(golden.site().join(".ironstrap/store"), store)
             .context("borrowing the store")
     }

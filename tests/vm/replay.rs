@@ -1,43 +1,30 @@
-//! Power cuts, judged by others: QEMU's `blklogwrites` records every write and flush of one small real install, and
-//! `crash_replay.py` counts what a disk could be left as.
-//!
-//! The script is not part of this repository: it is in the folder that developers share (`IRONSTRAP_SHARED`), and where it
-//! isn't, the test says so. The same promise is tested in-process without it, see `agent`.
-
-use std::path::Path;
-use std::process::Command;
+//! Power cuts of a real kernel's writes: QEMU records every write and flush of one small install, and a firmware's eyes look at what
+//! a disk could be left as. The same promise is tested in memory, see `agent::disk::crash_tests`.
 
 use anyhow::{Result, ensure};
 
 use crate::hosts::Host;
+use crate::support::chance::Dice;
 use crate::support::disk::blank;
-use crate::support::image_fixture::IMAGE;
-use crate::support::mini::{self, Sizes};
 use crate::support::qemu::{Bus, Machine};
-use crate::support::site::Site;
-use crate::support::{expect, say, text, with_machines};
+use crate::support::writes::{Log, replay};
+use crate::support::{say, soak_wanted, with_machines};
+use crate::warm::{DISK, recorded, stick};
 
 const GOLF: Host = Host { name: "golf", mac: "52:54:00:60:00:07", disk: "GOLF1", bus: Bus::Virtio };
+const STATES: usize = 4000;
 
 #[test]
 fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
+    if !soak_wanted("an install whose writes are recorded and replayed") {
+        return Ok(());
+    }
     with_machines("replay", |dir| {
-        let Some(script) = expect::shared("tools/crash_replay.py") else { return Ok(()) };
-        let image = mini::make(dir, Sizes { esp: 34, root: 48 }, &[])?;
-        // The small image has nobody to let in.
-        let host = GOLF.yaml("", "none").replace(IMAGE, "mini@1");
-        let host =
-            host.lines().filter(|line| !line.starts_with("users:")).map(|line| format!("{line}\n")).collect();
-        let site = Site::new(dir, None, &[(GOLF.name, host)])?;
-        site.own_store()?;
-        site.run(&["image", "import", &image.to_string_lossy(), "mini@1"])?;
-        site.arm(&[GOLF.name])?;
-        let stick = site.stick("usb.img")?;
-
-        let disk = blank(dir, "disk.raw", 96 << 20)?;
-        let log = blank(dir, "writes.log", 0)?;
+        let stick = stick(dir, &GOLF)?;
+        let disk = blank(dir, "disk.raw", DISK)?;
+        let path = blank(dir, "writes.log", 0)?;
         let machine = Machine::new(dir, GOLF.name)?
-            .disk_of_blockdev("recorder", GOLF.disk, &recorder(&disk, &log))
+            .disk_of_blockdev("disk", GOLF.disk, &recorded(&disk, &path))
             .network(GOLF.mac)
             .stick(&stick, 0)
             .ends_at_reboot();
@@ -45,19 +32,24 @@ fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
         running.wait_for("ironstrap: committed")?;
         running.wait_for_end()?;
 
-        let said = text(Command::new("python3").arg(script).arg(&log).arg(&disk).args(["--states", "2000"]))?;
-        say(&said);
-        ensure!(said.contains("2000 states") && said.contains("'HALF-BOOTABLE': 0"), "{said}");
-        ensure!(!said.contains("'complete': 0"), "no cut was late enough to leave a complete disk: {said}");
+        let (log, complete) = (Log::read(&path)?, std::fs::read(&disk)?);
+        let dice = &mut Dice::new(41);
+        let judged = |name: &str, log: &Log, states: usize, dice: &mut Dice| {
+            let tally = replay(log, &complete, states, dice);
+            say(&format!("{name}: {} requests, {} flushes, {tally:?}", log.events.len(), log.flushes()));
+            tally
+        };
+        let tally = judged("as it was written", &log, STATES, dice);
+        ensure!(tally.half == 0 && tally.complete > 0 && tally.closed > STATES / 2, "{tally:?}");
+        // the judge finds wrong orders; the files are for judges of others
+        let unflushed = log.without_flushes_before_the_commit()?;
+        unflushed.write(&dir.join("unflushed.log"))?;
+        let tally = judged("without the flushes before the commit", &unflushed, STATES / 10, dice);
+        ensure!(tally.half > STATES / 400, "a wrong order isn't found: {tally:?}");
+        let early = log.with_the_commit_first()?;
+        early.write(&dir.join("early.log"))?;
+        let tally = judged("with the commit first", &early, STATES / 10, dice);
+        ensure!(tally.half > STATES / 400, "a wrong order isn't found: {tally:?}");
         Ok(())
     })
-}
-
-/// The disk's file behind QEMU's recorder of writes.
-fn recorder(disk: &Path, log: &Path) -> [String; 3] {
-    [
-        format!("driver=file,node-name=file,filename={}", disk.display()),
-        format!("driver=file,node-name=log,filename={}", log.display()),
-        "driver=blklogwrites,node-name=recorder,file=file,log=log,log-sector-size=512".to_owned(),
-    ]
 }
