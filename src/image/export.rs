@@ -12,7 +12,6 @@
 
 pub mod anaconda;
 pub mod attributes;
-pub mod inode;
 pub mod member;
 pub mod packed;
 
@@ -21,11 +20,11 @@ use std::io::{self, Read, Write};
 
 use anyhow::{Context, Result, ensure};
 
+use super::ext4::inode::{self, Inode, InodeKind, Inodes, Time};
 use super::root_view::TreeView;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
-use inode::{Inode, InodeKind, Inodes, Time};
 use member::{Member, Tar, What};
 
 use crate::image_rules::identity::{self, Fate, Maker, Place, TRACES};

@@ -4,6 +4,7 @@ pub mod assemble;
 pub mod build;
 pub mod chunk;
 pub mod export;
+pub mod ext4;
 pub mod import;
 pub mod layout;
 pub mod loaders;

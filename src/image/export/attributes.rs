@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::inode::{Inode, Inodes, extra_size, u16_at, u32_at};
+use crate::image::ext4::inode::{Inode, Inodes, extra_size, u16_at, u32_at};
 use crate::spec::ondisk::ext4::{self, XATTR_ENTRY_LENGTH as ENTRY, XATTR_MAGIC as MAGIC};
 
 /// One record of a PAX header: keyword and value.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{Builder, EntryType, Header};
 
 use super::attributes::Record;
-use super::inode::{Inode, InodeKind, Time};
+use crate::image::ext4::inode::{Inode, InodeKind, Time};
 
 /// Bytes that are copied at once.
 const BUFFER: usize = 1 << 20;

@@ -71,9 +71,9 @@ pub struct Inode {
     /// How many names it has.
     pub names: u16,
     /// The whole record, in which attributes may stand.
-    pub(super) record: Vec<u8>,
+    pub(in crate::image) record: Vec<u8>,
     /// The block with more attributes; none if 0.
-    pub(super) attributes: u64,
+    pub(in crate::image) attributes: u64,
 }
 
 /// The inodes of one file system.
@@ -141,7 +141,7 @@ impl Inodes {
     }
 
     /// Bytes of the file system.
-    pub(super) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+    pub(in crate::image) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
         let end = offset.checked_add(length).filter(|end| *end <= self.length);
         ensure!(end.is_some() && length <= LONGEST_DIRECTORY, "byte {offset} is outside the file system");
         let mut bytes = vec![0; usize::try_from(length).context("sizing a read")?];
@@ -150,7 +150,7 @@ impl Inodes {
     }
 
     /// One block.
-    pub(super) fn block(&self, number: u64) -> Result<Vec<u8>> {
+    pub(in crate::image) fn block(&self, number: u64) -> Result<Vec<u8>> {
         let offset = number.checked_mul(self.block).context("a block number is impossible")?;
         self.read(offset, self.block)
     }
@@ -264,7 +264,7 @@ fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
 }
 
 /// How far the record goes beyond its first bytes, which all have.
-pub(super) fn extra_size(record: &[u8]) -> Result<usize> {
+pub(in crate::image) fn extra_size(record: &[u8]) -> Result<usize> {
     if record.len() <= ext4::GOOD_OLD_INODE_SIZE {
         return Ok(0);
     }
@@ -302,12 +302,12 @@ fn entries(block: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Result<u16> {
+pub(in crate::image) fn u16_at(bytes: &[u8], at: usize) -> Result<u16> {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk()).context("a structure ends early")?;
     Ok(u16::from_le_bytes(*bytes))
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Result<u32> {
+pub(in crate::image) fn u32_at(bytes: &[u8], at: usize) -> Result<u32> {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk()).context("a structure ends early")?;
     Ok(u32::from_le_bytes(*bytes))
 }

@@ -1,0 +1,3 @@
+//! Reading ext4 without mounting it.
+
+pub mod inode;
