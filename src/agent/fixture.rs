@@ -67,7 +67,7 @@ fn stored(shape: &Shape, image: &[u8], mut source: MemorySource) -> (ImageManife
     manifest.packs = packs.into_iter().map(|pack| source.add(pack)).collect();
     let bytes = index_bytes(entries);
     manifest.index = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
-    manifest.raw = Digest::of(image);
+    manifest.raw = Some(Digest::of(image));
     let bytes = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
     let index = Index::parse(bytes, &manifest).unwrap();
     (manifest, index, source)

@@ -48,34 +48,51 @@ pub fn forced_cuts(size: u64, partitions: &[ImagePartition]) -> Vec<u64> {
     cuts
 }
 
-/// Reads the device once from its first byte to the last forced cut; gives each piece to `sink`, and everything that was
-/// read to `raw`.
+/// Hears up to which byte the image was read; its error ends it.
+pub type Reached<'a, E> = &'a mut dyn FnMut(u64) -> Result<(), E>;
+
+/// Reads the device once from its first byte to the last forced cut, but what it knows to be zeroes, and gives each piece to
+/// `sink`, who may tell more of the way.
 ///
 /// # Errors
-/// The device's, the sink's.
+/// The device's, the sink's, what `reached` returned.
 pub fn cut<E: From<io::Error>>(
     device: &dyn BlockDevice,
     cuts: &[u64],
-    mut raw: impl FnMut(&[u8]),
-    mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    reached: Reached<'_, E>,
+    mut sink: impl FnMut(Piece<'_>, Reached<'_, E>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut room = Buffer::default();
     room.resize(READ);
     let buffer = room.as_mut();
     let mut start = 0;
+    let mut data = 0..0;
     for &end in cuts {
         let mut cutter = Cutter { start, data: Vec::with_capacity(MAX_CHUNK as usize), zeroes: 0 };
         let mut place = start;
         while place < end {
-            let count = usize::try_from(end - place).map_or(READ, |rest| rest.min(READ));
+            if place >= data.end {
+                data = device.next_data(place)?.unwrap_or(u64::MAX..u64::MAX);
+            }
+            // whole blocks only, so that pieces are the same however the file is stored
+            let hole = data.start.min(end).saturating_sub(place);
+            let hole = if data.start >= end { hole } else { hole - hole % BLOCK as u64 };
+            if hole > 0 {
+                cutter.zeroes += hole;
+                place += hole;
+                continue;
+            }
+            let rest = data.end.max(place + BLOCK as u64).min(end) - place;
+            let count = usize::try_from(rest).map_or(READ, |rest| rest.min(READ));
+            let count = if place + (count as u64) < end { count - count % BLOCK } else { count };
             device.read_at(place, &mut buffer[..count])?;
-            raw(&buffer[..count]);
             for block in buffer[..count].chunks(BLOCK) {
-                cutter.block(block, &mut sink)?;
+                cutter.block(block, &mut |piece: Piece<'_>| sink(piece, reached))?;
             }
             place += count as u64;
+            reached(place)?;
         }
-        cutter.end(&mut sink)?;
+        cutter.end(&mut |piece: Piece<'_>| sink(piece, reached))?;
         start = end;
     }
     Ok(())

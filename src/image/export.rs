@@ -8,7 +8,8 @@
 //! What is one machine's goes into no tar: it is unpacked on many, where nobody but the system itself makes it anew.
 //!
 //! Promises: the same image gives the same bytes; names are sorted; bytes come from verified chunks; memory doesn't grow with
-//! the image, but by one name for each further name of a file. Reads only, without root and without mounting.
+//! the image, but by one name for each further name of a file, and by the names of the directories above. Each directory is written once,
+//! and a tar that would be many times its image isn't begun. Reads only, without root and without mounting.
 
 pub mod anaconda;
 pub mod attributes;
@@ -17,9 +18,12 @@ pub mod packed;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
+use super::ext4::content::Content;
+use super::ext4::directory::Names;
 use super::ext4::inode::{self, Inode, InodeKind, Inodes, Time};
 use super::root_view::TreeView;
 use super::store::Store;
@@ -29,6 +33,7 @@ use member::{Member, Tar, What};
 
 use crate::image_rules::identity::{self, Fate, Maker, Place, TRACES};
 use crate::spec::image::ImageManifest;
+use crate::sys::budget::Budget;
 use crate::trust::Verified;
 use crate::value::{Digest, DigestWriter};
 
@@ -36,6 +41,12 @@ use crate::value::{Digest, DigestWriter};
 const ESP: &[u8] = b"./boot/efi";
 /// No path is longer (Linux's PATH_MAX).
 const LONGEST_PATH: usize = 4096;
+/// No tar is longer than so many times its image, and this: what hard links and holes make of it.
+const LONGEST_TIMES: u64 = 4;
+const LONGEST_ANYWAY: u64 = 1 << 30;
+/// Names in an ESP, and directories in each other: a hundred times and more what loaders need.
+const MOST_ESP_NAMES: usize = 65_536;
+const DEEPEST_ESP: usize = 32;
 
 /// Hears of each step's bytes, and may end the work.
 pub type Progress = Box<dyn FnMut(u64) -> Result<()>>;
@@ -44,8 +55,11 @@ pub type Progress = Box<dyn FnMut(u64) -> Result<()>>;
 #[derive(Debug)]
 pub struct Export {
     tree: Ext4Tree,
-    inodes: Inodes,
+    inodes: Arc<Inodes>,
     esp: FatTree,
+    budget: Budget,
+    /// No tar of it is longer.
+    longest: u64,
     /// Names in the tar that would make the machines twins.
     identity: HashSet<Vec<u8>>,
 }
@@ -69,11 +83,51 @@ enum Contents {
     Count,
 }
 
-/// A name that is still to be written.
+/// A name that is to be written next.
 enum Node {
     Inode(Vec<u8>, u32),
     /// Its name in the tar, and its path in the ESP.
     Esp(Vec<u8>, String, tree::EntryType),
+}
+
+/// A directory whose names are being written: memory for these alone, not for their paths.
+enum Level {
+    Root {
+        path: Vec<u8>,
+        names: Names,
+        next: usize,
+        /// Where the ESP's own directory stands among the names, if it is still to come.
+        esp: Option<usize>,
+    },
+    Esp {
+        path: Vec<u8>,
+        inner: String,
+        entries: std::vec::IntoIter<tree::Entry>,
+    },
+}
+
+impl Iterator for Level {
+    type Item = Node;
+
+    fn next(&mut self) -> Option<Node> {
+        let below = |path: &[u8], name: &[u8]| [path, b"/", name].concat();
+        match self {
+            Self::Root { esp, next, .. } if *esp == Some(*next) => {
+                *esp = None;
+                Some(Node::Esp(ESP.to_vec(), String::new(), tree::EntryType::Directory))
+            }
+            Self::Root { path, names, next, .. } => {
+                let name = names.get(*next)?;
+                *next += 1;
+                Some(Node::Inode(below(path, name.text), name.inode))
+            }
+            Self::Esp { path, inner, entries } => {
+                let entry = entries.next()?;
+                let path = below(path, entry.name.as_bytes());
+                Some(Node::Esp(path, format!("{inner}/{}", entry.name), entry.kind))
+            }
+        }
+    }
 }
 
 /// The digest of an image's tar, not packed, if Anaconda could install it. `progress` is asked for one for so many bytes.
@@ -98,12 +152,13 @@ impl Export {
     /// # Errors
     /// When its file systems can't be read.
     pub fn open(image: &StoredImage) -> Result<Self> {
-        let (start, length) = image.root_place()?;
-        let inodes = Inodes::open(std::sync::Arc::new(image.clone()), start, length)
-            .with_context(|| format!("opening the root of {}", image.manifest().image))?;
         let tree = image.root()?;
+        let inodes = Arc::clone(tree.inodes());
         let identity = identity_of(&tree).context("looking for one machine's identity in the image")?;
-        Ok(Self { tree, inodes, esp: image.esp()?, identity })
+        let budget = image.budget().clone();
+        let longest =
+            LONGEST_ANYWAY.saturating_add(image.manifest().size.as_bytes().saturating_mul(LONGEST_TIMES));
+        Ok(Self { tree, inodes, esp: image.esp()?, budget, longest, identity })
     }
 
     /// The root file system.
@@ -158,31 +213,29 @@ impl Export {
         contents: Contents,
         progress: impl FnMut(u64) -> Result<()> + 'static,
     ) -> Result<(W, Summary)> {
+        let budget = self.budget.clone();
+        let mut progress = progress;
         let mut run = Run {
             export: self,
             contents,
-            tar: Tar::new(out, progress),
+            tar: Tar::new(out, move |bytes| {
+                budget.progress();
+                progress(bytes)
+            }),
             summary: Summary::default(),
             first_names: HashMap::new(),
             directories: HashSet::new(),
             esp_time: Time::default(),
+            length: 0,
+            esp_names: 0,
         };
-        let mut stack = vec![Node::Inode(b".".to_vec(), inode::ROOT)];
-        while let Some(node) = stack.pop() {
-            let name = match &node {
-                Node::Inode(path, _) | Node::Esp(path, ..) => path.clone(),
-            };
-            if self.identity.contains(&name) {
-                run.summary.identity += 1;
-                continue;
+        self.budget.progress();
+        let mut levels: Vec<Level> = run.node(Node::Inode(b".".to_vec(), inode::ROOT))?.into_iter().collect();
+        while let Some(level) = levels.last_mut() {
+            match level.next() {
+                Some(node) => levels.extend(run.node(node)?),
+                None => drop(levels.pop()),
             }
-            let below = match node {
-                Node::Inode(path, number) => run.inode(path, number),
-                Node::Esp(path, inner, kind) => run.esp(path, &inner, kind),
-            };
-            let below = below.with_context(|| format!("exporting {}", String::from_utf8_lossy(&name)))?;
-            // the first one is written first
-            stack.extend(below.into_iter().rev());
         }
         Ok((run.tar.finish()?, run.summary))
     }
@@ -217,17 +270,50 @@ struct Run<'e, W: Write> {
     /// Those that were seen: a damaged file system may lead in circles.
     directories: HashSet<u32>,
     esp_time: Time,
+    /// Bytes of the tar so far, about.
+    length: u64,
+    /// Names of the ESP so far.
+    esp_names: usize,
 }
 
 impl<W: Write> Run<'_, W> {
+    /// Writes one name; gives what lies below.
+    fn node(&mut self, node: Node) -> Result<Option<Level>> {
+        let name = match &node {
+            Node::Inode(path, _) | Node::Esp(path, ..) => path.clone(),
+        };
+        if self.export.identity.contains(&name) {
+            self.summary.identity += 1;
+            return Ok(None);
+        }
+        let below = match node {
+            Node::Inode(path, number) => self.inode(path, number),
+            Node::Esp(path, inner, kind) => self.esp(path, &inner, kind),
+        };
+        below.with_context(|| format!("exporting {}", String::from_utf8_lossy(&name)))
+    }
+
+    /// Counts a member before it is written: files of holes and names without end make a tar that nobody has room for.
+    fn account(&mut self, member: &Member) -> Result<()> {
+        let attributes: u64 = member.attributes.iter().map(|(_, value)| value.len() as u64).sum();
+        let content = if let What::File(size) = member.what { size } else { 0 };
+        self.length =
+            self.length.saturating_add(512 + member.path.len() as u64 + attributes).saturating_add(content);
+        let longest = self.export.longest;
+        ensure!(
+            self.length <= longest,
+            "with its {content} bytes the tar would be longer than {longest}, {LONGEST_TIMES} times the image and {LONGEST_ANYWAY}: the image holds files that are all holes, or is damaged; take them out of the image"
+        );
+        Ok(())
+    }
+
     /// Writes one inode under this name; gives what lies below.
-    fn inode(&mut self, path: Vec<u8>, number: u32) -> Result<Vec<Node>> {
+    fn inode(&mut self, path: Vec<u8>, number: u32) -> Result<Option<Level>> {
         ensure!(path.len() < LONGEST_PATH, "the path is longer than {LONGEST_PATH} bytes");
         let export = self.export;
         let inode = export.inodes.get(number)?;
-        self.agree(&inode, &path)?;
         let target = match inode.kind {
-            InodeKind::Symlink => Some(export.tree.link_bytes(&path[1..])?),
+            InodeKind::Symlink => Some(export.inodes.link(&inode)?),
             _ => None,
         };
         let attributes = attributes::records(&export.inodes, &inode)?;
@@ -235,7 +321,7 @@ impl<W: Write> Run<'_, W> {
             if inode.kind == InodeKind::Directory { [&path, &b"/"[..]].concat() } else { path.clone() };
         let Some(mut member) = Member::of(&inode, name, target, attributes) else {
             self.summary.left_out += 1;
-            return Ok(Vec::new());
+            return Ok(None);
         };
         if inode.kind != InodeKind::Directory && inode.names > 1 {
             match self.first_names.get(&number) {
@@ -245,72 +331,56 @@ impl<W: Write> Run<'_, W> {
                 }
             }
         }
+        self.account(&member)?;
         match (&member.what, self.contents) {
             (What::File(size), Contents::Read) if *size > 0 => {
-                self.tar.add(&member, export.tree.open_file(&path[1..])?)?;
+                self.tar.add(&member, Content::open(&export.inodes, &inode)?)?;
             }
             (What::File(size), _) => self.tar.add(&member, io::repeat(0).take(*size))?,
             _ => self.tar.add(&member, io::empty())?,
         }
         self.summary.members += 1;
-        if inode.kind == InodeKind::Directory { self.below(&path, &inode) } else { Ok(Vec::new()) }
+        if inode.kind == InodeKind::Directory { self.below(path, &inode).map(Some) } else { Ok(None) }
     }
 
-    /// The reader of contents verifies an inode's checksum: both must have read the same.
-    fn agree(&self, inode: &Inode, path: &[u8]) -> Result<()> {
-        if self.contents == Contents::Count {
-            return Ok(());
-        }
-        let seen = self.export.tree.owner_and_mode(&path[1..])?;
-        ensure!(
-            seen == (inode.uid, inode.gid, inode.mode, inode.size),
-            "inode {} was read in two ways that differ: the file system is damaged",
-            inode.number
-        );
-        Ok(())
-    }
-
-    fn below(&mut self, path: &[u8], inode: &Inode) -> Result<Vec<Node>> {
-        ensure!(self.directories.insert(inode.number), "the directory lies in itself");
+    fn below(&mut self, path: Vec<u8>, inode: &Inode) -> Result<Level> {
+        ensure!(self.directories.insert(inode.number), "the directory lies in itself, or in two places");
         let mut names = self.export.inodes.list(inode)?;
-        let boot = path == b"./boot";
+        let mut esp = None;
         if path == b"." {
             // every file system is made with one
-            names.retain(|(name, _)| name != b"lost+found");
-        }
-        if boot {
+            names.remove(b"lost+found");
+        } else if path == b"./boot" {
             self.esp_time = inode.modified;
-            names.retain(|(name, _)| name != b"efi");
-            names.push((b"efi".to_vec(), 0));
-            names.sort();
+            esp = Some(names.remove(b"efi"));
         }
-        let node = |(name, number): (Vec<u8>, u32)| match [path, b"/", &name].concat() {
-            efi if boot && efi == ESP => Node::Esp(efi, String::new(), tree::EntryType::Directory),
-            path => Node::Inode(path, number),
-        };
-        Ok(names.into_iter().map(node).collect())
+        Ok(Level::Root { path, names, next: 0, esp })
     }
 
     /// Writes one name of the ESP, with owner and mode as Linux shows them there; gives what lies below. FAT's times are in
     /// nobody's time zone: they are those of `/boot`.
-    fn esp(&mut self, mut path: Vec<u8>, inner: &str, kind: tree::EntryType) -> Result<Vec<Node>> {
+    fn esp(&mut self, path: Vec<u8>, inner: &str, kind: tree::EntryType) -> Result<Option<Level>> {
         ensure!(path.len() < LONGEST_PATH, "the path is longer than {LONGEST_PATH} bytes");
         let is_directory = kind == tree::EntryType::Directory;
         let content = if is_directory { Vec::new() } else { self.export.esp.read(inner)? };
-        let mut below = Vec::new();
-        if is_directory {
-            for entry in self.export.esp.list(inner)? {
-                let path = [&path, &b"/"[..], entry.name.as_bytes()].concat();
-                below.push(Node::Esp(path, format!("{inner}/{}", entry.name), entry.kind));
-            }
-            path.push(b'/');
-        }
+        self.esp_names += 1;
+        ensure!(
+            self.esp_names <= MOST_ESP_NAMES && inner.split('/').count() <= DEEPEST_ESP,
+            "the ESP has more than {MOST_ESP_NAMES} names, or directories more than {DEEPEST_ESP} deep: it is damaged"
+        );
+        let name = if is_directory { [&path, &b"/"[..]].concat() } else { path.clone() };
         let what = if is_directory { What::Directory } else { What::File(content.len() as u64) };
         let modified = Time { nanoseconds: 0, ..self.esp_time };
-        let member = Member { path, what, mode: 0o700, uid: 0, gid: 0, modified, attributes: Vec::new() };
+        let member =
+            Member { path: name, what, mode: 0o700, uid: 0, gid: 0, modified, attributes: Vec::new() };
+        self.account(&member)?;
         self.tar.add(&member, content.as_slice())?;
         self.summary.members += 1;
-        Ok(below)
+        if !is_directory {
+            return Ok(None);
+        }
+        let entries = self.export.esp.list(inner)?.into_iter();
+        Ok(Some(Level::Esp { path, inner: inner.to_owned(), entries }))
     }
 }
 

@@ -297,13 +297,13 @@ fn an_image_that_anaconda_can_t_install_is_told_with_all_that_it_lacks() {
 /// Inodes of a device whose bytes were changed, all of them read.
 fn walk(device: MemoryDevice) -> Result<usize> {
     let length = device.size();
-    let inodes = Inodes::open(Arc::new(device), 0, length)?;
+    let inodes = Inodes::open(Arc::new(device), 0, length, Budget::of(length))?;
     let (mut stack, mut seen) = (vec![inode::ROOT], HashSet::new());
     while let Some(number) = stack.pop() {
         let inode = inodes.get(number)?;
         attributes::records(&inodes, &inode)?;
         if inode.kind == InodeKind::Directory && seen.insert(number) {
-            stack.extend(inodes.list(&inode)?.into_iter().map(|(_, number)| number));
+            stack.extend(inodes.list(&inode)?.iter().map(|name| name.inode));
         }
     }
     Ok(seen.len())

@@ -3,12 +3,10 @@
 //! Promises: nothing gets a name before all of it was read back out of the store and compared with the file; what can't
 //! be installed is refused before anything is written; a failed import leaves the store as it was.
 
-use std::fs::File;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::chunk::forced_cuts;
 use super::layout::{self, Layout};
@@ -18,12 +16,14 @@ use super::store::Store;
 use super::stored::StoredImage;
 use super::system;
 use super::tree::{FatTree, ReadTree as _};
+use super::whole::WholeDigest;
 use crate::image_rules::identity::Carried;
 use crate::spec::FormatVersion;
 use crate::spec::image::{Blob, INDEX_MAGIC, INDEX_RECORD, ImageManifest, ImageSystem, MAX_INDEX};
 use crate::sys::block::{BlockDevice, FileDevice};
+use crate::sys::budget::Budget;
 use crate::trust::{Purpose, SiteKey};
-use crate::value::{ByteSize, Digest, DigestWriter, ImageRef};
+use crate::value::{ByteSize, Digest, ImageRef};
 
 /// What an import does for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +57,9 @@ pub struct Imported {
 /// Opens a raw image file.
 ///
 /// # Errors
-/// Missing, unreadable, or neither file nor block device.
+/// Missing, unreadable, or no regular file.
 pub fn open_raw(path: &Path) -> Result<Arc<dyn BlockDevice>> {
-    let opening = || format!("opening image {}", path.display());
-    let file = File::open(path).with_context(opening)?;
-    let metadata = file.metadata().with_context(opening)?;
-    ensure!(
-        metadata.is_file() && !metadata.file_type().is_block_device(),
-        "{} is not a file; copy the disk to a file first",
-        path.display()
-    );
-    Ok(Arc::new(FileDevice::new(file, metadata.len(), 512)))
+    Ok(Arc::new(FileDevice::watch(path).context("opening the image")?))
 }
 
 /// Imports an image under a name.
@@ -83,23 +75,53 @@ pub fn import(
     replace: bool,
     progress: Progress<'_>,
 ) -> Result<Imported> {
-    let layout = layout::read_layout(device)?;
-    let Inside { system, net_boot, identity } = look_inside(device, &layout)?;
+    let budget = Budget::of(device.size());
+    let layout = layout::read_layout(device, &budget)?;
+    let Inside { system, net_boot, identity } = look_inside(device, &layout, &budget)?;
     let known =
         Known::of(store, image.name(), &key.alone(), &mut |done, total| progress(Step::Recall, done, total))?;
     let cuts = forced_cuts(device.size(), &layout.partitions);
     let size = device.size();
     let packed = pack(store, &**device, &cuts, &known, &mut |done| progress(Step::Pack, done, size))?;
     let mut written = packed.fresh.clone();
-    let described = (|| {
+    let described = (|| -> Result<ImageManifest> {
+        require_unchanged(device)?;
         let index = put_index(store, &packed, &mut written)?;
         let manifest = describe(image, size, layout, system, index, &packed);
-        read_back(store, &manifest, key, progress).map(|()| manifest)
+        let stored = read_back(store, &manifest, key, progress)?;
+        require_unchanged(device)?;
+        // between looking and reading it may have become another one, with its times set back
+        require_same(&manifest, &stored)?;
+        Ok(manifest)
     })();
     let manifest = described.inspect_err(|_| store.forget(&written))?;
     let digest = store.publish(&manifest, key, replace, &written)?;
     let added = packed.fresh.iter().map(|blob| blob.size).sum();
     Ok(Imported { digest, manifest, added, net_boot, identity })
+}
+
+fn require_unchanged(device: &Arc<dyn BlockDevice>) -> Result<()> {
+    match device.changed().context("looking whether the image changed")? {
+        None => Ok(()),
+        Some(what) => bail!(
+            "{what} changed while the image was read: somebody writes to it; shut that down, or import a copy"
+        ),
+    }
+}
+
+/// What was judged must be what is stored.
+fn require_same(manifest: &ImageManifest, stored: &StoredImage) -> Result<()> {
+    let device: Arc<dyn BlockDevice> = Arc::new(stored.clone());
+    let again = layout::read_layout(&device, stored.budget())
+        .and_then(|layout| Ok((look_inside(&device, &layout, stored.budget())?, layout)));
+    let (inside, layout) = again.context("looking into the image again, as it was stored")?;
+    ensure!(
+        inside.system == manifest.system
+            && layout.partitions == manifest.partitions
+            && layout.filesystem == manifest.root,
+        "the image changed while it was read: what is stored isn't what was judged; import a copy that nobody writes to"
+    );
+    Ok(())
 }
 
 /// What is in the image: its system, whether it has a loader for network boot, and whose identity.
@@ -109,10 +131,10 @@ struct Inside {
     identity: Vec<Carried>,
 }
 
-fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout) -> Result<Inside> {
-    let esp = FatTree::open(Arc::clone(device), layout.esp.offset, layout.esp.length)
+fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout, budget: &Budget) -> Result<Inside> {
+    let esp = FatTree::open_within(Arc::clone(device), layout.esp.offset, layout.esp.length, budget)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
-    let root = layout::open(device, &layout.root)?;
+    let root = layout::open(device, &layout.root, budget)?;
     Ok(Inside {
         system: system::inspect(&root, &esp)?,
         net_boot: root.exists(system::NET_GRUB)?,
@@ -167,12 +189,18 @@ fn describe(
 }
 
 /// Reads the whole image out of the store as an install would and compares it with what was imported.
-fn read_back(store: &Store, manifest: &ImageManifest, key: &SiteKey, progress: Progress<'_>) -> Result<()> {
+fn read_back(
+    store: &Store,
+    manifest: &ImageManifest,
+    key: &SiteKey,
+    progress: Progress<'_>,
+) -> Result<StoredImage> {
     let bytes = serde_json::to_vec(manifest).context("writing the manifest")?;
     let signature = key.sign(Purpose::Image, &bytes);
     let verified = key.public().verify(Purpose::Image, bytes, &signature)?.parse_json()?;
     let image = StoredImage::open(store, &verified)?;
-    verify(&image, &mut |done, size| progress(Step::Verify, done, size))
+    verify(&image, &mut |done, size| progress(Step::Verify, done, size))?;
+    Ok(image)
 }
 
 /// Reads all of a stored image and compares it with the digest in its manifest.
@@ -180,26 +208,34 @@ fn read_back(store: &Store, manifest: &ImageManifest, key: &SiteKey, progress: P
 /// # Errors
 /// A damaged or missing pack; says which.
 pub fn verify(image: &StoredImage, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<()> {
-    use std::io::Write as _;
     let manifest = image.manifest();
-    let mut hasher = DigestWriter::new(std::io::sink());
+    let mut hasher = WholeDigest::to_compare(manifest.raw.as_ref());
     let mut buffer = vec![0; 1 << 20];
     let (mut done, size) = (0, image.size());
     while done < size {
-        let count = usize::try_from(size - done).map_or(buffer.len(), |rest| rest.min(buffer.len()));
+        image.budget().progress();
+        let data = image.next_data(done).context("reading the index")?.unwrap_or(size..size);
+        if data.start > done {
+            hasher.zeroes(data.start - done, &mut |reached| progress(done + reached, size))?;
+            done = data.start;
+            continue;
+        }
+        let count = usize::try_from(data.end - done).map_or(buffer.len(), |rest| rest.min(buffer.len()));
         image
             .read_at(done, &mut buffer[..count])
             .with_context(|| format!("reading {} from the store", manifest.image))?;
-        hasher.write_all(&buffer[..count]).context("hashing")?;
+        hasher.data(&buffer[..count]);
         done += count as u64;
         progress(done, size)?;
     }
-    let (_, found, _) = hasher.finish();
+    let (found, expected) = (hasher.finish(), manifest.raw);
+    let show = |digest: Option<Digest>| digest.map_or_else(|| "of no bytes".to_owned(), |it| it.to_string());
     ensure!(
-        found == manifest.raw,
-        "{} reads back with digest {found}, expected {}: the file changed while it was read, or the store's disk is failing",
+        found == expected,
+        "{} reads back with digest {}, expected {}: the file changed while it was read, or the store's disk is failing",
         manifest.image,
-        manifest.raw
+        show(found),
+        show(expected)
     );
     Ok(())
 }

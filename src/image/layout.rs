@@ -12,6 +12,7 @@ use super::tree::{Ext4Tree, ReadTree as _, has_ext_magic};
 use crate::spec::image::{FilesystemKind, ImagePartition, RootFilesystem};
 use crate::spec::ondisk::ext4;
 use crate::sys::block::BlockDevice;
+use crate::sys::budget::Budget;
 use crate::sys::gpt;
 
 /// The partitions of an image, with ESP and root found.
@@ -31,7 +32,7 @@ pub struct Layout {
 ///
 /// # Errors
 /// Names the first thing that the installer couldn't handle.
-pub fn read_layout(device: &Arc<dyn BlockDevice>) -> Result<Layout> {
+pub fn read_layout(device: &Arc<dyn BlockDevice>, budget: &Budget) -> Result<Layout> {
     let size = device.size();
     refuse_other_formats(&**device)?;
     if size > FIRST_PARTITION && gpt::is_4kn(&**device) {
@@ -64,9 +65,9 @@ pub fn read_layout(device: &Arc<dyn BlockDevice>) -> Result<Layout> {
         );
     }
     let esp = find_esp(&partitions)?.clone();
-    let root = find_root(device, &partitions)?.clone();
+    let root = find_root(device, &partitions, budget)?.clone();
     refuse_bytes_before_partitions(&**device)?;
-    let filesystem = read_root(device, &root)?;
+    let filesystem = read_root(device, &root, budget)?;
     Ok(Layout { partitions, esp, root, filesystem })
 }
 
@@ -103,11 +104,12 @@ fn find_esp(partitions: &[ImagePartition]) -> Result<&ImagePartition> {
 fn find_root<'a>(
     device: &Arc<dyn BlockDevice>,
     partitions: &'a [ImagePartition],
+    budget: &Budget,
 ) -> Result<&'a ImagePartition> {
     let mut roots = Vec::new();
     for partition in partitions {
         let ext = partition.length > 4096 && has_ext_magic(&**device, partition.offset)?;
-        if ext && holds_a_system(device, partition)? {
+        if ext && holds_a_system(device, partition, budget)? {
             roots.push(partition);
         }
     }
@@ -130,8 +132,12 @@ fn find_root<'a>(
     }
 }
 
-fn holds_a_system(device: &Arc<dyn BlockDevice>, partition: &ImagePartition) -> Result<bool> {
-    let tree = open(device, partition)?;
+fn holds_a_system(
+    device: &Arc<dyn BlockDevice>,
+    partition: &ImagePartition,
+    budget: &Budget,
+) -> Result<bool> {
+    let tree = open(device, partition, budget)?;
     Ok(tree.exists("/etc/os-release")? || tree.exists("/usr/lib/os-release")?)
 }
 
@@ -139,8 +145,8 @@ fn holds_a_system(device: &Arc<dyn BlockDevice>, partition: &ImagePartition) -> 
 ///
 /// # Errors
 /// When it can't be read; names the partition.
-pub fn open(device: &Arc<dyn BlockDevice>, partition: &ImagePartition) -> Result<Ext4Tree> {
-    Ext4Tree::open(Arc::clone(device), partition.offset, partition.length)
+pub fn open(device: &Arc<dyn BlockDevice>, partition: &ImagePartition, budget: &Budget) -> Result<Ext4Tree> {
+    Ext4Tree::open_within(Arc::clone(device), partition.offset, partition.length, budget)
         .with_context(|| format!("partition {}", partition.number))
 }
 
@@ -157,8 +163,12 @@ fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
 }
 
 /// Reads what the agent must know of the root's superblock.
-fn read_root(device: &Arc<dyn BlockDevice>, root: &ImagePartition) -> Result<RootFilesystem> {
-    use ext4::{COMPAT_RESIZE_INODE, INCOMPAT_EXTENTS, INCOMPAT_META_BG, INCOMPAT_RECOVER};
+fn read_root(
+    device: &Arc<dyn BlockDevice>,
+    root: &ImagePartition,
+    budget: &Budget,
+) -> Result<RootFilesystem> {
+    use ext4::{COMPAT_RESIZE_INODE, INCOMPAT_EXTENTS, INCOMPAT_META_BG};
     let mut superblock = [0; ext4::SUPERBLOCK_LENGTH];
     device
         .read_at(root.offset + ext4::SUPERBLOCK, &mut superblock)
@@ -167,10 +177,6 @@ fn read_root(device: &Arc<dyn BlockDevice>, root: &ImagePartition) -> Result<Roo
     let can_do_without = u32_at(ext4::S_FEATURE_COMPAT);
     let incompatible = u32_at(ext4::S_FEATURE_INCOMPAT);
     let number = root.number;
-    ensure!(
-        incompatible & INCOMPAT_RECOVER == 0,
-        "the root file system (partition {number}) was not unmounted cleanly; mount and unmount it, or run e2fsck"
-    );
     ensure!(
         incompatible & INCOMPAT_EXTENTS != 0,
         "the root file system (partition {number}) is ext2 or ext3; only ext4 can be installed"
@@ -189,5 +195,9 @@ fn read_root(device: &Arc<dyn BlockDevice>, root: &ImagePartition) -> Result<Roo
         root.length
     );
     debug_assert!(root.offset + root.length <= device.size() - BACKUP_LENGTH);
-    Ok(RootFilesystem { partition: number, uuid: open(device, root)?.uuid(), kind: FilesystemKind::Ext4 })
+    Ok(RootFilesystem {
+        partition: number,
+        uuid: open(device, root, budget)?.uuid(),
+        kind: FilesystemKind::Ext4,
+    })
 }

@@ -18,3 +18,4 @@ pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
+pub mod whole;

@@ -10,15 +10,16 @@ use std::io::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 
 use super::chunk;
 use super::store::{BlobWriter, Store};
+use super::whole::WholeDigest;
 use crate::failure::{Blame, BlameExt as _};
 use crate::spec::image::{Blob, Extent, ImageManifest, IndexEntry};
 use crate::sys::block::BlockDevice;
 use crate::trust::TrustedKeys;
-use crate::value::{Digest, DigestWriter, ImageName};
+use crate::value::{Digest, ImageName};
 
 /// A pack is closed before it gets longer.
 const LONGEST_PACK: u64 = 64 << 20;
@@ -95,8 +96,8 @@ pub struct Packed {
     pub packs: Vec<Blob>,
     /// Those of them that the store didn't have.
     pub fresh: Vec<Blob>,
-    /// Digest of the whole image.
-    pub raw: Digest,
+    /// Digest of the whole image, unless it is mostly zeroes.
+    pub raw: Option<Digest>,
     /// Bytes outside zero extents.
     pub data: u64,
 }
@@ -171,7 +172,7 @@ fn side_by_side<R, W: Send>(
 
 struct Cut {
     pieces: Vec<(u64, u64, Digest, Source)>,
-    raw: Digest,
+    raw: Option<Digest>,
     data: u64,
 }
 
@@ -182,28 +183,17 @@ fn read(
     jobs: SyncSender<Job>,
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Cut> {
-    let mut raw = DigestWriter::new(std::io::sink());
+    let mut whole = WholeDigest::default();
     let mut pieces = Vec::new();
     let mut seen = HashMap::new();
     let mut data = 0;
     let zero = Digest::from_bytes([0; 32]);
-    let mut reached = 0;
-    // a hasher can't fail; the next piece does then
-    let stopped = std::cell::OnceCell::new();
-    let hash = |bytes: &[u8]| {
-        // a sink takes everything
-        let _ = raw.write_all(bytes);
-        reached += bytes.len() as u64;
-        if let Err(error) = progress(reached) {
-            let _ = stopped.set(error);
-        }
-    };
-    let cut = chunk::cut::<anyhow::Error>(device, cuts, hash, |piece| {
-        ensure!(stopped.get().is_none(), "stopped");
+    let cut = chunk::cut::<anyhow::Error>(device, cuts, progress, |piece, progress| {
         let Some(bytes) = piece.data else {
             pieces.push((piece.offset, piece.length, zero, Source::Zero));
-            return Ok(());
+            return whole.zeroes(piece.length, &mut |done| progress(piece.offset + done));
         };
+        whole.data(bytes);
         data += piece.length;
         let digest = Digest::of(bytes);
         let next = seen.len();
@@ -220,12 +210,8 @@ fn read(
         pieces.push((piece.offset, piece.length, digest, source));
         Ok(())
     });
-    if let Some(error) = stopped.into_inner() {
-        return Err(error);
-    }
-    cut.context("reading the image")?;
-    let (_, raw, _) = raw.finish();
-    Ok(Cut { pieces, raw, data })
+    cut?;
+    Ok(Cut { pieces, raw: whole.finish(), data })
 }
 
 fn compress(queue: &Mutex<Receiver<Job>>, done: &SyncSender<Frame>) {

@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use super::tree::{EntryType, ReadTree};
 use crate::image_rules::{Name, RootView};
 
+/// No text of a system that anybody asks for is longer.
+const LONGEST_TEXT: u64 = 1 << 20;
+
 /// Any tree that can be read.
 pub struct TreeView<'a>(pub &'a dyn ReadTree);
 
@@ -19,7 +22,7 @@ impl RootView for TreeView<'_> {
         if !self.0.exists(path)? {
             return Ok(None);
         }
-        let text = String::from_utf8(self.0.read(path)?);
+        let text = String::from_utf8(self.0.read_at_most(path, LONGEST_TEXT)?);
         text.map(Some).with_context(|| format!("reading {path} in the image: not UTF-8"))
     }
 

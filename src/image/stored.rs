@@ -1,7 +1,7 @@
 //! An image in the store as a disk: random and sequential reads without unpacking it to a file.
 //!
-//! Promises: what is read was verified chunk by chunk; a damaged pack is an error that names the pack, never wrong bytes.
-//! Read only.
+//! Promises: what is read was verified chunk by chunk; a damaged pack is an error that names the pack, never wrong bytes. The trees
+//! in it draw from one budget. Read only.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -16,6 +16,7 @@ use super::store::Store;
 use super::tree::{Ext4Tree, FatTree};
 use crate::spec::image::{Extent, ImageManifest, IndexEntry};
 use crate::sys::block::BlockDevice;
+use crate::sys::budget::Budget;
 use crate::trust::Verified;
 
 /// Decoded chunks that are kept: file systems jump between inode tables, directories and data.
@@ -29,6 +30,7 @@ struct Inner {
     store: Store,
     manifest: ImageManifest,
     index: Index,
+    budget: Budget,
     state: Mutex<State>,
 }
 
@@ -52,12 +54,18 @@ impl StoredImage {
     pub fn open(store: &Store, manifest: &Verified<ImageManifest>) -> Result<Self> {
         let index = store.index(manifest)?;
         let (store, manifest) = (store.clone(), (**manifest).clone());
-        Ok(Self(Arc::new(Inner { store, manifest, index, state: Mutex::default() })))
+        let budget = Budget::of(manifest.size.as_bytes());
+        Ok(Self(Arc::new(Inner { store, manifest, index, budget, state: Mutex::default() })))
     }
 
     /// What the image is.
     pub fn manifest(&self) -> &ImageManifest {
         &self.0.manifest
+    }
+
+    /// What is left of it to read.
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// The EFI system partition.
@@ -66,7 +74,8 @@ impl StoredImage {
     /// When it can't be read.
     pub fn esp(&self) -> Result<FatTree> {
         let esp = self.partition(self.0.manifest.esp)?;
-        FatTree::open(Arc::new(self.clone()), esp.0, esp.1).context("opening the image's ESP")
+        FatTree::open_within(Arc::new(self.clone()), esp.0, esp.1, &self.0.budget)
+            .context("opening the image's ESP")
     }
 
     /// The root file system.
@@ -75,15 +84,8 @@ impl StoredImage {
     /// When it can't be read.
     pub fn root(&self) -> Result<Ext4Tree> {
         let root = self.partition(self.0.manifest.root.partition)?;
-        Ext4Tree::open(Arc::new(self.clone()), root.0, root.1).context("opening the image's root")
-    }
-
-    /// Where the root file system lies: its first byte and its length.
-    ///
-    /// # Errors
-    /// When the manifest names a partition that it hasn't.
-    pub fn root_place(&self) -> Result<(u64, u64)> {
-        self.partition(self.0.manifest.root.partition)
+        Ext4Tree::open_within(Arc::new(self.clone()), root.0, root.1, &self.0.budget)
+            .context("opening the image's root")
     }
 
     fn partition(&self, number: u32) -> Result<(u64, u64)> {
@@ -106,6 +108,7 @@ impl Inner {
             }
             self.pack(&mut state, pack)?
         };
+        self.budget.read(entry.length)?;
         let mut frame = vec![0; frame_length as usize];
         let name =
             || format!("pack {}", self.store.blob_path(&self.manifest.packs[pack as usize].digest).display());
@@ -164,6 +167,18 @@ impl BlockDevice for StoredImage {
             filled += count;
         }
         Ok(())
+    }
+
+    fn next_data(&self, from: u64) -> io::Result<Option<std::ops::Range<u64>>> {
+        let mut place = from;
+        while let Some(entry) = self.0.index.containing(place) {
+            let end = entry.offset + entry.length;
+            if matches!(entry.content, Extent::Data { .. }) {
+                return Ok(Some(place..end));
+            }
+            place = end;
+        }
+        Ok(None)
     }
 
     fn write_at(&self, _: u64, _: &[u8]) -> io::Result<()> {

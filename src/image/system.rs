@@ -21,6 +21,11 @@ pub const GRUB: &str = "/EFI/BOOT/grubx64.efi";
 /// Debian's GRUB for network boot; only PXE needs it.
 pub const NET_GRUB: &str = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
 
+/// No os-release and no configuration is longer: the longest are a hundredth of it.
+const LONGEST_TEXT: u64 = 64 << 10;
+/// How much of a kernel tells whether EFI can start it.
+const KERNEL_HEAD: u64 = 0x206;
+
 /// Programs that hand-offs ask for.
 const TOOLS: [&str; 9] =
     ["ansible-pull", "cloud-init", "curl", "git", "python3", "ssh-keygen", "sshd", "sudo", "wget"];
@@ -62,7 +67,7 @@ fn os_release(root: &dyn ReadTree) -> Result<String> {
         true => "/etc/os-release",
         false => "/usr/lib/os-release",
     };
-    Ok(String::from_utf8_lossy(&root.read(path)?).into_owned())
+    Ok(String::from_utf8_lossy(&root.read_at_most(path, LONGEST_TEXT)?).into_owned())
 }
 
 fn require_loaders(esp: &dyn ReadTree) -> Result<()> {
@@ -73,8 +78,7 @@ fn require_loaders(esp: &dyn ReadTree) -> Result<()> {
 
 fn require_program(esp: &dyn ReadTree, path: &str, why: &str) -> Result<()> {
     ensure!(esp.exists(path)?, "the image's ESP has no {path}: {why}");
-    let bytes = esp.read(path)?;
-    ensure!(bytes.starts_with(b"MZ"), "{path} in the image's ESP is not an EFI program");
+    ensure!(esp.read_start(path, 2)? == b"MZ", "{path} in the image's ESP is not an EFI program");
     Ok(())
 }
 
@@ -100,7 +104,10 @@ fn newest_kernel(root: &dyn ReadTree) -> Result<String> {
         );
     };
     let (path, modules) = (kernel_path(release), format!("/lib/modules/{release}/modules.dep"));
-    ensure!(is_kernel(&root.read(&path)?), "{path} in the image is not a kernel that EFI can start");
+    ensure!(
+        is_kernel(&root.read_start(&path, KERNEL_HEAD)?),
+        "{path} in the image is not a kernel that EFI can start"
+    );
     ensure!(
         root.exists(&modules)?,
         "the image has no {modules}: the installer needs the modules of its newest kernel, {release}"
@@ -142,7 +149,7 @@ fn selinux_enforcing(root: &dyn ReadTree) -> Result<bool> {
     if !root.exists(CONFIG)? {
         return Ok(false);
     }
-    let config = root.read(CONFIG)?;
+    let config = root.read_at_most(CONFIG, LONGEST_TEXT)?;
     Ok(String::from_utf8_lossy(&config).lines().any(|line| line.trim() == "SELINUX=enforcing"))
 }
 

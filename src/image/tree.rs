@@ -1,23 +1,28 @@
 //! Read-only file trees inside an image: ext4 and FAT, without root and without mounting.
 //!
-//! Promises: nothing is written to the device; a damaged file system is an error with the path in it, never a panic of
-//! ours. File systems are not trusted further than that: whoever installs what was read here compares digests.
+//! Promises: nothing is written to the device; a damaged file system, and one that was made to do harm, is an error with the path in
+//! it: no panic, no work without end, no memory by what the file system says of itself. All trees of a command draw from one
+//! [`Budget`]. Contents aren't trusted further than that: whoever installs what was read here compares digests.
 
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use ext4_view::{Ext4, Ext4Read, FileType};
 use fatfs::{FatType, FileSystem, FsOptions};
 use uuid::Uuid;
 
+use super::ext4::content::Content;
+use super::ext4::directory::Name;
+use super::ext4::inode::{Inode, InodeKind, Inodes};
 use crate::spec::ondisk::ext4;
 use crate::sys::block::{BlockDevice, Window};
-use crate::sys::budget::Budgeted;
+use crate::sys::budget::{Budget, Budgeted};
 
-/// No file that is read whole is longer: kernels and initramfs are a tenth of it.
-const LONGEST_FILE: u64 = 1 << 30;
+/// No file that is read whole is longer: kernels, modules and firmware are half of it.
+const LONGEST_FILE: u64 = 128 << 20;
+/// No directory of FAT has more entries (Microsoft's FAT specification, section 6).
+const MOST_IN_DIRECTORY: usize = 65_536;
 /// No loader in an ESP is longer: shim and GRUB are a fiftieth of it.
 const LONGEST_LOADER: u64 = 64 << 20;
 /// Bytes that finding and listing may read: four times what the longest directory of a FAT volume costs.
@@ -53,6 +58,26 @@ pub trait ReadTree {
     /// Missing, not a file, or the file system is damaged.
     fn read(&self, path: &str) -> Result<Vec<u8>>;
 
+    /// The same of a file that isn't longer than this.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); a longer one, of which nothing is read.
+    fn read_at_most(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
+        let bytes = self.read(path)?;
+        ensure!(bytes.len() as u64 <= limit, "{path} has {} bytes, the limit is {limit}", bytes.len());
+        Ok(bytes)
+    }
+
+    /// So many bytes from the beginning of a file, or all of it where it has fewer.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_start(&self, path: &str, count: u64) -> Result<Vec<u8>> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
     /// The names in a directory, sorted, without `.` and `..`; links in the path are followed. Names that aren't UTF-8 are
     /// left out.
     ///
@@ -82,35 +107,9 @@ pub trait ReadTree {
 }
 
 /// An ext4 file system in a range of a device.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Ext4Tree {
-    filesystem: Ext4,
-}
-
-impl fmt::Debug for Ext4Tree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ext4Tree").field("uuid", &self.uuid()).finish()
-    }
-}
-
-struct Ext4Range {
-    device: Arc<dyn BlockDevice>,
-    start: u64,
-    length: u64,
-}
-
-impl Ext4Read for Ext4Range {
-    fn read(
-        &mut self,
-        start: u64,
-        buffer: &mut [u8],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
-        let end = start.checked_add(buffer.len() as u64);
-        if end.is_none_or(|end| end > self.length) {
-            return Err(format!("byte {start} is outside the partition of {} bytes", self.length).into());
-        }
-        Ok(self.device.read_at(self.start + start, buffer)?)
-    }
+    inodes: Arc<Inodes>,
 }
 
 impl Ext4Tree {
@@ -119,44 +118,45 @@ impl Ext4Tree {
     /// # Errors
     /// Not ext4, damaged, or with features that can't be read.
     pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
-        let range = Ext4Range { device, start, length };
-        let filesystem =
-            Ext4::load(Box::new(range)).with_context(|| format!("opening ext4 at byte {start}"))?;
-        Ok(Self { filesystem })
+        let budget = Budget::of(length);
+        Self::open_within(device, start, length, &budget)
+    }
+
+    /// The same, of what is left to a command.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_within(
+        device: Arc<dyn BlockDevice>,
+        start: u64,
+        length: u64,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let inodes = Inodes::open(device, start, length, budget.clone());
+        let inodes = inodes.with_context(|| format!("opening ext4 at byte {start}"))?;
+        Ok(Self { inodes: Arc::new(inodes) })
     }
 
     /// UUID of the file system.
     pub fn uuid(&self) -> Uuid {
-        Uuid::from_bytes(*self.filesystem.uuid().as_bytes())
+        self.inodes.uuid()
     }
 
-    /// The content of a file, to be read piece by piece.
-    ///
-    /// # Errors
-    /// No file, or the file system is damaged.
-    pub fn open_file(&self, path: &[u8]) -> Result<impl Read + use<>> {
-        let reading = || format!("reading {} in the image", String::from_utf8_lossy(path));
-        self.filesystem.open(path).with_context(reading)
+    /// What is in it, by number.
+    pub fn inodes(&self) -> &Arc<Inodes> {
+        &self.inodes
     }
 
-    /// Owner, group, permissions and length of what a path names, a last link not followed.
-    ///
-    /// # Errors
-    /// Missing, or the file system is damaged.
-    pub fn owner_and_mode(&self, path: &[u8]) -> Result<(u32, u32, u32, u64)> {
-        let path = if path.is_empty() { b"/" } else { path };
-        let reading = || format!("reading {} in the image", String::from_utf8_lossy(path));
-        let seen = self.filesystem.symlink_metadata(path).with_context(reading)?;
-        Ok((seen.uid(), seen.gid(), u32::from(seen.mode() & 0o7777), seen.len()))
+    fn find(&self, path: &str, follow: bool) -> Result<Option<Inode>> {
+        self.inodes.find(path.as_bytes(), follow).with_context(|| format!("looking for {path} in the image"))
     }
 
-    /// Where a symbolic link points, byte for byte.
-    ///
-    /// # Errors
-    /// No link, or the file system is damaged.
-    pub fn link_bytes(&self, path: &[u8]) -> Result<Vec<u8>> {
-        let reading = || format!("reading link {} in the image", String::from_utf8_lossy(path));
-        Ok(self.filesystem.read_link(path).with_context(reading)?.as_ref().to_vec())
+    fn open_file(&self, path: &str) -> Result<(Content, u64)> {
+        let Some(inode) = self.find(path, true)? else {
+            bail!("reading {path} in the image: it isn't there")
+        };
+        let content = Content::open(&self.inodes, &inode);
+        Ok((content.with_context(|| format!("reading {path} in the image"))?, inode.size))
     }
 }
 
@@ -174,73 +174,73 @@ fn absolute(path: &str) -> String {
     format!("/{}", path.trim_matches('/'))
 }
 
-fn ext4_kind(kind: FileType) -> EntryType {
-    match kind {
-        FileType::Regular => EntryType::File,
-        FileType::Directory => EntryType::Directory,
-        FileType::Symlink => EntryType::Symlink,
+fn kind_of(inode: &Inode) -> EntryType {
+    match inode.kind {
+        InodeKind::File => EntryType::File,
+        InodeKind::Directory => EntryType::Directory,
+        InodeKind::Symlink => EntryType::Symlink,
         _ => EntryType::Other,
     }
 }
 
 impl ReadTree for Ext4Tree {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
+        self.read_at_most(path, LONGEST_FILE)
+    }
+
+    fn read_at_most(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
         let path = absolute(path);
-        let reading = || format!("reading {path} in the image");
-        let length = self.filesystem.metadata(path.as_str()).with_context(reading)?.len();
-        ensure!(
-            length <= LONGEST_FILE,
-            "{path} in the image has {length} bytes, the limit is {LONGEST_FILE}"
-        );
-        self.filesystem.read(path.as_str()).with_context(reading)
+        let (mut content, length) = self.open_file(&path)?;
+        ensure!(length <= limit, "{path} in the image has {length} bytes, the limit is {limit}");
+        let mut bytes = Vec::with_capacity(usize::try_from(length).context("sizing a file")?);
+        content.read_to_end(&mut bytes).with_context(|| format!("reading {path} in the image"))?;
+        Ok(bytes)
+    }
+
+    fn read_start(&self, path: &str, count: u64) -> Result<Vec<u8>> {
+        let path = absolute(path);
+        let mut bytes = Vec::new();
+        let (content, _) = self.open_file(&path)?;
+        content
+            .take(count)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("reading {path} in the image"))?;
+        Ok(bytes)
     }
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = absolute(path);
-        let listing = || format!("listing {path} in the image");
-        let mut entries = Vec::new();
-        for entry in self.filesystem.read_dir(path.as_str()).with_context(listing)? {
-            let entry = entry.with_context(listing)?;
-            let name = entry.file_name();
-            let Ok(name) = name.as_str() else { continue };
-            if name != "." && name != ".." {
-                let kind = ext4_kind(entry.file_type().with_context(listing)?);
-                entries.push(Entry { name: name.to_owned(), kind });
-            }
-        }
-        entries.sort();
-        Ok(entries)
+        let Some(inode) = self.find(&path, true)? else {
+            bail!("listing {path} in the image: it isn't there")
+        };
+        let names = self.inodes.list(&inode).with_context(|| format!("listing {path} in the image"))?;
+        let entry = |name: Name<'_>| {
+            let kind = match name.kind {
+                ext4::FT_REG_FILE => EntryType::File,
+                ext4::FT_DIR => EntryType::Directory,
+                ext4::FT_SYMLINK => EntryType::Symlink,
+                _ => EntryType::Other,
+            };
+            Some(Entry { name: std::str::from_utf8(name.text).ok()?.to_owned(), kind })
+        };
+        Ok(names.iter().filter_map(entry).collect())
     }
 
     fn kind(&self, path: &str) -> Result<Option<EntryType>> {
-        let path = absolute(path);
-        match self.filesystem.symlink_metadata(path.as_str()) {
-            Ok(metadata) => Ok(Some(ext4_kind(metadata.file_type()))),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("looking for {path} in the image")),
-        }
+        Ok(self.find(&absolute(path), false)?.as_ref().map(kind_of))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
-        let path = absolute(path);
-        match self.filesystem.metadata(path.as_str()) {
-            Ok(_) => Ok(true),
-            Err(error) if is_absence(&error) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("looking for {path} in the image")),
-        }
+        Ok(self.find(&absolute(path), true)?.is_some())
     }
 
     fn read_link(&self, path: &str) -> Result<String> {
         let path = absolute(path);
         let reading = || format!("reading link {path} in the image");
-        let target = self.filesystem.read_link(path.as_str()).with_context(reading)?;
-        Ok(target.to_str().with_context(reading)?.to_owned())
+        let inode = self.find(&path, false)?.context("it isn't there").with_context(reading)?;
+        let target = String::from_utf8(self.inodes.link(&inode).with_context(reading)?);
+        target.context("not UTF-8").with_context(reading)
     }
-}
-
-fn is_absence(error: &ext4_view::Ext4Error) -> bool {
-    use ext4_view::Ext4Error::{NotADirectory, NotFound, TooManySymlinks};
-    matches!(error, NotFound | NotADirectory | TooManySymlinks)
 }
 
 /// A FAT file system in a range of a device.
@@ -249,6 +249,7 @@ pub struct FatTree {
     device: Arc<dyn BlockDevice>,
     start: u64,
     length: u64,
+    budget: Budget,
 }
 
 impl fmt::Debug for FatTree {
@@ -265,7 +266,20 @@ impl FatTree {
     /// # Errors
     /// Not FAT, or damaged.
     pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
-        let tree = Self { device, start, length };
+        Self::open_within(device, start, length, &Budget::of(length))
+    }
+
+    /// The same, of what is left to a command.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_within(
+        device: Arc<dyn BlockDevice>,
+        start: u64,
+        length: u64,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let tree = Self { device, start, length, budget: budget.clone() };
         tree.filesystem(LISTING)?;
         Ok(tree)
     }
@@ -280,7 +294,9 @@ impl FatTree {
 
     /// For one operation, which may read so many bytes: a damaged directory has no end.
     fn filesystem(&self, budget: u64) -> Result<Fat<'_>> {
-        let window = Budgeted::new(Window::new(&*self.device, self.start, self.length), budget);
+        self.budget.progress();
+        let window = Window::new(&*self.device, self.start, self.length);
+        let window = Budgeted::new(window, budget).of(&self.budget);
         FileSystem::new(window, FsOptions::new())
             .with_context(|| format!("opening FAT at byte {}", self.start))
     }
@@ -300,17 +316,29 @@ impl FatTree {
 
 impl ReadTree for FatTree {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let bytes = self.read_start(path, LONGEST_LOADER + 1)?;
+        ensure!(
+            bytes.len() as u64 <= LONGEST_LOADER,
+            "{} in the ESP is longer than the {LONGEST_LOADER} bytes that a loader may have",
+            path.trim_matches('/')
+        );
+        Ok(bytes)
+    }
+
+    fn read_at_most(&self, path: &str, limit: u64) -> Result<Vec<u8>> {
+        let bytes = self.read_start(path, limit + 1)?;
+        ensure!(bytes.len() as u64 <= limit, "{path} in the ESP is longer than {limit} bytes");
+        Ok(bytes)
+    }
+
+    fn read_start(&self, path: &str, count: u64) -> Result<Vec<u8>> {
         let path = path.trim_matches('/');
         let reading = || format!("reading {path} in the ESP");
         // beside its content, a file costs an entry of the allocation table for each cluster
         let filesystem = self.filesystem(LISTING + 2 * LONGEST_LOADER)?;
         let file = filesystem.root_dir().open_file(path).with_context(reading)?;
         let mut bytes = Vec::new();
-        file.take(LONGEST_LOADER + 1).read_to_end(&mut bytes).with_context(reading)?;
-        ensure!(
-            bytes.len() as u64 <= LONGEST_LOADER,
-            "{path} in the ESP is longer than the {LONGEST_LOADER} bytes that a loader may have"
-        );
+        file.take(count).read_to_end(&mut bytes).with_context(reading)?;
         Ok(bytes)
     }
 
@@ -327,6 +355,11 @@ impl ReadTree for FatTree {
             if name != "." && name != ".." {
                 let kind = if entry.is_dir() { EntryType::Directory } else { EntryType::File };
                 entries.push(Entry { name, kind });
+                self.budget.names(1)?;
+                ensure!(
+                    entries.len() <= MOST_IN_DIRECTORY,
+                    "listing {path} in the ESP: it has more than {MOST_IN_DIRECTORY} names, which is impossible"
+                );
             }
         }
         entries.sort();

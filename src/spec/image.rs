@@ -38,8 +38,10 @@ pub struct ImageManifest {
     pub size: ByteSize,
     /// Logical block size that the partition table is written for; 512.
     pub logical_block: u32,
-    /// SHA-256 of the whole raw image, for comparison with other tools.
-    pub raw: Digest,
+    /// SHA-256 of the whole raw image, for comparison with other tools. An image with more than 16 GiB in zero extents has none:
+    /// hashing them would take longer than all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Digest>,
     /// The index, see [`IndexEntry`].
     pub index: Blob,
     /// The packs, in the order in which the index numbers them.

@@ -62,6 +62,23 @@ pub trait BlockDevice: Send + Sync {
         false
     }
 
+    /// The next bytes, at this place or behind it, that may be other than zero; `None` where there are only zeroes up to the
+    /// end. What isn't among them was never written and needs no reading.
+    ///
+    /// # Errors
+    /// The device's own error.
+    fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        Ok((from < self.size()).then(|| from..self.size()))
+    }
+
+    /// What somebody else changed of it since it was opened, in words, as far as that can be told.
+    ///
+    /// # Errors
+    /// When the device can't be asked any more.
+    fn changed(&self) -> io::Result<Option<&'static str>> {
+        Ok(None)
+    }
+
     /// How many requests the device is best given at once, at least one. A hint: more only wait.
     fn depth(&self) -> usize {
         4
@@ -74,12 +91,40 @@ pub struct FileDevice {
     file: File,
     size: u64,
     logical_block: u32,
+    opened: Option<Stamp>,
+}
+
+/// What tells that a file was written to: its length, and when content and inode changed.
+type Stamp = (u64, (i64, i64), (i64, i64));
+
+fn stamp(file: &File) -> io::Result<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let it = file.metadata()?;
+    Ok((it.len(), (it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec())))
 }
 
 impl FileDevice {
     /// Uses an open file whose size is known (for a device node, ask the kernel; `metadata` says 0).
     pub fn new(file: File, size: u64, logical_block: u32) -> Self {
-        Self { file, size, logical_block }
+        Self { file, size, logical_block, opened: None }
+    }
+
+    /// Opens a regular file that others may change, and remembers how it was found. Anything else is refused unopened: a pipe has no
+    /// end and no size, and opening a device may do something.
+    ///
+    /// # Errors
+    /// Missing, unreadable, or no regular file; says what it is.
+    pub fn watch(path: &std::path::Path) -> anyhow::Result<Self> {
+        use anyhow::Context as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let opening = || format!("opening {}", path.display());
+        super::files::require_regular(path)?;
+        // it may be another one by now: a pipe must not keep us waiting
+        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(nonblocking).open(path).with_context(opening)?;
+        anyhow::ensure!(file.metadata().with_context(opening)?.is_file(), "{} is not a file", path.display());
+        let stamp = stamp(&file).with_context(opening)?;
+        Ok(Self { file, size: stamp.0, logical_block: 512, opened: Some(stamp) })
     }
 }
 
@@ -133,6 +178,33 @@ impl BlockDevice for FileDevice {
 
     fn flush(&self) -> io::Result<()> {
         self.file.sync_all()
+    }
+
+    fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        use rustix::fs::{SeekFrom, seek};
+        use rustix::io::Errno;
+        if from >= self.size {
+            return Ok(None);
+        }
+        let start = match seek(&self.file, SeekFrom::Data(from)) {
+            Ok(start) => start,
+            Err(Errno::NXIO) => return Ok(None),
+            // file systems that know no holes
+            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::SPIPE) => return Ok(Some(from..self.size)),
+            Err(error) => return Err(error.into()),
+        };
+        let end = seek(&self.file, SeekFrom::Hole(start))?;
+        Ok((start < self.size).then(|| start..end.min(self.size)))
+    }
+
+    fn changed(&self) -> io::Result<Option<&'static str>> {
+        let Some(opened) = self.opened else { return Ok(None) };
+        let now = stamp(&self.file)?;
+        Ok(match now {
+            _ if now.0 != opened.0 => Some("its size"),
+            _ if now != opened => Some("the time of its last change"),
+            _ => None,
+        })
     }
 }
 
@@ -223,6 +295,27 @@ mod tests {
         };
         let places: Vec<_> = device.operations().into_iter().map(written).collect();
         assert_eq!(places, [(512 + (64 << 10), 64 << 10), (512 + (192 << 10), 3)]);
+    }
+
+    #[test]
+    fn holes_of_a_file_are_known_and_its_changes_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        file.set_len(64 << 20).unwrap();
+        file.write_all_at(b"x", 32 << 20).unwrap();
+        let device = FileDevice::watch(&path).unwrap();
+        let data = device.next_data(0).unwrap().unwrap();
+        assert!(data.contains(&(32 << 20)), "{data:?}");
+        assert!(data.start > 0, "the file system of {} keeps no holes", dir.path().display());
+        assert_eq!(device.next_data(data.end).unwrap(), None);
+        assert_eq!(device.next_data(64 << 20).unwrap(), None);
+        assert_eq!(device.changed().unwrap(), None);
+        file.write_all_at(b"y", 1 << 20).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(device.changed().unwrap(), Some("the time of its last change"));
+        file.set_len(1 << 20).unwrap();
+        assert_eq!(device.changed().unwrap(), Some("its size"));
     }
 
     #[test]

@@ -93,6 +93,26 @@ pub fn require_replaceable(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what is no regular file before it is opened: opening a pipe waits for who writes to it, for ever.
+///
+/// # Errors
+/// Missing, or of another kind, which the message names.
+pub fn require_regular(path: &Path) -> Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?.file_type();
+    let (what, way) = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => ("a directory", "name the file"),
+        kind if kind.is_fifo() => ("a pipe", "write what comes out of it to a file first"),
+        kind if kind.is_socket() => ("a socket", "name a file"),
+        kind if kind.is_block_device() => {
+            ("a disk", "copy it to a file first, while nothing of it is mounted")
+        }
+        _ => ("a device", "name a file"),
+    };
+    anyhow::bail!("{} is not a file, but {what}; {way}", path.display())
+}
+
 /// Reads a text file, refusing one that is larger than anybody writes by hand.
 ///
 /// # Errors

@@ -228,7 +228,7 @@ fn large() -> (ImageManifest, Vec<u8>, Vec<u8>, Vec<IndexEntry>) {
     }
     let mut manifest = fixture::manifest();
     manifest.size = crate::value::ByteSize::bytes(image.len() as u64);
-    manifest.raw = Digest::of(&image);
+    manifest.raw = Some(Digest::of(&image));
     manifest.packs = vec![Blob { digest: Digest::of(&pack), size: pack.len() as u64 }];
     let index = index_bytes(entries.iter().copied());
     manifest.index = Blob { digest: Digest::of(&index), size: index.len() as u64 };

@@ -47,7 +47,7 @@ impl Image {
             image: format!("{os}@1").parse().unwrap(),
             size: ByteSize::bytes(1 << 30),
             logical_block: 512,
-            raw: digest,
+            raw: Some(digest),
             index: blob,
             packs: Vec::new(),
             data: ByteSize::bytes(0),

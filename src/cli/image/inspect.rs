@@ -55,7 +55,7 @@ fn describe(manifest: &ImageManifest) -> String {
         mebibytes(manifest.data.as_bytes()),
         mebibytes(packed),
         manifest.packs.len(),
-        manifest.raw
+        manifest.raw.map_or_else(|| "not taken: it is mostly zeroes".to_owned(), |raw| raw.to_string())
     );
     for partition in &manifest.partitions {
         let role = match partition.number {

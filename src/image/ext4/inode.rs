@@ -1,27 +1,31 @@
-//! Inodes of an ext4 file system as they lie on the disk: what the reader of contents keeps to itself.
+//! Inodes of an ext4 file system as they lie on the disk.
 //!
-//! `ext4-view` reads contents, links and checksums; inode numbers (without which a hard link is a copy), device numbers and
-//! extended attributes it doesn't tell. Only these are read here, by the layout in [`ext4`]. Promises: every length and offset is checked, so that a damaged file system is an
-//! error and never a panic; nothing is followed, nothing is written. What isn't understood is refused by its feature bit.
+//! Promises: every length and offset is checked, so that a damaged file system is an error and never a panic; checksums are
+//! compared where the file system has them; nothing is followed.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use uuid::Uuid;
 
+use super::checksum::Checksum;
 use crate::spec::ondisk::ext4;
 use crate::sys::block::BlockDevice;
+use crate::sys::budget::Budget;
 
 /// The root directory's number.
 pub const ROOT: u32 = ext4::ROOT_INO;
-/// Types in directories, extents, 64-bit numbers, flexible groups, a seed of checksums, large directories.
+/// Types in directories, extents, 64-bit numbers, flexible groups, a seed of checksums, large directories; encryption, where it
+/// isn't used.
 const UNDERSTOOD: u32 = ext4::INCOMPAT_FILETYPE
     | ext4::INCOMPAT_EXTENTS
     | ext4::INCOMPAT_64BIT
     | ext4::INCOMPAT_FLEX_BG
     | ext4::INCOMPAT_CSUM_SEED
-    | ext4::INCOMPAT_LARGEDIR;
-/// No directory is longer: ten million names.
-const LONGEST_DIRECTORY: u64 = 1 << 30;
+    | ext4::INCOMPAT_LARGEDIR
+    | ext4::INCOMPAT_ENCRYPT;
+/// No block is longer.
+const LONGEST_BLOCK: u64 = 64 << 10;
 
 /// What an inode is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,71 +85,92 @@ pub struct Inodes {
     device: Arc<dyn BlockDevice>,
     start: u64,
     length: u64,
-    block: u64,
+    /// Bytes of a block.
+    pub(super) block: u64,
     record: u16,
     count: u32,
     per_group: u32,
-    /// First block of each group's inodes.
-    tables: Vec<u64>,
+    /// Where the groups' descriptors begin, how long each is, and whether it has high halves.
+    descriptors: u64,
+    descriptor: u64,
+    wide: bool,
+    /// What checksums begin with, where there are some.
+    seed: Option<Checksum>,
+    uuid: Uuid,
+    pub(super) budget: Budget,
 }
 
 impl std::fmt::Debug for Inodes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inodes").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Inodes").field("uuid", &self.uuid).finish_non_exhaustive()
     }
 }
 
 impl Inodes {
-    /// The file system that begins at this byte of the device.
+    /// The file system that begins at this byte of the device; what is read of it is drawn from this budget.
     ///
     /// # Errors
     /// Not ext4, damaged, not cleanly unmounted, or with a feature that isn't understood.
-    pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
+    pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64, budget: Budget) -> Result<Self> {
         let mut superblock = vec![0; ext4::SUPERBLOCK_LENGTH];
+        ensure!(length > 2 * ext4::SUPERBLOCK, "{length} bytes are too few for ext4");
         device.read_at(start + ext4::SUPERBLOCK, &mut superblock).context("reading the superblock")?;
-        ensure!(u16_at(&superblock, ext4::S_MAGIC)? == ext4::SUPER_MAGIC, "there is no ext4 at byte {start}");
-        let features = u32_at(&superblock, ext4::S_FEATURE_INCOMPAT)?;
-        ensure!(
-            features & ext4::INCOMPAT_RECOVER == 0,
-            "its file system wasn't unmounted: its journal holds changes that aren't in their place; run `e2fsck -fy` on it and import the image again"
-        );
-        let unknown = features & !UNDERSTOOD;
-        ensure!(
-            unknown == 0,
-            "its file system has features (incompatible bits {unknown:#x}) that an export doesn't understand; make it by mke2fs without them"
-        );
+        require_understood(&superblock, start)?;
         let block = 1024u64 << u32_at(&superblock, ext4::S_LOG_BLOCK_SIZE)?.min(16);
-        ensure!(block <= 65536, "its blocks have {block} bytes, which is impossible");
+        ensure!(block <= LONGEST_BLOCK, "its blocks have {block} bytes, which is impossible");
         let record = u16_at(&superblock, ext4::S_INODE_SIZE)?;
-        ensure!((128..=4096).contains(&record), "its inodes have {record} bytes, which is impossible");
+        ensure!(
+            (128..=4096).contains(&record) && u64::from(record) <= block,
+            "its inodes have {record} bytes, which is impossible"
+        );
         let count = u32_at(&superblock, ext4::S_INODES_COUNT)?;
         let per_group = u32_at(&superblock, ext4::S_INODES_PER_GROUP)?;
         ensure!(per_group > 0 && count >= ROOT, "it has no inodes");
-        let wide = features & ext4::INCOMPAT_64BIT != 0;
+        let wide = u32_at(&superblock, ext4::S_FEATURE_INCOMPAT)? & ext4::INCOMPAT_64BIT != 0;
         let descriptor =
             if wide { u64::from(u16_at(&superblock, ext4::S_DESC_SIZE)?) } else { ext4::MIN_DESC_SIZE };
         ensure!(
             (ext4::MIN_DESC_SIZE..=1024).contains(&descriptor),
             "its group descriptors have {descriptor} bytes"
         );
-        let mut inodes = Self { device, start, length, block, record, count, per_group, tables: Vec::new() };
-        let first = (u64::from(u32_at(&superblock, ext4::S_FIRST_DATA_BLOCK)?) + 1) * block;
-        for group in 0..u64::from(count.div_ceil(per_group)) {
-            let bytes = inodes.read(first + group * descriptor, descriptor)?;
-            let low = u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_LO)?);
-            let has_high = wide && descriptor >= ext4::MIN_DESC_SIZE_64BIT;
-            let high = if has_high { u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_HI)?) } else { 0 };
-            inodes.tables.push(high << 32 | low);
-        }
-        Ok(inodes)
+        let descriptors = (u64::from(u32_at(&superblock, ext4::S_FIRST_DATA_BLOCK)?) + 1) * block;
+        let uuid = superblock[ext4::S_UUID..].first_chunk().copied().map(Uuid::from_bytes);
+        let uuid = uuid.context("a structure ends early")?;
+        let seed = seed(&superblock, uuid)?;
+        Ok(Self {
+            device,
+            start,
+            length,
+            block,
+            record,
+            count,
+            per_group,
+            descriptors,
+            descriptor,
+            wide,
+            seed,
+            uuid,
+            budget,
+        })
+    }
+
+    /// UUID of the file system.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
     }
 
     /// Bytes of the file system.
-    pub(in crate::image) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
-        let end = offset.checked_add(length).filter(|end| *end <= self.length);
-        ensure!(end.is_some() && length <= LONGEST_DIRECTORY, "byte {offset} is outside the file system");
+    pub(super) fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.length);
+        ensure!(end.is_some(), "byte {offset} is outside the file system");
+        self.budget.read(bytes.len() as u64)?;
+        Ok(self.device.read_at(self.start + offset, bytes)?)
+    }
+
+    fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        ensure!(length <= LONGEST_BLOCK, "a structure of {length} bytes is impossible");
         let mut bytes = vec![0; usize::try_from(length).context("sizing a read")?];
-        self.device.read_at(self.start + offset, &mut bytes)?;
+        self.read_into(offset, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -155,6 +180,25 @@ impl Inodes {
         self.read(offset, self.block)
     }
 
+    /// First block of a group's inodes.
+    fn table(&self, group: u32) -> Result<u64> {
+        let bytes = self.read(self.descriptors + u64::from(group) * self.descriptor, self.descriptor)?;
+        if let Some(seed) = self.seed {
+            let (before, behind) = bytes.split_at(ext4::BG_CHECKSUM);
+            let behind = behind.get(2..).unwrap_or_default();
+            let found = seed.and(&group.to_le_bytes()).and(before).and(&[0; 2]).and(behind).value();
+            let said = u16_at(&bytes, ext4::BG_CHECKSUM)?;
+            ensure!(
+                found & 0xffff == u32::from(said),
+                "the descriptor of group {group} has another checksum"
+            );
+        }
+        let low = u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_LO)?);
+        let has_high = self.wide && self.descriptor >= ext4::MIN_DESC_SIZE_64BIT;
+        let high = if has_high { u64::from(u32_at(&bytes, ext4::BG_INODE_TABLE_HI)?) } else { 0 };
+        Ok(high << 32 | low)
+    }
+
     /// One inode.
     ///
     /// # Errors
@@ -162,68 +206,79 @@ impl Inodes {
     pub fn get(&self, number: u32) -> Result<Inode> {
         ensure!((1..=self.count).contains(&number), "there is no inode {number}");
         let (group, index) = ((number - 1) / self.per_group, (number - 1) % self.per_group);
-        let table = self.tables.get(group as usize).context("an inode's group is missing")?;
         let size = u64::from(self.record);
-        let offset = table.checked_mul(self.block).context("a table's place is impossible")?;
-        let record = self.read(offset + u64::from(index) * size, size)?;
-        parse(number, record).with_context(|| format!("reading inode {number}"))
+        let reading = || format!("reading inode {number}");
+        let offset = self.table(group).with_context(reading)?.checked_mul(self.block);
+        let offset = offset.and_then(|offset| offset.checked_add(u64::from(index) * size));
+        let record =
+            self.read(offset.context("a table's place is impossible")?, size).with_context(reading)?;
+        self.require_checksum(number, &record).and_then(|()| parse(number, record)).with_context(reading)
     }
 
-    /// The names in a directory with their inodes, sorted by bytes, without `.` and `..`.
-    ///
-    /// # Errors
-    /// A damaged directory, or one that isn't made of extents.
-    pub fn list(&self, directory: &Inode) -> Result<Vec<(Vec<u8>, u32)>> {
-        ensure!(
-            u32_at(&directory.record, ext4::I_FLAGS)? & ext4::EXTENTS_FL != 0,
-            "a directory has no extents, as in ext3: make the file system as ext4"
-        );
-        ensure!(directory.size <= LONGEST_DIRECTORY, "a directory of {} bytes is impossible", directory.size);
-        let root = directory.record.get(ext4::I_BLOCK..ext4::I_BLOCK_END).context("an inode is too short")?;
-        let mut blocks = Vec::new();
-        self.extents(root, None, directory.size.div_ceil(self.block), &mut blocks)?;
-        let mut names = Vec::new();
-        for block in blocks {
-            entries(&self.block(block)?, &mut names)?;
-        }
-        names.retain(|(name, _)| !matches!(name.as_slice(), b"." | b".."));
-        names.sort();
-        Ok(names)
+    /// What the checksums of an inode's own structures begin with.
+    pub(super) fn seed_of(&self, number: u32, record: &[u8]) -> Result<Option<Checksum>> {
+        let generation = u32_at(record, ext4::I_GENERATION)?;
+        Ok(self.seed.map(|seed| seed.and(&number.to_le_bytes()).and(&generation.to_le_bytes())))
     }
 
-    /// Blocks of a tree of extents, in the order of the tree.
-    fn extents(&self, node: &[u8], depth: Option<u16>, limit: u64, found: &mut Vec<u64>) -> Result<()> {
-        const LENGTH: usize = ext4::EXTENT_LENGTH;
-        ensure!(u16_at(node, ext4::EH_MAGIC)? == ext4::EXT_MAGIC, "a directory's extents are damaged");
-        let (count, deep) = (u16_at(node, ext4::EH_ENTRIES)?, u16_at(node, ext4::EH_DEPTH)?);
-        ensure!(
-            depth.is_none_or(|depth| depth == deep) && deep <= ext4::MAX_EXTENT_DEPTH,
-            "a directory's extents are damaged"
-        );
-        for number in 0..usize::from(count) {
-            let at = LENGTH + number * LENGTH;
-            let entry = node.get(at..at + LENGTH).context("extents end early")?;
-            if deep > 0 {
-                let high = u64::from(u16_at(entry, ext4::EI_LEAF_HI)?);
-                let place = high << 32 | u64::from(u32_at(entry, ext4::EI_LEAF_LO)?);
-                self.extents(&self.block(place)?, Some(deep - 1), limit, found)?;
-                continue;
+    fn require_checksum(&self, number: u32, record: &[u8]) -> Result<()> {
+        const LO: usize = ext4::I_CHECKSUM_LO;
+        const HI: usize = ext4::I_CHECKSUM_HI;
+        const OLD: usize = ext4::GOOD_OLD_INODE_SIZE;
+        let Some(seed) = self.seed_of(number, record)? else { return Ok(()) };
+        let (old, new) = record.split_at_checked(OLD).context("an inode is too short")?;
+        let mut sum = seed.and(&old[..LO]).and(&[0; 2]).and(&old[LO + 2..]);
+        let low = u32::from(u16_at(record, LO)?);
+        let has_high = extra_size(record)? >= HI + 2 - OLD;
+        let (said, mask) = match has_high {
+            true => {
+                sum = sum.and(&new[..HI - OLD]).and(&[0; 2]).and(&new[HI + 2 - OLD..]);
+                (u32::from(u16_at(record, HI)?) << 16 | low, u32::MAX)
             }
-            let length = u16_at(entry, ext4::EE_LEN)?;
-            let high = u64::from(u16_at(entry, ext4::EE_START_HI)?);
-            let place = high << 32 | u64::from(u32_at(entry, ext4::EE_START_LO)?);
-            ensure!(
-                (1..=ext4::EXT_INIT_MAX_LEN).contains(&length),
-                "a directory has blocks that were never written"
-            );
-            ensure!(
-                found.len() as u64 + u64::from(length) <= limit,
-                "a directory has more blocks than bytes"
-            );
-            found.extend((0..u64::from(length)).map(|block| place + block));
-        }
+            false => {
+                sum = sum.and(new);
+                (low, 0xffff)
+            }
+        };
+        ensure!(sum.value() & mask == said, "it has another checksum: the file system is damaged");
         Ok(())
     }
+}
+
+fn require_understood(superblock: &[u8], start: u64) -> Result<()> {
+    ensure!(u16_at(superblock, ext4::S_MAGIC)? == ext4::SUPER_MAGIC, "there is no ext4 at byte {start}");
+    let features = u32_at(superblock, ext4::S_FEATURE_INCOMPAT)?;
+    ensure!(
+        features & ext4::INCOMPAT_RECOVER == 0,
+        "its file system was not unmounted cleanly: its journal holds changes that aren't in their place; mount and unmount it, or run `e2fsck -fy` on it, and import the image again"
+    );
+    let unknown = features & !UNDERSTOOD;
+    ensure!(
+        unknown == 0,
+        "its file system has features (incompatible bits {unknown:#x}) that ironstrap doesn't understand; make it by mke2fs without them"
+    );
+    ensure!(
+        features & ext4::INCOMPAT_FILETYPE != 0,
+        "its directories don't say what is a file (feature `filetype`); make it by mke2fs's defaults"
+    );
+    Ok(())
+}
+
+/// What checksums begin with, where the file system has some: its own is compared.
+fn seed(superblock: &[u8], uuid: Uuid) -> Result<Option<Checksum>> {
+    if u32_at(superblock, ext4::S_FEATURE_RO_COMPAT)? & ext4::RO_COMPAT_METADATA_CSUM == 0 {
+        return Ok(None);
+    }
+    let found = Checksum::NONE.and(superblock.get(..ext4::S_CHECKSUM).unwrap_or_default());
+    ensure!(
+        found.value() == u32_at(superblock, ext4::S_CHECKSUM)?,
+        "its superblock has another checksum: the file system is damaged"
+    );
+    let seeded = u32_at(superblock, ext4::S_FEATURE_INCOMPAT)? & ext4::INCOMPAT_CSUM_SEED != 0;
+    Ok(Some(match seeded {
+        true => Checksum::from(u32_at(superblock, ext4::S_CHECKSUM_SEED)?),
+        false => Checksum::NONE.and(uuid.as_bytes()),
+    }))
 }
 
 fn parse(number: u32, record: Vec<u8>) -> Result<Inode> {
@@ -281,25 +336,6 @@ fn device_numbers(record: &[u8]) -> Result<(u32, u32)> {
     }
     let new = u32_at(record, ext4::I_BLOCK + 4)?;
     Ok(((new & 0xf_ff00) >> 8, (new & 0xff) | (new >> 12 & 0xf_ff00)))
-}
-
-/// The names in one block of a directory. Nodes of a hashed directory look like an entry without an inode.
-fn entries(block: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Result<()> {
-    let mut at = 0;
-    while at < block.len() {
-        let inode = u32_at(block, at + ext4::DE_INODE)?;
-        let length = usize::from(u16_at(block, at + ext4::DE_REC_LEN)?);
-        let name = usize::from(*block.get(at + ext4::DE_NAME_LEN).context("a directory ends early")?);
-        ensure!(length >= ext4::DE_NAME + name && length.is_multiple_of(4), "a directory's entry is damaged");
-        ensure!(at + length <= block.len(), "a directory's entry reaches past its block");
-        if inode != 0 {
-            let name = &block[at + ext4::DE_NAME..at + ext4::DE_NAME + name];
-            ensure!(!name.is_empty() && !name.contains(&b'/'), "a name in a directory is damaged");
-            found.push((name.to_vec(), inode));
-        }
-        at += length;
-    }
-    Ok(())
 }
 
 pub(in crate::image) fn u16_at(bytes: &[u8], at: usize) -> Result<u16> {

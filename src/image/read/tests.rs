@@ -22,7 +22,7 @@ fn manifest() -> ImageManifest {
         image: "debian-12-base@1.0.0".parse().unwrap(),
         size: ByteSize::bytes(SIZE),
         logical_block: 512,
-        raw: Digest::of(b"raw"),
+        raw: Some(Digest::of(b"raw")),
         index: Blob { digest: Digest::of(b""), size: 0 },
         packs: vec![Blob { digest: Digest::of(b"pack"), size: 5000 }],
         data: ByteSize::bytes(0),

@@ -22,6 +22,8 @@ pub const S_BLOCKS_COUNT_LO: usize = 0x4;
 pub const S_FIRST_DATA_BLOCK: usize = 0x14;
 /// A block has 2^(10 + this) bytes; 32 bits.
 pub const S_LOG_BLOCK_SIZE: usize = 0x18;
+/// Blocks of a group; 32 bits.
+pub const S_BLOCKS_PER_GROUP: usize = 0x20;
 /// Inodes of a group; 32 bits.
 pub const S_INODES_PER_GROUP: usize = 0x28;
 /// When it was mounted last; 32 bits.
@@ -38,12 +40,18 @@ pub const S_INODE_SIZE: usize = 0x58;
 pub const S_FEATURE_COMPAT: usize = 0x5c;
 /// Features without which it can't be read; 32 bits.
 pub const S_FEATURE_INCOMPAT: usize = 0x60;
+/// Features without which it can be read, but not written; 32 bits.
+pub const S_FEATURE_RO_COMPAT: usize = 0x64;
 /// UUID; 16 bytes.
 pub const S_UUID: usize = 0x68;
 /// Bytes of a group's descriptor, with [`INCOMPAT_64BIT`]; 16 bits.
 pub const S_DESC_SIZE: usize = 0xfe;
 /// The high 32 bits of the blocks' number.
 pub const S_BLOCKS_COUNT_HI: usize = 0x150;
+/// What checksums begin with, with [`INCOMPAT_CSUM_SEED`]; 32 bits.
+pub const S_CHECKSUM_SEED: usize = 0x270;
+/// Checksum of what stands before it; 32 bits.
+pub const S_CHECKSUM: usize = 0x3fc;
 
 /// `EXT4_MAX_BLOCK_LOG_SIZE` less 10: blocks of 64 KiB.
 pub const MOST_LOG_BLOCK_SIZE: u32 = 6;
@@ -72,10 +80,16 @@ pub const INCOMPAT_FLEX_BG: u32 = 0x200;
 pub const INCOMPAT_CSUM_SEED: u32 = 0x2000;
 /// `EXT4_FEATURE_INCOMPAT_LARGEDIR`.
 pub const INCOMPAT_LARGEDIR: u32 = 0x4000;
+/// `EXT4_FEATURE_INCOMPAT_ENCRYPT`: some inodes may have [`ENCRYPT_FL`].
+pub const INCOMPAT_ENCRYPT: u32 = 0x1_0000;
+/// `EXT4_FEATURE_RO_COMPAT_METADATA_CSUM`.
+pub const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
 
 // struct ext4_group_desc
 /// First block of the group's inodes; the low 32 bits.
 pub const BG_INODE_TABLE_LO: usize = 0x8;
+/// The low half of its checksum; 16 bits.
+pub const BG_CHECKSUM: usize = 0x1e;
 /// The high ones, where a descriptor has at least [`MIN_DESC_SIZE_64BIT`].
 pub const BG_INODE_TABLE_HI: usize = 0x28;
 
@@ -100,6 +114,8 @@ pub const I_FLAGS: usize = 0x20;
 pub const I_BLOCK: usize = 0x28;
 /// Where that ends.
 pub const I_BLOCK_END: usize = 0x64;
+/// Generation, which its checksums begin with; 32 bits.
+pub const I_GENERATION: usize = 0x64;
 /// Block of more attributes; the low 32 bits.
 pub const I_FILE_ACL_LO: usize = 0x68;
 /// Length; the high 32 bits.
@@ -110,12 +126,20 @@ pub const I_FILE_ACL_HIGH: usize = 0x76;
 pub const I_UID_HIGH: usize = 0x78;
 /// `l_i_gid_high`; 16 bits.
 pub const I_GID_HIGH: usize = 0x7a;
+/// `l_i_checksum_lo`; 16 bits.
+pub const I_CHECKSUM_LO: usize = 0x7c;
 /// How far the record goes beyond [`GOOD_OLD_INODE_SIZE`]; 16 bits.
 pub const I_EXTRA_ISIZE: usize = 0x80;
+/// The high half of the checksum, where the record goes so far; 16 bits.
+pub const I_CHECKSUM_HI: usize = 0x82;
 /// Nanoseconds and two more bits of [`I_MTIME`]; 32 bits.
 pub const I_MTIME_EXTRA: usize = 0x88;
 /// `EXT4_EXTENTS_FL` of [`I_FLAGS`].
 pub const EXTENTS_FL: u32 = 0x8_0000;
+/// `EXT4_ENCRYPT_FL`.
+pub const ENCRYPT_FL: u32 = 0x800;
+/// `EXT4_N_BLOCKS` less the indirect ones: blocks that an inode without extents names itself.
+pub const NDIR_BLOCKS: usize = 12;
 
 // struct ext4_extent_header, struct ext4_extent, struct ext4_extent_idx
 /// `EXT4_EXT_MAGIC`.
@@ -124,12 +148,16 @@ pub const EXT_MAGIC: u16 = 0xf30a;
 pub const EH_MAGIC: usize = 0;
 /// Entries that follow; 16 bits.
 pub const EH_ENTRIES: usize = 2;
+/// Entries that there is room for; behind them stands a checksum of 32 bits; 16 bits.
+pub const EH_MAX: usize = 4;
 /// Levels below; 16 bits.
 pub const EH_DEPTH: usize = 6;
 /// Length of the header, and of each entry.
 pub const EXTENT_LENGTH: usize = 12;
 /// `EXT4_MAX_EXTENT_DEPTH`.
 pub const MAX_EXTENT_DEPTH: u16 = 5;
+/// Of an extent or an index, its first block in the file; 32 bits.
+pub const EE_BLOCK: usize = 0;
 /// Of an extent, its blocks; 16 bits.
 pub const EE_LEN: usize = 4;
 /// Its first block; the high 16 bits.
@@ -150,8 +178,28 @@ pub const DE_INODE: usize = 0;
 pub const DE_REC_LEN: usize = 4;
 /// Length of the name; one byte.
 pub const DE_NAME_LEN: usize = 6;
+/// Type of what it names; one byte.
+pub const DE_FILE_TYPE: usize = 7;
 /// The name.
 pub const DE_NAME: usize = 8;
+/// `EXT4_FT_REG_FILE`, `EXT4_FT_DIR`, `EXT4_FT_SYMLINK`.
+pub const FT_REG_FILE: u8 = 1;
+/// A directory.
+pub const FT_DIR: u8 = 2;
+/// A symbolic link.
+pub const FT_SYMLINK: u8 = 7;
+/// `EXT4_FT_DIR_CSUM`: no entry, but a block's checksum.
+pub const FT_DIR_CSUM: u8 = 0xde;
+/// `struct ext4_dir_entry_tail`: its length, with the checksum in its last 32 bits.
+pub const DIR_TAIL_LENGTH: usize = 12;
+
+// struct dx_root, struct dx_node, struct dx_tail: inner blocks of a hashed directory
+/// Where the entries of the first block begin, behind `.`, `..` and what they are hashed by.
+pub const DX_ROOT_ENTRIES: usize = 0x20;
+/// Where those of the others do.
+pub const DX_NODE_ENTRIES: usize = 8;
+/// Length of an entry; the first has room and number of the entries, 16 bits each.
+pub const DX_ENTRY_LENGTH: usize = 8;
 
 // struct ext4_xattr_header, struct ext4_xattr_ibody_header, struct ext4_xattr_entry
 /// `EXT4_XATTR_MAGIC`.

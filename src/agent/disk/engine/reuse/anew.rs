@@ -55,8 +55,8 @@ pub fn cut(
             let _ = chunk::cut::<io::Error>(
                 ground.blocks.device,
                 &cuts,
-                |_| (),
-                |piece| {
+                &mut |_| Ok(()),
+                |piece, _| {
                     let sent = match piece.data {
                         _ if stop_flag.load(Ordering::Relaxed) => false,
                         Some(bytes) => give.send((piece.offset, bytes.to_vec())).is_ok(),
