@@ -13,6 +13,7 @@
 
 pub mod anaconda;
 pub mod attributes;
+mod level;
 pub mod member;
 pub mod packed;
 
@@ -23,12 +24,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use super::ext4::content::Content;
-use super::ext4::directory::Names;
 use super::ext4::inode::{self, Inode, InodeKind, Inodes, Time};
 use super::root_view::TreeView;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::tree::{self, Ext4Tree, FatTree, ReadTree};
+use level::{Level, Node};
 use member::{Member, Tar, What};
 
 use crate::image_rules::identity::{self, Fate, Maker, Place, TRACES};
@@ -81,53 +82,6 @@ enum Contents {
     Read,
     /// Zeroes stand for them.
     Count,
-}
-
-/// A name that is to be written next.
-enum Node {
-    Inode(Vec<u8>, u32),
-    /// Its name in the tar, and its path in the ESP.
-    Esp(Vec<u8>, String, tree::EntryType),
-}
-
-/// A directory whose names are being written: memory for these alone, not for their paths.
-enum Level {
-    Root {
-        path: Vec<u8>,
-        names: Names,
-        next: usize,
-        /// Where the ESP's own directory stands among the names, if it is still to come.
-        esp: Option<usize>,
-    },
-    Esp {
-        path: Vec<u8>,
-        inner: String,
-        entries: std::vec::IntoIter<tree::Entry>,
-    },
-}
-
-impl Iterator for Level {
-    type Item = Node;
-
-    fn next(&mut self) -> Option<Node> {
-        let below = |path: &[u8], name: &[u8]| [path, b"/", name].concat();
-        match self {
-            Self::Root { esp, next, .. } if *esp == Some(*next) => {
-                *esp = None;
-                Some(Node::Esp(ESP.to_vec(), String::new(), tree::EntryType::Directory))
-            }
-            Self::Root { path, names, next, .. } => {
-                let name = names.get(*next)?;
-                *next += 1;
-                Some(Node::Inode(below(path, name.text), name.inode))
-            }
-            Self::Esp { path, inner, entries } => {
-                let entry = entries.next()?;
-                let path = below(path, entry.name.as_bytes());
-                Some(Node::Esp(path, format!("{inner}/{}", entry.name), entry.kind))
-            }
-        }
-    }
 }
 
 /// The digest of an image's tar, not packed, if Anaconda could install it. `progress` is asked for one for so many bytes.

@@ -78,6 +78,7 @@ pub fn import(
     let budget = Budget::of(device.size());
     let layout = layout::read_layout(device, &budget)?;
     let Inside { system, net_boot, identity } = look_inside(device, &layout, &budget)?;
+    let store = &store.begin_import()?;
     let known =
         Known::of(store, image.name(), &key.alone(), &mut |done, total| progress(Step::Recall, done, total))?;
     let cuts = forced_cuts(device.size(), &layout.partitions);

@@ -9,13 +9,17 @@
 //! Promises: a blob's name appears when all of it is there and never changes its content; a name of an image appears
 //! last. Nothing in a store is trusted: a manifest counts when the site's key signed it, all else by digest from there.
 
+mod unfinished;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use self::unfinished::{Journal, UNNAMED};
 use super::read::{Index, check_layout};
 use crate::spec::image::{Blob, ImageManifest, MAX_INDEX};
 use crate::sys::files;
@@ -29,6 +33,8 @@ const MAX_MANIFEST: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Of the import that it is used by.
+    journal: Option<Arc<Journal>>,
 }
 
 impl Store {
@@ -38,7 +44,7 @@ impl Store {
     /// When the path is there and isn't a directory.
     pub fn open(root: &Path) -> Result<Self> {
         ensure!(!root.exists() || root.is_dir(), "the store {} is not a directory", root.display());
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), journal: None })
     }
 
     /// Where a blob stands, if it is there.
@@ -136,6 +142,7 @@ impl Store {
             return Ok(false);
         }
         let signature = key.sign(Purpose::Image, &bytes);
+        let _alone = self.alone()?;
         files::write_whole(&self.signature_path(manifest), 0o644, signature.as_bytes())?;
         Ok(true)
     }
@@ -219,12 +226,15 @@ impl Store {
     pub fn begin_blob(&self) -> Result<BlobWriter> {
         let blobs = self.blobs();
         fs::create_dir_all(&blobs).with_context(|| format!("making {}", blobs.display()))?;
+        let _alone = self.alone()?;
         let file = tempfile::Builder::new()
-            .prefix(".ironstrap-")
+            .prefix(UNNAMED)
             .permissions(fs::Permissions::from_mode(0o644))
             .tempfile_in(&blobs)
             .with_context(|| format!("making a file in {}", blobs.display()))?;
-        Ok(BlobWriter { out: DigestWriter::new(file), blobs })
+        // where there are no locks, nobody clears
+        let _ = file.as_file().try_lock();
+        Ok(BlobWriter { out: DigestWriter::new(file), store: self.clone() })
     }
 
     /// Puts a blob from memory.
@@ -257,7 +267,6 @@ impl Store {
         if published.is_err() && !self.may_lead_to(&manifest.image, &own.digest) {
             self.forget(fresh);
             if is_new {
-                let _ = fs::remove_file(self.signature_path(&own.digest));
                 self.forget(&[own]);
             }
         }
@@ -277,24 +286,23 @@ impl Store {
         key: &SiteKey,
         replace: bool,
     ) -> Result<()> {
+        let signature = key.sign(Purpose::Image, bytes);
+        self.require_free(manifest, digest, replace)?;
+        self.put_blob(bytes)?;
+        let _alone = self.alone()?;
+        // somebody may have been quicker
+        self.require_free(manifest, digest, replace)?;
+        files::write_whole(&self.signature_path(digest), 0o644, signature.as_bytes())?;
+        files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())
+    }
+
+    fn require_free(&self, manifest: &ImageManifest, digest: &Digest, replace: bool) -> Result<()> {
         match self.find(&manifest.image)? {
             Some(other) if other != *digest && !replace => bail!(
                 "{} is in the store already with other content (manifest {other}); give the new image another version, or use --replace",
                 manifest.image
             ),
-            _ => {}
-        }
-        let signature = key.sign(Purpose::Image, bytes);
-        self.put_blob(bytes)?;
-        files::write_whole(&self.signature_path(digest), 0o644, signature.as_bytes())?;
-        files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())
-    }
-
-    /// Removes blobs of an import that failed.
-    pub fn forget(&self, blobs: &[Blob]) {
-        for blob in blobs {
-            // best effort: an unnamed blob is useless, not harmful
-            let _ = fs::remove_file(self.blob_path(&blob.digest));
+            _ => Ok(()),
         }
     }
 }
@@ -317,7 +325,7 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
 #[derive(Debug)]
 pub struct BlobWriter {
     out: DigestWriter<tempfile::NamedTempFile>,
-    blobs: PathBuf,
+    store: Store,
 }
 
 impl Write for BlobWriter {
@@ -337,17 +345,26 @@ impl BlobWriter {
     /// When the disk is full or fails.
     pub fn finish(self) -> Result<(Blob, bool)> {
         let (file, digest, size) = self.out.finish();
-        let path = self.blobs.join(digest.to_string());
-        let fresh = !path.exists();
+        let blobs = self.store.blobs();
+        let path = self.store.blob_path(&digest);
         // also when it is there: the one that is there may be damaged, this one isn't
         file.as_file()
             .set_permissions(fs::Permissions::from_mode(0o644))
             .and_then(|()| file.as_file().sync_all())
             .with_context(|| format!("writing {}", path.display()))?;
-        file.persist(&path).with_context(|| format!("naming {}", path.display()))?;
-        File::open(&self.blobs)
+        let naming = || format!("naming {}", path.display());
+        let fresh = {
+            let _alone = self.store.alone()?;
+            let fresh = !path.exists();
+            if let Some(journal) = &self.store.journal {
+                journal.note(&digest, fresh).with_context(naming)?;
+            }
+            file.persist(&path).with_context(naming)?;
+            fresh
+        };
+        File::open(&blobs)
             .and_then(|dir| dir.sync_all())
-            .with_context(|| format!("syncing {}", self.blobs.display()))?;
+            .with_context(|| format!("syncing {}", blobs.display()))?;
         Ok((Blob { digest, size }, fresh))
     }
 }

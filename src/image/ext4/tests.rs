@@ -15,8 +15,6 @@ use crate::spec::ondisk::ext4;
 use crate::sys::block::{FileDevice, MemoryDevice};
 use crate::sys::budget::Budget;
 
-const SIZE: u64 = 24 << 20;
-
 /// A file system with these options, and its bytes; `None`, said aloud, without e2fsprogs.
 fn filesystem(options: &[&str], files: impl FnOnce(&Path), debugfs: &str) -> Option<Vec<u8>> {
     let dir = tempfile::tempdir().unwrap();
@@ -56,8 +54,8 @@ fn many_kinds(root: &Path) {
     };
     put("etc/os-release", b"ID=x\n");
     put("usr/lib/empty", b"");
-    put("large", &(0..3_000_000_u32).map(|at| (at / 7) as u8).collect::<Vec<_>>());
-    (0..900).for_each(|number| put(&format!("many/{number:04}-with-a-name-that-fills-blocks"), &[1]));
+    put("large", &(0..1_000_000_u32).map(|at| (at / 7) as u8).collect::<Vec<_>>());
+    (0..300).for_each(|number| put(&format!("many/{number:04}-with-a-name-that-fills-blocks"), &[1]));
     std::os::unix::fs::symlink("etc/os-release", root.join("short")).unwrap();
     std::os::unix::fs::symlink(format!("{}etc/os-release", "./".repeat(60)), root.join("long")).unwrap();
     std::os::unix::fs::symlink("many", root.join("to-many")).unwrap();
@@ -148,15 +146,14 @@ fn another_reader_finds_the_same_in_file_systems_of_many_forms() {
         &["-t", "ext4", "-O", "^flex_bg,^resize_inode", "-N", "2000"],
         // maps of blocks instead of extents
         &["-t", "ext4", "-b", "1024", "-O", "^extent,^64bit"],
-        &["-t", "ext4", "-I", "128", "-b", "2048"],
+        &["-t", "ext4", "-I", "128", "-b", "2048", "-O", "^metadata_csum"],
     ];
     for form in forms {
         let options: Vec<_> = form.iter().copied().chain(["-E", "root_owner=7:8"]).collect();
         let Some(bytes) = filesystem(&options, many_kinds, "cd usr\nmknod pipe p\n") else { return };
-        // debugfs leaves no journal to replay, but the mark of one
         let (inodes, theirs) = (open(bytes.clone()).unwrap(), theirs(bytes));
         let ours = ours(&inodes).unwrap();
-        assert!(ours.len() > 900, "{form:?}");
+        assert!(ours.len() > 300, "{form:?}");
         for (path, it) in &theirs {
             assert!(ours.get(path) == Some(it), "{form:?}: {}", String::from_utf8_lossy(path));
         }
@@ -238,9 +235,8 @@ fn node(bytes: &mut [u8], at: usize, depth: u16, count: u16, entry: impl Fn(u32)
 fn a_tree_of_extents_that_leads_to_the_same_block_again_ends() {
     // five levels of 84 entries each, which all lead to the next: four thousand million leaves
     let index = |place: u32| {
-        move |number: u32| {
+        move |_: u32| {
             let mut entry = [0; 12];
-            entry[..4].copy_from_slice(&0_u32.to_le_bytes());
             entry[4..8].copy_from_slice(&place.to_le_bytes());
             entry
         }
