@@ -78,6 +78,8 @@ soak: release ## What takes longer than a test should, at most an hour: power cu
 # 10^6 flipped bits, all bits of a small image, 10,000 schedules of a server's faults, each sector of a disk
 	IRONSTRAP_SOAK=1 IRONSTRAP_ROUNDS=100 cargo nextest run --release --lib --success-output final \
 		-E 'test(flip_tests::) | test(schedule_tests::) | test(fault_tests::sectors::) | test(fault_tests::size::)'
+# 5,000 images with changed bytes, imported and exported
+	IRONSTRAP_ROUNDS=50 cargo nextest run --release --lib -E 'test(hostile_mutations)'
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --profile vm --success-output final --test vm \
 		-E 'test(/^(ends|io_errors|killed|proxy|replay|secure_boot|small_memory)::/)'

@@ -17,5 +17,8 @@ pub mod stored;
 pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod tests;
 pub mod tree;
 pub mod whole;
