@@ -231,7 +231,7 @@ fn a_machine_whose_firmware_would_not_start_the_image_is_an_error_and_one_that_w
             Some(_) => format!("CN={name}"),
             None => format!("CN={name},O=Microsoft Corporation,C=US"),
         };
-        let certificate = Certificate { subject, digest: Digest::of(b"its own"), key: None };
+        let certificate = Certificate { subject, digest: Digest::of(b"its own"), key: None, body: None };
         let db = SignatureDatabase { certificates: vec![certificate], ..SignatureDatabase::default() };
         facts.machine.firmware = Some(FirmwareTrust { db, ..FirmwareTrust::default() });
         std::fs::write(paths.facts().join("rack7.json"), serde_json::to_string(&facts).unwrap()).unwrap();

@@ -16,7 +16,7 @@ use self::pe::Pe;
 use super::stored::StoredImage;
 use super::system::{GRUB, SHIM};
 use super::tree::ReadTree as _;
-use crate::spec::secure_boot::{Generations, Loaders, Program, SbatLevel, Signer};
+use crate::spec::secure_boot::{Loaders, Program, SbatLevel, Signer};
 
 /// Certificates between who signed a loader and who vouches for them: there are one or two.
 const LONGEST_CHAIN: usize = 8;
@@ -34,19 +34,19 @@ pub fn of_image(image: &StoredImage) -> Result<Option<Loaders>> {
 /// read: it might be the one that counts.
 pub fn read(shim: &[u8], grub: &[u8]) -> Option<Loaders> {
     let (shim, grub) = (Pe::parse(shim)?, Pe::parse(grub)?);
-    let signatures = shim.signatures().into_iter().map(chain).collect::<Option<_>>()?;
-    let of_grub = grub.signatures().into_iter().filter_map(chain).collect();
-    Some(Loaders {
-        raises: raised_by(&shim),
-        shim: program(&shim, signatures),
-        grub: program(&grub, of_grub),
-    })
+    let loaders = Loaders { raises: raised_by(&shim), shim: program(&shim), grub: program(&grub) };
+    (loaders.shim.unread == 0).then_some(loaders)
 }
 
-fn program(pe: &Pe<'_>, signatures: Vec<Vec<Signer>>) -> Program {
-    let sbat = pe.section(".sbat").map(String::from_utf8_lossy);
-    let sbat = sbat.map(|text| Generations::of_section(&text)).unwrap_or_default();
-    Program { digest: pe.authenticode(), signatures, sbat }
+fn program(pe: &Pe<'_>) -> Program {
+    let chains: Vec<_> = pe.signatures().into_iter().map(chain).collect();
+    let unread = chains.iter().filter(|chain| chain.is_none()).count();
+    Program {
+        digest: pe.authenticode(),
+        signatures: chains.into_iter().flatten().collect(),
+        unread: u32::try_from(unread).unwrap_or(u32::MAX),
+        sbat: pe.sbat(),
+    }
 }
 
 /// The level that a shim brings along (section `.sbatlevel`): a version, then where the two levels begin, counted from behind the

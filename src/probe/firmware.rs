@@ -9,9 +9,11 @@ use std::path::Path;
 use uuid::{Uuid, uuid};
 
 use crate::spec::facts::SecureBoot;
-use crate::spec::secure_boot::{Certificate, FirmwareTrust, Hashes, SignatureDatabase};
+use crate::spec::secure_boot::{Certificate, FirmwareTrust, Hashes, ShownLevel, SignatureDatabase};
 use crate::value::Digest;
 
+/// Where a kernel shows variables, below `/sys`.
+const EFIVARS: &str = "firmware/efi/efivars";
 /// Of variables that UEFI itself defines.
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// Of `db` and `dbx`.
@@ -31,14 +33,23 @@ const OWNER: usize = 16;
 /// No firmware has room for so much.
 const LONGEST: u64 = 1 << 20;
 
-/// Whether Secure Boot is on; below `/sys`.
+/// Whether Secure Boot is on; below `/sys`. A kernel that was started by UEFI has `firmware/efi`; that variables are shown there is
+/// another matter, and none at all are no answer.
 pub fn secure_boot(sys: &Path) -> SecureBoot {
-    let flag = |name: &str| Some(*variable(sys, name, GLOBAL).ok()??.first()?);
-    match (flag("SecureBoot"), flag("SetupMode")) {
-        (Some(1), Some(1)) | (Some(0), _) => SecureBoot::Off,
-        (Some(_), _) => SecureBoot::On,
-        (None, _) => SecureBoot::Absent,
+    let setup =
+        || variable(sys, "SetupMode", GLOBAL).ok().flatten().is_some_and(|value| value.first() == Some(&1));
+    match variable(sys, "SecureBoot", GLOBAL).map(|value| value.map(|bytes| bytes.first().copied())) {
+        Ok(Some(Some(0))) => SecureBoot::Off,
+        Ok(Some(Some(1))) if setup() => SecureBoot::Off,
+        Ok(Some(Some(_))) => SecureBoot::On,
+        Ok(None) if shows_variables(sys) || !sys.join("firmware/efi").exists() => SecureBoot::Absent,
+        Ok(None | Some(None)) | Err(_) => SecureBoot::Unread,
     }
+}
+
+/// Whether there is any variable: no firmware is without.
+fn shows_variables(sys: &Path) -> bool {
+    std::fs::read_dir(sys.join(EFIVARS)).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok()))
 }
 
 /// What may start; below `/sys`. `None` where there is no `db`, or a variable can't be read: half of it would mislead.
@@ -50,14 +61,14 @@ pub fn trust(sys: &Path) -> Option<FirmwareTrust> {
     Some(FirmwareTrust {
         db: database(&db),
         dbx: database(&dbx),
-        sbat_level: level.and_then(|text| String::from_utf8(text).ok()?.parse().ok()),
+        sbat_level: level.map(|value| ShownLevel::of_variable(&value)),
         shim_is_lax: lax.is_some_and(|value| value.first() == Some(&1)),
     })
 }
 
 /// The value of a variable; `None` where there is no such one.
 fn variable(sys: &Path, name: &str, guid: &str) -> std::io::Result<Option<Vec<u8>>> {
-    let path = sys.join(format!("firmware/efi/efivars/{name}-{guid}"));
+    let path = sys.join(EFIVARS).join(format!("{name}-{guid}"));
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -162,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn a_firmware_that_could_not_be_asked_is_not_one_without_secure_boot() {
+        let without_uefi = tempfile::tempdir().unwrap();
+        assert_eq!(secure_boot(without_uefi.path()), SecureBoot::Absent);
+        assert_eq!(secure_boot(with(&[("BootOrder", GLOBAL, &[0, 0])]).path()), SecureBoot::Absent);
+        let nothing_mounted = with(&[]);
+        assert_eq!(secure_boot(nothing_mounted.path()), SecureBoot::Unread);
+        std::fs::remove_dir(nothing_mounted.path().join(EFIVARS)).unwrap();
+        assert_eq!(secure_boot(nothing_mounted.path()), SecureBoot::Unread);
+        assert_eq!(secure_boot(with(&[("SecureBoot", GLOBAL, &[])]).path()), SecureBoot::Unread);
+        let unreadable = with(&[("BootOrder", GLOBAL, &[0, 0])]);
+        std::fs::create_dir(unreadable.path().join(format!("{EFIVARS}/SecureBoot-{GLOBAL}"))).unwrap();
+        assert_eq!(secure_boot(unreadable.path()), SecureBoot::Unread);
+    }
+
+    #[test]
     fn lists_of_every_kind_are_read_and_what_is_unknown_is_counted() {
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
         let timed = [one.as_bytes().as_slice(), &[0; 16]].concat();
@@ -192,7 +218,9 @@ mod tests {
         ];
         let trusted = trust(with(files).path()).unwrap();
         assert!(trusted.dbx.programs.contains(&hash) && trusted.shim_is_lax);
-        assert_eq!(trusted.sbat_level, Some(level.parse().unwrap()));
+        assert_eq!(trusted.sbat_level, Some(ShownLevel::Known(level.parse().unwrap())));
+        let malformed = trust(with(&[files[0], ("SbatLevelRT", SHIM, b"shim,4\xff")]).path()).unwrap();
+        assert!(matches!(malformed.sbat_level, Some(ShownLevel::Malformed(_))), "{malformed:?}");
         assert_eq!(trust(with(&files[..1]).path()), Some(FirmwareTrust::default()));
         assert_eq!(trust(with(&files[1..]).path()), None, "no db");
         let dir = with(files);

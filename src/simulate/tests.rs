@@ -10,7 +10,7 @@ use crate::spec::claim::{self, Claim, Stage};
 use crate::spec::facts::{DiskContent, SecureBoot};
 use crate::spec::order::{Grant, WipePolicy};
 use crate::spec::secure_boot::{
-    Certificate, FirmwareTrust, Generations, Loaders, Program, SignatureDatabase, Signer,
+    Certificate, FirmwareTrust, Loaders, Program, Sbat, SignatureDatabase, Signer,
 };
 use crate::spec::transport::Transport;
 use crate::sys::block::{BlockDevice, MemoryDevice};
@@ -275,18 +275,12 @@ fn an_image_that_the_firmware_would_not_start_is_refused_and_firmware_that_is_no
         subject: format!("CN={name}"),
         digest: Digest::of(name.as_bytes()),
         key: Some(format!("key of {name}")),
+        body: None,
     };
-    let signer = Signer {
-        certificate: named("new authority"),
-        issuer: "CN=a root".to_owned(),
-        issuer_key: None,
-        body: Digest::of(b"body"),
-    };
-    let program = |signatures| Program {
-        digest: Digest::of(b"program"),
-        signatures,
-        sbat: Generations::of_section(""),
-    };
+    let signer =
+        Signer { certificate: named("new authority"), issuer: "CN=a root".to_owned(), issuer_key: None };
+    let program =
+        |signatures| Program { digest: Digest::of(b"program"), signatures, unread: 0, sbat: Sbat::Absent };
     let loaders = Loaders { shim: program(vec![vec![signer]]), grub: program(Vec::new()), raises: None };
     let rehearsed = |firmware: Option<&str>| {
         let db = |name: &str| SignatureDatabase { certificates: vec![named(name)], ..Default::default() };

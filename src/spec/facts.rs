@@ -93,8 +93,10 @@ pub enum SecureBoot {
     On,
     /// Supported but off, or in setup mode.
     Off,
-    /// No such variable: no UEFI.
+    /// No such variable: no UEFI, or one without Secure Boot.
     Absent,
+    /// There is UEFI, and its variables couldn't be read. Facts of earlier versions say `absent` of these too.
+    Unread,
 }
 
 /// One network interface.

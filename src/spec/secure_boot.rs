@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::certificate::{Certificate, Signer};
 pub use self::hashes::Hashes;
-pub use self::sbat::{Generations, SbatLevel};
+pub use self::sbat::{Generations, Sbat, SbatLevel, ShownLevel};
 use crate::value::Digest;
 
 /// What the firmware of a machine trusts, and shim on it.
@@ -23,9 +23,9 @@ pub struct FirmwareTrust {
     #[serde(default)]
     pub dbx: SignatureDatabase,
     /// What shim was told at last to let start, as variable `SbatLevelRT` has it; `None` where no shim has run since the machine
-    /// was switched on, or one older than SBAT.
+    /// was switched on, or one older than SBAT: what the firmware keeps for the next one isn't known then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sbat_level: Option<SbatLevel>,
+    pub sbat_level: Option<ShownLevel>,
     /// Somebody told shim to verify nothing (`mokutil --disable-validation`; variable `MokSBStateRT`). The firmware still does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shim_is_lax: bool,
@@ -74,6 +74,9 @@ pub struct Program {
     /// Its signatures, each with the certificates that lead from who signed to who vouches for them, as far as it brings them
     /// along.
     pub signatures: Vec<Vec<Signer>>,
-    /// Its generations; none where it is older than SBAT.
-    pub sbat: Generations,
+    /// How many more it has that can't be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: u32,
+    /// Its generations.
+    pub sbat: Sbat,
 }

@@ -9,6 +9,7 @@ pub fn trust_sentence(secure_boot: SecureBoot, way: Option<StartedFrom>) -> Stri
         SecureBoot::On => "Secure Boot is on and covers loader and kernel, not this agent",
         SecureBoot::Off => "Secure Boot is off",
         SecureBoot::Absent => "the firmware has no Secure Boot",
+        SecureBoot::Unread => "whether Secure Boot is on couldn't be read",
     };
     let way = match way {
         Some(StartedFrom::Stick) => {

@@ -25,7 +25,11 @@ pub(super) fn devices(reporter: &Reporter, all: &Orders, keys: &TrustedKeys) {
     };
     if Path::new(EFIVARS).exists() {
         loader.load("efivarfs");
-        let _ = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "");
+        if let Err(error) = mount::mount("efivarfs", Path::new(EFIVARS), "efivarfs", "") {
+            reporter.note(&format!(
+                "the firmware's variables can't be read: mounting efivarfs on {EFIVARS}: {error}"
+            ));
+        }
     }
     loader.load_for_devices(Path::new("/sys"));
     let started = started_from();

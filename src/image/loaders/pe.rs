@@ -11,6 +11,7 @@ use object::pe::{IMAGE_DIRECTORY_ENTRY_SECURITY, ImageDosHeader, ImageNtHeaders6
 use object::read::StringTable;
 use object::read::pe::{ImageNtHeaders as _, ImageOptionalHeader as _, SectionTable};
 
+use crate::spec::secure_boot::Sbat;
 use crate::value::{Digest, DigestWriter};
 
 /// From the optional header (PE32+): of the checksum, and of the place of the signatures.
@@ -54,6 +55,23 @@ impl<'a> Pe<'a> {
         let digest = authenticode(data, optional, head, &sections, signed.len())?;
         let names = nt.symbols(data).map(|symbols| symbols.strings()).unwrap_or_default();
         Some(Self { data, sections, names, signatures: data.get(signed)?, digest })
+    }
+
+    /// What its section `.sbat` says, as a shim looks for it: one section, without relocations, as long in the file as in memory.
+    pub(super) fn sbat(&self) -> Sbat {
+        let mut sections = self.sections.iter().filter(|section| section.name == *b".sbat\0\0\0");
+        let (section, others) = (sections.next(), sections.next());
+        let Some(section) = section else { return Sbat::Absent };
+        let relocations = (section.number_of_relocations.get(LE), section.pointer_to_relocations.get(LE));
+        if others.is_some() || relocations != (0, 0) {
+            return Sbat::Malformed;
+        }
+        let (on_disk, used) = (section.size_of_raw_data.get(LE), section.virtual_size.get(LE));
+        if on_disk == 0 || on_disk < used {
+            return Sbat::Absent;
+        }
+        let text = range(section.pointer_to_raw_data.get(LE), on_disk).and_then(|place| self.data.get(place));
+        text.map_or(Sbat::Malformed, |text| Sbat::of_section(&String::from_utf8_lossy(text)))
     }
 
     /// What is in a section, as much of it as is used.

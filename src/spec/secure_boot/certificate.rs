@@ -17,6 +17,9 @@ pub struct Certificate {
     /// Its key's identifier, hexadecimal, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// SHA-256 of what is signed in it. Facts of earlier versions don't say it of a firmware's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Digest>,
 }
 
 /// One that a program's signature brings along.
@@ -30,8 +33,6 @@ pub struct Signer {
     /// Identifier of the key that vouches for it, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_key: Option<String>,
-    /// SHA-256 of what is signed in it.
-    pub body: Digest,
 }
 
 impl Certificate {
@@ -67,10 +68,10 @@ impl Signer {
                 subject: body.subject.to_string(),
                 digest: Digest::of(der),
                 key: key.map(|(_, key)| hex(key.0.as_bytes())),
+                body: Some(Digest::of(&body.to_der().ok()?)),
             },
             issuer: body.issuer.to_string(),
             issuer_key: issuer_key.and_then(|(_, key)| key.key_identifier).map(|key| hex(key.as_bytes())),
-            body: Digest::of(&body.to_der().ok()?),
         })
     }
 
