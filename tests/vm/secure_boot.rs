@@ -8,8 +8,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use ironstrap::image::loaders;
 use ironstrap::image::tree::ReadTree;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::qemu::{Bus, Machine};
 use crate::support::running::PATIENCE;
@@ -19,6 +20,13 @@ use crate::support::{binary, mini, say, target_dir, text, with_machines};
 const EMPTY: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// Whoever owns what tests add.
 const OWNER: &str = "3a1f7c52-0b7e-4bb4-9d83-5a3c2c7d9e10";
+/// `dbx`, and of its lists the kind that has hashes of certificates, as bytes.
+const SECURITY: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+const BODY_SHA256: &str = "92a4d23bc0967940b420fcf98ef103ed";
+/// Of shim's variables.
+const SHIM: &str = "605dab50-e046-4300-abb6-3dd810dd8b23";
+/// The level of a machine of which nobody has asked anything.
+const NO_LEVEL: &str = "sbat,1,2021030218\n";
 const REACHED: &str = "grub is reached";
 /// What firmware and shim say when they don't start something.
 const STOPPED: [&str; 3] = ["No bootable option", "SBAT self-check failed", "Verification failed"];
@@ -39,8 +47,28 @@ struct Case {
     kept: Kept,
     /// What `virt-firmware` is to write, in its own words; `@2011` and `@2023` are files of certificates, `#shim` and `#grub` hashes.
     variables: &'static str,
-    level: Option<&'static str>,
-    starts: bool,
+    level: &'static str,
+    beside: Beside,
+    outcome: Outcome,
+}
+
+/// What a machine has beside it that `virt-firmware` has no words for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// Shim was told to verify nothing.
+    Lax,
+    /// `dbx` has the hash of a certificate: of the first signature's, who made it, then who vouches for that.
+    Revoked(usize),
+}
+
+/// What OVMF and shim do, and what is said before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Starts,
+    Refuses,
+    /// It starts here, and other firmwares may see it otherwise.
+    StartsUnknown,
 }
 
 const DB_2011: &str = "--no-microsoft --add-db OWNER @2011";
@@ -48,7 +76,8 @@ const DB_2023: &str = "--no-microsoft --add-db OWNER @2023";
 const DB_BOTH: &str = "--no-microsoft --add-db OWNER @2011 --add-db OWNER @2023";
 
 fn case(name: &'static str, kept: Kept, variables: &'static str, starts: bool) -> Case {
-    Case { name, kept, variables, level: None, starts }
+    let outcome = if starts { Outcome::Starts } else { Outcome::Refuses };
+    Case { name, kept, variables, level: NO_LEVEL, beside: Beside::Nothing, outcome }
 }
 
 #[test]
@@ -76,7 +105,7 @@ fn a_shim_starts_where_the_firmware_trusts_its_authority() -> Result<()> {
 
 #[test]
 fn a_raised_level_and_a_forbidden_hash_stop_shim_or_grub() -> Result<()> {
-    let raised = |name, level, starts| Case { level: Some(level), ..case(name, BOTH, DB_2011, starts) };
+    let raised = |name, level, starts| Case { level, ..case(name, BOTH, DB_2011, starts) };
     judge_all(
         "secure-boot-levels",
         [
@@ -88,6 +117,48 @@ fn a_raised_level_and_a_forbidden_hash_stop_shim_or_grub() -> Result<()> {
             raised("none-is-too-old", "sbat,1,2099010100\nshim,2\ngrub,3\n", true),
             case("shim-is-forbidden", BOTH, "--microsoft-db uefi11 --add-dbx-hash OWNER #shim", false),
             case("grub-is-forbidden", BOTH, "--microsoft-db uefi11 --add-dbx-hash OWNER #grub", false),
+        ],
+    )
+}
+
+#[test]
+fn a_lax_shim_judges_itself_alone() -> Result<()> {
+    let lax = |name, level, variables, starts| Case {
+        level,
+        beside: Beside::Lax,
+        ..case(name, BOTH, variables, starts)
+    };
+    judge_all(
+        "secure-boot-lax",
+        [],
+        [
+            lax("lax-shim-is-too-old", "sbat,1,2099010100\nshim,99\n", DB_2011, false),
+            lax(
+                "lax-grub-is-too-old-and-forbidden",
+                "sbat,1,2099010100\nshim,4\ngrub,99\n",
+                "--microsoft-db uefi11 --add-dbx-hash OWNER #grub",
+                true,
+            ),
+        ],
+    )
+}
+
+#[test]
+fn the_hash_of_a_certificate_in_dbx_stops_what_it_made_and_strikes_out_what_it_vouches_for() -> Result<()> {
+    let revoked = |name, kept, variables, number, starts| Case {
+        beside: Beside::Revoked(number),
+        ..case(name, kept, variables, starts)
+    };
+    judge_all(
+        "secure-boot-revoked",
+        [],
+        [
+            Case {
+                outcome: Outcome::StartsUnknown,
+                ..revoked("revoked-authority-of-two", BOTH, DB_BOTH, 1, true)
+            },
+            revoked("revoked-authority-alone", OLD, DB_BOTH, 1, false),
+            revoked("revoked-publisher-of-two", BOTH, DB_BOTH, 0, false),
         ],
     )
 }
@@ -110,7 +181,7 @@ fn judge_all<const N: usize, const M: usize>(test: &str, always: [Case; N], soak
 }
 
 fn judge(dir: &Path, case: &Case, shim: &[u8], grub: &[u8]) -> Result<()> {
-    let Case { name, variables, level, starts, .. } = case;
+    let Case { name, outcome, .. } = case;
     let disk = dir.join(format!("{name}.raw"));
     let machine = Machine::new(dir, name)?.memory(512).disk(Bus::Virtio, &disk, "S1", Some(0));
     let dir = machine.dir();
@@ -119,11 +190,23 @@ fn judge(dir: &Path, case: &Case, shim: &[u8], grub: &[u8]) -> Result<()> {
     std::fs::write(&grub_file, grub).context("writing GRUB")?;
     fill(&disk, dir, &shim_file, &grub_file)?;
     let files = [("#shim", &shim_file), ("#grub", &grub_file)];
-    let root = write_variables(dir, variables, *level, &files)?;
+    let revoked = match case.beside {
+        Beside::Nothing | Beside::Lax => None,
+        Beside::Revoked(number) => {
+            let loaders = loaders::read(shim, grub).context("reading shim")?;
+            let chain = loaders.shim.signatures.into_iter().next().context("shim isn't signed")?;
+            Some(chain.get(number).and_then(|it| it.certificate.body).context("a short chain")?.to_string())
+        }
+    };
+    let root = write_variables(dir, case, revoked.as_deref(), &files)?;
     let mut dev = Command::new(binary()?);
     dev.args(["dev", "starts", "--shim"]).arg(&shim_file).arg("--grub").arg(&grub_file);
     let verdict = text(dev.arg("--root").arg(root))?;
-    let word = if *starts { "starts" } else { "refuses: " };
+    let (word, starts) = match outcome {
+        Outcome::Starts => ("starts\n", true),
+        Outcome::Refuses => ("refuses: ", false),
+        Outcome::StartsUnknown => ("unknown: ", true),
+    };
     ensure!(verdict.starts_with(word), "expected `{word}`: {verdict}");
     let reached = reaches_grub(&machine)?;
     say(&format!(
@@ -131,7 +214,7 @@ fn judge(dir: &Path, case: &Case, shim: &[u8], grub: &[u8]) -> Result<()> {
         if reached { "starts" } else { "refuses" },
         verdict.trim()
     ));
-    ensure!(reached == *starts, "the verdict was `{}`, and GRUB was reached: {reached}", verdict.trim());
+    ensure!(reached == starts, "the verdict was `{}`, and GRUB was reached: {reached}", verdict.trim());
     Ok(())
 }
 
@@ -153,8 +236,8 @@ fn fill(disk: &Path, dir: &Path, shim: &Path, grub: &Path) -> Result<()> {
 /// Writes the machine's variables, and shows them below a directory as a kernel would.
 fn write_variables(
     dir: &Path,
-    words: &str,
-    level: Option<&str>,
+    case: &Case,
+    revoked: Option<&str>,
     files: &[(&str, &PathBuf)],
 ) -> Result<PathBuf> {
     let certificates = certificates()?;
@@ -162,23 +245,45 @@ fn write_variables(
     let mut vars = python();
     vars.args(["-m", "virt.firmware.vars", "-i", EMPTY, "--enroll-generate", "a test", "--sb"]);
     vars.arg("-o").arg(dir.join("vars.fd")).arg("--output-json").arg(&json);
-    for word in words.split(' ') {
+    for word in case.variables.split(' ') {
         match (word.strip_prefix('@'), files.iter().find(|(name, _)| *name == word)) {
             (Some(year), _) => vars.arg(certificates.join(format!("ms-uefi-{year}.pem"))),
             (None, Some((_, file))) => vars.arg(text(python().args(["-c", HASH]).arg(file))?.trim()),
             (None, None) => vars.arg(if word == "OWNER" { OWNER } else { word }),
         };
     }
-    if let Some(level) = level {
-        let file = dir.join("level");
-        std::fs::write(&file, level).context("writing the level")?;
-        vars.arg("--set-sbat-level").arg(file);
-    }
+    let file = dir.join("level");
+    std::fs::write(&file, case.level).context("writing the level")?;
+    vars.arg("--set-sbat-level").arg(file);
     text(&mut vars)?;
+    if let Some(more) = beside(case.beside, revoked) {
+        let (file, stores) = (dir.join("more.json"), ["vars.fd", "more.fd"].map(|name| dir.join(name)));
+        std::fs::write(&file, more.to_string()).context("writing variables")?;
+        let mut vars = python();
+        vars.args(["-m", "virt.firmware.vars", "-i"]).arg(&stores[0]).arg("--set-json").arg(file);
+        text(vars.arg("-o").arg(&stores[1]).arg("--output-json").arg(&json))?;
+        std::fs::rename(&stores[1], &stores[0]).context("renaming the variables")?;
+    }
     show(dir, &std::fs::read_to_string(&json).context("reading the variables")?)
 }
 
-/// The variables in files; shim shows its level under another name, and firmware says whether it enforces anything.
+/// Variables as `virt-firmware` reads them; shim takes its own only if no system could have written them.
+fn beside(beside: Beside, revoked: Option<&str>) -> Option<Value> {
+    let variable = match beside {
+        Beside::Nothing => return None,
+        Beside::Lax => json!({ "name": "MokSBState", "guid": SHIM, "attr": 3, "data": "01" }),
+        Beside::Revoked(_) => {
+            // of one list: its length, no header, length of the entry: an owner, the hash, and no time
+            let (owner, never) = ("09".repeat(16), "00".repeat(16));
+            let list = format!("{BODY_SHA256}5c0000000000000040000000{owner}{}{never}", revoked?);
+            let time = "ea070b1e172801000000000000000000";
+            json!({ "name": "dbx", "guid": SECURITY, "attr": 39, "data": list, "time": time })
+        }
+    };
+    Some(json!({ "version": 2, "variables": [variable] }))
+}
+
+/// The variables in files; shim shows its own under other names, and firmware says whether it enforces anything.
 fn show(dir: &Path, json: &str) -> Result<PathBuf> {
     let root = dir.join("root");
     let efivars = root.join("sys/firmware/efi/efivars");
@@ -192,7 +297,11 @@ fn show(dir: &Path, json: &str) -> Result<PathBuf> {
     for variable in variables {
         let field =
             |name: &str| variable[name].as_str().with_context(|| format!("a variable without {name}"));
-        let name = if field("name")? == "SbatLevel" { "SbatLevelRT" } else { field("name")? };
+        let name = match field("name")? {
+            "SbatLevel" => "SbatLevelRT",
+            "MokSBState" => "MokSBStateRT",
+            name => name,
+        };
         let digits = field("data")?;
         let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16);
         let data = (0..digits.len()).step_by(2).map(byte).collect::<Result<Vec<_>, _>>()?;
