@@ -91,6 +91,6 @@ demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its 
 	IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example demo
 
 .PHONY: bench
-bench: release ## Figures: check of 10,000 hosts, a stick of more than 4 GiB, the write path beside other writers (as root), serve beside nginx, the agent's memory.
+bench: release ## Figures: check of 10,000 hosts, a stick of more than 4 GiB, the write path beside other writers (as root), serve beside nginx, an install's phases from power-on to converged, the agent's memory.
 	tests/install-deps.sh bench
 	PATH=$(CURDIR)/target/peers/bin:$$PATH IRONSTRAP_BIN=$(RELEASE) cargo run --quiet --release --example bench

@@ -319,6 +319,8 @@ fn run(
             reporter.claimed(name, *failures);
             reporter.note("this order is done; its partition tables are made anew, nothing else is written");
         }
+        Progress::Personalising => reporter.note("personalising"),
+        Progress::Committing => reporter.note("committing"),
         Progress::Bytes { step, done, total } => {
             if tenths.is_new(step, done, total) {
                 reporter.event(What::Progress { step, done, total });

@@ -15,6 +15,8 @@ use super::wire::{TAP, Wire};
 
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd";
 const VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
+/// Variables of a firmware without keys, which starts anything.
+const KEYLESS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// How a disk is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,16 @@ impl Machine {
             prefix: Vec::new(),
             frozen: None,
         })
+    }
+
+    /// Secure Boot is off, as somebody else's loader wants it.
+    ///
+    /// # Errors
+    /// When the firmware isn't installed.
+    pub fn without_secure_boot(self) -> Result<Self> {
+        let vars = self.dir.join("vars.fd");
+        std::fs::copy(KEYLESS, vars).with_context(|| format!("copying {KEYLESS} (package ovmf)"))?;
+        Ok(self)
     }
 
     /// Memory in MiB.

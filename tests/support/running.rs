@@ -133,6 +133,21 @@ impl Running {
         self.started.elapsed()
     }
 
+    /// Processor time that it has cost so far: what others do on this computer doesn't count.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn computed(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // proc(5): behind the name, which may hold anything, fields 14 and 15 are the 12th and 13th
+        let (_, rest) = stat.rsplit_once(')').with_context(|| format!("reading {path}"))?;
+        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks: u64 = ticks.sum::<Result<_, _>>().with_context(|| format!("reading {path}"))?;
+        // USER_HZ, which is 100 on x86-64
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     /// Waits until the guest has written this many bytes to the drive.
     ///
     /// # Errors

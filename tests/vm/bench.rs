@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "bench/phases.rs"]
+mod phases;
 #[path = "bench/serve.rs"]
 mod serve;
 #[path = "bench/write.rs"]
@@ -16,12 +18,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ironstrap::spec::event::{Event, What};
-use ironstrap::spec::recorder;
-use support::disk::{Table, blank, get};
-use support::image_fixture::IMAGE;
 use support::mini::{self, Sizes};
-use support::qemu::{Bus, Machine};
 use support::site::Site;
 use support::{binary, ironstrap, output, say, scratch, text};
 
@@ -29,15 +26,21 @@ const HOST: &str = "bench01";
 const MAC: &str = "52:54:00:be:00:01";
 
 type Bench = fn() -> Result<()>;
-const BENCHES: [(&str, Bench); 5] =
-    [("check", check), ("stick", stick), ("write", write::write), ("serve", serve::serve), ("agent", agent)];
+const BENCHES: [(&str, Bench); 5] = [
+    ("check", check),
+    ("stick", stick),
+    ("write", write::write),
+    ("serve", serve::serve),
+    ("phases", phases::phases),
+];
+/// Those that are run only where they are named.
+const BY_HAND: [(&str, Bench); 1] = [("fai", phases::beside_fai)];
 
 fn main() -> ExitCode {
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    for (name, bench) in BENCHES {
-        if !wanted.is_empty() && !wanted.iter().any(|word| word == name) {
-            continue;
-        }
+    let is_named = |name: &str| wanted.iter().any(|word| word == name);
+    let usual = BENCHES.into_iter().filter(|(name, _)| wanted.is_empty() || is_named(name));
+    for (name, bench) in usual.chain(BY_HAND.into_iter().filter(|(name, _)| is_named(name))) {
         if let Err(error) = bench() {
             say(&format!("bench {name} failed: {error:#}"));
             return ExitCode::FAILURE;
@@ -116,47 +119,6 @@ fn plain_copy(from: &Path, to: &Path) -> Result<Duration> {
     text(&mut Command::new("sync"))?;
     text(Command::new("sha256sum").arg(to))?;
     Ok(started.elapsed())
-}
-
-/// One install in QEMU; the agent writes its memory into the stick's recorder.
-fn agent() -> Result<()> {
-    let dir = scratch("bench-agent")?;
-    let site = Site::new(&dir, None, &[(HOST, profile(IMAGE))])?;
-    site.arm(&[HOST])?;
-    let usb = site.stick("usb.img")?;
-    let disk = blank(&dir, "disk.raw", 6 << 30)?;
-    let machine =
-        Machine::new(&dir, HOST)?.disk(Bus::Virtio, &disk, "BENCH1", Some(5)).network(MAC).stick(&usb, 0);
-    let mut running = machine.ends_at_reboot().start()?;
-    running.wait_for("ironstrap: claimed")?;
-    let claimed = Instant::now();
-    running.wait_for("ironstrap: committed")?;
-    let seconds = claimed.elapsed().as_secs();
-    running.wait_for_end()?;
-    let kib = events(&usb)?.iter().find_map(|event| match event.what {
-        What::Committed { peak_rss_kib, .. } => Some(peak_rss_kib),
-        _ => None,
-    });
-    let mib = kib.context("the recorder has no `committed`")? / 1024;
-    say(&format!(
-        "install of {IMAGE} from a stick, emulated: {seconds} s from claim to commit, agent {mib} MiB at most \
-         (goal: 64 MiB)"
-    ));
-    std::fs::remove_dir_all(&dir).context("removing the bench's files")
-}
-
-/// What the flight recorder of a stick holds.
-fn events(usb: &Path) -> Result<Vec<Event>> {
-    let kind = recorder::PARTITION_TYPE.to_string().to_uppercase();
-    let table = Table::read(usb)?;
-    let partition = table.partitions.iter().find(|p| p.kind == kind).context("finding the recorder")?;
-    let area = get(usb, partition.start, partition.length as usize)?;
-    let (mut events, mut rest) = (Vec::new(), &area[..]);
-    while let Some((json, length)) = recorder::decode(rest) {
-        events.push(serde_json::from_slice(json).context("reading a record")?);
-        rest = &rest[length..];
-    }
-    Ok(events)
 }
 
 fn profile(image: &str) -> String {

@@ -263,11 +263,12 @@ fn after_claim(
     true_size::check(device, manifest.size.as_bytes())?;
     growth::clear(device, &table.layout, manifest.size.as_bytes())?;
     gate.flush()?;
-    leave.holds()?;
+    progress(Progress::Personalising)?;
     let personalised = personaliser.personalise(&table.layout)?;
     gate.flush()?;
     signatures::check(device, &table.layout, manifest)?;
     leave.holds_now()?;
+    progress(Progress::Committing)?;
     let stage = Stage::Ready { entries: table.entries_checksum };
     gate.claim(&Claim { stage, ..claim })?;
     if sequence == Sequence::CommitLast {

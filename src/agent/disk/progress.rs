@@ -24,6 +24,10 @@ pub enum Progress {
         /// Bytes in all.
         total: u64,
     },
+    /// All blocks are in their place; the image is about to become this host.
+    Personalising,
+    /// The host is complete; the tables that make its disk bootable are about to be written.
+    Committing,
 }
 
 /// Hears of progress, and may break the phase off.
