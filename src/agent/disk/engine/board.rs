@@ -206,6 +206,9 @@ impl<'a> Board<'a> {
         state.under_way.remove(&start);
         state.counts.written += bytes;
         state.since.written += written;
+        if state.is_all_written() {
+            self.tasks.notify_all();
+        }
     }
 
     /// The job that begins at this byte is to be done as these ones, which begin there too.
@@ -297,6 +300,10 @@ impl State<'_> {
         self.failure.is_some() || (self.next.is_none() && self.checking == 0)
     }
 
+    fn is_all_written(&self) -> bool {
+        self.all_handed_in && self.under_way.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         let frames = self.waiting.iter().filter(|job| matches!(job, Job::Data { .. })).count();
         frames >= MOST_FRAMES || self.waiting.len() >= MOST_JOBS
@@ -307,17 +314,20 @@ impl State<'_> {
         if let Some(job) = self.waiting.pop_front() {
             return Some(Task::Write(job));
         }
-        let all_written = self.all_handed_in && self.under_way.is_empty();
+        let all_written = self.is_all_written();
+        let idle = self.under_way.is_empty() && !self.flushing;
+        // the last flush doesn't wait until what an early one made durable is read back
+        let is_last = idle && all_written && self.handed_in > self.flushed;
         let flushed = self.flushed;
-        if (all_written || self.checking == 0)
+        if !is_last
+            && (all_written || self.checking == 0)
             && let Some(piece) = self.next.take_if(|piece| piece.range.end <= flushed)
         {
             self.next = self.rest.next();
             self.checking += 1;
             return Some(Task::Check(piece));
         }
-        let idle = self.under_way.is_empty() && !self.flushing;
-        if idle && (self.since.is_worth_a_flush() || all_written && self.handed_in > self.flushed) {
+        if is_last || idle && self.since.is_worth_a_flush() {
             (self.flushing, self.since) = (true, Since::default());
             return Some(Task::Flush(self.handed_in));
         }

@@ -65,6 +65,22 @@ fn where_the_source_only_pauses_nothing_is_flushed_before_the_end() {
 }
 
 #[test]
+fn the_last_flush_does_not_wait_for_what_was_made_durable_early() {
+    let board = Board::new(pieces(3));
+    assert!(board.hand_in(Job::Fill(0..1 << 20)));
+    board.done(begin(&board).start, 1 << 20, EARLY);
+    let Some(Task::Flush(end)) = board.next() else { panic!() };
+    board.flushed(end);
+    assert!(board.hand_in(Job::Fill(1 << 20..3 << 20)));
+    let last = begin(&board);
+    board.all_handed_in();
+    board.done(last.start, 2 << 20, 2 << 20);
+    assert!(matches!(board.next(), Some(Task::Flush(end)) if end == 3 << 20));
+    // meanwhile what is durable is read back
+    assert!(matches!(board.next(), Some(Task::Check(piece)) if piece.range.start == 0));
+}
+
+#[test]
 fn when_all_is_written_and_flushed_all_hands_read_back() {
     let board = Board::new(pieces(3));
     assert!(board.hand_in(Job::Zero(0..1 << 20)) && board.hand_in(Job::Zero(1 << 20..3 << 20)));

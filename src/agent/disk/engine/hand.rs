@@ -169,10 +169,12 @@ impl<'s, 'b, 'a> Hand<'s, 'b, 'a> {
     fn repair(&self, piece: &Piece, buffer: &mut Buffer) -> Result<(), Failure> {
         let chunk;
         let expected = if piece.is_zero() {
+            let _slot = self.shared.slots.take();
             erase(self.shared.blocks.device, piece.range.clone())?;
             zeroes(piece.len())
         } else {
             chunk = self.again().alone(&piece.entry)?;
+            let _slot = self.shared.slots.take();
             self.writer.data(piece, &chunk)?;
             chunk.get(piece.within()).unwrap_or_default()
         };

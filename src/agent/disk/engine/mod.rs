@@ -163,7 +163,7 @@ pub fn place_with(
             work(scope, hands, &shared, &mut |board| tell_again(board, &told, progress))
         })?;
     }
-    let Some(start) = board.mended() else { return Ok(()) };
+    let Some(start) = board.mended() else { return Ok(found.reused) };
     let place = Place::new(start, blocks.device);
     let message = format!(
         "blocks read back wrong that were right before, {MOST_PASSES} times in a row, the last one at {place}: what this disk writes \
@@ -207,10 +207,12 @@ fn tell(board: &Board<'_>, total: u64, progress: &mut Told<'_>) -> Result<(), Fa
     loop {
         let (counts, end) = board.wait(GLANCE);
         let read_back = if counts.written == total { counts.checked } else { 0 };
-        for (step, told, done) in
-            [(Step::Write, &mut written, counts.written), (Step::ReadBack, &mut checked, read_back)]
-        {
-            if *told != done {
+        // also where nothing moves: whoever is told may say that it is to end
+        let is_still = (written, checked) == (counts.written, read_back);
+        let current = if checked > 0 { Step::ReadBack } else { Step::Write };
+        let phases = [(Step::Write, &mut written, counts.written), (Step::ReadBack, &mut checked, read_back)];
+        for (step, told, done) in phases {
+            if *told != done || is_still && step == current {
                 *told = done;
                 progress(Progress::Bytes { step, done, total }).inspect_err(|failure| board.fail(failure))?;
             }

@@ -52,19 +52,14 @@ pub fn cut(
         }
         let stop_flag = &stop;
         scope.spawn(move || {
-            let _ = chunk::cut::<io::Error>(
-                ground.blocks.device,
-                &cuts,
-                &mut |_| Ok(()),
-                |piece, _| {
-                    let sent = match piece.data {
-                        _ if stop_flag.load(Ordering::Relaxed) => false,
-                        Some(bytes) => give.send((piece.offset, bytes.to_vec())).is_ok(),
-                        None => tell.send(Seen::Zeroes(piece.offset..piece.offset + piece.length)).is_ok(),
-                    };
-                    if sent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-                },
-            );
+            let _ = chunk::cut::<io::Error>(ground.blocks.device, &cuts, &mut |_| Ok(()), |piece, _| {
+                let sent = match piece.data {
+                    _ if stop_flag.load(Ordering::Relaxed) => false,
+                    Some(bytes) => give.send((piece.offset, bytes.to_vec())).is_ok(),
+                    None => tell.send(Seen::Zeroes(piece.offset..piece.offset + piece.length)).is_ok(),
+                };
+                if sent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+            });
         });
         let result = gather(ground, heard, wanted, found, say);
         stop.store(true, Ordering::Relaxed);

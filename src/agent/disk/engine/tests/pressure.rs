@@ -121,7 +121,8 @@ impl Large {
         manifest.index = Blob { digest: Digest::of(&bytes), size: bytes.len() as u64 };
         let bytes = Verified::by_digest(bytes, &manifest.index.digest).unwrap();
         let index = &Index::parse(bytes, &manifest).unwrap();
-        place_with(HANDS, &Blocks { device: self, manifest: &manifest, index, source: self }, &mut |_| Ok(()))
+        let blocks = Blocks { device: self, manifest: &manifest, index, source: self };
+        place_with(HANDS, &Held::default(), &blocks, &mut |_| Ok(())).map(drop)
     }
 
     fn require_placed(&self) {

@@ -36,24 +36,19 @@ pub fn image(root: &[u8], size: u64) -> Image {
     }
     let (mut entries, mut frames) = (Vec::new(), Vec::new());
     let device = MemoryDevice::new(bytes.clone());
-    cut::<io::Error>(
-        &device,
-        &forced_cuts(size, &manifest.partitions),
-        |_| (),
-        |piece| {
-            let content = match piece.data {
-                None => Extent::Zero,
-                Some(data) => {
-                    let frame = zstd::bulk::compress(data, 1).unwrap();
-                    let (frame_offset, frame_length) = (frames.len() as u64, frame.len() as u32);
-                    frames.extend_from_slice(&frame);
-                    Extent::Data { digest: Digest::of(data), pack: 0, frame_offset, frame_length }
-                }
-            };
-            entries.push(IndexEntry { offset: piece.offset, length: piece.length, content });
-            Ok(())
-        },
-    )
+    cut::<io::Error>(&device, &forced_cuts(size, &manifest.partitions), &mut |_| Ok(()), |piece, _| {
+        let content = match piece.data {
+            None => Extent::Zero,
+            Some(data) => {
+                let frame = zstd::bulk::compress(data, 1).unwrap();
+                let (frame_offset, frame_length) = (frames.len() as u64, frame.len() as u32);
+                frames.extend_from_slice(&frame);
+                Extent::Data { digest: Digest::of(data), pack: 0, frame_offset, frame_length }
+            }
+        };
+        entries.push(IndexEntry { offset: piece.offset, length: piece.length, content });
+        Ok(())
+    })
     .unwrap();
     manifest.packs = vec![Blob { digest: Digest::of(&frames), size: frames.len() as u64 }];
     let index = index_bytes(entries);
