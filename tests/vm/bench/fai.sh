@@ -90,11 +90,11 @@ cat >"$etc/grub.cfg" <<'END'
 set timeout=0
 menuentry 'install' {
     search --set=root --file /FAI-CD
-    linux /boot/vmlinuz FAI_FLAGS=reboot FAI_ACTION=install FAI_CONFIG_SRC=file:///var/lib/fai/config hostname=bench01 ip=off rd.live.image root=live:CDLABEL=FAI_CD console=tty0 console=ttyS0,115200n8
+    linux /boot/vmlinuz FAI_FLAGS=reboot FAI_ACTION=install FAI_CONFIG_SRC=file:///var/lib/fai/config hostname=bench01 rd.live.image root=live:CDLABEL=FAI_CD console=tty0 console=ttyS0,115200n8
     initrd /boot/initrd.img
 }
 END
-mkdir -p "$config"/{class,disk_config,package_config,hooks,scripts/BENCH,basefiles}
+mkdir -p "$config"/{class,disk_config,package_config,hooks,debconf,scripts/BENCH,basefiles}
 printf '#!/bin/sh\necho BENCH\n' >"$config/class/10-bench"
 printf 'FAI_ALLOW_UNSIGNED=1\nUTC=yes\nTIMEZONE=UTC\nMAXPACKAGES=800\n' >"$config/class/BENCH.var"
 cat >"$config/disk_config/BENCH" <<'END'
