@@ -16,6 +16,9 @@ use super::serial::Serial;
 /// ends all the same.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How often the power button is pressed in [`PATIENCE`]: soon after a login prompt came nobody may listen to it yet.
+const PRESSES: u32 = 10;
+
 /// Names of the sockets on which QEMU is told what to do, by a test and by who watches its firmware.
 pub(super) const MONITOR: &str = "qmp.sock";
 pub(super) const WATCH: &str = "watch.sock";
@@ -171,12 +174,8 @@ impl Running {
     /// # Errors
     /// When it doesn't.
     pub fn wait_for_end(mut self) -> Result<()> {
-        let started = Instant::now();
-        while self.child.try_wait().context("asking for QEMU's state")?.is_none() {
-            if started.elapsed() > PATIENCE {
-                bail!("machine {} is still on; {}", self.name, self.serial.tail());
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        if !self.ends_within(PATIENCE)? {
+            bail!("machine {} is still on; {}", self.name, self.serial.tail());
         }
         Ok(())
     }
@@ -186,8 +185,25 @@ impl Running {
     /// # Errors
     /// When it doesn't.
     pub fn shut_down(mut self) -> Result<()> {
-        self.monitor.command("system_powerdown", json!({}))?;
-        self.wait_for_end()
+        for _ in 0..PRESSES {
+            // where the machine has gone meanwhile nobody answers, and it is found to have ended
+            let _ = self.monitor.command("system_powerdown", json!({}));
+            if self.ends_within(PATIENCE / PRESSES)? {
+                return Ok(());
+            }
+        }
+        bail!("machine {} ignores its power button; {}", self.name, self.serial.tail());
+    }
+
+    fn ends_within(&mut self, patience: Duration) -> Result<bool> {
+        let started = Instant::now();
+        while self.child.try_wait().context("asking for QEMU's state")?.is_none() {
+            if started.elapsed() > patience {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(true)
     }
 
     /// Presses a key on the serial console.

@@ -34,7 +34,7 @@ type Phases = &'static [(&'static str, &'static str)];
 
 const OURS: Phases = &[
     ("firmware", "BdsDxe: starting"),
-    ("shim, GRUB, 3 s of menu", "ironstrap: starting the agent"),
+    ("shim, GRUB, its menu", "ironstrap: starting the agent"),
     ("kernel and initramfs read, verified", "Linux version"),
     ("kernel until the agent runs", "ironstrap: started"),
     ("drivers; devices are waited for", "ironstrap: loaded"),
@@ -46,7 +46,7 @@ const OURS: Phases = &[
     ("personalised", "ironstrap: committing"),
     ("committed", "ironstrap: committed"),
     ("restart, firmware", "BdsDxe: starting"),
-    ("shim, GRUB, 1 s of menu; kernel read", "Linux version"),
+    ("shim, GRUB, its menu; kernel read", "Linux version"),
     ("installed system until login", "Login Prompts"),
     ("hand-off until converged", "ironstrap: converged"),
 ];
@@ -63,7 +63,7 @@ const FAI: Phases = &[
     ("scripts, boot loader", "Calling task_savelog"),
     ("logs kept, disks let go", "Rebooting bench"),
     ("restart, firmware", "BdsDxe: starting"),
-    ("shim, GRUB, 1 s of menu; kernel read", "Linux version"),
+    ("shim, GRUB, its menu; kernel read", "Linux version"),
     ("installed system until login", "Login Prompts"),
 ];
 
@@ -77,7 +77,7 @@ struct End {
 /// One install.
 struct Run {
     ends: Vec<End>,
-    /// Packages that are installed.
+    /// Packages that are installed, with their versions.
     packages: BTreeSet<String>,
 }
 
@@ -117,7 +117,7 @@ pub fn beside_fai() -> Result<()> {
         [("only ours", &ours.packages, &fai.packages), ("only FAI's", &fai.packages, &ours.packages)]
     {
         let only: Vec<_> = here.difference(there).map(String::as_str).collect();
-        say(&format!("packages: {} of {}, {who}: {}", only.len(), here.len(), only.join(" ")));
+        say(&format!("packages that are {who}: {} of {} {}", only.len(), here.len(), only.join(", ")));
     }
     Ok(())
 }
@@ -208,10 +208,14 @@ fn load() -> Result<String> {
 fn packages(disk: &Path) -> Result<BTreeSet<String>> {
     let status = judges::file(disk, "/var/lib/dpkg/status")?;
     let installed = status.split("\n\n").filter(|entry| entry.contains("\nStatus: install ok installed\n"));
-    let names: BTreeSet<_> =
-        installed.filter_map(|entry| entry.trim().strip_prefix("Package: ")?.lines().next()).collect();
-    ensure!(!names.is_empty(), "dpkg knows of nothing on {}", disk.display());
-    Ok(names.into_iter().map(str::to_owned).collect())
+    let field = |entry: &str, name: &str| {
+        entry.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned).unwrap_or_default()
+    };
+    let packages: BTreeSet<_> = installed
+        .map(|entry| format!("{} {}", field(entry, "Package: "), field(entry, "Version: ")))
+        .collect();
+    ensure!(!packages.is_empty(), "dpkg knows of nothing on {}", disk.display());
+    Ok(packages)
 }
 
 /// What the flight recorder of a stick holds.
