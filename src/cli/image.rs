@@ -66,7 +66,10 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         Command::Import(args) => import::run(args, json, &store, paths),
         Command::Export(args) => {
             interrupt::watch()?;
-            export::run(args, json, &store, &find(&store, &args.image, paths)?, &lock_file::read(paths)?)
+            let (manifest, lock) = (find(&store, &args.image, paths)?, lock_file::read(paths)?);
+            // whatever it looks like to a reader of the image: it was an interruption
+            export::run(args, json, &store, &manifest, &lock)
+                .or_else(|error| interrupt::check().and(Err(error)))
         }
         Command::List => list(&store, json),
         Command::Inspect { image } => inspect::run(&store, &find(&store, image, paths)?, json),

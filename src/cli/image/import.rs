@@ -52,6 +52,8 @@ pub fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &S
         interrupt::check()
     });
     drop(bar);
+    // whatever it looks like to a reader of the image: it was an interruption
+    let imported = imported.or_else(|error| interrupt::check().and(Err(error)));
     imported.with_context(|| format!("importing {}", file.display()))
 }
 
