@@ -67,8 +67,8 @@ impl Case {
         (result, device, begin.elapsed())
     }
 
-    /// Whether it is complete; what must never be is an error.
-    fn judged(&self, acts: Vec<Act>, then: Act) -> Result<bool, String> {
+    /// The code and sentence that it ended with, `None` where it is complete; what must never be is an error.
+    fn judged(&self, acts: Vec<Act>, then: Act) -> Result<Option<String>, String> {
         let (result, device, took) = self.install(acts, then);
         let disk = device.content();
         let verdict = judge(&disk, &self.before, &self.wanted);
@@ -76,7 +76,7 @@ impl Case {
             return Err(format!("it took {} s: {result:?}", took.as_secs()));
         }
         match result {
-            Ok(()) if disk == self.wanted && verdict == Verdict::Complete => Ok(true),
+            Ok(()) if disk == self.wanted && verdict == Verdict::Complete => Ok(None),
             Ok(()) => Err(format!("success, and the disk is wrong: {verdict:?}")),
             Err(failure) => {
                 let is_coded = [Code::PayloadUnreachable, Code::PayloadDamaged].contains(&failure.code);
@@ -86,7 +86,7 @@ impl Case {
                 }
                 let source = &self.world.source;
                 let again = self.world.install_from(source, &MemoryDevice::new(disk));
-                again.map_err(|failure| format!("tried again: {failure}")).map(|()| false)
+                again.map_err(|second| format!("tried again: {second}")).map(|()| Some(failure.to_string()))
             }
         }
     }
@@ -180,23 +180,25 @@ fn no_schedule_of_faults_leaves_a_wrong_disk_and_what_stays_within_patience_comp
                         return;
                     }
                     let (acts, then, is_borne) = schedule(&mut Dice::new(seed));
-                    let case = &cases[usize::from(seed.is_multiple_of(8))];
+                    // a few bytes a request are borne as long as they come; of a large image that takes minutes
+                    let is_slow = matches!(then, Act::Cut(_) | Act::Reset(_) | Act::Stalls(_));
+                    let case = &cases[usize::from(seed.is_multiple_of(8) && !is_slow)];
                     let told = format!("IRONSTRAP_SEED={seed}: {acts:?}, then {then:?}");
                     let count = |of: &AtomicUsize| {
                         of.fetch_add(1, Ordering::Relaxed);
                     };
                     match (case.judged(acts, then), is_borne) {
                         (Err(why), _) => wrong.lock().unwrap().push(format!("{told}: {why}")),
-                        (Ok(true), true) => {
+                        (Ok(None), true) => {
                             count(&borne);
                             count(&completed);
                         }
-                        (Ok(false), true) => {
-                            eprintln!("did not complete: {told}");
+                        (Ok(Some(why)), true) => {
+                            eprintln!("did not complete: {told}: {why}");
                             count(&borne);
                         }
-                        (Ok(true), false) => count(&went_well),
-                        (Ok(false), false) => count(&ended),
+                        (Ok(None), false) => count(&went_well),
+                        (Ok(Some(_)), false) => count(&ended),
                     }
                 }
             });
