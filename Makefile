@@ -70,7 +70,7 @@ test: lint needs check thorough deny dynamic ## Everything, with whole installs 
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
 .PHONY: soak
-soak: release ## What takes longer than a test should, at most an hour: power cuts by the 100,000, machines killed, failing disks, small memory, more firmwares, storms of connections.
+soak: release ## What takes longer than a test should, about an hour: power cuts by the 100,000, machines killed, failing disks, small memory, more firmwares, storms of connections.
 	IRONSTRAP_ROUNDS=20 cargo nextest run --release --lib -E '(test(crash_tests::) - test(/(again|repair)_tests::/)) \
 		| (test(fault_tests::) - test(/fault_tests::(sectors|size)::/)) | test(faulty::)'
 # each of these states is tried again
