@@ -1,30 +1,14 @@
 //! Chance for machines that are killed and disks that fail: the same in every run of one seed.
 
-/// Numbers from a seed (splitmix64).
-#[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub use super::dice::Dice;
+
+/// Chance from this seed on; `IRONSTRAP_SEED` makes it another one.
+pub fn from_seed(seed: u64) -> Dice {
+    let shift = std::env::var("IRONSTRAP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    Dice::new(seed ^ (shift << 32))
+}
 
 impl Dice {
-    /// Chance from this seed on; `IRONSTRAP_SEED` makes it another one.
-    pub fn new(seed: u64) -> Self {
-        let shift = std::env::var("IRONSTRAP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        Self(seed ^ (shift << 32))
-    }
-
-    /// Any number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below this one, which isn't 0.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
     /// A number of this range, which isn't empty.
     pub fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
         range.start + self.below(range.end - range.start)

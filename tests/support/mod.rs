@@ -7,6 +7,7 @@
 pub mod boots;
 pub mod capture;
 pub mod chance;
+mod dice;
 pub mod disk;
 pub mod expect;
 mod firmware;

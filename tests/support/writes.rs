@@ -249,7 +249,7 @@ mod tests {
     fn what_was_flushed_is_there_after_a_cut_and_of_the_rest_a_part() {
         let write = |offset, byte| Event::Write { offset, bytes: vec![byte; 64 << 10] };
         let log = Log { sector: 512, events: vec![write(0, 1), Event::Flush, write(64 << 10, 2)] };
-        let disk = log.cut_at_its_end(vec![0; 128 << 10], &mut Dice::new(3));
+        let disk = log.cut_at_its_end(vec![0; 128 << 10], &mut crate::support::chance::from_seed(3));
         assert!(disk[..64 << 10].iter().all(|byte| *byte == 1));
         assert!(disk[64 << 10..].contains(&0) && disk[64 << 10..].contains(&2));
     }

@@ -8,7 +8,7 @@ use ironstrap::spec::claim;
 
 use crate::hosts::Host;
 use crate::support::boots::boots;
-use crate::support::chance::Dice;
+use crate::support::chance::{self, Dice};
 use crate::support::disk::{Table, blank};
 use crate::support::qemu::Bus;
 use crate::support::writes::{Event, Log};
@@ -46,7 +46,7 @@ fn sectors_and_flushes_that_fail_are_told_and_never_taken_for_a_success() -> Res
     }
     with_machines("io-errors", |dir| {
         let warm = Warm::make(dir, KILO)?;
-        let dice = &mut Dice::new(51);
+        let dice = &mut chance::from_seed(51);
         let (disk, log) = (blank(dir, "good.raw", DISK)?, blank(dir, "writes.log", 0)?);
         let mut running = warm.thaw("good", &recorded(&disk, &log), &warm.new_stick()?)?;
         ensure!(end_of(&mut running)? == End::Installed, "a good disk isn't installed");

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::hosts::Host;
 use crate::support::boots::{Verdict, judge};
-use crate::support::chance::Dice;
+use crate::support::chance::{self, Dice};
 use crate::support::disk::blank;
 use crate::support::qemu::Bus;
 use crate::support::running::Running;
@@ -38,7 +38,7 @@ fn machines_killed_at_random_moments_are_installed_at_the_next_start() -> Result
     }
     with_machines("killed", |dir| {
         let warm = Warm::make(dir, JULIET)?;
-        let dice = &mut Dice::new(31);
+        let dice = &mut chance::from_seed(31);
         let durations = good_run(dir, &warm)?;
         say(&format!("phases of a good run: {durations:?}"));
         let mut phases: Vec<usize> =

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 
 use crate::hosts::Host;
-use crate::support::chance::Dice;
+use crate::support::chance::{self, Dice};
 use crate::support::disk::blank;
 use crate::support::qemu::{Bus, Machine};
 use crate::support::writes::{Log, replay};
@@ -33,7 +33,7 @@ fn no_power_cut_of_a_real_install_leaves_a_half_bootable_disk() -> Result<()> {
         running.wait_for_end()?;
 
         let (log, complete) = (Log::read(&path)?, std::fs::read(&disk)?);
-        let dice = &mut Dice::new(41);
+        let dice = &mut chance::from_seed(41);
         let judged = |name: &str, log: &Log, states: usize, dice: &mut Dice| {
             let tally = replay(log, &complete, states, dice);
             say(&format!("{name}: {} requests, {} flushes, {tally:?}", log.events.len(), log.flushes()));

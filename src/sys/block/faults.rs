@@ -49,8 +49,12 @@
 //! Everything that is left to chance comes from [`Dice`], which [`for_seeds`] makes from small numbers: a run is the same each
 //! time. A failure prints the seed, `IRONSTRAP_SEED=7` repeats it alone, `IRONSTRAP_ROUNDS=40` tries forty times as many as usual.
 
+#[path = "../../../tests/support/dice.rs"]
+mod dice;
+
 use std::time::Duration;
 
+pub use self::dice::Dice;
 use super::Operation;
 
 /// What is torn and worn as one.
@@ -196,30 +200,7 @@ impl Fault {
     }
 }
 
-/// Chance, the same in every run (splitmix64).
-#[derive(Debug, Clone)]
-pub struct Dice(u64);
-
 impl Dice {
-    /// Chance from this seed on.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Any number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below this one, which isn't 0.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
     /// Whether it happens this time. What never happens takes no chance.
     pub fn hits(&mut self, rate: OneIn) -> bool {
         rate.0 != 0 && self.below(u64::from(rate.0)) == 0
