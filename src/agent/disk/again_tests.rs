@@ -1,28 +1,22 @@
 //! Installs on disks that hold an install of ours: what isn't fetched, and that neither a power cut nor a failing disk makes more of it
 //! than there is.
 
-use std::ops::Range;
-
+use super::fault_tests::{ThenFaulty, UNREAD};
 use super::firmware_judge::{Verdict, judge};
-use super::install::{Install, Installed, Personalised, Personaliser, install};
+use super::install::{Install, Installed, Personaliser, install};
 use super::progress::Progress;
-use super::table::DiskLayout;
 use crate::agent::Failure;
 use crate::agent::fixture::{self, Marker, World};
 use crate::agent::payload::faults::Fault as PayloadFault;
-use crate::image::read::BACKUP_LENGTH;
 use crate::spec::Code;
 use crate::spec::claim::{self, Claim, Stage};
 use crate::spec::event::{Reused, Step};
 use crate::spec::image::Extent;
-use crate::sys::block::faults::{Dice, OneIn, Rates, after_cut, for_seeds, rounds};
+use crate::sys::block::faults::{Dice, Rates, after_cut, for_seeds, rounds};
 use crate::sys::block::{MemoryDevice, Operation};
 
 const DISK_SIZE: usize = (4 << 20) + 512;
 const SECTOR: u64 = 512;
-/// The place of the image's own backup table, which is zeroed and read by nobody.
-const UNREAD: Range<usize> = (fixture::SIZE - BACKUP_LENGTH) as usize..fixture::SIZE as usize;
-
 fn attempt(world: &World, device: &MemoryDevice) -> Result<Installed, Failure> {
     let plan = &fixture::plan_for(world, &device.content()).unwrap();
     let World { order, manifest, index, source, .. } = world;
@@ -149,23 +143,6 @@ fn after_any_power_cut_of_a_reinstall_the_order_ends_complete() {
     }
 }
 
-/// Lets silent faults rest while the host's own files are written, which nobody reads back.
-struct Quiet<'a> {
-    device: &'a MemoryDevice,
-    marker: Marker<'a>,
-    dice: Dice,
-}
-
-impl Personaliser for Quiet<'_> {
-    fn personalise(&mut self, layout: &DiskLayout) -> Result<Personalised, Failure> {
-        let personalised = self.marker.personalise(layout);
-        self.device.faults().calm(false);
-        let rates = Rates { writes_stray: OneIn::NEVER, ..Rates::SILENT };
-        self.device.faults().set_rates(rates, self.dice.clone());
-        personalised
-    }
-}
-
 /// One install on a disk that fails by chance: whether it succeeded, and whether it used anything again.
 fn on_a_failing_disk(
     world: &World,
@@ -184,7 +161,7 @@ fn on_a_failing_disk(
     let World { order, manifest, index, source, .. } = world;
     let install_ = Install { device: &device, plan, order, manifest, index, source, leave: &() };
     let (mut plain, dice) = (Marker::of(&device, plan), dice.clone());
-    let mut quiet = Quiet { device: &device, marker: Marker::of(&device, plan), dice };
+    let mut quiet = ThenFaulty { device: &device, marker: Marker::of(&device, plan), dice };
     let personaliser: &mut dyn Personaliser = if silent { &mut quiet } else { &mut plain };
     let result = install(&install_, personaliser, &mut |told| match told {
         Progress::Bytes { step: Step::Write, .. } => faults.calm(false),

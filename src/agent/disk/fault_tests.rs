@@ -21,7 +21,7 @@ mod size;
 const DISK_SIZE: u64 = (4 << 20) + 512;
 const SEEDS: u64 = 24;
 /// The place of the image's own backup table, in the root as it is grown: zeroed before the blocks, and read by nobody.
-const UNREAD: Range<usize> = (fixture::SIZE - BACKUP_LENGTH) as usize..fixture::SIZE as usize;
+pub(super) const UNREAD: Range<usize> = (fixture::SIZE - BACKUP_LENGTH) as usize..fixture::SIZE as usize;
 
 /// A disk before an install, and how a good one is afterwards.
 struct Case {
@@ -49,10 +49,10 @@ impl Case {
 
 /// Writes the host's own files while silent faults rest, since nobody reads those back; then they may strike the final tables, and
 /// none strays into the image.
-struct ThenFaulty<'a> {
-    device: &'a MemoryDevice,
-    marker: Marker<'a>,
-    dice: Dice,
+pub(super) struct ThenFaulty<'a> {
+    pub device: &'a MemoryDevice,
+    pub marker: Marker<'a>,
+    pub dice: Dice,
 }
 
 impl Personaliser for ThenFaulty<'_> {
