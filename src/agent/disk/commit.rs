@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use super::engine::write::{Place, erase};
+use super::engine::write::{Place, erase, flush};
 use super::table::FinalTable;
 use crate::agent::Failure;
 use crate::image::read::{BACKUP_LENGTH, COMMIT_END, PRIMARY_END};
@@ -124,7 +124,7 @@ impl<'a> Gate<'a> {
 
     /// Makes what was written durable.
     pub fn flush(&self) -> Result<(), Failure> {
-        self.device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
+        flush(self.device)
     }
 
     fn write(&self, what: &str, offset: u64, bytes: &[u8]) -> Result<(), Failure> {

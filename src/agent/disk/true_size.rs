@@ -8,7 +8,7 @@
 //! Not to be called before the image is placed: until then the disk's other data is as it was. Durable with the next flush.
 //! A disk that begins anew elsewhere than at a power of two isn't found here.
 
-use super::engine::write::{Place, erase};
+use super::engine::write::{Place, erase, flush};
 use crate::agent::Failure;
 use crate::spec::Code;
 use crate::spec::claim;
@@ -91,10 +91,6 @@ fn read(device: &dyn BlockDevice, place: u64) -> Result<Vec<u8>, Failure> {
         Failure::disk(format_args!("reading back {MARK} bytes at {}", Place::new(place, device)), &error)
     })?;
     Ok(bytes)
-}
-
-fn flush(device: &dyn BlockDevice) -> Result<(), Failure> {
-    device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::ops::Range;
 use crate::image::read::{BACKUP_LENGTH, Index, PRIMARY_END};
 use crate::spec::claim;
 use crate::spec::image::{Extent, IndexEntry, MAX_CHUNK};
+use crate::sys::block::buffer::is_zero;
+use crate::value::Digest;
 
 /// Regions that the block phase doesn't touch, ascending.
 #[derive(Debug, Clone)]
@@ -80,6 +82,14 @@ impl Piece {
     /// Its length.
     pub fn len(&self) -> usize {
         (self.range.end - self.range.start) as usize
+    }
+
+    /// Whether these are its bytes; `None` of a part of a data extent, whose digest the index doesn't have.
+    pub fn is(&self, bytes: &[u8]) -> Option<bool> {
+        match self.entry.content {
+            Extent::Zero => Some(is_zero(bytes)),
+            Extent::Data { digest, .. } => self.is_whole().then(|| Digest::of(bytes) == digest),
+        }
     }
 
     /// Whether the extent is zeroes.

@@ -13,8 +13,8 @@ use crate::agent::Failure;
 use crate::agent::payload::fetch::{Fetcher, decoded};
 use crate::image::read::Decoder;
 use crate::spec::Code;
-use crate::spec::image::{Extent, IndexEntry};
-use crate::sys::block::buffer::{Buffer, is_zero, zeroes};
+use crate::spec::image::IndexEntry;
+use crate::sys::block::buffer::{Buffer, zeroes};
 use crate::value::Digest;
 
 /// One of several.
@@ -155,14 +155,10 @@ impl<'s, 'b, 'a> Hand<'s, 'b, 'a> {
     }
 
     fn is_right(&self, piece: &Piece, bytes: &[u8]) -> bool {
-        match piece.entry.content {
-            Extent::Zero => is_zero(bytes),
-            Extent::Data { digest, .. } if piece.is_whole() => Digest::of(bytes) == digest,
-            Extent::Data { .. } => {
-                let parts = self.shared.parts.lock().unwrap_or_else(PoisonError::into_inner);
-                parts.get(&piece.range.start) == Some(&Digest::of(bytes))
-            }
-        }
+        piece.is(bytes).unwrap_or_else(|| {
+            let parts = self.shared.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.get(&piece.range.start) == Some(&Digest::of(bytes))
+        })
     }
 
     /// Zeroes are written here, whatever the device can: a command that left something else isn't trusted again.

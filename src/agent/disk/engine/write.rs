@@ -30,7 +30,7 @@ impl<'a> BlockWriter<'a> {
 
     /// Makes what was written durable.
     pub fn flush(&self) -> Result<(), Failure> {
-        self.device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
+        flush(self.device)
     }
 
     fn put(&self, start: u64, bytes: &[u8]) -> Result<(), Failure> {
@@ -38,6 +38,11 @@ impl<'a> BlockWriter<'a> {
         let failed = |error| Failure::disk(format_args!("writing {} bytes at {place}", bytes.len()), &error);
         self.device.write_at(start, bytes).map_err(failed)
     }
+}
+
+/// Makes what was written to a disk durable.
+pub fn flush(device: &dyn BlockDevice) -> Result<(), Failure> {
+    device.flush().map_err(|error| Failure::disk("flushing the disk's cache", &error))
 }
 
 /// Writes zeroes, over what earlier times left, or as the image says.

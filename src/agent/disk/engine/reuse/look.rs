@@ -7,9 +7,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use super::super::extents::{Piece, pieces};
 use super::{Found, Ground, MOST_UNREAD, Say};
 use crate::agent::Failure;
-use crate::spec::image::Extent;
-use crate::sys::block::buffer::{Buffer, is_zero};
-use crate::value::Digest;
+use crate::sys::block::buffer::Buffer;
 
 /// Looks at the pieces that may be in place, and takes those that are into what was found. Zeroes are looked at, too: what is written
 /// though it was right would hide a write that went astray.
@@ -61,8 +59,5 @@ fn is_right(ground: &Ground<'_, '_>, piece: &Piece, buffer: &mut Buffer) -> io::
     let slot = ground.slots.take();
     ground.blocks.device.read_at(piece.range.start, buffer.as_mut())?;
     drop(slot);
-    Ok(match piece.entry.content {
-        Extent::Zero => is_zero(buffer.as_ref()),
-        Extent::Data { digest, .. } => Digest::of(buffer.as_ref()) == digest,
-    })
+    Ok(piece.is(buffer.as_ref()) == Some(true))
 }
