@@ -36,13 +36,37 @@ impl std::fmt::Debug for Attended<'_> {
 struct Pending {
     begun: u64,
     /// By its number: what, and since when. The first one is the oldest.
-    open: BTreeMap<u64, (String, Instant)>,
+    open: BTreeMap<u64, (Asked, Instant)>,
     /// The one that was told of, and since when it is under way.
     told: Option<(u64, Instant)>,
 }
 
+/// What a device is asked for. Put into words only where it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    Flush,
+    /// What is done with these bytes, and how long the device's blocks are.
+    Bytes {
+        doing: &'static str,
+        range: Range<u64>,
+        block: u32,
+    },
+}
+
+impl std::fmt::Display for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flush => f.write_str("flushing its cache"),
+            Self::Bytes { doing, range: Range { start, end }, block } => {
+                let (length, lba) = (end.saturating_sub(*start), start / u64::from((*block).max(1)));
+                write!(f, "{doing} {length} bytes at byte {start} (LBA {lba})")
+            }
+        }
+    }
+}
+
 impl Pending {
-    fn begin(&mut self, what: String, now: Instant) -> u64 {
+    fn begin(&mut self, what: Asked, now: Instant) -> u64 {
         self.begun += 1;
         self.open.insert(self.begun, (what, now));
         self.begun
@@ -96,15 +120,16 @@ impl<'a> Attended<'a> {
         Self { device, pending, _end: end }
     }
 
-    fn told<T>(&self, what: String, operation: impl FnOnce() -> T) -> T {
+    fn told<T>(&self, what: Asked, operation: impl FnOnce() -> T) -> T {
         let number = locked(&self.pending).begin(what, Instant::now());
         let done = operation();
         locked(&self.pending).open.remove(&number);
         done
     }
 
-    fn place(&self, byte: u64) -> String {
-        format!("byte {byte} (LBA {})", byte / u64::from(self.device.logical_block().max(1)))
+    fn bytes(&self, doing: &'static str, start: u64, length: usize) -> Asked {
+        let range = start..start.saturating_add(length as u64);
+        Asked::Bytes { doing, range, block: self.device.logical_block() }
     }
 }
 
@@ -122,23 +147,20 @@ impl BlockDevice for Attended<'_> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let what = format!("reading {} bytes at {}", buffer.len(), self.place(offset));
-        self.told(what, || self.device.read_at(offset, buffer))
+        self.told(self.bytes("reading", offset, buffer.len()), || self.device.read_at(offset, buffer))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let what = format!("writing {} bytes at {}", bytes.len(), self.place(offset));
-        self.told(what, || self.device.write_at(offset, bytes))
+        self.told(self.bytes("writing", offset, bytes.len()), || self.device.write_at(offset, bytes))
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.told("flushing its cache".to_owned(), || self.device.flush())
+        self.told(Asked::Flush, || self.device.flush())
     }
 
     fn zero(&self, range: Range<u64>) -> io::Result<()> {
-        let length = range.end.saturating_sub(range.start);
-        let what = format!("zeroing {length} bytes at {}", self.place(range.start));
-        self.told(what, || self.device.zero(range))
+        let block = self.device.logical_block();
+        self.told(Asked::Bytes { doing: "zeroing", range: range.clone(), block }, || self.device.zero(range))
     }
 
     fn zeroes_cheaply(&self) -> bool {
@@ -163,8 +185,9 @@ mod tests {
     fn a_minute_of_silence_is_told_once_and_so_is_its_end() {
         let (begin, mut pending) = (Instant::now(), Pending::default());
         let look = |pending: &mut Pending, at| pending.look(begin + seconds(at), SILENCE);
-        let quick = pending.begin("reading".to_owned(), begin);
-        let slow = pending.begin("writing 512 bytes at byte 1024 (LBA 2)".to_owned(), begin + seconds(1));
+        let quick = pending.begin(Asked::Flush, begin);
+        let writing = Asked::Bytes { doing: "writing", range: 1024..1536, block: 512 };
+        let slow = pending.begin(writing, begin + seconds(1));
         pending.open.remove(&quick);
         assert_eq!(look(&mut pending, 30), None);
         let told = look(&mut pending, 31).unwrap();
@@ -178,9 +201,9 @@ mod tests {
     #[test]
     fn a_disk_that_is_busy_all_the_time_is_not_silent() {
         let (begin, mut pending) = (Instant::now(), Pending::default());
-        let mut last = pending.begin("writing".to_owned(), begin);
+        let mut last = pending.begin(Asked::Flush, begin);
         for at in (20..400).step_by(20) {
-            let next = pending.begin("writing".to_owned(), begin + seconds(at));
+            let next = pending.begin(Asked::Flush, begin + seconds(at));
             pending.open.remove(&last);
             assert_eq!(pending.look(begin + seconds(at), SILENCE), None);
             last = next;
