@@ -3,7 +3,7 @@
 //! The only code that writes to the withheld regions. LBA 0 is the gate: with it zeroed, firmware boots nothing, not even
 //! from an intact backup table. Each function ends with a flush, so that its caller can rely on the order.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::engine::write::{Place, erase, flush};
 use super::table::FinalTable;
@@ -21,11 +21,13 @@ const BLOCK: usize = 512;
 pub struct Gate<'a> {
     device: &'a dyn BlockDevice,
     claimed: RefCell<Option<Claim>>,
+    /// LBA 0 was zeroed, durably, and not written since.
+    closed: Cell<bool>,
 }
 
 impl<'a> Gate<'a> {
     pub fn new(device: &'a dyn BlockDevice) -> Self {
-        Self { device, claimed: RefCell::new(None) }
+        Self { device, claimed: RefCell::new(None), closed: Cell::new(false) }
     }
 
     /// Writes the claim record.
@@ -74,7 +76,14 @@ impl<'a> Gate<'a> {
     /// The device's: then nobody knows whether the disk boots.
     pub fn close_again(&self) -> Result<(), Failure> {
         self.write("LBA 0", 0, &[0; BLOCK])?;
-        self.flush()
+        self.flush()?;
+        self.closed.set(true);
+        Ok(())
+    }
+
+    /// Whether the disk is known not to boot.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     /// Writes the backup table and all of the primary one but LBA 0. The disk doesn't boot yet.
@@ -89,6 +98,7 @@ impl<'a> Gate<'a> {
     /// LBA 0 of it is on the disk already, so a tear can't be seen: LBA 0 is one sector, old or new. (With a missing primary
     /// header firmware would boot from the backup table, and Linux, which doesn't look there, would find no root.)
     pub fn open(&self, table: &FinalTable) -> Result<(), Failure> {
+        self.closed.set(false);
         self.certain(&[("the commit", 0, &table.primary[..COMMIT_END as usize])])
     }
 

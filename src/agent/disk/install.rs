@@ -284,9 +284,15 @@ fn commit(gate: &Gate<'_>, table: &FinalTable) -> Result<(), Failure> {
 
 /// After a failure, even one of the commit itself, the disk must not boot; and failures are counted.
 fn close_after(mut failure: Failure, gate: &Gate<'_>) -> Failure {
+    let was_closed = gate.is_closed();
     if let Err(second) = gate.close_again() {
-        failure.message +=
-            &format!("; and LBA 0 could not be zeroed ({}), so the disk may boot", second.message);
+        failure.message += &match was_closed {
+            true => format!(
+                "; and LBA 0, which was zeroed before, could not be zeroed again ({})",
+                second.message
+            ),
+            false => format!("; and LBA 0 could not be zeroed ({}), so the disk may boot", second.message),
+        };
     }
     if let Err(second) = gate.count_failure() {
         failure.message += &format!("; and the failure could not be counted ({})", second.message);

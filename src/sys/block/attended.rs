@@ -2,8 +2,8 @@
 //! what it waits for.
 //!
 //! Nothing here ends an operation, and nobody above it does: what is under way at a disk can't be called back. The kernel gives
-//! it up when the disk's driver has (a SCSI disk after some tries of 30 s with resets between them, NVMe alike), and then it fails
-//! like any other.
+//! it up when the disk's driver has (after tries of two minutes, see `TargetDisk`, and resets between them), and then it fails like
+//! any other.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::direct::DirectFile;
 use crate::sys::block::{BlockDevice, FileDevice};
@@ -103,11 +104,30 @@ pub struct TargetDisk {
     depth: usize,
 }
 
-/// A number that the kernel says of this disk's queue (Documentation/ABI/stable/sysfs-block).
+/// How long the kernel waits for an answer before it resets the disk, and at last takes it away. It waits 30 s by itself, and
+/// disks that clear much at once, or move what fails, were seen to take longer and to go on.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The kernel's file of this about the disk's queue (Documentation/ABI/stable/sysfs-block).
+fn queue_file(sys: &Path, node: &Path, what: &str) -> PathBuf {
+    sys.join("class/block").join(node.file_name().unwrap_or_default()).join("queue").join(what)
+}
+
+/// A number that the kernel says of this disk's queue.
 fn queue(sys: &Path, node: &Path, what: &str) -> Option<u64> {
-    let name = node.file_name().unwrap_or_default();
-    let path = sys.join("class/block").join(name).join("queue").join(what);
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    std::fs::read_to_string(queue_file(sys, node, what)).ok()?.trim().parse().ok()
+}
+
+/// Makes the kernel wait at least as long as [`PATIENCE`] for this disk. Where a disk's driver waits for ever there is no such
+/// file, and nothing to do.
+fn be_patient(sys: &Path, node: &Path) -> io::Result<()> {
+    let patience = PATIENCE.as_millis();
+    match queue(sys, node, "io_timeout") {
+        Some(waits) if u128::from(waits) < patience => {
+            std::fs::write(queue_file(sys, node, "io_timeout"), patience.to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the kernel knows a command by which this disk zeroes without being sent zeroes.
@@ -135,6 +155,8 @@ impl TargetDisk {
         let logical_block = get::<libc::c_int>(&file, BLKSSZGET)?.unsigned_abs();
         let io = DirectFile::of_disk(file, node, size, logical_block)?;
         let (hold, sys) = (Mutex::new(Some(hold)), Path::new("/sys"));
+        // without it the disk is waited for as long as by any other program
+        let _ = be_patient(sys, node);
         let (zeroes_cheaply, depth) = (has_zeroing(sys, node), depth(sys, node));
         Ok(Self { node: node.to_owned(), io, hold, zeroes_cheaply, depth })
     }
@@ -161,6 +183,17 @@ impl TargetDisk {
         let held = Self::exclusive(&self.node)?;
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         self.forget_cached()
+    }
+
+    /// The kernel doesn't say of a disk that it took away, only that there is nothing at any place of it.
+    fn explained(&self, error: io::Error) -> io::Error {
+        match get::<u64>(self.io.file(), BLKGETSIZE64) {
+            Ok(0) => {
+                let message = format!("the disk is gone: it was pulled, or the kernel gave it up ({error})");
+                io::Error::new(io::ErrorKind::NotConnected, message)
+            }
+            _ => error,
+        }
     }
 
     #[allow(unsafe_code, reason = "ioctl has no safe form")]
@@ -213,21 +246,23 @@ impl BlockDevice for TargetDisk {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.io.read_at(offset, buffer)
+        self.io.read_at(offset, buffer).map_err(|error| self.explained(error))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.io.write_at(offset, bytes)
+        self.io.write_at(offset, bytes).map_err(|error| self.explained(error))
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.io.flush()
+        self.io.flush().map_err(|error| self.explained(error))
     }
 
     /// Through the handle that holds the disk: another one would have to claim it first, and can't.
     fn zero(&self, range: Range<u64>) -> io::Result<()> {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        self.io.zero_through(hold.as_ref().unwrap_or(self.io.file()), &range)
+        self.io
+            .zero_through(hold.as_ref().unwrap_or(self.io.file()), &range)
+            .map_err(|error| self.explained(error))
     }
 
     fn zeroes_cheaply(&self) -> bool {
@@ -267,5 +302,21 @@ mod tests {
         let said =
             ["nvme0n1", "sda", "sdb", "sdc"].map(|name| depth(sys.path(), &Path::new("/dev").join(name)));
         assert_eq!(said, [64, 2, 1, 4]);
+    }
+
+    #[test]
+    fn a_disk_is_waited_for_two_minutes_and_a_longer_wait_is_left() {
+        let sys = tempfile::tempdir().unwrap();
+        for (name, said) in [("nvme0n1", "30000\n"), ("sda", "240000\n")] {
+            let queue = sys.path().join("class/block").join(name).join("queue");
+            std::fs::create_dir_all(&queue).unwrap();
+            std::fs::write(queue.join("io_timeout"), said).unwrap();
+        }
+        let waits = ["nvme0n1", "sda", "vda"].map(|name| {
+            let node = Path::new("/dev").join(name);
+            be_patient(sys.path(), &node).unwrap();
+            queue(sys.path(), &node, "io_timeout")
+        });
+        assert_eq!(waits, [Some(120_000), Some(240_000), None]);
     }
 }

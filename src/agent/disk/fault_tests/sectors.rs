@@ -60,7 +60,7 @@ fn a_disk_that_is_gone_after_any_operation_can_be_tried_again() {
     const EVERY: usize = 5;
     let world = fixture::small_world();
     let case = Case::of(&world, old_system(SMALL));
-    let (mut after, mut gone) = (0, 0);
+    let (mut after, mut gone, mut closed_before) = (0, 0, 0);
     loop {
         let device = MemoryDevice::new(case.before.clone()).with_fault(Fault::Gone { after });
         let plan = &fixture::plan_for(&world, &case.before).unwrap();
@@ -72,6 +72,14 @@ fn a_disk_that_is_gone_after_any_operation_can_be_tried_again() {
             break;
         };
         assert!([Code::DiskIo, Code::Personalise].contains(&failure.code), "{failure}");
+        if failure.message.contains("which was zeroed before") {
+            assert!(
+                device.content()[..SECTOR as usize].iter().all(|byte| *byte == 0),
+                "after {after} operations: {failure}"
+            );
+            assert!(!failure.message.contains("may boot"), "{failure}");
+            closed_before += 1;
+        }
         assert_ne!(
             ends_installed(&world, device.content(), &case),
             Verdict::Half,
@@ -80,5 +88,5 @@ fn a_disk_that_is_gone_after_any_operation_can_be_tried_again() {
         (after, gone) = (after + one_in(EVERY) as u64, gone + 1);
     }
     eprintln!("gone after each of {after} operations, {gone} of them tried");
-    assert!(after > 60, "{after}");
+    assert!(after > 60 && closed_before > 3, "{after}, {closed_before}");
 }
