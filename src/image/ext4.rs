@@ -11,6 +11,8 @@ pub mod blocks;
 mod checksum;
 pub mod content;
 pub mod directory;
+pub mod features;
+pub mod fitness;
 pub mod inode;
 pub mod walk;
 

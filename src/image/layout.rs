@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::ext4::fitness;
 use super::read::{BACKUP_LENGTH, FIRST_PARTITION};
 use super::tree::{Ext4Tree, ReadTree as _, has_ext_magic};
 use crate::spec::image::{FilesystemKind, ImagePartition, RootFilesystem};
-use crate::spec::ondisk::ext4;
+use crate::spec::ondisk::{Mark, ext4, filesystems, volumes};
 use crate::sys::block::BlockDevice;
 use crate::sys::budget::Budget;
 use crate::sys::gpt;
@@ -116,7 +117,8 @@ fn find_root<'a>(
     let last = partitions.iter().max_by_key(|partition| partition.offset).map(|last| last.number);
     match roots[..] {
         [] => bail!(
-            "no partition holds an ext4 file system with /etc/os-release or /usr/lib/os-release: there is no root that can be installed"
+            "no partition holds an ext4 file system with /etc/os-release or /usr/lib/os-release: there is no root that can be installed{}",
+            others(&**device, partitions)?
         ),
         [root] if Some(root.number) == last => Ok(root),
         [root] => bail!(
@@ -137,8 +139,38 @@ fn holds_a_system(
     partition: &ImagePartition,
     budget: &Budget,
 ) -> Result<bool> {
-    let tree = open(device, partition, budget)?;
+    let tree = match open(device, partition, budget) {
+        Ok(tree) => tree,
+        // what can't be read may well be the root: then the reason why it couldn't be installed is the one to tell
+        Err(error) => return require_fit(&**device, partition).and(Err(error)),
+    };
     Ok(tree.exists("/etc/os-release")? || tree.exists("/usr/lib/os-release")?)
+}
+
+/// What people have their root in and can't be installed.
+fn others(device: &dyn BlockDevice, partitions: &[ImagePartition]) -> Result<String> {
+    const KINDS: [(Mark, &str); 4] = [
+        (filesystems::xfs::MAGIC, "XFS"),
+        (filesystems::btrfs::MAGIC, "btrfs"),
+        (volumes::lvm2::LABELS[1], "LVM"),
+        (volumes::luks::MAGIC, "LUKS"),
+    ];
+    let mut found = Vec::new();
+    for partition in partitions {
+        for (mark, kind) in KINDS {
+            let mut bytes = vec![0; mark.bytes.len()];
+            if partition.length > mark.at + mark.bytes.len() as u64 {
+                device.read_at(partition.offset + mark.at, &mut bytes).context("reading the image")?;
+            }
+            if bytes == mark.bytes {
+                found.push(format!("partition {} holds {kind}", partition.number));
+            }
+        }
+    }
+    Ok(match found.is_empty() {
+        true => String::new(),
+        false => format!(" ({}, which isn't supported yet: make the root ext4)", found.join(", ")),
+    })
 }
 
 /// The tree in an ext4 partition.
@@ -162,29 +194,37 @@ fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
     }
 }
 
+/// Refuses an ext4 file system that the agent can't mount and grow.
+fn require_fit(device: &dyn BlockDevice, partition: &ImagePartition) -> Result<()> {
+    let superblock = superblock(device, partition)?;
+    let judged = fitness::judge(&superblock);
+    judged.map_err(|found| {
+        anyhow!(
+            "the ext4 file system in partition {} of the image {}",
+            partition.number,
+            found.at(partition.offset)
+        )
+    })
+}
+
+fn superblock(device: &dyn BlockDevice, partition: &ImagePartition) -> Result<[u8; ext4::SUPERBLOCK_LENGTH]> {
+    let mut superblock = [0; ext4::SUPERBLOCK_LENGTH];
+    device
+        .read_at(partition.offset + ext4::SUPERBLOCK, &mut superblock)
+        .with_context(|| format!("reading the superblock in partition {}", partition.number))?;
+    Ok(superblock)
+}
+
 /// Reads what the agent must know of the root's superblock.
 fn read_root(
     device: &Arc<dyn BlockDevice>,
     root: &ImagePartition,
     budget: &Budget,
 ) -> Result<RootFilesystem> {
-    use ext4::{COMPAT_RESIZE_INODE, INCOMPAT_EXTENTS, INCOMPAT_META_BG};
-    let mut superblock = [0; ext4::SUPERBLOCK_LENGTH];
-    device
-        .read_at(root.offset + ext4::SUPERBLOCK, &mut superblock)
-        .context("reading the root's superblock")?;
+    require_fit(&**device, root)?;
+    let superblock = superblock(&**device, root)?;
     let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| superblock[at + i]));
-    let can_do_without = u32_at(ext4::S_FEATURE_COMPAT);
-    let incompatible = u32_at(ext4::S_FEATURE_INCOMPAT);
     let number = root.number;
-    ensure!(
-        incompatible & INCOMPAT_EXTENTS != 0,
-        "the root file system (partition {number}) is ext2 or ext3; only ext4 can be installed"
-    );
-    ensure!(
-        can_do_without & COMPAT_RESIZE_INODE != 0 || incompatible & INCOMPAT_META_BG != 0,
-        "the root file system (partition {number}) has neither resize_inode nor meta_bg: it can't grow; make it with mke2fs's defaults"
-    );
     let blocks =
         u64::from(u32_at(ext4::S_BLOCKS_COUNT_LO)) | u64::from(u32_at(ext4::S_BLOCKS_COUNT_HI)) << 32;
     let log_size = u32_at(ext4::S_LOG_BLOCK_SIZE).min(ext4::MOST_LOG_BLOCK_SIZE);

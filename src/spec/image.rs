@@ -99,7 +99,7 @@ pub struct RootFilesystem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilesystemKind {
-    /// ext4 with `resize_inode` or `meta_bg`.
+    /// ext4 with `resize_inode`.
     Ext4,
 }
 

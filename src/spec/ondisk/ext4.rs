@@ -18,10 +18,16 @@ pub const MAGIC: Mark = Mark::new(SUPERBLOCK + S_MAGIC as u64, &SUPER_MAGIC.to_l
 pub const S_INODES_COUNT: usize = 0x0;
 /// Blocks; the low 32 bits.
 pub const S_BLOCKS_COUNT_LO: usize = 0x4;
+/// Blocks that are free; the low 32 bits.
+pub const S_FREE_BLOCKS_COUNT_LO: usize = 0xc;
+/// Inodes that are free; 32 bits.
+pub const S_FREE_INODES_COUNT: usize = 0x10;
 /// The block of the superblock: 1 where blocks have 1 KiB; 32 bits.
 pub const S_FIRST_DATA_BLOCK: usize = 0x14;
 /// A block has 2^(10 + this) bytes; 32 bits.
 pub const S_LOG_BLOCK_SIZE: usize = 0x18;
+/// A cluster has 2^(10 + this) bytes; 32 bits.
+pub const S_LOG_CLUSTER_SIZE: usize = 0x1c;
 /// Blocks of a group; 32 bits.
 pub const S_BLOCKS_PER_GROUP: usize = 0x20;
 /// Inodes of a group; 32 bits.
@@ -32,6 +38,8 @@ pub const S_MTIME: usize = 0x2c;
 pub const S_MNT_COUNT: usize = 0x34;
 /// [`SUPER_MAGIC`]; 16 bits.
 pub const S_MAGIC: usize = 0x38;
+/// [`VALID_FS`] and [`ERROR_FS`]; 16 bits.
+pub const S_STATE: usize = 0x3a;
 /// Its format's revision: 0 or 1; 32 bits.
 pub const S_REV_LEVEL: usize = 0x4c;
 /// Bytes of an inode; 16 bits.
@@ -44,10 +52,20 @@ pub const S_FEATURE_INCOMPAT: usize = 0x60;
 pub const S_FEATURE_RO_COMPAT: usize = 0x64;
 /// UUID; 16 bytes.
 pub const S_UUID: usize = 0x68;
+/// Label; 16 bytes, padded with zeroes.
+pub const S_VOLUME_NAME: usize = 0x78;
+/// Length of that.
+pub const VOLUME_NAME_LENGTH: usize = 16;
+/// Inode of the journal, 0 where it is on another device; 32 bits.
+pub const S_JOURNAL_INUM: usize = 0xe0;
+/// First of the inodes that were deleted while open, 0 for none; 32 bits.
+pub const S_LAST_ORPHAN: usize = 0xe8;
 /// Bytes of a group's descriptor, with [`INCOMPAT_64BIT`]; 16 bits.
 pub const S_DESC_SIZE: usize = 0xfe;
 /// The high 32 bits of the blocks' number.
 pub const S_BLOCKS_COUNT_HI: usize = 0x150;
+/// The high 32 bits of the free blocks' number.
+pub const S_FREE_BLOCKS_COUNT_HI: usize = 0x158;
 /// What checksums begin with, with [`INCOMPAT_CSUM_SEED`]; 32 bits.
 pub const S_CHECKSUM_SEED: usize = 0x270;
 /// Checksum of what stands before it; 32 bits.
@@ -62,14 +80,19 @@ pub const MIN_DESC_SIZE_64BIT: u64 = 64;
 /// `EXT4_GOOD_OLD_INODE_SIZE`.
 pub const GOOD_OLD_INODE_SIZE: usize = 128;
 
+/// `EXT4_VALID_FS` of [`S_STATE`]: unmounted cleanly.
+pub const VALID_FS: u16 = 1;
+/// `EXT4_ERROR_FS`: something was wrong, and nobody looked.
+pub const ERROR_FS: u16 = 2;
+
+/// `EXT4_FEATURE_COMPAT_HAS_JOURNAL`.
+pub const COMPAT_HAS_JOURNAL: u32 = 0x4;
 /// `EXT4_FEATURE_COMPAT_RESIZE_INODE`.
 pub const COMPAT_RESIZE_INODE: u32 = 0x10;
 /// `EXT4_FEATURE_INCOMPAT_FILETYPE`.
 pub const INCOMPAT_FILETYPE: u32 = 0x2;
 /// `EXT4_FEATURE_INCOMPAT_RECOVER`: the journal holds what isn't in its place yet.
 pub const INCOMPAT_RECOVER: u32 = 0x4;
-/// `EXT4_FEATURE_INCOMPAT_META_BG`.
-pub const INCOMPAT_META_BG: u32 = 0x10;
 /// `EXT4_FEATURE_INCOMPAT_EXTENTS`.
 pub const INCOMPAT_EXTENTS: u32 = 0x40;
 /// `EXT4_FEATURE_INCOMPAT_64BIT`.
@@ -84,6 +107,8 @@ pub const INCOMPAT_LARGEDIR: u32 = 0x4000;
 pub const INCOMPAT_ENCRYPT: u32 = 0x1_0000;
 /// `EXT4_FEATURE_RO_COMPAT_METADATA_CSUM`.
 pub const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
+/// `EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT`: the orphan file isn't empty.
+pub const RO_COMPAT_ORPHAN_PRESENT: u32 = 0x1_0000;
 
 // struct ext4_group_desc
 /// First block of the group's inodes; the low 32 bits.
