@@ -60,6 +60,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let context = &SiteContext::load(paths)?;
     let signing = &keys::signing(paths)?;
     let store = &Store::open(&paths.store())?;
+    let _reading = store.reading();
     let now = SystemClock.now();
     let request = Request { context, paths, store, signing, agent, named, now };
     let Sorted { fitting, left_out } = request.sort_out()?;

@@ -1,9 +1,11 @@
 //! `ironstrap image`: golden images into the store, and what is there.
 
 mod build;
+mod clean;
 pub(super) mod export;
 mod import;
 mod inspect;
+mod list;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
@@ -39,8 +41,11 @@ enum Command {
     Build(build::Args),
     Import(import::Args),
     Export(export::Args),
-    /// The images in the store.
+    /// The images in the store: since when, what they take, and who needs them.
     List,
+    Rm(clean::RemoveArgs),
+    Gc(clean::CollectArgs),
+    Prune(clean::PruneArgs),
     /// What an image is and what is in it.
     Inspect {
         /// Which.
@@ -66,32 +71,19 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         Command::Import(args) => import::run(args, json, &store, paths),
         Command::Export(args) => {
             interrupt::watch()?;
+            let _reading = store.reading();
             let (manifest, lock) = (find(&store, &args.image, paths)?, lock_file::read(paths)?);
             // whatever it looks like to a reader of the image: it was an interruption
             export::run(args, json, &store, &manifest, &lock)
                 .or_else(|error| interrupt::check().and(Err(error)))
         }
-        Command::List => list(&store, json),
+        Command::List => list::run(&store, json, paths),
+        Command::Rm(args) => clean::remove(args, json, &store, paths),
+        Command::Gc(args) => clean::collect(args, json, &store, paths),
+        Command::Prune(args) => clean::prune(args, json, &store, paths),
         Command::Inspect { image } => inspect::run(&store, &find(&store, image, paths)?, json),
         Command::Verify { images } => verify(&store, images, paths),
     }
-}
-
-fn list(store: &Store, json: bool) -> Result<()> {
-    let images = store.list()?;
-    if json {
-        let images: Vec<_> = images
-            .iter()
-            .map(|(image, manifest)| serde_json::json!({ "image": image, "manifest": manifest }))
-            .collect();
-        return print_json(&images);
-    }
-    if images.is_empty() {
-        output::note("the store is empty; `ironstrap image build` or `image import` fill it\n");
-    }
-    let lines: String = images.iter().map(|(image, digest)| format!("{digest}  {image}\n")).collect();
-    output::print(&lines)?;
-    Ok(())
 }
 
 fn find(store: &Store, image: &ImageRef, paths: &SitePaths) -> Result<Verified<ImageManifest>> {
@@ -106,6 +98,7 @@ fn find(store: &Store, image: &ImageRef, paths: &SitePaths) -> Result<Verified<I
 }
 
 fn verify(store: &Store, images: &[ImageRef], paths: &SitePaths) -> Result<()> {
+    let _reading = store.reading();
     let images = match images {
         [] => store.list()?.into_iter().map(|(image, _)| image).collect(),
         some => some.to_vec(),

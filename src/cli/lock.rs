@@ -30,6 +30,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let &Args { update } = args;
     let context = &SiteContext::load(paths)?;
     let (store, keys) = (&Store::open(&paths.store())?, &keys::trusted(paths)?);
+    let _reading = store.reading();
     let progress = |length| -> Progress { Box::new(export::progress("pinning", length)) };
     let Pinned { lock, notes } = pinning::pin(Request { context, paths, store, keys, update }, &progress)?;
     if lock != *context.lock() || !paths.lock_file().exists() {

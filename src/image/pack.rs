@@ -58,6 +58,8 @@ impl Known {
             versions.filter_map(|(image, digest)| store.manifest(&image, &digest, keys).ok()).collect();
         let packs = versions.iter().flat_map(|manifest| &manifest.packs);
         let packs: BTreeMap<_, _> = packs.map(|pack| (pack.digest, pack)).collect();
+        // from now on nobody takes them away; those that went before are damaged ones
+        store.note_wanted(packs.keys())?;
         let total = packs.values().map(|pack| pack.size).sum();
         let (mut done, mut intact) = (0, HashSet::new());
         for pack in packs.values() {

@@ -3,12 +3,14 @@
 //! ```text
 //! blobs/<sha256>                    manifests, indexes, packs
 //! blobs/<manifest sha256>.minisig   the manifest's signature
-//! images/<name>/<version>           the manifest's digest
+//! images/<name>/<version>           the manifest's digest; its time is the image's date
+//! .readers                          locked by who reads, and by who takes images out
 //! ```
 //!
 //! Promises: a blob's name appears when all of it is there and never changes its content; a name of an image appears
 //! last. Nothing in a store is trusted: a manifest counts when the site's key signed it, all else by digest from there.
 
+pub mod housekeeping;
 mod unfinished;
 
 use std::fs::{self, File};
@@ -293,6 +295,10 @@ impl Store {
         // somebody may have been quicker
         self.require_free(manifest, digest, replace)?;
         files::write_whole(&self.signature_path(digest), 0o644, signature.as_bytes())?;
+        // a name that is right already keeps its time, which is the image's date
+        if self.find(&manifest.image)? == Some(*digest) {
+            return Ok(());
+        }
         files::write_whole(&self.name_path(&manifest.image), 0o644, format!("{digest}\n").as_bytes())
     }
 

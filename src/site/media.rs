@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::SitePaths;
 use crate::spec::FormatVersion;
+use crate::spec::image::ImagePin;
 use crate::spec::order::InstallOrder;
 use crate::sys::files;
 use crate::trust::{SitePublicKey, TrustedKeys};
@@ -60,6 +61,9 @@ pub struct Carried {
     pub order: OrderId,
     /// Until when it holds.
     pub until: Timestamp,
+    /// What it installs; older lists don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImagePin>,
 }
 
 impl Medium {
@@ -75,6 +79,7 @@ impl Medium {
             host: order.host.clone(),
             order: order.id.clone(),
             until: order.not_after,
+            image: Some(order.image.clone()),
         };
         Self { kind, path: path.to_owned(), time, key: Some(key.id()), orders: orders.map(carried).collect() }
     }
@@ -87,7 +92,7 @@ impl Medium {
     /// One line about what it can still do with an order that was revoked.
     pub fn out_of_reach(&self, carried: &Carried) -> String {
         let Self { kind, path, time, .. } = self;
-        let (path, Carried { host, order, until }) = (path.display(), carried);
+        let (path, Carried { host, order, until, .. }) = (path.display(), carried);
         match kind {
             MediumKind::Usb => format!(
                 "stick {path} (built {time}) carries order {order}: whatever was written from it can install {host} until {until} \
@@ -168,7 +173,7 @@ mod tests {
         let keys = SiteKey::from_random([1; 40]).alone();
         let medium = |seed: u8| {
             let (host, order) = ("web01".parse().unwrap(), OrderId::from_random([seed; 16]));
-            let orders = vec![Carried { host, order, until: Timestamp::from_unix(100) }];
+            let orders = vec![Carried { host, order, until: Timestamp::from_unix(100), image: None }];
             Medium {
                 kind: MediumKind::Usb,
                 path: "/a.img".into(),
@@ -194,7 +199,8 @@ mod tests {
         let [old, new] = [1, 2].map(|seed| SiteKey::from_random([seed; 40]));
         let medium = |kind, path: &str, time, until| {
             let order = OrderId::from_random([time as u8; 16]);
-            let orders = vec![Carried { host: host.clone(), order, until: Timestamp::from_unix(until) }];
+            let orders =
+                vec![Carried { host: host.clone(), order, until: Timestamp::from_unix(until), image: None }];
             let key = (time < 5).then(|| old.public().id());
             Medium { kind, path: path.into(), time: Timestamp::from_unix(time), key, orders }
         };

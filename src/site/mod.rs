@@ -9,6 +9,7 @@ pub mod additions;
 pub mod arming;
 pub mod context;
 pub mod facts;
+pub mod image_users;
 pub mod keys;
 pub mod lock_file;
 pub mod media;

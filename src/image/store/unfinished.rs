@@ -17,14 +17,14 @@ use anyhow::{Context, Result};
 
 use super::{MAX_MANIFEST, Store};
 use crate::spec::image::{Blob, ImageManifest};
-use crate::value::Digest;
+use crate::value::{Digest, ImageRef};
 
 /// How all that has no name yet begins.
 pub(super) const UNNAMED: &str = ".ironstrap-";
 /// How journals do.
 const JOURNAL: &str = ".ironstrap-import-";
-/// No journal is longer: a line for each of ten thousand packs.
-const LONGEST_JOURNAL: u64 = 1 << 20;
+/// No journal is longer: a line for each pack of some hundred versions.
+const LONGEST_JOURNAL: u64 = 16 << 20;
 
 /// What one import has put into the store so far. Dropped with its import, it is removed.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Removes what killed imports left. Best effort: what stays takes space and does no harm.
-    fn clear(&self, alone: &Option<File>) {
+    pub(super) fn clear(&self, alone: &Option<File>) {
         if alone.is_none() {
             return;
         }
@@ -138,8 +138,25 @@ impl Store {
         }
     }
 
+    /// Says of blobs that this import is going to use what is there: nobody takes them away from now on. Whether they still are there
+    /// is to be looked at afterwards.
+    ///
+    /// # Errors
+    /// When it can't be written down.
+    pub fn note_wanted<'a>(&self, blobs: impl Iterator<Item = &'a Digest>) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let _alone = self.alone()?;
+        let noted = blobs.into_iter().try_for_each(|digest| journal.note(digest, false));
+        noted.with_context(|| format!("writing {}", journal.path.display()))
+    }
+
     /// All that names lead to, and that imports under way have.
     fn used(&self) -> Result<HashSet<Digest>> {
+        self.used_but(&[])
+    }
+
+    /// The same without these names.
+    pub(super) fn used_but(&self, images: &[ImageRef]) -> Result<HashSet<Digest>> {
         let mut used = HashSet::new();
         for path in unnamed_in(&self.blobs()).into_iter().filter(|path| is_journal(path)) {
             let own = self.journal.as_ref().is_some_and(|own| own.path == path);
@@ -150,13 +167,14 @@ impl Store {
             let (brought, found) = noted(&crate::sys::files::read_text(&path, LONGEST_JOURNAL)?);
             used.extend(brought.into_iter().chain(found));
         }
-        for (_, digest) in self.list()? {
+        for (_, digest) in self.list()?.into_iter().filter(|(image, _)| !images.contains(image)) {
             // a name that leads nowhere leads to no packs either
             if !self.blob_path(&digest).exists() {
                 continue;
             }
             let bytes = self.read_blob(&digest, MAX_MANIFEST)?.into_inner();
-            let manifest: ImageManifest = serde_json::from_slice(&bytes).context("reading a manifest")?;
+            let manifest: ImageManifest = serde_json::from_slice(&bytes)
+                .with_context(|| format!("reading manifest {}", self.blob_path(&digest).display()))?;
             used.extend(manifest.packs.iter().map(|pack| pack.digest));
             used.extend([digest, manifest.index.digest]);
         }
