@@ -10,8 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::chunk::forced_cuts;
 use super::layout::{self, Layout};
+use super::names::Names;
 use super::pack::{Known, Packed, pack};
 use super::read::index_bytes;
+use super::startup;
 use super::store::Store;
 use super::stored::StoredImage;
 use super::system;
@@ -136,11 +138,11 @@ fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout, budget: &Budget) 
     let esp = FatTree::open_within(Arc::clone(device), layout.esp.offset, layout.esp.length, budget)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
     let root = layout::open(device, &layout.root, budget)?;
-    Ok(Inside {
-        system: system::inspect(&root, &esp)?,
-        net_boot: root.exists(system::NET_GRUB)?,
-        identity: system::identity(&root, &esp)?,
-    })
+    let names = Names::read(&**device, &layout.partitions)?;
+    startup::require_boot_in_root(&root, &names)?;
+    let system = system::inspect(&root, &esp)?;
+    startup::judge(&root, &esp, &names, &system.kernel)?;
+    Ok(Inside { system, net_boot: root.exists(system::NET_GRUB)?, identity: system::identity(&root, &esp)? })
 }
 
 fn put_index(store: &Store, packed: &Packed, written: &mut Vec<Blob>) -> Result<Blob> {

@@ -18,6 +18,8 @@ use crate::spec::image::ImageSystem;
 pub const SHIM: &str = "/EFI/BOOT/BOOTX64.EFI";
 /// What shim starts from there.
 pub const GRUB: &str = "/EFI/BOOT/grubx64.efi";
+/// What shim starts instead, where it is: it makes boot entries of what vendors' folders say (shim's README.fallback).
+const FALLBACK: &str = "/EFI/BOOT/fbx64.efi";
 /// Debian's GRUB for network boot; only PXE needs it.
 pub const NET_GRUB: &str = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
 
@@ -73,7 +75,24 @@ fn os_release(root: &dyn ReadTree) -> Result<String> {
 fn require_loaders(esp: &dyn ReadTree) -> Result<()> {
     let why = "without it the installed disk doesn't boot with empty NVRAM (package shim-signed)";
     require_program(esp, SHIM, why)?;
+    if !esp.exists(GRUB)? && esp.exists(FALLBACK)? {
+        bail!(
+            "the image's ESP has {FALLBACK} and no {GRUB}: shim would make boot entries and restart, which isn't supported yet; copy grubx64.efi and grub.cfg from {} to /EFI/BOOT, and take fbx64.efi away",
+            vendor(esp)?
+        );
+    }
     require_program(esp, GRUB, "shim has nothing to start there (package grub-efi-amd64-signed)")
+}
+
+/// The folder of the distribution's own loader.
+fn vendor(esp: &dyn ReadTree) -> Result<String> {
+    for folder in esp.list("/EFI")? {
+        let path = format!("/EFI/{}", folder.name);
+        if !folder.name.eq_ignore_ascii_case("BOOT") && esp.exists(&format!("{path}/grubx64.efi"))? {
+            return Ok(path);
+        }
+    }
+    Ok("/EFI/VENDOR".to_owned())
 }
 
 fn require_program(esp: &dyn ReadTree, path: &str, why: &str) -> Result<()> {

@@ -10,6 +10,9 @@ use crate::trust::SiteKey;
 
 pub(crate) const KERNEL: &str = "6.1.0-9-amd64";
 
+/// What the image's GRUB reads first.
+const GRUB_CONFIG: &str = "set prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n";
+
 pub(crate) fn key() -> SiteKey {
     SiteKey::from_random([5; 40])
 }
@@ -38,6 +41,7 @@ pub(crate) fn root_files(root: &std::path::Path) {
     put("usr/lib/os-release", b"NAME=x\nID=debian\nVERSION_ID=\"12\"\n");
     put(&format!("boot/vmlinuz-{KERNEL}"), &program(1, 300_000));
     put("boot/vmlinuz-6.1.0-8-amd64", &program(2, 1000));
+    put(&format!("boot/initrd.img-{KERNEL}"), b"initrd");
     put(&format!("lib/modules/{KERNEL}/modules.dep"), b"kernel/fs/ext4/ext4.ko:\n");
     put("usr/bin/curl", b"");
     put("usr/sbin/sshd", b"");
@@ -66,7 +70,12 @@ pub(crate) fn anaconda_files(root: &std::path::Path) {
 
 pub(crate) fn esp_files() -> Vec<FatFile<'static>> {
     let file = |path: &str, seed| FatFile::new(path, std::io::Cursor::new(program(seed, 5000)));
-    vec![file("EFI/BOOT/BOOTX64.EFI", 3), file("EFI/BOOT/grubx64.efi", 4), file("EFI/debian/grubx64.efi", 4)]
+    vec![
+        file("EFI/BOOT/BOOTX64.EFI", 3),
+        file("EFI/BOOT/grubx64.efi", 4),
+        file("EFI/debian/grubx64.efi", 4),
+        FatFile::new("EFI/debian/grub.cfg", std::io::Cursor::new(GRUB_CONFIG.as_bytes())),
+    ]
 }
 
 /// The root file system; `None`, said aloud, where mke2fs is missing.

@@ -292,6 +292,15 @@ impl FatTree {
         Ok(self.filesystem(LISTING)?.fat_type() == FatType::Fat32)
     }
 
+    /// Bytes of a cluster, and how many clusters are free.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn free(&self) -> Result<(u64, u64)> {
+        let stats = self.filesystem(LISTING)?.stats().context("counting free clusters in the ESP")?;
+        Ok((u64::from(stats.cluster_size()), u64::from(stats.free_clusters())))
+    }
+
     /// For one operation, which may read so many bytes: a damaged directory has no end.
     fn filesystem(&self, budget: u64) -> Result<Fat<'_>> {
         self.budget.progress();

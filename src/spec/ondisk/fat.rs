@@ -19,6 +19,16 @@ pub const RESERVED: u64 = 14;
 pub const FATS: u64 = 16;
 /// `media`; one byte.
 pub const MEDIA: u64 = 21;
+/// `fat16.vol_id`; 32 bits.
+pub const FAT16_VOL_ID: u64 = 0x27;
+/// `fat16.vol_label`, padded with blanks.
+pub const FAT16_VOL_LABEL: u64 = 0x2b;
+/// `fat32.vol_id`; 32 bits.
+pub const FAT32_VOL_ID: u64 = 0x43;
+/// `fat32.vol_label`, padded with blanks.
+pub const FAT32_VOL_LABEL: u64 = 0x47;
+/// `MSDOS_NAME`.
+pub const VOL_LABEL_LENGTH: usize = 11;
 /// `fat16.fs_type`; 8 bytes.
 pub const FAT16_FS_TYPE: u64 = 0x36;
 /// `fat32.fs_type`; 8 bytes.

@@ -12,6 +12,10 @@ pub mod btrfs {
     pub const FSID: u64 = 0x20;
     /// `magic`; 8 bytes.
     pub const SB_MAGIC: u64 = 0x40;
+    /// `label`, padded with zeroes.
+    pub const LABEL: u64 = 0x12b;
+    /// `BTRFS_LABEL_SIZE`.
+    pub const LABEL_LENGTH: usize = 256;
     /// `BTRFS_MAGIC`.
     pub const MAGIC: Mark = Mark::new(SUPER_INFO_OFFSET + SB_MAGIC, b"_BHRfS_M");
     /// Where copies of the superblock stand (`btrfs_sb_offset` of fs/btrfs/disk-io.h): 16 KiB · 4096 each time.
@@ -24,6 +28,10 @@ pub mod xfs {
 
     /// `sb_uuid`; 16 bytes.
     pub const SB_UUID: u64 = 32;
+    /// `sb_fname`, the label, padded with zeroes.
+    pub const SB_FNAME: u64 = 108;
+    /// `XFSLABEL_MAX`.
+    pub const FNAME_LENGTH: usize = 12;
     /// `XFS_SB_MAGIC`, which each allocation group begins with as well.
     pub const MAGIC: Mark = Mark::new(0, b"XFSB");
     /// The form of it that libblkid knows as `exfs`.
@@ -67,6 +75,12 @@ pub mod swap {
         [b"SWAP-SPACE", VERSION_2, b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND", b"LINHIB0001"];
     /// What mkswap writes.
     pub const VERSION_2: &[u8] = b"SWAPSPACE2";
+    /// `info.sws_uuid`; 16 bytes.
+    pub const UUID: u64 = KIB + 12;
+    /// `info.sws_volume`, the label, padded with zeroes.
+    pub const VOLUME_NAME: u64 = UUID + 16;
+    /// Length of that.
+    pub const VOLUME_NAME_LENGTH: usize = 16;
     /// What older ones wrote.
     pub const VERSION_1: Mark = Mark::new(PAGES[0] - MAGIC_LENGTH, b"SWAP-SPACE");
 

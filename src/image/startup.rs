@@ -1,0 +1,202 @@
+//! Whether an installed image finds its own files when it starts: loader configuration, kernel's command line, initrd, fstab; and
+//! room for ours in the ESP.
+//!
+//! Promises: what is refused here would stop each machine after its disk was wiped: a boot loader without a configuration, or a mount
+//! that waits for a device of the machine where the image was made. What only may be wrong isn't: lines with `nofail` or `noauto`,
+//! variables in a menu, and anything in a file system that can't be read are passed over.
+
+use anyhow::{Result, bail, ensure};
+
+use super::names::{Kind, Names};
+use super::root_view::TreeView;
+use super::tree::{EntryType, FatTree, ReadTree};
+use crate::image_rules::RootView as _;
+
+/// Files of ours in the ESP: those that say that an order is done, their directory, and a configuration that is written anew
+/// beside itself.
+const ESP_CLUSTERS: u64 = 64;
+/// Where GRUB's menu is in the root, by distribution.
+const MENUS: [&str; 2] = ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"];
+
+/// Judges an image whose newest kernel is this release.
+///
+/// # Errors
+/// What is missing or leads nowhere; names file and line.
+pub fn judge(root: &dyn ReadTree, esp: &FatTree, names: &Names, release: &str) -> Result<()> {
+    initrd(root, release)?;
+    let view = TreeView(root);
+    if let Some(text) = view.text("/etc/fstab")? {
+        fstab(&text, names)?;
+    }
+    menu(root, esp, names)?;
+    room(esp)
+}
+
+/// Refuses a system whose `/boot` is a partition of its own: kernel and menu aren't in its root then.
+///
+/// # Errors
+/// Names the line and the partition.
+pub fn require_boot_in_root(root: &dyn ReadTree, names: &Names) -> Result<()> {
+    let text = TreeView(root).text("/etc/fstab")?.unwrap_or_default();
+    let Some(line) = lines(&text).find(|line| line.place == "/boot") else { return Ok(()) };
+    let partition = Kind::read(line.device).and_then(|(kind, name)| names.partition(kind, name));
+    let which = partition.map(|number| format!(", which is partition {number},")).unwrap_or_default();
+    bail!(
+        "line {} of /etc/fstab in the image mounts /boot from {}{which}: a separate /boot can't be installed yet; copy its files into /boot of the root, take the line out, and make GRUB's menu anew (`update-grub`, `grub2-mkconfig`)",
+        line.number,
+        line.device
+    )
+}
+
+/// A line of fstab(5).
+struct Line<'a> {
+    number: usize,
+    device: &'a str,
+    place: &'a str,
+    options: &'a str,
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    text.lines().zip(1..).filter(|(line, _)| !line.trim_start().starts_with('#')).filter_map(
+        |(line, number)| {
+            let mut words = line.split_whitespace();
+            let (device, place) = (words.next()?, words.next()?);
+            Some(Line { number, device, place, options: words.nth(1).unwrap_or_default() })
+        },
+    )
+}
+
+fn fstab(text: &str, names: &Names) -> Result<()> {
+    for Line { number, device, place, options } in lines(text) {
+        // systemd doesn't wait for these, or not for ever
+        let mut options = options.split(',');
+        if options.any(|option| ["nofail", "noauto", "x-systemd.automount"].contains(&option)) {
+            continue;
+        }
+        let line = || format!("line {number} of /etc/fstab in the image mounts {place} from {device}");
+        if let Some((kind, name)) = Kind::read(device) {
+            ensure!(
+                names.may_be(kind, name),
+                "{}, which the image doesn't have: machines would wait for it; take the line out, or add the option `nofail`",
+                line()
+            );
+        }
+        ensure!(
+            !is_of_a_machine(device),
+            "{}: machines may call their disks otherwise; write UUID=… there (`blkid` prints it), or add the option `nofail`",
+            line()
+        );
+    }
+    Ok(())
+}
+
+/// Names that the kernel or udev gives to what it finds, in its order or by its serial number.
+fn is_of_a_machine(device: &str) -> bool {
+    const KERNEL: [&str; 7] = ["sd", "vd", "hd", "xvd", "nvme", "mmcblk", "sr"];
+    let Some(name) = device.strip_prefix("/dev/") else { return false };
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    name.starts_with("disk/by-id/")
+        || name.starts_with("disk/by-path/")
+        || plain && KERNEL.iter().any(|kind| name.starts_with(kind))
+}
+
+/// The initrd of the kernel that the menu starts: by initramfs-tools, dracut, or SUSE's.
+fn initrd(root: &dyn ReadTree, release: &str) -> Result<()> {
+    let places = [
+        format!("/boot/initrd.img-{release}"),
+        format!("/boot/initramfs-{release}.img"),
+        format!("/boot/initrd-{release}"),
+    ];
+    for place in &places {
+        if root.exists(place)? {
+            return Ok(());
+        }
+    }
+    bail!(
+        "the image has no initrd for its newest kernel: {} were looked for; make it in the image (`update-initramfs -c -k {release}`, `dracut --kver {release}`), or remove that kernel",
+        places.join(", ")
+    )
+}
+
+/// What GRUB reads first, and where that leads.
+fn menu(root: &dyn ReadTree, esp: &FatTree, names: &Names) -> Result<()> {
+    let mut found = false;
+    let mut places = vec!["/grub/grub.cfg".to_owned(), "/boot/grub/grub.cfg".to_owned()];
+    let vendors = esp.list("/EFI")?.into_iter().filter(|entry| entry.kind == EntryType::Directory);
+    places.extend(vendors.map(|vendor| format!("/EFI/{}/grub.cfg", vendor.name)));
+    let view = TreeView(esp);
+    for place in &places {
+        let Some(text) = view.text(place)? else { continue };
+        found = true;
+        searched(&text, &format!("{place} in the image's ESP"), names)?;
+    }
+    // Debian's GRUB looks there where it finds none (its built-in configuration)
+    found |= root.exists("/.disk/info")? || root.exists("/.disk/mini-info")?;
+    ensure!(
+        found,
+        "GRUB would find no configuration: the image's ESP has none of {} and no /EFI/VENDOR/grub.cfg; install GRUB in the image (`grub-install`, or the distribution's grub-efi package)",
+        places.join(", ")
+    );
+    let view = TreeView(root);
+    for place in MENUS {
+        if let Some(text) = view.text(place)? {
+            searched(&text, &format!("{place} in the image"), names)?;
+            started(&text, place, names)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first file system that a configuration of GRUB's looks for by UUID; others may be of other systems.
+fn searched(text: &str, file: &str, names: &Names) -> Result<()> {
+    for (line, number) in text.lines().zip(1..) {
+        let words: Vec<_> = line.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+        let wanted = match words[..] {
+            ["search.fs_uuid", wanted, ..] => wanted,
+            ["search", .., wanted] if words.iter().any(|word| ["--fs-uuid", "-u"].contains(word)) => wanted,
+            _ => continue,
+        };
+        if wanted.starts_with(['$', '-']) {
+            continue;
+        }
+        ensure!(
+            names.may_be(Kind::Uuid, wanted),
+            "line {number} of {file} looks for the file system {wanted}, which the image doesn't have; make GRUB's configuration anew in the image (`grub-install`, `update-grub`)"
+        );
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// The root that the first kernel of a menu is told.
+fn started(text: &str, file: &str, names: &Names) -> Result<()> {
+    let kernels = ["linux", "linuxefi", "linux16"];
+    let first = text.lines().zip(1..).find_map(|(line, number)| {
+        let mut words = line.split_whitespace();
+        let told =
+            kernels.contains(&words.next()?).then(|| words.find_map(|word| word.strip_prefix("root=")))?;
+        Some((number, told?))
+    });
+    let Some((number, root)) = first else { return Ok(()) };
+    let is_known =
+        Kind::read(root).is_none_or(|(kind, name)| name.starts_with('$') || names.may_be(kind, name));
+    ensure!(
+        is_known && !is_of_a_machine(root),
+        "line {number} of {file} in the image starts the kernel with root={root}, which installed machines don't have; name the root by root=UUID=… (`update-grub` does, in the image)"
+    );
+    Ok(())
+}
+
+fn room(esp: &FatTree) -> Result<()> {
+    let (cluster, free) = esp.free()?;
+    let missing = ESP_CLUSTERS.saturating_sub(free) * cluster;
+    ensure!(
+        missing == 0,
+        "the image's ESP is full: {missing} bytes are missing for the files that an install puts there; delete something in it, or make it larger"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "startup_tests.rs"]
+mod tests;

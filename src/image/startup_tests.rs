@@ -1,0 +1,157 @@
+//! Images whose system wouldn't start, each with what its import says.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::image::import::import;
+use crate::image::store::Store;
+use crate::image::testing::{self, KERNEL, esp_files, image_with, key, root_device, root_files};
+use crate::sys::block::BlockDevice;
+use crate::sys::fat::FatFile;
+
+/// What an import of an image with these files more says; `None` where it takes it.
+fn said(more: &dyn Fn(&Path), esp: Vec<FatFile<'_>>) -> Option<String> {
+    let root = root_device(
+        |root| {
+            root_files(root);
+            more(root);
+        },
+        &["-L", "root"],
+    )?;
+    let device: Arc<dyn BlockDevice> = Arc::new(image_with(&root, esp));
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    let imported = import(&store, &device, &"test@1".parse().unwrap(), &key(), false, &mut |_, _, _| Ok(()));
+    imported.err().map(|error| format!("{error:#}"))
+}
+
+fn with(path: &str, content: &str) -> Option<String> {
+    let put = |root: &Path| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    said(&put, esp_files())
+}
+
+fn root_uuid() -> uuid::Uuid {
+    testing::identity().root
+}
+
+const OTHER: &str = "0fc63daf-8483-4772-8e79-3d69d8477dea";
+
+#[test]
+fn a_mount_of_what_the_image_lacks_is_refused_unless_machines_don_t_wait_for_it() {
+    let Some(missing) = with("etc/fstab", &format!("# x\nUUID={OTHER} /srv ext4 defaults 0 2\n")) else {
+        return;
+    };
+    assert!(missing.contains("line 2 of /etc/fstab") && missing.contains(OTHER), "{missing}");
+    for (line, says) in [
+        (format!("PARTUUID={OTHER} none swap sw 0 0"), "machines would wait for it"),
+        ("LABEL=data /data xfs defaults 0 0".to_owned(), "LABEL=data"),
+        ("/dev/vda1 / ext4 defaults 0 1".to_owned(), "write UUID=…"),
+        ("/dev/disk/by-id/ata-x-part1 /srv ext4 defaults".to_owned(), "write UUID=…"),
+    ] {
+        let told = with("etc/fstab", &line).unwrap();
+        assert!(told.contains(says) && told.contains("line 1 of /etc/fstab"), "{told}");
+    }
+    let fine = format!(
+        "UUID={} / ext4 errors=remount-ro 0 1\nUUID={} /boot/efi vfat umask=0077 0 2\nUUID={OTHER} /a ext4 nofail 0 0\n\
+         /dev/sdb1 /b ext4 noauto 0 0\nLABEL=root /c none bind\n/dev/mapper/vg-x /d xfs defaults\ntmpfs /tmp tmpfs\n\
+         nas:/x /nfs nfs _netdev\nUUID={OTHER} /e ext4 defaults,x-systemd.automount\n\n#UUID=x /f ext4\n",
+        root_uuid(),
+        testing::identity().esp_uuid(),
+    );
+    assert_eq!(with("etc/fstab", &fine), None);
+}
+
+#[test]
+fn a_separate_boot_is_named_with_its_line_and_partition() {
+    let esp = testing::identity().esp_uuid();
+    let Some(told) = with("etc/fstab", &format!("LABEL=root / ext4\nUUID={esp} /boot vfat\n")) else {
+        return;
+    };
+    assert!(told.contains("line 2 of /etc/fstab") && told.contains("which is partition 2"), "{told}");
+    // the kernel that isn't in the root isn't what is wrong
+    let put = |root: &Path| {
+        std::fs::remove_dir_all(root.join("boot")).unwrap();
+        std::fs::write(root.join("etc/fstab"), format!("UUID={OTHER} /boot xfs defaults 0 0\n")).unwrap();
+    };
+    let told = said(&put, esp_files()).unwrap();
+    assert!(told.contains("a separate /boot") && !told.contains("no kernel"), "{told}");
+}
+
+#[test]
+fn an_initrd_is_of_the_newest_kernel_by_whatever_name() {
+    let initrd = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| name.replace("{}", KERNEL)).collect();
+        let put = move |root: &Path| {
+            std::fs::remove_file(root.join(format!("boot/initrd.img-{KERNEL}"))).unwrap();
+            names.iter().for_each(|name| std::fs::write(root.join("boot").join(name), "x").unwrap());
+        };
+        said(&put, esp_files())
+    };
+    let Some(told) = initrd(&["initrd.img-6.1.0-8-amd64"]) else { return };
+    assert!(
+        told.contains(&format!("/boot/initrd.img-{KERNEL}")) && told.contains("update-initramfs -c"),
+        "{told}"
+    );
+    for name in ["initramfs-{}.img", "initrd-{}"] {
+        assert_eq!(initrd(&[name]), None);
+    }
+}
+
+#[test]
+fn a_loader_without_a_configuration_or_with_one_of_another_system_is_refused() {
+    let esp = |config: Option<String>| {
+        let mut files = esp_files();
+        // the last one is the configuration
+        files.pop();
+        files.extend(
+            config.map(|text| FatFile::new("EFI/debian/grub.cfg", std::io::Cursor::new(text.into_bytes()))),
+        );
+        files
+    };
+    let nothing = |_: &Path| ();
+    let Some(told) = said(&nothing, esp(None)) else { return };
+    assert!(
+        told.contains("GRUB would find no configuration") && told.contains("/EFI/debian/grub.cfg"),
+        "{told}"
+    );
+    let searching = |uuid: &str| Some(format!("search --no-floppy --fs-uuid --set=root {uuid}\n"));
+    let told = said(&nothing, esp(searching(OTHER))).unwrap();
+    assert!(told.contains("line 1 of /EFI/debian/grub.cfg") && told.contains(OTHER), "{told}");
+    assert_eq!(said(&nothing, esp(searching(&root_uuid().to_string()))), None);
+    for (root, is_fine) in [
+        (format!("UUID={OTHER}"), false),
+        ("/dev/vda1".to_owned(), false),
+        (format!("UUID={}", root_uuid()), true),
+        ("LABEL=root".to_owned(), true),
+        ("UUID=${uuid}".to_owned(), true),
+        ("/dev/mapper/x".to_owned(), true),
+    ] {
+        let menu = format!("menuentry 'x' {{\n\tlinux /vmlinuz root={root} ro\n}}\n");
+        let told = with("boot/grub/grub.cfg", &menu);
+        assert_eq!(told.is_none(), is_fine, "{root}: {told:?}");
+        assert!(is_fine || told.unwrap().contains("line 2 of /boot/grub/grub.cfg"));
+    }
+}
+
+#[test]
+fn fallback_is_named_with_the_folder_that_has_the_loader() {
+    let program = || testing::program(1, 1000);
+    let file = |path: &'static str| FatFile::new(path, std::io::Cursor::new(program()));
+    let esp = vec![file("EFI/BOOT/BOOTX64.EFI"), file("EFI/BOOT/fbx64.efi"), file("EFI/redhat/grubx64.efi")];
+    let Some(told) = said(&|_| (), esp) else { return };
+    assert!(told.contains("/EFI/BOOT/fbx64.efi") && told.contains("from /EFI/redhat to"), "{told}");
+}
+
+#[test]
+fn an_esp_without_room_says_how_much_is_missing() {
+    let mut esp = esp_files();
+    // leaves less than 64 clusters of a file system of 64 MiB
+    let size = 62 << 20;
+    esp.push(FatFile::new("filler", std::io::Cursor::new(vec![1; size])));
+    let Some(told) = said(&|_| (), esp) else { return };
+    assert!(told.contains("the image's ESP is full") && told.contains("bytes are missing"), "{told}");
+}
