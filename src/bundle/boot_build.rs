@@ -96,6 +96,14 @@ impl Sources<'_> {
         let parts = GuestParts { pin, preseed: &preseed, images: &digests, agent, keys };
         let initramfs = self.cached(&parts.digest(), || {
             let opened_installer = installer.open()?;
+            for digest in its.keys() {
+                let manifest = &self.images.get(digest)?.manifest;
+                for filesystem in [Some(&manifest.root), manifest.boot.as_ref()].into_iter().flatten() {
+                    opened_installer
+                        .require_mountable(filesystem.kind)
+                        .with_context(|| format!("image {} by the installer of {release}", manifest.image))?;
+                }
+            }
             let roots = its.values().map(|host| self.opened(host, StoredImage::root));
             let roots: Vec<_> = roots.collect::<Result<_>>()?;
             let roots: Vec<&dyn ReadTree> = roots.iter().map(|root| root as &dyn ReadTree).collect();

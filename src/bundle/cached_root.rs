@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use crate::image::mounts::SystemTree;
 use crate::image::root_view::TreeView;
 use crate::image::stored::StoredImage;
-use crate::image::tree::{Ext4Tree, ReadTree as _};
+use crate::image::tree::ReadTree as _;
 use crate::image_rules::{Name, RootView};
 
 type Answers<T> = RefCell<BTreeMap<String, T>>;
@@ -18,7 +19,7 @@ type Answers<T> = RefCell<BTreeMap<String, T>>;
 /// The root of an image, with the answers that it gave.
 #[derive(Debug)]
 pub struct CachedRoot {
-    tree: Ext4Tree,
+    tree: SystemTree,
     texts: Answers<Option<String>>,
     existing: Answers<bool>,
     names: Answers<Option<Name>>,

@@ -34,6 +34,7 @@ const FOLDERS: &[&str] = &[
     "fs/ext4/",
     "fs/fat/",
     "fs/jbd2/",
+    "fs/xfs/",
 ];
 
 /// Within them: nothing that an install reads from or reports through.

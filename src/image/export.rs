@@ -21,10 +21,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::ext4::content::Content;
 use super::ext4::inode::{self, Inode, InodeKind, Inodes, Time};
+use super::mounts::Filesystem;
 use super::root_view::TreeView;
 use super::store::Store;
 use super::stored::StoredImage;
@@ -106,8 +107,22 @@ impl Export {
     /// # Errors
     /// When its file systems can't be read.
     pub fn open(image: &StoredImage) -> Result<Self> {
-        let tree = image.root()?;
-        let inodes = Arc::clone(tree.inodes());
+        let manifest = image.manifest();
+        ensure!(
+            manifest.boot.is_none(),
+            "{}: /boot is a file system of its own; tars are made of images whose root holds it",
+            manifest.image
+        );
+        let Filesystem::Ext4(inodes) =
+            image.filesystem(&manifest.root).context("opening the image's root")?
+        else {
+            bail!(
+                "{}: its root is {}; tars are made of images whose root is ext4",
+                manifest.image,
+                manifest.root.kind.name()
+            );
+        };
+        let tree = Ext4Tree::of(Arc::clone(&inodes));
         let identity = identity_of(&tree).context("looking for one machine's identity in the image")?;
         let budget = image.budget().clone();
         let longest =

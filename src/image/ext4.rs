@@ -14,7 +14,7 @@ pub mod directory;
 pub mod features;
 pub mod fitness;
 pub mod inode;
-pub mod walk;
+mod volume;
 
 #[cfg(test)]
 mod tests;

@@ -121,7 +121,8 @@ fn require_same(manifest: &ImageManifest, stored: &StoredImage) -> Result<()> {
     ensure!(
         inside.system == manifest.system
             && layout.partitions == manifest.partitions
-            && layout.filesystem == manifest.root,
+            && layout.filesystem == manifest.root
+            && layout.boot == manifest.boot,
         "the image changed while it was read: what is stored isn't what was judged; import a copy that nobody writes to"
     );
     Ok(())
@@ -137,9 +138,8 @@ struct Inside {
 fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout, budget: &Budget) -> Result<Inside> {
     let esp = FatTree::open_within(Arc::clone(device), layout.esp.offset, layout.esp.length, budget)
         .with_context(|| format!("partition {}, the ESP", layout.esp.number))?;
-    let root = layout::open(device, &layout.root, budget)?;
+    let root = layout::open(device, layout, budget)?;
     let names = Names::read(&**device, &layout.partitions)?;
-    startup::require_boot_in_root(&root, &names)?;
     let system = system::inspect(&root, &esp)?;
     startup::judge(&root, &esp, &names, &system.kernel)?;
     Ok(Inside { system, net_boot: root.exists(system::NET_GRUB)?, identity: system::identity(&root, &esp)? })
@@ -187,6 +187,7 @@ fn describe(
         partitions: layout.partitions,
         esp: layout.esp.number,
         root: layout.filesystem,
+        boot: layout.boot,
         system,
     }
 }

@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::ext4::fitness;
+use super::mounts::{self, Filesystem, Mounts, SystemTree};
+use super::names::Names;
 use super::read::{BACKUP_LENGTH, FIRST_PARTITION};
-use super::tree::{Ext4Tree, ReadTree as _, has_ext_magic};
-use crate::spec::image::{FilesystemKind, ImagePartition, RootFilesystem};
+use super::tree::ReadTree as _;
+use super::{startup, xfs};
+use crate::spec::image::{FilesystemKind, ImageFilesystem, ImagePartition};
 use crate::spec::ondisk::{Mark, ext4, filesystems, volumes};
 use crate::sys::block::BlockDevice;
 use crate::sys::budget::Budget;
@@ -26,7 +29,9 @@ pub struct Layout {
     /// The root partition.
     pub root: ImagePartition,
     /// What is in it.
-    pub filesystem: RootFilesystem,
+    pub filesystem: ImageFilesystem,
+    /// What is mounted at its `/boot`.
+    pub boot: Option<ImageFilesystem>,
 }
 
 /// Judges an image.
@@ -69,7 +74,9 @@ pub fn read_layout(device: &Arc<dyn BlockDevice>, budget: &Budget) -> Result<Lay
     let root = find_root(device, &partitions, budget)?.clone();
     refuse_bytes_before_partitions(&**device)?;
     let filesystem = read_root(device, &root, budget)?;
-    Ok(Layout { partitions, esp, root, filesystem })
+    let mut layout = Layout { partitions, esp, root, filesystem, boot: None };
+    layout.boot = find_boot(device, &layout, budget)?;
+    Ok(layout)
 }
 
 /// Files that people take for raw images.
@@ -109,15 +116,17 @@ fn find_root<'a>(
 ) -> Result<&'a ImagePartition> {
     let mut roots = Vec::new();
     for partition in partitions {
-        let ext = partition.length > 4096 && has_ext_magic(&**device, partition.offset)?;
-        if ext && holds_a_system(device, partition, budget)? {
+        let kind = mounts::kind_of(&**device, partition).context("looking for file systems")?;
+        if let Some(kind) = kind
+            && holds_a_system(device, partition, kind, budget)?
+        {
             roots.push(partition);
         }
     }
     let last = partitions.iter().max_by_key(|partition| partition.offset).map(|last| last.number);
     match roots[..] {
         [] => bail!(
-            "no partition holds an ext4 file system with /etc/os-release or /usr/lib/os-release: there is no root that can be installed{}",
+            "no partition holds an ext4 or XFS file system with /etc/os-release or /usr/lib/os-release: there is no root that can be installed{}",
             others(&**device, partitions)?
         ),
         [root] if Some(root.number) == last => Ok(root),
@@ -137,20 +146,21 @@ fn find_root<'a>(
 fn holds_a_system(
     device: &Arc<dyn BlockDevice>,
     partition: &ImagePartition,
+    kind: FilesystemKind,
     budget: &Budget,
 ) -> Result<bool> {
-    let tree = match open(device, partition, budget) {
-        Ok(tree) => tree,
+    let filesystem = match Filesystem::open(device, partition, kind, budget) {
+        Ok(filesystem) => filesystem,
         // what can't be read may well be the root: then the reason why it couldn't be installed is the one to tell
-        Err(error) => return require_fit(&**device, partition).and(Err(error)),
+        Err(error) => return require_fit(&**device, partition, kind, Use::Grows).and(Err(error)),
     };
+    let tree = SystemTree::of(Mounts::new(filesystem, None));
     Ok(tree.exists("/etc/os-release")? || tree.exists("/usr/lib/os-release")?)
 }
 
 /// What people have their root in and can't be installed.
 fn others(device: &dyn BlockDevice, partitions: &[ImagePartition]) -> Result<String> {
-    const KINDS: [(Mark, &str); 4] = [
-        (filesystems::xfs::MAGIC, "XFS"),
+    const KINDS: [(Mark, &str); 3] = [
         (filesystems::btrfs::MAGIC, "btrfs"),
         (volumes::lvm2::LABELS[1], "LVM"),
         (volumes::luks::MAGIC, "LUKS"),
@@ -169,17 +179,41 @@ fn others(device: &dyn BlockDevice, partitions: &[ImagePartition]) -> Result<Str
     }
     Ok(match found.is_empty() {
         true => String::new(),
-        false => format!(" ({}, which isn't supported yet: make the root ext4)", found.join(", ")),
+        false => format!(" ({}, which isn't supported yet: make the root ext4 or XFS)", found.join(", ")),
     })
 }
 
-/// The tree in an ext4 partition.
+/// The tree of the image's system.
 ///
 /// # Errors
 /// When it can't be read; names the partition.
-pub fn open(device: &Arc<dyn BlockDevice>, partition: &ImagePartition, budget: &Budget) -> Result<Ext4Tree> {
-    Ext4Tree::open_within(Arc::clone(device), partition.offset, partition.length, budget)
-        .with_context(|| format!("partition {}", partition.number))
+pub fn open(device: &Arc<dyn BlockDevice>, layout: &Layout, budget: &Budget) -> Result<SystemTree> {
+    let opened = |wanted: &ImageFilesystem| {
+        let partition = layout.partitions.iter().find(|partition| partition.number == wanted.partition);
+        let partition = partition.with_context(|| format!("there is no partition {}", wanted.partition))?;
+        Filesystem::open(device, partition, wanted.kind, budget)
+    };
+    let boot = layout.boot.as_ref().map(opened).transpose()?;
+    Ok(SystemTree::of(Mounts::new(opened(&layout.filesystem)?, boot)))
+}
+
+/// The file system that the root mounts at `/boot`, where its fstab says that it does.
+fn find_boot(
+    device: &Arc<dyn BlockDevice>,
+    layout: &Layout,
+    budget: &Budget,
+) -> Result<Option<ImageFilesystem>> {
+    let names = Names::read(&**device, &layout.partitions)?;
+    let Some(number) = startup::boot(&open(device, layout, budget)?, &names)? else { return Ok(None) };
+    let partition = layout.partitions.iter().find(|partition| partition.number == number);
+    let partition = partition.context("a name leads to no partition")?;
+    let kind = mounts::kind_of(&**device, partition).context("looking into /boot")?;
+    let Some(kind) = kind.filter(|_| ![layout.root.number, layout.esp.number].contains(&number)) else {
+        bail!("/boot of the image is partition {number}, which can't be one of its own: that is ext4 or XFS");
+    };
+    require_fit(&**device, partition, kind, Use::Stays)?;
+    let uuid = Filesystem::open(device, partition, kind, budget)?.uuid();
+    Ok(Some(ImageFilesystem { partition: number, uuid, kind }))
 }
 
 fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
@@ -194,50 +228,74 @@ fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
     }
 }
 
-/// Refuses an ext4 file system that the agent can't mount and grow.
-fn require_fit(device: &dyn BlockDevice, partition: &ImagePartition) -> Result<()> {
-    let superblock = superblock(device, partition)?;
-    let judged = fitness::judge(&superblock);
-    judged.map_err(|found| {
-        anyhow!(
-            "the ext4 file system in partition {} of the image {}",
-            partition.number,
-            found.at(partition.offset)
-        )
-    })
+/// What an install does with a file system beside writing to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It is made larger.
+    Grows,
+    /// It stays as large as it is.
+    Stays,
 }
 
-fn superblock(device: &dyn BlockDevice, partition: &ImagePartition) -> Result<[u8; ext4::SUPERBLOCK_LENGTH]> {
+/// Refuses a file system that the agent can't mount and grow.
+fn require_fit(
+    device: &dyn BlockDevice,
+    partition: &ImagePartition,
+    kind: FilesystemKind,
+    used: Use,
+) -> Result<()> {
+    let superblock = superblock(device, partition, kind)?;
+    let wrong = match kind {
+        FilesystemKind::Ext4 => {
+            let judged = fitness::judge(&superblock, used == Use::Grows);
+            judged.err().map(|found| found.at(partition.offset).to_string())
+        }
+        FilesystemKind::Xfs => xfs::fitness::judge(&superblock).err().map(|found| found.to_string()),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => {
+            bail!("the {} file system in partition {} of the image {wrong}", kind.name(), partition.number)
+        }
+    }
+}
+
+fn superblock(
+    device: &dyn BlockDevice,
+    partition: &ImagePartition,
+    kind: FilesystemKind,
+) -> Result<[u8; ext4::SUPERBLOCK_LENGTH]> {
+    let at = match kind {
+        FilesystemKind::Ext4 => ext4::SUPERBLOCK,
+        FilesystemKind::Xfs => 0,
+    };
     let mut superblock = [0; ext4::SUPERBLOCK_LENGTH];
     device
-        .read_at(partition.offset + ext4::SUPERBLOCK, &mut superblock)
+        .read_at(partition.offset + at, &mut superblock)
         .with_context(|| format!("reading the superblock in partition {}", partition.number))?;
     Ok(superblock)
 }
 
-/// Reads what the agent must know of the root's superblock.
+/// Reads what the agent must know of the root.
 fn read_root(
     device: &Arc<dyn BlockDevice>,
     root: &ImagePartition,
     budget: &Budget,
-) -> Result<RootFilesystem> {
-    require_fit(&**device, root)?;
-    let superblock = superblock(&**device, root)?;
-    let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| superblock[at + i]));
+) -> Result<ImageFilesystem> {
+    let kind = mounts::kind_of(&**device, root)?.context("the root has no file system any more")?;
+    require_fit(&**device, root, kind, Use::Grows)?;
+    let superblock = superblock(&**device, root, kind)?;
+    let bytes = match kind {
+        FilesystemKind::Ext4 => fitness::size(&superblock),
+        FilesystemKind::Xfs => xfs::fitness::size(&superblock),
+    };
     let number = root.number;
-    let blocks =
-        u64::from(u32_at(ext4::S_BLOCKS_COUNT_LO)) | u64::from(u32_at(ext4::S_BLOCKS_COUNT_HI)) << 32;
-    let log_size = u32_at(ext4::S_LOG_BLOCK_SIZE).min(ext4::MOST_LOG_BLOCK_SIZE);
-    let bytes = blocks.saturating_mul(1024 << log_size);
     ensure!(
         bytes <= root.length,
         "the root file system has {bytes} bytes, more than its partition {number} with {}",
         root.length
     );
     debug_assert!(root.offset + root.length <= device.size() - BACKUP_LENGTH);
-    Ok(RootFilesystem {
-        partition: number,
-        uuid: open(device, root, budget)?.uuid(),
-        kind: FilesystemKind::Ext4,
-    })
+    let uuid = Filesystem::open(device, root, kind, budget)?.uuid();
+    Ok(ImageFilesystem { partition: number, uuid, kind })
 }

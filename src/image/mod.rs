@@ -8,6 +8,7 @@ pub mod ext4;
 pub mod import;
 pub mod layout;
 pub mod loaders;
+pub mod mounts;
 pub mod names;
 pub mod pack;
 pub mod read;
@@ -23,4 +24,6 @@ pub(crate) mod testing;
 #[path = "hostile_tests.rs"]
 mod tests;
 pub mod tree;
+pub mod volume;
 pub mod whole;
+pub mod xfs;

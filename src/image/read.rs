@@ -9,7 +9,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::spec::image::{Extent, INDEX_MAGIC, INDEX_RECORD, ImageManifest, IndexEntry, MAX_CHUNK};
+use crate::spec::image::{
+    Extent, INDEX_MAGIC, INDEX_RECORD, ImageFilesystem, ImageManifest, IndexEntry, MAX_CHUNK,
+};
 use crate::trust::Verified;
 use crate::value::Digest;
 
@@ -190,6 +192,10 @@ pub fn check_layout(manifest: &ImageManifest) -> Result<()> {
         "the root partition {root} is not the last one on the disk, so it can't grow"
     );
     ensure!(root != manifest.esp, "root and ESP are the same partition {root}");
+    if let Some(ImageFilesystem { partition: boot, .. }) = manifest.boot {
+        ensure!(manifest.partition(boot).is_some(), "there is no /boot, partition {boot}");
+        ensure!(boot != root && boot != manifest.esp, "/boot is the same partition as root or ESP, {boot}");
+    }
     Ok(())
 }
 

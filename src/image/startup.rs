@@ -32,20 +32,23 @@ pub fn judge(root: &dyn ReadTree, esp: &FatTree, names: &Names, release: &str) -
     room(esp)
 }
 
-/// Refuses a system whose `/boot` is a partition of its own: kernel and menu aren't in its root then.
+/// The partition that the system mounts at `/boot`, where that isn't in its root.
 ///
 /// # Errors
-/// Names the line and the partition.
-pub fn require_boot_in_root(root: &dyn ReadTree, names: &Names) -> Result<()> {
+/// One that the image doesn't have; names the line.
+pub fn boot(root: &dyn ReadTree, names: &Names) -> Result<Option<u32>> {
     let text = TreeView(root).text("/etc/fstab")?.unwrap_or_default();
-    let Some(line) = lines(&text).find(|line| line.place == "/boot") else { return Ok(()) };
-    let partition = Kind::read(line.device).and_then(|(kind, name)| names.partition(kind, name));
-    let which = partition.map(|number| format!(", which is partition {number},")).unwrap_or_default();
-    bail!(
-        "line {} of /etc/fstab in the image mounts /boot from {}{which}: a separate /boot can't be installed yet; copy its files into /boot of the root, take the line out, and make GRUB's menu anew (`update-grub`, `grub2-mkconfig`)",
-        line.number,
-        line.device
-    )
+    let Some(line) = lines(&text).find(|line| line.place.trim_end_matches('/') == "/boot") else {
+        return Ok(None);
+    };
+    match Kind::read(line.device).and_then(|(kind, name)| names.partition(kind, name)) {
+        Some(partition) => Ok(Some(partition)),
+        None => bail!(
+            "line {} of /etc/fstab in the image mounts /boot from {}, and none of its partitions is called that; name it by UUID=… (`blkid` prints it)",
+            line.number,
+            line.device
+        ),
+    }
 }
 
 /// A line of fstab(5).

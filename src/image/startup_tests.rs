@@ -66,19 +66,20 @@ fn a_mount_of_what_the_image_lacks_is_refused_unless_machines_don_t_wait_for_it(
 }
 
 #[test]
-fn a_separate_boot_is_named_with_its_line_and_partition() {
+fn a_boot_that_cannot_be_one_is_named_with_its_line_or_partition() {
     let esp = testing::identity().esp_uuid();
     let Some(told) = with("etc/fstab", &format!("LABEL=root / ext4\nUUID={esp} /boot vfat\n")) else {
         return;
     };
-    assert!(told.contains("line 2 of /etc/fstab") && told.contains("which is partition 2"), "{told}");
+    assert!(told.contains("/boot of the image is partition 2, which can't be one"), "{told}");
     // the kernel that isn't in the root isn't what is wrong
     let put = |root: &Path| {
         std::fs::remove_dir_all(root.join("boot")).unwrap();
         std::fs::write(root.join("etc/fstab"), format!("UUID={OTHER} /boot xfs defaults 0 0\n")).unwrap();
     };
     let told = said(&put, esp_files()).unwrap();
-    assert!(told.contains("a separate /boot") && !told.contains("no kernel"), "{told}");
+    assert!(told.contains("line 1 of /etc/fstab") && told.contains("mounts /boot from UUID="), "{told}");
+    assert!(!told.contains("no kernel"), "{told}");
 }
 
 #[test]

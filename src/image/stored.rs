@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
+use super::mounts::{Filesystem, Mounts, SystemTree};
 use super::read::{Index, decode_frame};
 use super::store::Store;
-use super::tree::{Ext4Tree, FatTree};
-use crate::spec::image::{Extent, ImageManifest, IndexEntry};
+use super::tree::FatTree;
+use crate::spec::image::{Extent, ImageFilesystem, ImageManifest, ImagePartition, IndexEntry};
 use crate::sys::block::BlockDevice;
 use crate::sys::budget::Budget;
 use crate::trust::Verified;
@@ -74,24 +75,31 @@ impl StoredImage {
     /// When it can't be read.
     pub fn esp(&self) -> Result<FatTree> {
         let esp = self.partition(self.0.manifest.esp)?;
-        FatTree::open_within(Arc::new(self.clone()), esp.0, esp.1, &self.0.budget)
+        FatTree::open_within(Arc::new(self.clone()), esp.offset, esp.length, &self.0.budget)
             .context("opening the image's ESP")
     }
 
-    /// The root file system.
+    /// The root, with what is mounted in it.
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn root(&self) -> Result<Ext4Tree> {
-        let root = self.partition(self.0.manifest.root.partition)?;
-        Ext4Tree::open_within(Arc::new(self.clone()), root.0, root.1, &self.0.budget)
-            .context("opening the image's root")
+    pub fn root(&self) -> Result<SystemTree> {
+        let root = self.filesystem(&self.0.manifest.root).context("opening the image's root")?;
+        let boot = self.0.manifest.boot.as_ref().map(|boot| self.filesystem(boot));
+        Ok(SystemTree::of(Mounts::new(root, boot.transpose().context("opening the image's /boot")?)))
     }
 
-    fn partition(&self, number: u32) -> Result<(u64, u64)> {
-        let partition = self.0.manifest.partition(number);
-        let partition = partition.with_context(|| format!("the image has no partition {number}"))?;
-        Ok((partition.offset, partition.length))
+    /// One of its file systems.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn filesystem(&self, wanted: &ImageFilesystem) -> Result<Filesystem> {
+        let device: Arc<dyn BlockDevice> = Arc::new(self.clone());
+        Filesystem::open(&device, self.partition(wanted.partition)?, wanted.kind, &self.0.budget)
+    }
+
+    fn partition(&self, number: u32) -> Result<&ImagePartition> {
+        self.0.manifest.partition(number).with_context(|| format!("the image has no partition {number}"))
     }
 }
 

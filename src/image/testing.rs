@@ -4,8 +4,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::assemble::{Identity, assemble, image_size};
-use crate::sys::block::{BlockDevice, FileDevice, MemoryDevice};
-use crate::sys::fat::FatFile;
+use crate::sys::block::{BlockDevice, FileDevice, MemoryDevice, Window};
+use crate::sys::fat::{FatFile, format_fat32};
+use crate::sys::gpt::{self, Entry, Table};
 use crate::trust::SiteKey;
 
 pub(crate) const KERNEL: &str = "6.1.0-9-amd64";
@@ -95,6 +96,52 @@ pub(crate) fn root_device(files: impl FnOnce(&std::path::Path), options: &[&str]
     Some(FileDevice::new(std::fs::File::open(&image).unwrap(), 16 << 20, 512))
 }
 
+/// A directory as `mkfs.xfs -p` takes it: what it is called, its type, owner and target or file.
+fn prototype(directory: &std::path::Path, depth: usize) -> String {
+    let indent = " ".repeat(depth);
+    let mut entries: Vec<_> = std::fs::read_dir(directory).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let line = |entry: &std::fs::DirEntry| {
+        let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type().unwrap());
+        let name = name.to_str().unwrap();
+        if kind.is_symlink() {
+            format!("{indent}{name} l--777 0 0 {}\n", std::fs::read_link(path).unwrap().display())
+        } else if kind.is_dir() {
+            format!("{indent}{name} d--755 0 0\n{}", prototype(&path, depth + 1))
+        } else {
+            format!("{indent}{name} ---644 0 0 {}\n", path.display())
+        }
+    };
+    let lines: String = entries.iter().map(line).collect();
+    format!("{lines}{indent}$\n")
+}
+
+/// An XFS file system of so many bytes; `None`, said aloud, where mkfs.xfs is missing.
+pub(crate) fn xfs_device(
+    files: impl FnOnce(&std::path::Path),
+    size: u64,
+    options: &[&str],
+) -> Option<FileDevice> {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir_all(&root).unwrap();
+    files(&root);
+    let (image, text) = (dir.path().join("xfs.img"), dir.path().join("prototype"));
+    std::fs::write(&text, format!("-\n0 0\nd--755 0 0\n{}", prototype(&root, 0))).unwrap();
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&image).unwrap();
+    file.set_len(size).unwrap();
+    let mut mkfs = Command::new("mkfs.xfs");
+    // in the tests of XFS itself, file systems may be smaller than 300 MiB
+    mkfs.envs([("TEST_DIR", "/"), ("TEST_DEV", "/"), ("QA_CHECK_FS", "/")]);
+    mkfs.args(["-q", "-m", &format!("uuid={}", identity().root), "-p"]).arg(&text).args(options).arg(&image);
+    let Ok(output) = mkfs.output() else {
+        crate::expect::missing_program("mkfs.xfs", "xfsprogs");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(FileDevice::new(file, size, 512))
+}
+
 pub(crate) fn identity() -> Identity {
     Identity::of(&"test@1".parse().unwrap())
 }
@@ -103,6 +150,36 @@ pub(crate) fn identity() -> Identity {
 pub(crate) fn image_with(root: &dyn BlockDevice, esp: Vec<FatFile<'_>>) -> MemoryDevice {
     let device = MemoryDevice::new(vec![0; image_size(root.size()) as usize]);
     assemble(&device, root, esp, &identity()).unwrap();
+    device
+}
+
+/// An image whose `/boot` is a file system of its own, before its root.
+pub(crate) fn image_with_boot(
+    boot: &dyn BlockDevice,
+    root: &dyn BlockDevice,
+    esp: Vec<FatFile<'_>>,
+) -> MemoryDevice {
+    const MIB: u64 = 1 << 20;
+    const ESP: u64 = 40 * MIB;
+    let starts = [MIB, MIB + ESP, MIB + ESP + boot.size()];
+    let device = MemoryDevice::new(vec![0; (starts[2] + root.size() + MIB) as usize]);
+    let mut table = Table::new(identity().disk);
+    let guid = |number: u128| uuid::Uuid::from_u128(number);
+    let entries = [
+        Entry::new(gpt::ESP, guid(1), starts[0], ESP, "esp"),
+        Entry::new(gpt::LINUX_ROOT_X64, guid(2), starts[1], boot.size(), "boot"),
+        Entry::new(gpt::LINUX_ROOT_X64, guid(3), starts[2], root.size(), "root"),
+    ];
+    table.entries.extend((1..).zip(entries));
+    let built = table.build(device.size()).unwrap();
+    format_fat32(&mut Window::new(&device, starts[0], ESP), "ESP", 1, esp).unwrap();
+    for (from, start) in [(boot, starts[1]), (root, starts[2])] {
+        let mut bytes = vec![0; from.size() as usize];
+        from.read_at(0, &mut bytes).unwrap();
+        device.write_at(start, &bytes).unwrap();
+    }
+    device.write_at(0, &built.primary).unwrap();
+    device.write_at(built.backup_offset, &built.backup).unwrap();
     device
 }
 

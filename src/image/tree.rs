@@ -1,4 +1,4 @@
-//! Read-only file trees inside an image: ext4 and FAT, without root and without mounting.
+//! Read-only file trees inside an image: Linux file systems and FAT, without root and without mounting.
 //!
 //! Promises: nothing is written to the device; a damaged file system, and one that was made to do harm, is an error with the path in
 //! it: no panic, no work without end, no memory by what the file system says of itself. All trees of a command draw from one
@@ -10,12 +10,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use fatfs::{FatType, FileSystem, FsOptions};
-use uuid::Uuid;
 
-use super::ext4::content::Content;
-use super::ext4::directory::Name;
-use super::ext4::inode::{Inode, InodeKind, Inodes};
-use crate::spec::ondisk::ext4;
+use super::ext4::inode::Inodes;
+use super::volume::{self, Volume};
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::{Budget, Budgeted};
 
@@ -106,11 +103,14 @@ pub trait ReadTree {
     }
 }
 
-/// An ext4 file system in a range of a device.
+/// The tree of a Linux file system, or of several that are mounted in one another.
 #[derive(Debug, Clone)]
-pub struct Ext4Tree {
-    inodes: Arc<Inodes>,
+pub struct Tree<V> {
+    volume: V,
 }
+
+/// An ext4 file system in a range of a device.
+pub type Ext4Tree = Tree<Arc<Inodes>>;
 
 impl Ext4Tree {
     /// The file system that begins at this byte.
@@ -118,72 +118,39 @@ impl Ext4Tree {
     /// # Errors
     /// Not ext4, damaged, or with features that can't be read.
     pub fn open(device: Arc<dyn BlockDevice>, start: u64, length: u64) -> Result<Self> {
-        let budget = Budget::of(length);
-        Self::open_within(device, start, length, &budget)
-    }
-
-    /// The same, of what is left to a command.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn open_within(
-        device: Arc<dyn BlockDevice>,
-        start: u64,
-        length: u64,
-        budget: &Budget,
-    ) -> Result<Self> {
-        let inodes = Inodes::open(device, start, length, budget.clone());
+        let inodes = Inodes::open(device, start, length, Budget::of(length));
         let inodes = inodes.with_context(|| format!("opening ext4 at byte {start}"))?;
-        Ok(Self { inodes: Arc::new(inodes) })
-    }
-
-    /// UUID of the file system.
-    pub fn uuid(&self) -> Uuid {
-        self.inodes.uuid()
+        Ok(Self::of(Arc::new(inodes)))
     }
 
     /// What is in it, by number.
     pub fn inodes(&self) -> &Arc<Inodes> {
-        &self.inodes
-    }
-
-    fn find(&self, path: &str, follow: bool) -> Result<Option<Inode>> {
-        self.inodes.find(path.as_bytes(), follow).with_context(|| format!("looking for {path} in the image"))
-    }
-
-    fn open_file(&self, path: &str) -> Result<(Content, u64)> {
-        let Some(inode) = self.find(path, true)? else {
-            bail!("reading {path} in the image: it isn't there")
-        };
-        let content = Content::open(&self.inodes, &inode);
-        Ok((content.with_context(|| format!("reading {path} in the image"))?, inode.size))
+        &self.volume
     }
 }
 
-/// Whether an ext2, ext3 or ext4 superblock stands here.
-///
-/// # Errors
-/// The device's.
-pub fn has_ext_magic(device: &dyn BlockDevice, start: u64) -> std::io::Result<bool> {
-    let mut magic = [0; 2];
-    device.read_at(start + ext4::MAGIC.at, &mut magic)?;
-    Ok(magic == ext4::MAGIC.bytes)
+impl<V: Volume> Tree<V> {
+    /// The tree of this file system.
+    pub fn of(volume: V) -> Self {
+        Self { volume }
+    }
+
+    fn find(&self, path: &str, follow: bool) -> Result<Option<V::Node>> {
+        volume::find(&self.volume, path.as_bytes(), follow)
+            .with_context(|| format!("looking for {path} in the image"))
+    }
+
+    fn open_file(&self, path: &str) -> Result<volume::Content<'_>> {
+        let Some(node) = self.find(path, true)? else { bail!("reading {path} in the image: it isn't there") };
+        self.volume.content(&node).with_context(|| format!("reading {path} in the image"))
+    }
 }
 
 fn absolute(path: &str) -> String {
     format!("/{}", path.trim_matches('/'))
 }
 
-fn kind_of(inode: &Inode) -> EntryType {
-    match inode.kind {
-        InodeKind::File => EntryType::File,
-        InodeKind::Directory => EntryType::Directory,
-        InodeKind::Symlink => EntryType::Symlink,
-        _ => EntryType::Other,
-    }
-}
-
-impl ReadTree for Ext4Tree {
+impl<V: Volume> ReadTree for Tree<V> {
     fn read(&self, path: &str) -> Result<Vec<u8>> {
         self.read_at_most(path, LONGEST_FILE)
     }
@@ -210,24 +177,17 @@ impl ReadTree for Ext4Tree {
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let path = absolute(path);
-        let Some(inode) = self.find(&path, true)? else {
+        let Some(node) = self.find(&path, true)? else {
             bail!("listing {path} in the image: it isn't there")
         };
-        let names = self.inodes.list(&inode).with_context(|| format!("listing {path} in the image"))?;
-        let entry = |name: Name<'_>| {
-            let kind = match name.kind {
-                ext4::FT_REG_FILE => EntryType::File,
-                ext4::FT_DIR => EntryType::Directory,
-                ext4::FT_SYMLINK => EntryType::Symlink,
-                _ => EntryType::Other,
-            };
-            Some(Entry { name: std::str::from_utf8(name.text).ok()?.to_owned(), kind })
-        };
-        Ok(names.iter().filter_map(entry).collect())
+        let names = self.volume.names(&node).with_context(|| format!("listing {path} in the image"))?;
+        let entry =
+            |(name, kind): (Vec<u8>, EntryType)| Some(Entry { name: String::from_utf8(name).ok()?, kind });
+        Ok(names.into_iter().filter_map(entry).collect())
     }
 
     fn kind(&self, path: &str) -> Result<Option<EntryType>> {
-        Ok(self.find(&absolute(path), false)?.as_ref().map(kind_of))
+        Ok(self.find(&absolute(path), false)?.map(|node| self.volume.kind(&node)))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
@@ -237,8 +197,8 @@ impl ReadTree for Ext4Tree {
     fn read_link(&self, path: &str) -> Result<String> {
         let path = absolute(path);
         let reading = || format!("reading link {path} in the image");
-        let inode = self.find(&path, false)?.context("it isn't there").with_context(reading)?;
-        let target = String::from_utf8(self.inodes.link(&inode).with_context(reading)?);
+        let node = self.find(&path, false)?.context("it isn't there").with_context(reading)?;
+        let target = String::from_utf8(self.volume.link(&node).with_context(reading)?);
         target.context("not UTF-8").with_context(reading)
     }
 }

@@ -280,15 +280,15 @@ fn check_state(manifest: &ImageManifest, disk: &Disk) -> Result<(), Refusal> {
 }
 
 fn check_other_disks(manifest: &ImageManifest, target: &Disk, facts: &Facts) -> Result<(), Refusal> {
-    let root = manifest.root.uuid;
-    let other = facts.disks.iter().find(|d| d.name != target.name && d.filesystems.contains(&root));
-    match other {
-        Some(disk) => {
-            let message = format!("{} carries a file system with the image's root UUID {root}", disk.name);
-            Err(with_disks(Code::DuplicateRoot, &message, facts))
+    let boot = manifest.boot.as_ref().map(|boot| ("/boot", boot.uuid));
+    for (what, uuid) in [("root", manifest.root.uuid)].into_iter().chain(boot) {
+        let other = facts.disks.iter().find(|d| d.name != target.name && d.filesystems.contains(&uuid));
+        if let Some(disk) = other {
+            let message = format!("{} carries a file system with the image's {what} UUID {uuid}", disk.name);
+            return Err(with_disks(Code::DuplicateRoot, &message, facts));
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 #[cfg(test)]

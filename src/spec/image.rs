@@ -53,7 +53,10 @@ pub struct ImageManifest {
     /// Number of the EFI system partition.
     pub esp: u32,
     /// The root file system.
-    pub root: RootFilesystem,
+    pub root: ImageFilesystem,
+    /// The file system of `/boot`, where the root doesn't hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<ImageFilesystem>,
     /// What the agent and the checks need to know of the system inside.
     pub system: ImageSystem,
 }
@@ -83,10 +86,10 @@ pub struct ImagePartition {
     pub name: String,
 }
 
-/// The root file system, physically last in the image so that it can grow.
+/// A file system that the installed system mounts by its UUID. The root is the last one in the image, so that it can grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RootFilesystem {
+pub struct ImageFilesystem {
     /// Partition number.
     pub partition: u32,
     /// UUID of the file system; another disk that carries it is a refusal.
@@ -101,6 +104,18 @@ pub struct RootFilesystem {
 pub enum FilesystemKind {
     /// ext4 with `resize_inode`.
     Ext4,
+    /// XFS.
+    Xfs,
+}
+
+impl FilesystemKind {
+    /// What the kernel and libblkid call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+        }
+    }
 }
 
 /// What was found inside the image at import, so that what can't work is found at build time and not on the target.

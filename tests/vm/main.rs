@@ -20,6 +20,7 @@ mod replay;
 mod secure_boot;
 mod small_memory;
 mod stick;
+mod systems;
 mod visit;
 mod warm;
 mod wire;

@@ -14,8 +14,9 @@ use crate::spec::depmod::{self, Alias, Dep, Softdep, module_name, plain_name, pl
 use crate::sys::linux::machine;
 
 /// What the kernel itself would ask `modprobe` for, which we don't have: file systems, their character sets, checksums.
-const REQUESTED: [&str; 10] = [
+const REQUESTED: [&str; 11] = [
     "fs-ext4",
+    "fs-xfs",
     "fs-vfat",
     "nls_cp437",
     "nls_ascii",

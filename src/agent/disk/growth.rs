@@ -94,7 +94,13 @@ mod tests {
         };
         let esp = partition(1, &(MIB..2 * MIB));
         let root = partition(2, &root);
-        DiskLayout { disk: uuid::Uuid::nil(), partitions: vec![esp.clone(), root.clone()], esp, root }
+        DiskLayout {
+            disk: uuid::Uuid::nil(),
+            partitions: vec![esp.clone(), root.clone()],
+            esp,
+            root,
+            boot: None,
+        }
     }
 
     fn cleared(device: MemoryDevice) -> MemoryDevice {

@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::table::DiskLayout;
 use crate::agent::Failure;
 use crate::spec::Code;
-use crate::spec::image::{FilesystemKind, ImageManifest, ImagePartition};
+use crate::spec::image::{ImageManifest, ImagePartition};
 use crate::spec::ondisk::filesystems::{nilfs2, swap as swap_space};
 use crate::spec::ondisk::volumes::{firmware_raid, md, zfs as zpool};
 use crate::spec::ondisk::{Mark, SECTOR, ext4, fat as boot};
@@ -57,12 +57,11 @@ pub fn check(device: &dyn BlockDevice, layout: &DiskLayout, manifest: &ImageMani
 }
 
 fn expected(partition: &ImagePartition, manifest: &ImageManifest) -> Option<&'static str> {
-    let FilesystemKind::Ext4 = manifest.root.kind;
-    match partition.number {
-        number if number == manifest.root.partition => Some(EXT),
-        number if number == manifest.esp => Some(FAT),
-        _ => None,
+    if partition.number == manifest.esp {
+        return Some(FAT);
     }
+    let mut mounted = [Some(&manifest.root), manifest.boot.as_ref()].into_iter().flatten();
+    mounted.find(|filesystem| filesystem.partition == partition.number).map(|known| known.kind.name())
 }
 
 fn refusal(

@@ -27,6 +27,8 @@ pub struct DiskLayout {
     pub esp: ImagePartition,
     /// The root partition.
     pub root: ImagePartition,
+    /// The partition of `/boot`, where it has one.
+    pub boot: Option<ImagePartition>,
 }
 
 /// The final table as data.
@@ -105,7 +107,8 @@ pub fn final_table(
         let found = partitions.iter().find(|partition| partition.number == number).cloned();
         found.with_context(|| format!("the manifest has no partition {number}"))
     };
-    let layout = DiskLayout { disk: table.disk, esp: find(esp)?, root: find(root)?, partitions };
+    let boot = manifest.boot.as_ref().map(|boot| find(boot.partition)).transpose()?;
+    let layout = DiskLayout { disk: table.disk, esp: find(esp)?, root: find(root)?, boot, partitions };
     let entries_checksum =
         gpt::entries_checksum(&primary).context("reading the partition table just made")?;
     Ok(FinalTable {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 
 use uuid::Uuid;
 
@@ -10,10 +11,13 @@ use crate::spec::claim::Stage;
 use crate::spec::facts::{Disk, DiskContent};
 use crate::spec::image::ImagePartition;
 use crate::spec::ondisk::ext4;
+use crate::spec::ondisk::filesystems::xfs;
 use crate::sys::block::{BlockDevice, Window};
 use crate::sys::budget::Budgeted;
 use crate::sys::gpt;
 use crate::value::Digest;
+
+const MIB: u64 = 1 << 20;
 
 /// A fixed disk with an intact partition table and an EFI system partition from which something can be booted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +30,8 @@ pub(in crate::agent) struct Bootable {
     pub(in crate::agent) esp: ImagePartition,
     /// Whether the loader is there that firmware starts without an entry; if not, there is an entry.
     pub(in crate::agent) has_loader: bool,
-    /// What its ext file systems say of their last mount; `None` where it has none. It changes with every mount that writes.
+    /// What its ext and XFS file systems say of their last mount; `None` where it has none. It changes with every mount that
+    /// writes.
     pub(in crate::agent) mounted: Option<String>,
     /// Why nobody should boot it unless an order is done there.
     pub(in crate::agent) trouble: Option<String>,
@@ -96,8 +101,8 @@ fn loader(esp: Window<'_>) -> io::Result<bool> {
     Ok(file.is_ok())
 }
 
-/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`).
-/// Roots that aren't ext4 need a place of their own here.
+/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`), and the logs of all XFS ones, which keep neither.
+/// Roots of other kinds need a place of their own here.
 fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
     use ext4::{S_MAGIC, S_MNT_COUNT, S_MTIME};
     let mut seen = Vec::new();
@@ -111,6 +116,35 @@ fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
             seen.extend(&bytes[S_MTIME..S_MTIME + 4]);
             seen.extend(&bytes[S_MNT_COUNT..S_MNT_COUNT + 2]);
         }
+        if let Some(log) = xfs_log(device, entry.offset()) {
+            seen.extend(entry.first.to_le_bytes());
+            let digests = log.clone().step_by(MIB as usize).map_while(|at| {
+                let mut bytes = vec![0; (log.end - at).min(MIB) as usize];
+                device.read_at(at, &mut bytes).ok().map(|()| *Digest::of(&bytes).as_bytes())
+            });
+            seen.extend(digests.flatten());
+        }
     }
     (!seen.is_empty()).then(|| Digest::of(&seen).to_string().chars().take(16).collect())
+}
+
+/// The log of an XFS file system that begins here, as bytes of the device: every mount that writes writes into it. The beginning of a
+/// very long one; it is written all round.
+fn xfs_log(device: &dyn BlockDevice, start: u64) -> Option<Range<u64>> {
+    const LONGEST: u64 = 64 * MIB;
+    let mut superblock = [0; 128];
+    device.read_at(start, &mut superblock).ok()?;
+    let number = |at: u64, length: usize| {
+        let bytes = &superblock[at as usize..][..length];
+        bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
+    superblock.starts_with(xfs::MAGIC.bytes).then_some(())?;
+    let first = number(xfs::SB_LOGSTART, 8);
+    let shift = u32::from(superblock[xfs::SB_AGBLKLOG as usize]);
+    let group = first.checked_shr(shift)?;
+    let block = number(xfs::SB_BLOCKSIZE, 4);
+    let place = group.checked_mul(number(xfs::SB_AGBLOCKS, 4))?.checked_add(first - (group << shift))?;
+    let begin = start.checked_add(place.checked_mul(block)?)?;
+    let end = begin.checked_add((number(xfs::SB_LOGBLOCKS, 4) * block).min(LONGEST))?;
+    (first > 0 && end <= device.size()).then_some(begin..end)
 }

@@ -23,6 +23,7 @@ use crate::sys::linux::mount;
 use crate::value::OrderId;
 
 const ROOT: &str = "/run/ironstrap/root";
+const BOOT: &str = "/run/ironstrap/root/boot";
 const ESP: &str = "/run/ironstrap/esp";
 /// A device node appears at once; under load, a little later.
 const NODE_PATIENCE: Duration = Duration::from_secs(10);
@@ -60,8 +61,8 @@ impl Personaliser for KernelPersonaliser<'_> {
 impl KernelPersonaliser<'_> {
     fn with_partitions(&self, layout: &DiskLayout) -> Result<Personalised> {
         forget_partitions(self.disk, self.name)?;
-        let partitions = [&layout.esp, &layout.root];
-        for partition in partitions {
+        let partitions: Vec<_> = [&layout.esp, &layout.root].into_iter().chain(&layout.boot).collect();
+        for partition in &partitions {
             self.disk
                 .add_partition(partition.number, partition.offset, partition.length)
                 .with_context(|| format!("showing partition {} to the kernel", partition.number))?;
@@ -77,10 +78,17 @@ impl KernelPersonaliser<'_> {
     }
 
     fn with_mounts(&self, layout: &DiskLayout) -> Result<Personalised> {
-        let FilesystemKind::Ext4 = self.manifest.root.kind;
-        let root = Mounted::mount(&self.node(&layout.root)?, Path::new(ROOT), "ext4")?;
+        let kind = self.manifest.root.kind;
+        let root = Mounted::mount(&self.node(&layout.root)?, Path::new(ROOT), kind.name())?;
+        // above the root, and gone before it
+        let boot = match (&layout.boot, &self.manifest.boot) {
+            (Some(partition), Some(boot)) => {
+                Some(Mounted::mount(&self.node(partition)?, Path::new(BOOT), boot.kind.name())?)
+            }
+            _ => None,
+        };
         let esp = Mounted::mount(&self.node(&layout.esp)?, Path::new(ESP), "vfat")?;
-        grow(&root, layout.root.length)?;
+        grow(&root, kind, layout.root.length)?;
         let mut random = |buffer: &mut [u8]| fill(buffer);
         let report = personalise::apply(
             &root.place,
@@ -94,6 +102,7 @@ impl KernelPersonaliser<'_> {
         personalise::keep_time(&root.place, self.now.time)?;
         write_done_files(&esp.place, self.order, self.superseded, self.now, self.manifest.root.uuid)?;
         esp.unmount()?;
+        boot.map(Mounted::unmount).transpose()?;
         root.unmount()?;
         Ok(Personalised { ssh_host_key: report.ssh_fingerprint, outcomes: report.outcomes })
     }
@@ -140,9 +149,14 @@ fn node_name(disk: &str, number: u32) -> String {
     format!("{disk}{infix}{number}")
 }
 
-fn grow(root: &Mounted, length: u64) -> Result<()> {
+fn grow(root: &Mounted, kind: FilesystemKind, length: u64) -> Result<()> {
     let state = rustix::fs::statvfs(&root.place).context("asking for the root's block size")?;
-    mount::resize_ext4(&root.place, length / state.f_frsize).context("growing the root file system")
+    let blocks = length / state.f_frsize;
+    match kind {
+        FilesystemKind::Ext4 => mount::resize_ext4(&root.place, blocks),
+        FilesystemKind::Xfs => mount::grow_xfs(&root.place, blocks),
+    }
+    .context("growing the root file system")
 }
 
 /// The last change before the commit: loaders take the disk for installed when they find the file of an order of theirs. A

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::spec::FormatVersion;
-use crate::spec::image::{Blob, FilesystemKind, ImagePartition, ImageSystem, NetworkStack, RootFilesystem};
+use crate::spec::image::{Blob, FilesystemKind, ImageFilesystem, ImagePartition, ImageSystem, NetworkStack};
 use crate::spec::system::{RootAccount, Sudo, SystemFile, User};
 use crate::value::{ByteSize, Digest};
 
@@ -53,7 +53,8 @@ impl Image {
             data: ByteSize::bytes(0),
             partitions: [1, 2].map(partition).to_vec(),
             esp: 1,
-            root: RootFilesystem { partition: 2, uuid: uuid::Uuid::nil(), kind: FilesystemKind::Ext4 },
+            root: ImageFilesystem { partition: 2, uuid: uuid::Uuid::nil(), kind: FilesystemKind::Ext4 },
+            boot: None,
             system: ImageSystem {
                 os: os.to_owned(),
                 os_version: "12".to_owned(),

@@ -18,6 +18,7 @@ use self::initrd::Initrd;
 use crate::image::system::is_kernel;
 use crate::image::tree::{Entry, EntryType, ReadTree};
 use crate::spec::depmod::module_name;
+use crate::spec::image::FilesystemKind;
 use crate::spec::installer::{DebianRelease, InstallerPin};
 use crate::value::Digest;
 
@@ -167,10 +168,15 @@ const NEEDED: [(&str, &str); 7] = [
     ("virtio_blk", "scsi-modules"),
 ];
 
+/// Whether a line of `modules.dep` or `modules.builtin` is this module's.
+fn is_of(line: &str, module: &str) -> bool {
+    module_name(line.split(':').next().unwrap_or_default()) == module
+}
+
 fn missing(tables: &BTreeMap<String, Vec<u8>>, files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let there = |list: Option<&Vec<u8>>, name: &str| {
         let text = String::from_utf8_lossy(list.map(Vec::as_slice).unwrap_or_default());
-        text.lines().any(|line| module_name(line.split(':').next().unwrap_or_default()) == name)
+        text.lines().any(|line| is_of(line, name))
     };
     let lacks =
         |name: &str| !there(tables.get("modules.dep"), name) && !there(files.get("modules.builtin"), name);
@@ -203,6 +209,23 @@ impl DebianInstaller {
     /// Where its initrd holds modules and firmware: `lib`, or `usr/lib`, where `lib` is a link that must stay one.
     pub fn library(&self) -> &str {
         self.library
+    }
+
+    /// Refuses a kind of file system that this installer's kernel can't mount.
+    ///
+    /// # Errors
+    /// Names the package that it takes.
+    pub fn require_mountable(&self, kind: FilesystemKind) -> Result<()> {
+        let has = |list: &str| -> Result<bool> {
+            let text = self.tree.read(&format!("{}/{list}", self.tree.folder))?;
+            Ok(String::from_utf8_lossy(&text).lines().any(|line| is_of(line, kind.name())))
+        };
+        let (name, release) = (kind.name(), &self.release);
+        ensure!(
+            has("modules.dep")? || has("modules.builtin")?,
+            "the image has a file system of {name}, and this installer can't mount that: add {name}-modules-{release}-di to its `udebs`"
+        );
+        Ok(())
     }
 
     /// The modules of initrd and udebs with their tables, below `/lib/modules/RELEASE`.

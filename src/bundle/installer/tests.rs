@@ -150,6 +150,21 @@ fn what_installs_need_is_missed_by_the_package_that_has_it() {
 }
 
 #[test]
+fn an_image_whose_file_system_the_installer_has_no_module_for_is_refused_by_the_package() {
+    let installer = open(files()).unwrap();
+    installer.require_mountable(FilesystemKind::Ext4).unwrap();
+    let error = installer.require_mountable(FilesystemKind::Xfs).unwrap_err().to_string();
+    assert!(error.contains("xfs-modules-6.1.0-50-amd64-di"), "{error}");
+    let mut with = files();
+    let module = (format!("./lib/modules/{RELEASE}/kernel/fs/xfs/xfs.ko"), elf_module(&["depends="]));
+    with.udebs.insert(
+        format!("xfs-modules-{RELEASE}-di_1_amd64.udeb"),
+        package(&[(module.0.as_str(), module.1.as_slice())], ".xz"),
+    );
+    open(with).unwrap().require_mountable(FilesystemKind::Xfs).unwrap();
+}
+
+#[test]
 fn what_is_no_installer_is_refused() {
     assert!(refusal(Unverified { kernel: b"MZ no kernel".to_vec(), ..files() }).contains("no Linux kernel"));
     assert!(refusal(Unverified { initrd: b"07070100".to_vec(), ..files() }).contains("gzip"));

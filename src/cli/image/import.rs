@@ -19,7 +19,7 @@ use crate::value::ImageRef;
 /// Take a raw whole-disk image into the store.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image file: raw, with a GPT, an EFI system partition, and an ext4 root at its end.
+    /// The image file: raw, with a GPT, an EFI system partition, and a root of ext4 or XFS at its end.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What to call it, like debian-12-base@1.3.0.

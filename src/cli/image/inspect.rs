@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::image::system;
-use crate::spec::image::{ImageManifest, NetworkStack};
+use crate::spec::image::{ImageFilesystem, ImageManifest, NetworkStack};
 use crate::trust::Verified;
 use crate::value::ByteSize;
 
@@ -60,11 +60,18 @@ fn describe(manifest: &ImageManifest) -> String {
     for partition in &manifest.partitions {
         let role = match partition.number {
             number if number == manifest.esp => "ESP".to_owned(),
-            number if number == manifest.root.partition => format!("root, ext4 {}", manifest.root.uuid),
-            _ => String::new(),
+            number if number == manifest.root.partition => mounted("root", &manifest.root),
+            number => match manifest.boot.as_ref().filter(|boot| boot.partition == number) {
+                Some(boot) => mounted("/boot", boot),
+                None => String::new(),
+            },
         };
         let size = ByteSize::bytes(partition.length);
         let _ = writeln!(text, "  part {:<4} {size:>8}  {:<10} {role}", partition.number, partition.name);
     }
     text
+}
+
+fn mounted(place: &str, filesystem: &ImageFilesystem) -> String {
+    format!("{place}, {} {}", filesystem.kind.name(), filesystem.uuid)
 }

@@ -45,11 +45,12 @@ pub enum Cure {
     Anew,
 }
 
-/// Judges a superblock. Of several things the first that has to be done is told.
+/// Judges the superblock of a file system that will be written to, and that `grows` or stays as large as it is. Of several things
+/// the first that has to be done is told.
 ///
 /// # Errors
 /// What is wrong.
-pub fn judge(superblock: &[u8]) -> Result<(), Unfitness> {
+pub fn judge(superblock: &[u8], grows: bool) -> Result<(), Unfitness> {
     clean(superblock)?;
     journal(superblock)?;
     let unfit = features::unfit(superblock);
@@ -60,8 +61,18 @@ pub fn judge(superblock: &[u8]) -> Result<(), Unfitness> {
     if block > PAGE {
         return Err(Unfitness::LargeBlocks(block));
     }
-    complete(superblock)?;
+    if grows {
+        complete(superblock)?;
+    }
     room(superblock, block)
+}
+
+/// Bytes of the file system.
+pub fn size(superblock: &[u8]) -> u64 {
+    let blocks = u64::from(word(superblock, ext4::S_BLOCKS_COUNT_LO))
+        | u64::from(word(superblock, ext4::S_BLOCKS_COUNT_HI)) << 32;
+    let log_size = word(superblock, ext4::S_LOG_BLOCK_SIZE).min(ext4::MOST_LOG_BLOCK_SIZE);
+    blocks.saturating_mul(1024 << log_size)
 }
 
 fn word(superblock: &[u8], at: usize) -> u32 {

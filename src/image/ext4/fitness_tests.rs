@@ -124,7 +124,7 @@ fn said(image: &Path) -> Option<String> {
     let size = file.metadata().unwrap().len();
     let bytes = std::fs::read(image).unwrap();
     let superblock = &bytes[1024..2048];
-    if let Err(unfitness) = judge(superblock) {
+    if let Err(unfitness) = judge(superblock, true) {
         return Some(unfitness.at(0).to_string());
     }
     let tree = Ext4Tree::open(Arc::new(FileDevice::new(file, size, 512)), 0, size);

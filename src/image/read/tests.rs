@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::spec::FormatVersion;
-use crate::spec::image::{Blob, FilesystemKind, ImagePartition, ImageSystem, NetworkStack, RootFilesystem};
+use crate::spec::image::{Blob, FilesystemKind, ImageFilesystem, ImagePartition, ImageSystem, NetworkStack};
 use crate::value::ByteSize;
 
 const ESP_START: u64 = 1 << 20;
@@ -28,7 +28,8 @@ fn manifest() -> ImageManifest {
         data: ByteSize::bytes(0),
         partitions: vec![partition(15, ESP_START, 1 << 20), partition(1, ROOT_START, 1 << 20)],
         esp: 15,
-        root: RootFilesystem { partition: 1, uuid: Uuid::from_u128(9), kind: FilesystemKind::Ext4 },
+        root: ImageFilesystem { partition: 1, uuid: Uuid::from_u128(9), kind: FilesystemKind::Ext4 },
+        boot: None,
         system: ImageSystem {
             os: "debian".to_owned(),
             os_version: "12".to_owned(),

@@ -26,12 +26,37 @@ pub mod btrfs {
 pub mod xfs {
     use super::super::Mark;
 
+    /// `sb_blocksize`; 32 bits, big endian as all that follows.
+    pub const SB_BLOCKSIZE: u64 = 4;
+    /// `sb_dblocks`; 64 bits.
+    pub const SB_DBLOCKS: u64 = 8;
+    /// `sb_rblocks`, of the real-time section; 64 bits.
+    pub const SB_RBLOCKS: u64 = 16;
     /// `sb_uuid`; 16 bytes.
     pub const SB_UUID: u64 = 32;
+    /// `sb_logstart`: the log's first block, 0 where it is on another device; its group stands above the lowest `sb_agblklog` bits;
+    /// 64 bits.
+    pub const SB_LOGSTART: u64 = 48;
+    /// `sb_agblocks`: blocks of a group; 32 bits.
+    pub const SB_AGBLOCKS: u64 = 84;
+    /// `sb_logblocks`: blocks of the log; 32 bits.
+    pub const SB_LOGBLOCKS: u64 = 96;
+    /// `sb_versionnum`: [`VERSION_NUMBITS`] of it; 16 bits.
+    pub const SB_VERSIONNUM: u64 = 100;
+    /// `XFS_SB_VERSION_NUMBITS`.
+    pub const VERSION_NUMBITS: u16 = 0xf;
     /// `sb_fname`, the label, padded with zeroes.
     pub const SB_FNAME: u64 = 108;
     /// `XFSLABEL_MAX`.
     pub const FNAME_LENGTH: usize = 12;
+    /// `sb_agblklog`; 8 bits.
+    pub const SB_AGBLKLOG: u64 = 124;
+    /// `sb_fdblocks`: blocks that are free; 64 bits.
+    pub const SB_FDBLOCKS: u64 = 144;
+    /// `sb_features_ro_compat`; 32 bits.
+    pub const SB_FEATURES_RO_COMPAT: u64 = 212;
+    /// `sb_features_incompat`; 32 bits.
+    pub const SB_FEATURES_INCOMPAT: u64 = 216;
     /// `XFS_SB_MAGIC`, which each allocation group begins with as well.
     pub const MAGIC: Mark = Mark::new(0, b"XFSB");
     /// The form of it that libblkid knows as `exfs`.

@@ -78,8 +78,13 @@ fn disk() -> (MemoryDevice, DiskLayout, ImageManifest) {
     let manifest = fixture::manifest();
     let (root, esp) = (manifest.partitions[0].clone(), manifest.partitions[1].clone());
     let root = ImagePartition { length: (7 << 20) - root.offset, ..root };
-    let layout =
-        DiskLayout { disk: uuid::Uuid::nil(), partitions: vec![root.clone(), esp.clone()], esp, root };
+    let layout = DiskLayout {
+        disk: uuid::Uuid::nil(),
+        partitions: vec![root.clone(), esp.clone()],
+        esp,
+        root,
+        boot: None,
+    };
     (MemoryDevice::new(vec![0; 8 << 20]), layout, manifest)
 }
 

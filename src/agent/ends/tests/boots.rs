@@ -136,6 +136,38 @@ fn every_mount_shows() {
 }
 
 #[test]
+fn every_mount_of_xfs_shows_in_its_log() {
+    let mounted = |bytes: &[u8]| found(&fact("sda"), bytes, &[]).unwrap().mounted;
+    let mut disk = bytes(Some(LOADER));
+    let root = &mut disk[ROOT as usize..];
+    // of version 4, without a checksum: blocks of 4096 bytes, two groups of 500 with numbers of 9 bits, the log in the second one
+    root[1024 + 56] = 0;
+    root[..4].copy_from_slice(b"XFSB");
+    root[4..8].copy_from_slice(&4096_u32.to_be_bytes());
+    root[48..56].copy_from_slice(&((1_u64 << 9) + 3).to_be_bytes());
+    root[84..88].copy_from_slice(&500_u32.to_be_bytes());
+    root[96..100].copy_from_slice(&400_u32.to_be_bytes());
+    root[124] = 9;
+    let log = (ROOT + (500 + 3) * 4096) as usize;
+    disk[log] = 1;
+    let before = mounted(&disk);
+    assert!(before.is_some());
+    for (place, shows) in
+        [(log - 1, false), (log, true), (log + 400 * 4096 - 1, true), (log + 400 * 4096, false)]
+    {
+        let mut later = disk.clone();
+        later[place] ^= 1;
+        assert_eq!(mounted(&later) != before, shows, "{}", place - log);
+    }
+    // what can't be is passed over
+    for (place, value) in [(4, 0xff), (48, 0xff), (84, 0xff), (124, 0xff), (124, 63), (96, 0xff)] {
+        let mut odd = disk.clone();
+        odd[ROOT as usize + place] = value;
+        assert_ne!(mounted(&odd), before, "{place}");
+    }
+}
+
+#[test]
 fn of_a_done_disk_and_its_copy_the_claimed_one_is_booted() {
     let ready = claimed(Stage::Ready { entries: 1 }, ROOT, false);
     let (original, copy) =
