@@ -30,6 +30,7 @@ use crate::site::context::{Inspected, SiteContext};
 use crate::site::keys;
 use crate::site::paths::SitePaths;
 use crate::spec::image::ImagePin;
+use crate::sys::clock::{Clock as _, SystemClock};
 use crate::value::HostName;
 
 /// A site with all that there is to say of it.
@@ -68,6 +69,7 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
     let images = pins::look(paths, &context);
     if lock.is_ok() {
         let mut missing = images.missing(&report);
+        missing.extend(pins::too_old(paths, &context, &report, SystemClock.now()));
         waived.extend(waivers.apply(&mut missing));
         report = report.with(missing);
     }

@@ -10,7 +10,7 @@ use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::rule;
 use crate::site::context::SiteContext;
 use crate::site::paths::SitePaths;
-use crate::value::{HostName, ImageRef};
+use crate::value::{HostName, ImageRef, Timestamp};
 
 /// What became of the images of a site's hosts.
 #[derive(Debug, Default)]
@@ -43,6 +43,32 @@ pub fn look(paths: &SitePaths, context: &SiteContext) -> Images {
         }
     }
     images
+}
+
+/// Hosts whose image is older than they allow: by when it got its name in this store, where it still has it.
+pub fn too_old(paths: &SitePaths, context: &SiteContext, report: &Report, now: Timestamp) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let Ok(store) = Store::open(&paths.store()) else { return found };
+    let files = report.host_files();
+    for host in &context.hosts {
+        let Some(allowed) = host.max_image_age else { continue };
+        let Some(pin) = context.pin(host) else { continue };
+        if store.find(&pin.image).ok().flatten() != Some(pin.manifest) {
+            continue;
+        }
+        let (Ok(imported), Some(span)) = (store.imported(&pin.image), files.get(host.name.as_str()).copied())
+        else {
+            continue;
+        };
+        if imported.plus_seconds(allowed) < now {
+            let message =
+                format!("the image {} is from {imported}, older than `policy.max_age` allows", pin.image);
+            let diagnostic = Diagnostic::new(span, message)
+                .help("build or import a new version, name it here, and run `ironstrap lock`");
+            found.push(diagnostic.rule(&rule::IMAGE_TOO_OLD, [host.name.to_string()]));
+        }
+    }
+    found
 }
 
 impl Images {

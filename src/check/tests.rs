@@ -215,6 +215,7 @@ fn a_machine_whose_firmware_would_not_start_the_image_is_an_error_and_one_that_w
         file("EFI/BOOT/BOOTX64.EFI", &shim),
         file("EFI/BOOT/grubx64.efi", &grub),
         file("EFI/debian/grubx64.efi", &grub),
+        testing::grub_config(),
     ];
     let (_dir, paths) = site("");
     lock(&paths, &(Arc::new(testing::image_with(&root, files)) as _));
@@ -241,5 +242,40 @@ fn a_machine_whose_firmware_would_not_start_the_image_is_an_error_and_one_that_w
         assert_eq!(found.len(), usize::from(words.is_some()), "{found:?}");
         assert!(found.iter().all(|one| one.message.contains(words.unwrap_or_default())), "{found:?}");
         assert_eq!((unread, report.has_errors()), (Vec::new(), words.is_some()));
+    }
+}
+
+#[test]
+fn an_image_that_is_older_than_its_profile_allows_fails_the_check() {
+    let Some(device) = testing::image() else { return };
+    let (dir, paths) = site("policy: { max_age: 2d }\n");
+    lock(&paths, &device);
+    let said = || {
+        let report = check(&paths).unwrap().report;
+        report.has_errors().then(|| report.render(false))
+    };
+    assert_eq!(said(), None);
+    let name = std::fs::File::options().append(true).open(paths.store().join("images/test/1")).unwrap();
+    let age = |hours: u64| {
+        let time = std::time::SystemTime::now() - std::time::Duration::from_secs(hours * 3600);
+        name.set_modified(time).unwrap();
+    };
+    age(47);
+    assert_eq!(said(), None);
+    age(49);
+    let told = said().unwrap();
+    assert!(told.contains("error[image-too-old]: the image test@1 is from"), "{told}");
+    assert!(told.contains("hosts/web01.yaml"), "{told}");
+    let waiver = "name: test\nwaive: [{ rule: image-too-old, reason: it is frozen }]\n";
+    std::fs::write(dir.path().join("site.yaml"), waiver).unwrap();
+    assert_eq!(said(), None);
+    for wrong in ["soon", "0d", "-1d"] {
+        std::fs::write(
+            dir.path().join("hosts/web01.yaml"),
+            format!("{HOST}policy: {{ max_age: {wrong} }}\n"),
+        )
+        .unwrap();
+        let told = said().unwrap();
+        assert!(told.contains("is not an age of an image"), "{told}");
     }
 }

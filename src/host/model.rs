@@ -70,6 +70,8 @@ pub struct Host {
     pub refusal_pause_seconds: u32,
     /// Whether the agent may install where nothing vouches for the clock.
     pub allow_dead_clock: bool,
+    /// How old its golden image may be, in seconds.
+    pub max_image_age: Option<u64>,
     /// What is made on the disks; the installer's own layout, or the golden image's, where absent.
     pub layout: Option<Layout>,
     /// Its network.

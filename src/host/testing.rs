@@ -19,6 +19,7 @@ pub fn host() -> Host {
         confirm_seconds: 10,
         refusal_pause_seconds: 600,
         allow_dead_clock: false,
+        max_image_age: None,
         layout: None,
         network: Network::default(),
         locale: Locale {

@@ -12,7 +12,10 @@ use crate::trust::SiteKey;
 pub(crate) const KERNEL: &str = "6.1.0-9-amd64";
 
 /// What the image's GRUB reads first.
-const GRUB_CONFIG: &str = "set prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n";
+pub(crate) fn grub_config() -> FatFile<'static> {
+    let text = "set prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n";
+    FatFile::new("EFI/debian/grub.cfg", std::io::Cursor::new(text.as_bytes()))
+}
 
 pub(crate) fn key() -> SiteKey {
     SiteKey::from_random([5; 40])
@@ -75,7 +78,7 @@ pub(crate) fn esp_files() -> Vec<FatFile<'static>> {
         file("EFI/BOOT/BOOTX64.EFI", 3),
         file("EFI/BOOT/grubx64.efi", 4),
         file("EFI/debian/grubx64.efi", 4),
-        FatFile::new("EFI/debian/grub.cfg", std::io::Cursor::new(GRUB_CONFIG.as_bytes())),
+        grub_config(),
     ]
 }
 

@@ -28,7 +28,7 @@ merge_fields! {
     RawLocale { lang, keyboard, timezone, ntp }
     RawBoot { consoles, password }
     RawScripts { pre, post, post_outside, first_boot, on_error }
-    RawPolicy { allow_scripted, allow_dead_clock, refusal_pause }
+    RawPolicy { allow_scripted, allow_dead_clock, max_age, refusal_pause }
     RawRoot { password, ssh_keys }
 }
 

@@ -32,6 +32,9 @@ rules! {
     NOT_LOCKED = "not-locked" warning,
         "`ironstrap.lock` doesn't pin a host's image.",
         "Run `ironstrap lock`.";
+    IMAGE_TOO_OLD = "image-too-old" error,
+        "A host's golden image was imported or built longer ago than `policy.max_age` allows.",
+        "Build or import a new version, name it in the profile, and run `ironstrap lock`; waive it where the old one is meant.";
     SERVER_ELSEWHERE = "server-elsewhere" warning,
         "The site's `server` is an address in none of the hosts' networks, or no gateway and no route leads there from a host.",
         "Correct `server`, or add a route.";

@@ -34,6 +34,7 @@ const UBUNTU_REMOVES_NOTHING: &str = "removes no packages: do it by a script in 
 const UBUNTU_GRUB_D: &str = "a file in grub.d, and update-grub";
 const UBUNTU_BOOT_PASSWORD: &str = "sets no boot loader password: do it by a script in `scripts.post`";
 const NO_ORDERS: &str = "its orders don't expire: it has none";
+const OF_CHECK: &str = "`ironstrap check` holds the image against it; no installer is told";
 const NO_REFUSALS: &str = "the distribution's installer ends as it likes";
 
 /// Packages, of which the agent installs none.
@@ -199,6 +200,16 @@ pub(super) const ROWS: &[Row] = &[
             kickstart: ignored(NO_ORDERS),
             preseed: ignored(NO_ORDERS),
             autoinstall: ignored(NO_ORDERS),
+        },
+    ),
+    Row::when(
+        "policy.max_age",
+        |host| host.max_image_age.is_some(),
+        Cells {
+            agent: native(),
+            kickstart: ignored(OF_CHECK),
+            preseed: ignored(OF_CHECK),
+            autoinstall: ignored(OF_CHECK),
         },
     ),
     Row::always(

@@ -232,6 +232,7 @@ fn resolve_host(context: &Context<'_>, raw: RawProfile, diagnostics: &mut Vec<Di
         confirm_seconds: rules::confirm(raw.storage.value.confirm, diagnostics),
         refusal_pause_seconds: rules::refusal_pause(raw.policy.value.refusal_pause.as_ref(), diagnostics),
         allow_dead_clock: raw.policy.value.allow_dead_clock.as_ref().is_some_and(|allowed| allowed.value),
+        max_image_age: rules::max_age(raw.policy.value.max_age.as_ref(), diagnostics),
         wipe: raw.storage.value.wipe.map(|wipe| wipe.value).unwrap_or_default(),
         locale: resolve_locale(raw.locale, diagnostics),
         root: accounts::root(raw.root),

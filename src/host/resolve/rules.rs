@@ -116,6 +116,17 @@ pub fn refusal_pause(raw: Option<&Spanned<u32>>, diagnostics: &mut Vec<Diagnosti
     value
 }
 
+/// Seconds that an image may be old.
+pub fn max_age(raw: Option<&Spanned<String>>, diagnostics: &mut Vec<Diagnostic>) -> Option<u64> {
+    let Spanned { value, span } = raw?;
+    let age = super::site::duration(value).filter(|seconds| *seconds > 0);
+    if age.is_none() {
+        let message = format!("`{}` is not an age of an image", value.escape_debug());
+        diagnostics.push(Diagnostic::new(*span, message).help("like `90d` or `36h`"));
+    }
+    age
+}
+
 /// The disk that the system is installed on.
 pub fn target(
     context: &Context<'_>,

@@ -104,6 +104,8 @@ pub struct RawPolicy {
     /// Only for machines without a battery, far from the site's server: an order that has expired may then install.
     #[schemars(extend("x-default" = false))]
     pub allow_dead_clock: Option<Spanned<bool>>,
+    /// How old the golden image may be, since it was imported or built: like `90d` or `36h`. `check` refuses an older one.
+    pub max_age: Option<Spanned<String>>,
     /// Seconds that a machine waits for a hand after ironstrap's agent refused to install, before it boots its own disk or
     /// tries again.
     #[schemars(extend("x-default" = 600))]
