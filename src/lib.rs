@@ -35,8 +35,8 @@
 //! reads recipes with `profile`'s decoder. `simulate` stands between `bundle`, whose orders it makes, and `check`.
 //!
 //! The agent never sees a profile: both sides meet in `spec`, in `order`, in `plan`, which alone decides what may be wiped, in
-//! `probe`, which sees what is there, and in `image_rules`, which judge an image's tree. Effects live in [`sys`]; `plan`, `simulate`,
-//! `image_rules`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and `bundle::contents` take data and return data.
+//! `probe`, which sees what is there, and in `image_rules`, which judge an image's tree for a host; `image_lint` judges it by itself and
+//! for hardware. Effects live in [`sys`]; `plan`, `simulate`, `image_rules`, `image_lint`, `grammar`, `host`, `handoff`, `answers`, `import`, `boot` and `bundle::contents` take data and return data.
 //!
 //! # What must always hold
 //!
@@ -59,6 +59,7 @@ pub mod grammar;
 pub mod handoff;
 pub mod host;
 pub mod image;
+mod image_lint;
 mod image_rules;
 pub mod import;
 pub mod order;

@@ -9,13 +9,14 @@ use anyhow::{Context, Result};
 
 use super::cached_root::CachedRoot;
 use crate::failure::{Blame, BlameExt};
+use crate::image::lint::Linter;
 use crate::image::loaders;
 use crate::image::store::Store;
 use crate::image::stored::StoredImage;
 use crate::spec::image::{ImageManifest, ImagePin};
 use crate::spec::secure_boot::Loaders;
 use crate::trust::{TrustedKeys, Verified};
-use crate::value::{Digest, ImageRef};
+use crate::value::{Digest, ImageRef, Timestamp};
 
 /// An image, opened.
 #[derive(Debug)]
@@ -26,9 +27,23 @@ pub struct OpenImage {
     pub inside: CachedRoot,
     image: StoredImage,
     loaders: OnceCell<Option<Loaders>>,
+    linter: OnceCell<Linter>,
 }
 
 impl OpenImage {
+    /// Who judges it, opened once; the day of the first call counts.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn linter(&self, now: Timestamp) -> Result<&Linter> {
+        if let Some(known) = self.linter.get() {
+            return Ok(known);
+        }
+        let opened = Linter::open(&self.image, now)
+            .with_context(|| format!("reading image {}", self.manifest.image))?;
+        Ok(self.linter.get_or_init(|| opened))
+    }
+
     /// What starts it, read once; `None` where that can't be told from its files.
     ///
     /// # Errors
@@ -79,7 +94,8 @@ impl Images {
             let manifest = self.store.manifest(image, digest, &self.keys)?;
             let image = StoredImage::open(&self.store, &manifest)?;
             let inside = CachedRoot::of(&image)?;
-            self.opened.insert(*digest, OpenImage { manifest, inside, image, loaders: OnceCell::new() });
+            let (loaders, linter) = Default::default();
+            self.opened.insert(*digest, OpenImage { manifest, inside, image, loaders, linter });
         }
         self.get(digest)
     }

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::agent_file::AgentFile;
 use super::archive::Archive;
-use super::firmware::{firmware_names, unpack_module};
 use super::installer::DebianInstaller;
 use super::modules::ModuleTables;
 use crate::image::tree::{EntryType, ReadTree};
+use crate::image_rules::modinfo::{firmware_names, unpack_module};
 use crate::order::SignedOrder;
 use crate::spec::boot::{BUNDLE_TIME, FORMER_KEYS, MAX_INITRAMFS, ORDERS, PUBLIC_KEY, order_path};
 use crate::spec::installer::{self, InstallerPin};

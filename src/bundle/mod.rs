@@ -5,7 +5,7 @@
 //! armed hosts are in; `minisign -V` accepts the manifest.
 
 pub mod agent_file;
-mod archive;
+pub(crate) mod archive;
 pub mod assemble;
 mod boot_build;
 pub mod boot_compat;
@@ -13,12 +13,10 @@ pub mod bootfiles;
 pub mod cached_root;
 pub mod contents;
 mod copy;
-mod firmware;
 pub mod host;
 pub mod images;
 pub mod initramfs;
 pub mod installer;
-mod limit_reader;
 pub mod manifest;
 mod modules;
 pub mod pinning;

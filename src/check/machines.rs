@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 
 use super::OfStore;
+use super::lints::Lints;
 use crate::bundle::images::OpenImage;
 use crate::host::{Host, LockedHost};
 use crate::profile::diag::{Diagnostic, Report};
@@ -43,6 +44,7 @@ pub(super) fn look(
     context: &SiteContext,
     images: &mut OfStore,
     report: &Report,
+    lints: &mut Lints,
 ) -> Machines {
     let mut machines = Machines::default();
     let files = facts::list(paths).unwrap_or_else(|error| {
@@ -52,7 +54,7 @@ pub(super) fn look(
     if files.is_empty() {
         return machines;
     }
-    let (hosts, trusted) = (ByMachine::of(context), keys::trusted(paths).ok());
+    let (hosts, trusted) = (ByMachine::of(&context.hosts), keys::trusted(paths).ok());
     let (profiles, now) = (report.host_files(), SystemClock.now());
     machines.files.0 = files.len();
     for path in files {
@@ -71,6 +73,7 @@ pub(super) fn look(
             }
             let image = context.pin(host).and_then(|pin| Some((pin.clone(), images.get(&pin)?.ok()?)));
             let Some((image, opened)) = image else { continue };
+            lints.machine(host, opened, &recorded.facts);
             let locked = LockedHost { host: host.clone(), image };
             let question =
                 Asked { paths, context, host: &locked, trusted: trusted.as_ref(), recorded: &recorded, now };
@@ -150,7 +153,7 @@ fn is_for_good(code: Code) -> bool {
 }
 
 /// The hosts, by what recognises their machines: sites have as many files of facts as hosts.
-struct ByMachine<'a> {
+pub(super) struct ByMachine<'a> {
     macs: HashMap<Mac, Vec<&'a Host>>,
     uuids: HashMap<SystemUuid, Vec<&'a Host>>,
     /// In lower case, since a serial number matches in any.
@@ -158,9 +161,10 @@ struct ByMachine<'a> {
 }
 
 impl<'a> ByMachine<'a> {
-    fn of(context: &'a SiteContext) -> Self {
+    /// These.
+    pub(super) fn of(hosts: impl IntoIterator<Item = &'a Host>) -> Self {
         let mut by = Self { macs: HashMap::new(), uuids: HashMap::new(), serials: HashMap::new() };
-        for host in &context.hosts {
+        for host in hosts {
             let matching = &host.matching;
             matching.macs.iter().for_each(|mac| by.macs.entry(*mac).or_default().push(host));
             matching.uuid.iter().for_each(|uuid| by.uuids.entry(*uuid).or_default().push(host));
@@ -171,7 +175,7 @@ impl<'a> ByMachine<'a> {
     }
 
     /// Those that recognise it, each once.
-    fn of_machine(&self, machine: &Machine) -> Vec<&'a Host> {
+    pub(super) fn of_machine(&self, machine: &Machine) -> Vec<&'a Host> {
         let serial = machine.serial.as_ref().map(|serial| serial.to_string().to_ascii_lowercase());
         let by_mac = machine.nics.iter().filter_map(|nic| self.macs.get(&nic.mac));
         let by_uuid = machine.uuid.iter().filter_map(|uuid| self.uuids.get(uuid));

@@ -5,6 +5,7 @@
 
 mod answers;
 mod installs;
+mod lints;
 mod machines;
 mod origin;
 mod pins;
@@ -15,6 +16,7 @@ use anyhow::Result;
 
 use answers::Rendered;
 pub use answers::{answers_of, templates};
+pub use lints::{Lints, of_hosts};
 use machines::Machines;
 pub use origin::explain;
 
@@ -81,9 +83,13 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
     waived.extend(waivers.apply(&mut of_answers(&rendered.waived, &report)));
     let answers = rendered.refused;
     let installs = installs::installs(paths, &context, &mut opened);
+    let mut lints = Lints::new();
     let Machines { mut found, unread: unreadable, files: facts } =
-        machines::look(paths, &context, &mut opened, &report);
+        machines::look(paths, &context, &mut opened, &report, &mut lints);
     unread.extend(unreadable);
+    by_itself(&context, &mut opened, &mut lints);
+    found.extend(lints.diagnostics(&report));
+    unread.extend(lints.unread);
     waived.extend(waivers.apply(&mut found));
     report = report.with(found);
     // a mistake may hide what an address or a waiver is for
@@ -103,6 +109,15 @@ pub fn check(paths: &SitePaths) -> Result<Checked> {
         astray,
         facts,
     })
+}
+
+/// Judges the images of the lock by themselves.
+fn by_itself(context: &SiteContext, images: &mut OfStore, lints: &mut Lints) {
+    for host in &context.hosts {
+        if let Some(Ok(image)) = context.pin(host).as_ref().and_then(|pin| images.get(pin)) {
+            lints.image(host, image);
+        }
+    }
 }
 
 /// What to know of hosts that dnsmasq would give no address: only where `server` is a name. Without one there is no PXE tree, and

@@ -4,6 +4,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::disarm::{out_of_reach, unique};
 use super::output;
+use crate::check;
 use crate::host::LockedHost;
 use crate::order::{Past, Summary, question};
 use crate::serve::history::History;
@@ -36,13 +37,15 @@ pub struct Args {
 /// Arms hosts: all that were named, or none.
 ///
 /// # Errors
-/// A site without its key, an unknown host, one whose image isn't locked, or one that another installer installs; nobody agreed to what may be lost.
+/// A site without its key, an unknown host, one whose image isn't locked or would not work, or one that another installer installs;
+/// nobody agreed to what may be lost.
 pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let Args { hosts: named, yes } = args;
     let key = keys::secret(paths)?;
     let context = SiteContext::load(paths)?;
     let hosts: Vec<_> =
         unique(named).into_iter().map(|name| armable(&context, name)).collect::<Result<_>>()?;
+    output::note(&check::of_hosts(paths, &hosts)?.require()?);
     agree(&hosts, *yes, paths)?;
     let armed = arming::arm(&context, paths, &hosts, &key, &SystemClock)?;
     let (media, revoked) = (media::read(paths)?, revocations::read(paths)?);

@@ -11,6 +11,7 @@ use crate::bundle::agent_file::AgentFile;
 use crate::bundle::assemble::Request;
 use crate::bundle::contents::{self, Contents, Sorted};
 use crate::bundle::{pxe as tree, usb as stick};
+use crate::check;
 use crate::image::store::Store;
 use crate::order::BuildError;
 use crate::site::context::SiteContext;
@@ -48,7 +49,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// An agent that no target could start, no armed host, one of --host that is armed for something else or expired, a damaged
+/// An agent that no target could start, no armed host, an image that would not work, one of --host that is armed for something else or expired, a damaged
 /// store, no space, or an interruption.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let Args { usb, pxe, hosts: named, agent } = args;
@@ -68,6 +69,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     if fitting.is_empty() {
         tell_empty(args)?;
     }
+    output::note(&check::of_hosts(paths, fitting.iter().map(|(host, _)| host))?.require()?);
     let bundle = request.assemble(&fitting)?;
     let allowing = bundle.orders().filter(|order| order.allow_dead_clock).map(|order| &order.host);
     output::note(&clocks::cost_of_allowing(allowing));
@@ -159,7 +161,6 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check;
     use crate::image::testing;
 
     fn arguments<T: clap::Args>(line: &[&str]) -> T {
@@ -178,6 +179,33 @@ mod tests {
         let usb = dir.path().join("usb.img");
         let error = run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths).unwrap_err();
         assert!(format!("{error:#}").contains("time zone `Europe/Berlin`"), "{error:#}");
+        assert!(!usb.exists());
+    }
+    #[test]
+    fn an_error_of_image_lint_stops_arm_and_bundle_until_the_site_waives_it() {
+        let in_root = |root: &std::path::Path| {
+            testing::root_files(root);
+            std::fs::write(root.join("etc/fstab"), "/dev/sda1 / ext4 defaults 0 1\n").unwrap();
+        };
+        let Some(root) = testing::root_device(in_root, &[]) else { return };
+        let device: std::sync::Arc<dyn crate::sys::block::BlockDevice> =
+            std::sync::Arc::new(testing::image_with(&root, testing::esp_files()));
+        let (dir, paths) = check::testing::site("");
+        check::testing::lock(&paths, &device);
+        std::fs::create_dir_all(paths.private()).unwrap();
+        files::write_whole(&paths.secret_key(), 0o600, testing::key().to_text().as_bytes()).unwrap();
+        let arm = || crate::cli::arm::run(&arguments(&["web01", "--yes"]), false, &paths);
+        let usb = dir.path().join("usb.img");
+        let bundle = || run(&arguments(&["--usb", usb.to_str().unwrap()]), &paths);
+        let site = dir.path().join("site.yaml");
+        assert!(format!("{:#}", arm().unwrap_err()).contains("error[image-fstab-device]: web01"));
+        assert!(format!("{:#}", bundle().unwrap_err()).contains("no host is armed"));
+        let waived = "name: test\nwaive:\n  - { rule: image-fstab-device, reason: known }\n";
+        std::fs::write(&site, waived).unwrap();
+        arm().unwrap();
+        std::fs::write(&site, "name: test\n").unwrap();
+        let refused = format!("{:#}", bundle().unwrap_err());
+        assert!(refused.contains("/etc/fstab:1: / is mounted from /dev/sda1"), "{refused}");
         assert!(!usb.exists());
     }
 }

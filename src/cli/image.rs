@@ -5,6 +5,7 @@ mod clean;
 pub(super) mod export;
 mod import;
 mod inspect;
+mod lint;
 mod list;
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +53,7 @@ enum Command {
         #[arg(value_name = "NAME@VERSION")]
         image: ImageRef,
     },
+    Lint(lint::Args),
     /// Read images out of the store and compare every byte with what was signed.
     Verify {
         /// Which; all of them if none is named.
@@ -82,6 +84,10 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
         Command::Gc(args) => clean::collect(args, json, &store, paths),
         Command::Prune(args) => clean::prune(args, json, &store, paths),
         Command::Inspect { image } => inspect::run(&store, &find(&store, image, paths)?, json),
+        Command::Lint(args) => {
+            interrupt::watch()?;
+            lint::run(args, json, &store, &find(&store, args.image(), paths)?)
+        }
         Command::Verify { images } => verify(&store, images, paths),
     }
 }

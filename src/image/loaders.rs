@@ -38,6 +38,11 @@ pub fn read(shim: &[u8], grub: &[u8]) -> Option<Loaders> {
     (loaders.shim.unread == 0).then_some(loaders)
 }
 
+/// The same of one program; `None` where it is none for UEFI.
+pub fn program_of(bytes: &[u8]) -> Option<Program> {
+    Pe::parse(bytes).map(|pe| program(&pe))
+}
+
 fn program(pe: &Pe<'_>) -> Program {
     let chains: Vec<_> = pe.signatures().into_iter().map(chain).collect();
     let unread = chains.iter().filter(|chain| chain.is_none()).count();

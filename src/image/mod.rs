@@ -7,6 +7,7 @@ pub mod export;
 pub mod ext4;
 pub mod import;
 pub mod layout;
+pub mod lint;
 pub mod loaders;
 pub mod mounts;
 pub mod names;

@@ -9,6 +9,8 @@
 
 pub mod accounts;
 pub mod identity;
+pub mod limit_reader;
+pub mod modinfo;
 pub mod stacks;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,5 +1,5 @@
 //! The rules of `check`, which look beyond one value or file; and all that `waive:` in `site.yaml` can name, which is these and what
-//! `lint` finds.
+//! `lint` and `image lint` find.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -8,10 +8,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::grammar;
 use crate::value::nearest;
 use crate::value::rule::rules;
 pub use crate::value::rule::{Rule, Severity};
+use crate::{grammar, image_lint};
 
 rules! {
     SAME_MACHINE = "same-machine" error fixed,
@@ -57,7 +57,8 @@ rules! {
 
 /// All rules that there are, those of `check` first.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    ALL.iter().copied().chain(grammar::rules::all())
+    let of_lint = grammar::rules::all().chain(image_lint::rules::ALL.iter().copied());
+    ALL.iter().copied().chain(of_lint)
 }
 
 /// The rule with an id.

@@ -114,6 +114,20 @@ fn the_rules_of_check_are_in_its_page_with_what_they_are() {
     }
 }
 
+#[test]
+fn the_rules_of_images_are_in_their_page_with_what_they_are() {
+    let text = std::fs::read_to_string(doc("image-lint.md")).unwrap();
+    let rules: Vec<_> = rule::all().filter(|rule| rule.id().starts_with("image-")).collect();
+    assert_eq!(text.matches("\n| `image-").count(), rules.len());
+    for rule in rules {
+        let waived = if rule.can_be_waived() { "yes" } else { "no" };
+        let is = rule.severities().iter().map(|severity| severity.name()).collect::<Vec<_>>().join(" or ");
+        let row = format!("\n| `{rule}` | {is} | {waived} | {} | {} |\n", rule.means(), rule.advice());
+        assert!(text.contains(&row), "no `{row}`");
+        assert!(said(&["explain", rule.id()]).contains(rule.means()), "{rule}");
+    }
+}
+
 /// A file of which only half is read, or an installer that takes another disk: no site can want that.
 #[test]
 fn what_ends_reading_or_takes_another_disk_cannot_be_waived() {

@@ -1,10 +1,10 @@
 //! A tree in memory stands for the image.
 
 use super::super::archive::tests::files_in;
-use super::super::firmware::tests::elf_module;
 use super::*;
 use crate::bundle::agent_file::tests::static_program;
 use crate::image::tree::Entry;
+use crate::image_rules::modinfo::tests::elf_module;
 use crate::order;
 use crate::trust::SiteKey;
 

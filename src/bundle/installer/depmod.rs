@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 
-use super::super::firmware::{module_info, unpack_module};
 use super::udeb::is_module;
+use crate::image_rules::modinfo::{module_info, unpack_module};
 use crate::spec::depmod::{module_name, plain_name};
 
 /// What of a module's own words gets into the tables.

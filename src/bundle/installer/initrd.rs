@@ -5,8 +5,8 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::super::limit_reader::LimitReader;
 use super::udeb::{below_modules, is_module};
+use crate::image_rules::limit_reader::LimitReader;
 use crate::value::stays_inside;
 
 /// Largest initrd, unpacked: five times Debian's.

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::super::limit_reader::LimitReader;
+use crate::image_rules::limit_reader::LimitReader;
 use crate::value::stays_inside;
 
 /// Most that the packages of a kernel unpack to, all together: five times Debian's.

@@ -1,0 +1,30 @@
+//! `image-fstab-device`: disks by the kernel's names in `/etc/fstab`.
+
+use anyhow::Result;
+
+use super::rules::FSTAB_DEVICE;
+use super::{Finding, Subject};
+
+const FSTAB: &str = "/etc/fstab";
+/// Disks whose number depends on what else is there. CD drives and floppies are named so in many an installed system.
+const DISKS: [&str; 6] = ["/dev/sd", "/dev/vd", "/dev/xvd", "/dev/hd", "/dev/nvme", "/dev/mmcblk"];
+
+pub(super) fn find(subject: &Subject<'_>) -> Result<Vec<Finding>> {
+    let text = subject.text(FSTAB)?.unwrap_or_default();
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let mut words = line.split_whitespace();
+        let (Some(device), Some(place)) = (words.next(), words.next()) else { continue };
+        if !DISKS.iter().any(|disk| device.starts_with(disk)) {
+            continue;
+        }
+        let device = device.escape_debug();
+        let message = format!(
+            "{} is mounted from {device}, which is another disk on other machines",
+            place.escape_debug()
+        );
+        let finding = Finding::new(&FSTAB_DEVICE, message).at(format!("{FSTAB}:{number}"));
+        found.push(finding.help("write UUID= and what blkid says of it"));
+    }
+    Ok(found)
+}
