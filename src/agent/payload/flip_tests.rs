@@ -1,7 +1,7 @@
 //! One flipped bit anywhere in what arrives: manifest, index and packs of a small image on a medium, and a large image at random.
 //!
 //! Each bit of the small image is tried through the code that fetches and verifies, always flipped and flipped once; whole installs
-//! with every so manieth one of them, or with all where `IRONSTRAP_SOAK` is set. Judged by the bytes that went in.
+//! with every so manieth one of them, of which there are more where `IRONSTRAP_SOAK` is set. Judged by the bytes that went in.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
 //! Sectors of a small disk that can't be read or written, one by one, once and for good; and the disk that is gone after each of its
-//! operations. All of them where `IRONSTRAP_SOAK` is set.
+//! operations. Over a thousand of them where `IRONSTRAP_SOAK` is set.
 
 use super::*;
 use crate::sys::block::faults::{Access, one_in};
