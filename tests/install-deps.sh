@@ -22,6 +22,8 @@ minisign                                minisign
 faketime                                faketime
 cpio                                    cpio
 zstd                                    zstd
+xz                                      xz-utils
+bzip2                                   bzip2
 git                                     git
 ansible-pull                            ansible-core
 ssh                                     openssh-client

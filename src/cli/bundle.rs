@@ -185,7 +185,7 @@ mod tests {
     fn an_error_of_image_lint_stops_arm_and_bundle_until_the_site_waives_it() {
         let in_root = |root: &std::path::Path| {
             testing::root_files(root);
-            std::fs::write(root.join("etc/fstab"), "/dev/sda1 / ext4 defaults 0 1\n").unwrap();
+            std::fs::write(root.join("etc/fstab"), "/dev/sda1 /data ext4 nofail 0 0\n").unwrap();
         };
         let Some(root) = testing::root_device(in_root, &[]) else { return };
         let device: std::sync::Arc<dyn crate::sys::block::BlockDevice> =
@@ -205,7 +205,7 @@ mod tests {
         arm().unwrap();
         std::fs::write(&site, "name: test\n").unwrap();
         let refused = format!("{:#}", bundle().unwrap_err());
-        assert!(refused.contains("/etc/fstab:1: / is mounted from /dev/sda1"), "{refused}");
+        assert!(refused.contains("/etc/fstab:1: /data is mounted from /dev/sda1"), "{refused}");
         assert!(!usb.exists());
     }
 }

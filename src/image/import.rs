@@ -30,6 +30,8 @@ use crate::value::{ByteSize, Digest, ImageRef};
 /// What an import does for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// A compressed file is unpacked.
+    Unpack,
     /// Packs of earlier versions are read, to see which of their chunks can be used again.
     Recall,
     /// The file is read, cut and compressed.

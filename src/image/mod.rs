@@ -15,6 +15,7 @@ pub mod pack;
 pub mod read;
 pub mod recipe;
 pub mod root_view;
+pub mod source;
 pub mod startup;
 pub mod store;
 pub mod stored;

@@ -49,6 +49,11 @@ impl Store {
         Ok(Self { root: root.to_owned(), journal: None })
     }
 
+    /// Its directory; what an import needs room for stands beside the store's own.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a blob stands, if it is there.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.blobs().join(digest.to_string())

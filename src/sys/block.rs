@@ -147,7 +147,7 @@ pub fn write_sparse_at(device: &dyn BlockDevice, offset: u64, bytes: &[u8]) -> i
 ///
 /// # Errors
 /// `UnexpectedEof`.
-pub(super) fn check(size: u64, offset: u64, length: u64) -> io::Result<()> {
+pub(crate) fn check(size: u64, offset: u64, length: u64) -> io::Result<()> {
     match offset.checked_add(length) {
         Some(end) if end <= size => Ok(()),
         _ => Err(io::Error::new(

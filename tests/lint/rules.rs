@@ -117,7 +117,9 @@ fn the_rules_of_check_are_in_its_page_with_what_they_are() {
 #[test]
 fn the_rules_of_images_are_in_their_page_with_what_they_are() {
     let text = std::fs::read_to_string(doc("image-lint.md")).unwrap();
-    let rules: Vec<_> = rule::all().filter(|rule| rule.id().starts_with("image-")).collect();
+    let of_check = |rule: &Rule| rule::ALL.iter().any(|known| known.id() == rule.id());
+    let rules = rule::all().filter(|rule| rule.id().starts_with("image-") && !of_check(rule));
+    let rules: Vec<_> = rules.collect();
     assert_eq!(text.matches("\n| `image-").count(), rules.len());
     for rule in rules {
         let waived = if rule.can_be_waived() { "yes" } else { "no" };

@@ -22,6 +22,8 @@ const XRAY: Host = Host { name: "xray", mac: "52:54:00:60:00:18", disk: "XRAY1",
 const ROOT: &str = "5f0c1d36-6d35-4e0b-9a39-6f1f3ea0a101";
 const BOOT: &str = "5f0c1d36-6d35-4e0b-9a39-6f1f3ea0a102";
 const MIB: u64 = 1 << 20;
+/// The golden image has no xfsprogs, by which cloud-init would grow what is grown already.
+const USER_DATA: &str = "#cloud-config\nresize_rootfs: false\nruncmd: [touch /var/tmp/from-cloud-init]\n";
 /// Where the ESP, `/boot` and the root begin in the image, and where it ends.
 const PLACES: [u64; 4] = [MIB, 65 * MIB, 385 * MIB, 2000 * MIB];
 
@@ -32,7 +34,7 @@ fn an_xfs_root_and_an_xfs_boot_are_installed_grown_and_booted() -> Result<()> {
         let key = Key::make(dir)?;
         let yaml = XRAY.yaml(&key.public()?, "{ cloud_init: { user_data: files/xray.yaml } }");
         let site = Site::new(dir, None, &[(XRAY.name, yaml)])?;
-        site.write("files/xray.yaml", "#cloud-config\nruncmd: [touch /var/tmp/from-cloud-init]\n")?;
+        site.write("files/xray.yaml", USER_DATA)?;
         site.own_store()?;
         ironstrap(site.root(), &["image", "import", &raw.to_string_lossy(), IMAGE])?;
         fs::remove_file(&raw).context("removing the image")?;

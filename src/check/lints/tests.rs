@@ -18,7 +18,7 @@ const MODULES: &str = "lib/modules/6.1.0-9-amd64";
 fn image() -> Option<Arc<dyn BlockDevice>> {
     let files = |root: &std::path::Path| {
         testing::root_files(root);
-        std::fs::write(root.join("etc/fstab"), "/dev/vda1 / ext4 defaults 0 1\n").unwrap();
+        std::fs::write(root.join("etc/fstab"), "/dev/vda1 /data ext4 nofail 0 0\n").unwrap();
         let alias = "alias pci:v*d*sv*sd*bc01sc06i01* ahci\n";
         std::fs::write(root.join(MODULES).join("modules.alias"), alias).unwrap();
         std::fs::write(root.join(MODULES).join("modules.builtin"), "").unwrap();
@@ -59,7 +59,7 @@ fn what_an_image_has_is_told_once_and_a_waiver_is_for_its_hosts_alone() {
     let found = of_rule(&checked, "image-fstab-device");
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].hosts, ["web01", "web02"]);
-    assert!(found[0].message.starts_with("image test@1: /etc/fstab:1: / is mounted from /dev/vda1"));
+    assert!(found[0].message.starts_with("image test@1: /etc/fstab:1: /data is mounted from /dev/vda1"));
     assert!(checked.report.has_errors());
     let refused = required(&paths).unwrap_err();
     assert!(refused.contains("error[image-fstab-device]: web01, web02: image test@1"), "{refused}");

@@ -8,6 +8,7 @@ use super::{mebibytes, print_json, told};
 use crate::cli::output;
 use crate::cli::progress::Bytes;
 use crate::image::import::{self, Imported, Step};
+use crate::image::source;
 use crate::image::store::Store;
 use crate::image::system::NET_GRUB;
 use crate::site::keys;
@@ -16,10 +17,11 @@ use crate::sys::interrupt;
 use crate::trust::SiteKey;
 use crate::value::ImageRef;
 
-/// Take a raw whole-disk image into the store.
+/// Take a whole-disk image into the store.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image file: raw, with a GPT, an EFI system partition, and a root of ext4 or XFS at its end.
+    /// The image file, raw or qcow2, also compressed by zstd, xz, gzip or bzip2: a GPT, an EFI system partition, and a root of ext4 or XFS
+    /// at its end.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What to call it, like debian-12-base@1.3.0.
@@ -40,17 +42,18 @@ pub fn run(args: &Args, json: bool, store: &Store, paths: &SitePaths) -> Result<
     report(&take(store, file, image, *replace, &keys::secret(paths)?)?, json)
 }
 
-/// Takes a raw image into the store, with a bar.
+/// Takes an image into the store, with a bar.
 ///
 /// # Errors
 /// As [`run`].
 pub fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &SiteKey) -> Result<Imported> {
-    let device = import::open_raw(file)?;
     let mut bar = Bytes::default();
-    let imported = import::import(store, &device, image, key, replace, &mut |step, done, total| {
+    let mut progress = |step, done, total| {
         show(&mut bar, step, done, total);
         interrupt::check()
-    });
+    };
+    let imported = source::open(file, store.root(), &mut progress)
+        .and_then(|device| import::import(store, &device, image, key, replace, &mut progress));
     drop(bar);
     // whatever it looks like to a reader of the image: it was an interruption
     let imported = imported.or_else(|error| interrupt::check().and(Err(error)));
@@ -59,6 +62,7 @@ pub fn take(store: &Store, file: &Path, image: &ImageRef, replace: bool, key: &S
 
 fn show(bar: &mut Bytes, step: Step, done: u64, total: u64) {
     let name = match step {
+        Step::Unpack => "unpacking",
         Step::Recall => "checking earlier versions",
         Step::Pack => "packing",
         Step::Verify => "verifying",

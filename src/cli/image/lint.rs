@@ -136,7 +136,7 @@ mod tests {
     fn errors_are_counted_unless_they_are_allowed_and_hardware_is_known_by_name() {
         let in_root = |root: &std::path::Path| {
             testing::root_files(root);
-            std::fs::write(root.join("etc/fstab"), "/dev/sda1 / ext4 defaults 0 1\n").unwrap();
+            std::fs::write(root.join("etc/fstab"), "/dev/sda1 /data ext4 nofail 0 0\n").unwrap();
             std::fs::write(root.join("lib/modules/6.1.0-9-amd64/modules.builtin"), "").unwrap();
         };
         let Some(root) = testing::root_device(in_root, &[]) else { return };
