@@ -47,6 +47,7 @@ const NOWHERE: &[(&str, &str)] = &[
     ("site.debian_installer.debian-13.udebs", "a path that is read here; nothing is written of it"),
     ("site.exports", "of the type that mirrors have, and written by the same line; golden cases hold it"),
     ("site.order_validity", "a time; nothing is written of it"),
+    ("policy.max_age", "a time; nothing is written of it"),
 ];
 
 /// Of so many hosts one is shown to readers that nobody here wrote.

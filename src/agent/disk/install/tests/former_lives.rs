@@ -33,6 +33,7 @@ fn image() -> Option<Arc<dyn BlockDevice>> {
     for (name, seed) in [("BOOTX64.EFI", 3), ("grubx64.efi", 4)] {
         boot.create_file(name).unwrap().write_all(&program(seed, 5000)).unwrap();
     }
+    boot.create_file("grub.cfg").unwrap().write_all(b"configfile /boot/grub/grub.cfg\n").unwrap();
     drop(boot);
     esp.unmount().unwrap();
     let mut content = vec![0; ROOT.1 as usize];
