@@ -81,7 +81,7 @@ soak: release ## What takes longer than a test should, about an hour: power cuts
 		-E 'test(flip_tests::) | test(schedule_tests::) | test(fault_tests::sectors::) | test(fault_tests::size::)'
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --profile vm --success-output final --test vm \
-		-E 'test(/^(ends|io_errors|killed|proxy|replay|secure_boot|small_memory)::/)'
+		-E 'test(/^(ends|io_errors|killed|proxy|replay|secure_boot|small_memory|systems)::/)'
 
 .PHONY: demo
 demo: ## A golden image, a stick, an emulated machine with Secure Boot, and its install, start to end.

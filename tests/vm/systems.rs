@@ -16,7 +16,7 @@ use crate::support::image_fixture::{Golden, IMAGE};
 use crate::support::qemu::{Bus, free_port};
 use crate::support::site::Site;
 use crate::support::ssh::Key;
-use crate::support::{ironstrap, judges, text, with_machines};
+use crate::support::{ironstrap, judges, soak_wanted, text, with_machines};
 
 const XRAY: Host = Host { name: "xray", mac: "52:54:00:60:00:18", disk: "XRAY1", bus: Bus::Ahci };
 const ROOT: &str = "5f0c1d36-6d35-4e0b-9a39-6f1f3ea0a101";
@@ -29,6 +29,9 @@ const PLACES: [u64; 4] = [MIB, 65 * MIB, 385 * MIB, 2000 * MIB];
 
 #[test]
 fn an_xfs_root_and_an_xfs_boot_are_installed_grown_and_booted() -> Result<()> {
+    if !soak_wanted("a system with an XFS root and an XFS /boot") {
+        return Ok(());
+    }
     with_machines("systems", |dir| {
         let raw = image(dir)?;
         let key = Key::make(dir)?;
