@@ -56,12 +56,12 @@ fn an_xfs_root_and_an_xfs_boot_are_installed_grown_and_booted() -> Result<()> {
         let told = key.run(
             USER,
             port,
-            "findmnt -no SOURCE,FSTYPE / /boot; df -B1 --output=size / | tail -n 1; \
+            "findmnt -no FSTYPE /; findmnt -no FSTYPE /boot; df -B1 --output=size / | tail -n 1; \
              ls /var/tmp/from-cloud-init; hostname; sudo sh -c 'test ! -e /boot/grub/none && ls /boot'",
         )?;
         running.shut_down()?;
         ensure!(
-            told.matches(" xfs").count() == 2 && told.contains("vmlinuz-") && told.contains("xray"),
+            told.matches("xfs\n").count() == 2 && told.contains("vmlinuz-") && told.contains("xray"),
             "{told}"
         );
         let size: u64 = told
