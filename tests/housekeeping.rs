@@ -254,3 +254,26 @@ fn what_somebody_needs_is_refused_with_who_and_stays_when_others_go() {
         assert!(said.contains(says), "{said}");
     }
 }
+
+#[test]
+fn a_store_that_is_another_site_s_is_not_cleaned_from_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::new(dir.path());
+    let theirs = dir.path().join("theirs");
+    let store = site.0.join(".ironstrap/store");
+    let blob = theirs.join("blobs").join(Digest::of(b"left over").to_string());
+    fs::create_dir_all(blob.parent().unwrap()).unwrap();
+    fs::write(&blob, "left over").unwrap();
+    fs::create_dir_all(store.parent().unwrap()).unwrap();
+    let _ = fs::remove_dir_all(&store);
+    std::os::unix::fs::symlink(&theirs, &store).unwrap();
+    let commands: [&[&str]; 3] =
+        [&["image", "gc"], &["image", "prune", "--keep", "1"], &["image", "rm", "work@1"]];
+    for words in commands {
+        let refused = site.run(words);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("is a link to") && said.contains("nothing was removed"), "{said}");
+    }
+    assert!(blob.exists());
+}

@@ -10,6 +10,7 @@ use crate::profile::diag::{Diagnostic, Report};
 use crate::profile::rule;
 use crate::site::context::SiteContext;
 use crate::site::paths::SitePaths;
+use crate::sys::clock::whole_seconds;
 use crate::value::{HostName, ImageRef, Timestamp};
 
 /// What became of the images of a site's hosts.
@@ -45,7 +46,8 @@ pub fn look(paths: &SitePaths, context: &SiteContext) -> Images {
     images
 }
 
-/// Hosts whose image is older than they allow: by when it got its name in this store, where it still has it.
+/// Hosts whose image is older than they allow: by when it got its name in this store, or, where that leads to another by now, by
+/// when it was put there.
 pub fn too_old(paths: &SitePaths, context: &SiteContext, report: &Report, now: Timestamp) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let Ok(store) = Store::open(&paths.store()) else { return found };
@@ -53,13 +55,10 @@ pub fn too_old(paths: &SitePaths, context: &SiteContext, report: &Report, now: T
     for host in &context.hosts {
         let Some(allowed) = host.max_image_age else { continue };
         let Some(pin) = context.pin(host) else { continue };
-        if store.find(&pin.image).ok().flatten() != Some(pin.manifest) {
-            continue;
-        }
-        let (Ok(imported), Some(span)) = (store.imported(&pin.image), files.get(host.name.as_str()).copied())
-        else {
-            continue;
-        };
+        let named = store.find(&pin.image).ok().flatten() == Some(pin.manifest);
+        let imported = if named { store.imported(&pin.image) } else { store.stored(&pin.manifest) };
+        let (Ok(imported), Some(span)) = (imported, files.get(host.name.as_str()).copied()) else { continue };
+        let imported = whole_seconds(imported);
         if imported.plus_seconds(allowed) < now {
             let message =
                 format!("the image {} is from {imported}, older than `policy.max_age` allows", pin.image);

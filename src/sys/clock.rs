@@ -1,6 +1,7 @@
 //! The wall clock.
 
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::value::Timestamp;
 
@@ -18,6 +19,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix(jiff::Timestamp::now().as_second())
     }
+}
+
+/// A file's time in whole seconds.
+pub fn whole_seconds(time: SystemTime) -> Timestamp {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 /// A clock that can be set.

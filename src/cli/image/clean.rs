@@ -1,6 +1,7 @@
 //! `ironstrap image rm`, `gc` and `prune`: what goes out of the store, and what never does.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
@@ -12,7 +13,7 @@ use crate::site::image_users::Users;
 use crate::site::paths::SitePaths;
 use crate::sys::clock::{Clock as _, SystemClock};
 use crate::sys::interrupt;
-use crate::value::{ImageName, ImageRef};
+use crate::value::{Digest, ImageName, ImageRef};
 
 /// Take images out of the store. One that ironstrap.lock pins, that a host is armed with, or that a medium carries stays.
 #[derive(Debug, clap::Args)]
@@ -63,6 +64,7 @@ struct Cleaner<'a> {
 impl<'a> Cleaner<'a> {
     fn new(store: &'a Store, how: &How, json: bool, paths: &SitePaths) -> Result<Self> {
         interrupt::watch()?;
+        refuse_borrowed(&paths.store())?;
         let alone = store.alone_with_images(&mut || {
             output::note("waiting for others who read the store (bundle, export, verify, lock)\n");
         })?;
@@ -71,13 +73,14 @@ impl<'a> Cleaner<'a> {
         Ok(Self { store, alone, users, json, dry: how.dry_run })
     }
 
-    fn remove(&self, images: &[ImageRef]) -> Result<()> {
+    fn remove(&self, images: &[(ImageRef, Digest)]) -> Result<()> {
         let kept: HashSet<_> = self.users.manifests().copied().collect();
         let removed = self.store.remove(&self.alone, images, &kept, self.dry)?;
-        self.tell(images, &removed)
+        let names: Vec<_> = images.iter().map(|(image, _)| image).collect();
+        self.tell(&names, &removed)
     }
 
-    fn tell(&self, images: &[ImageRef], removed: &Removed) -> Result<()> {
+    fn tell(&self, images: &[&ImageRef], removed: &Removed) -> Result<()> {
         let Removed { files, bytes } = removed;
         if self.json {
             return print_json(&serde_json::json!({
@@ -91,6 +94,20 @@ impl<'a> Cleaner<'a> {
     }
 }
 
+/// Who uses what is known of this site alone.
+fn refuse_borrowed(store: &Path) -> Result<()> {
+    let borrowed = std::fs::symlink_metadata(store).is_ok_and(|found| found.is_symlink());
+    if borrowed {
+        let own = std::fs::canonicalize(store).unwrap_or_else(|_| store.to_owned());
+        bail!(
+            "{} is a link to {}: what others need there isn't known here; nothing was removed. Clean it from the site that it belongs to",
+            store.display(),
+            own.display()
+        );
+    }
+    Ok(())
+}
+
 /// Takes the named images out.
 ///
 /// # Errors
@@ -101,15 +118,16 @@ pub fn remove(args: &RemoveArgs, json: bool, store: &Store, paths: &SitePaths) -
     images.sort();
     images.dedup();
     let cleaner = Cleaner::new(store, how, json, paths)?;
-    let mut needed = Vec::new();
-    for image in &images {
-        let Some(manifest) = store.find(image)? else {
+    let (mut found, mut needed) = (Vec::new(), Vec::new());
+    for image in images {
+        let Some(manifest) = store.find(&image)? else {
             bail!("{image} is not in the store; nothing was removed")
         };
         let users: Vec<_> = cleaner.users.of_image(&manifest).iter().map(ToString::to_string).collect();
         if !users.is_empty() {
             needed.push(format!("{image} is needed by {}", users.join(", ")));
         }
+        found.push((image, manifest));
     }
     if !needed.is_empty() {
         bail!(
@@ -117,7 +135,7 @@ pub fn remove(args: &RemoveArgs, json: bool, store: &Store, paths: &SitePaths) -
             needed.join("; ")
         );
     }
-    cleaner.remove(&images)
+    cleaner.remove(&found)
 }
 
 /// Removes what no image leads to.
@@ -141,12 +159,9 @@ pub fn prune(args: &PruneArgs, json: bool, store: &Store, paths: &SitePaths) -> 
         bail!("no version of {missing} is in the store");
     }
     holdings.retain(|holding| names.is_empty() || names.contains(holding.image.name()));
-    let is_needed = |image: &ImageRef| {
-        let holding = holdings.iter().find(|holding| holding.image == *image);
-        holding.is_some_and(|holding| !cleaner.users.of_image(&holding.manifest).is_empty())
-    };
-    let mut images = surplus(&holdings, *keep)?;
-    images.retain(|image| !is_needed(image));
+    let old = surplus(&holdings, *keep)?.into_iter();
+    let unneeded = old.filter(|holding| cleaner.users.of_image(&holding.manifest).is_empty());
+    let mut images: Vec<_> = unneeded.map(|holding| (holding.image.clone(), holding.manifest)).collect();
     images.sort();
     cleaner.remove(&images)
 }

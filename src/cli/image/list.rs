@@ -8,7 +8,7 @@ use crate::image::store::Store;
 use crate::image::store::housekeeping::Holding;
 use crate::site::image_users::Users;
 use crate::site::paths::SitePaths;
-use crate::sys::clock::{Clock as _, SystemClock};
+use crate::sys::clock::{Clock as _, SystemClock, whole_seconds};
 
 /// Runs the command.
 ///
@@ -20,7 +20,7 @@ pub fn run(store: &Store, json: bool, paths: &SitePaths) -> Result<()> {
         let entry = |holding: &Holding| {
             let Holding { image, manifest, imported, size } = holding;
             serde_json::json!({
-                "image": image, "manifest": manifest, "imported": imported,
+                "image": image, "manifest": manifest, "imported": whole_seconds(*imported),
                 "own": size.map(|size| size.own), "shared": size.map(|size| size.shared),
                 "users": users.of_image(manifest),
             })
@@ -37,7 +37,7 @@ pub fn run(store: &Store, json: bool, paths: &SitePaths) -> Result<()> {
 
 fn line(holding: &Holding, users: &Users) -> String {
     let Holding { image, manifest, imported, size } = holding;
-    let day = imported.to_string();
+    let day = whole_seconds(*imported).to_string();
     let day = day.split('T').next().unwrap_or_default();
     let size = match size {
         Some(size) => format!("{} own, {} shared", mebibytes(size.own), mebibytes(size.shared)),

@@ -10,15 +10,16 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{MAX_MANIFEST, Store};
 use crate::spec::image::{Blob, ImageManifest};
 use crate::sys::interrupt;
-use crate::value::{Digest, ImageRef, Timestamp};
+use crate::value::{Digest, ImageRef};
 
 /// How often somebody who waits looks again.
 const LOOK: Duration = Duration::from_millis(100);
@@ -30,8 +31,8 @@ pub struct Holding {
     pub image: ImageRef,
     /// Digest of its manifest.
     pub manifest: Digest,
-    /// When it got its name here.
-    pub imported: Timestamp,
+    /// When it got its name here, as finely as the file system keeps it: two imports can share a second.
+    pub imported: SystemTime,
     /// What it takes; `None` where its manifest can't be read.
     pub size: Option<Sizes>,
 }
@@ -105,12 +106,16 @@ impl Store {
     ///
     /// # Errors
     /// When it has none, or its time can't be read.
-    pub fn imported(&self, image: &ImageRef) -> Result<Timestamp> {
-        let path = self.name_path(image);
-        let modified = fs::metadata(&path).and_then(|found| found.modified());
-        let modified = modified.with_context(|| format!("reading the time of {}", path.display()))?;
-        let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Ok(Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX)))
+    pub fn imported(&self, image: &ImageRef) -> Result<SystemTime> {
+        modified(&self.name_path(image))
+    }
+
+    /// When a blob was put into this store.
+    ///
+    /// # Errors
+    /// When it isn't there, or its time can't be read.
+    pub fn stored(&self, blob: &Digest) -> Result<SystemTime> {
+        modified(&self.blob_path(blob))
     }
 
     /// All images with what they take, by name and version.
@@ -156,40 +161,47 @@ impl Store {
         Ok(parts)
     }
 
-    /// Takes images out of the store, and all that no image which is left leads to, nor one of `kept`, nor an import under way.
-    /// With `dry`, only tells.
+    /// Takes images with these manifests out of the store, and all that no image which is left leads to, nor one of `kept`, nor an
+    /// import under way. With `dry`, only tells.
     ///
     /// # Errors
-    /// An image that isn't there, a manifest that can't be read, a file that can't be removed: those before it are then.
+    /// An image that isn't there or isn't that one any more, a manifest that can't be read: nothing is removed. A file that can't
+    /// be removed: those before it are.
     pub fn remove(
         &self,
         _: &Alone,
-        images: &[ImageRef],
+        images: &[(ImageRef, Digest)],
         kept: &HashSet<Digest>,
         dry: bool,
     ) -> Result<Removed> {
-        for image in images {
-            ensure!(self.find(image)?.is_some(), "{image} is not in the store");
-        }
+        // no import gives a name from here on
         let held = self.alone()?;
-        if !dry {
-            self.clear(&held);
+        for (image, manifest) in images {
+            let found = self.find(image)?;
+            ensure!(found.is_some(), "{image} is not in the store");
+            ensure!(
+                found == Some(*manifest),
+                "{image} was imported anew meanwhile; nothing was removed, try again"
+            );
         }
-        let mut used = self.used_but(images)?;
+        let names: Vec<_> = images.iter().map(|(image, _)| image.clone()).collect();
+        let mut used = self.used_but(&names)?;
         for manifest in kept.iter().filter(|manifest| self.blob_path(manifest).exists()) {
             used.extend(self.parts(manifest)?.iter().map(|part| part.digest));
         }
+        // before anything goes, so that what a killed import left is told, too
         let unused = self.unused(&used)?;
         if !dry {
-            images.iter().try_for_each(|image| self.remove_name(image))?;
+            names.iter().try_for_each(|image| self.remove_name(image))?;
             for (path, _) in &unused {
                 remove_file(path)?;
             }
+            self.clear(&held);
         }
         Ok(Removed { files: unused.len(), bytes: unused.iter().map(|(_, size)| size).sum() })
     }
 
-    /// Blobs and signatures that nobody uses, with their lengths. What has another kind of name isn't the store's.
+    /// Blobs and signatures that nobody uses, with the bytes that become free. What has another kind of name isn't the store's.
     fn unused(&self, used: &HashSet<Digest>) -> Result<Vec<(PathBuf, u64)>> {
         let mut found = Vec::new();
         for name in super::names_in(&self.blobs())? {
@@ -198,8 +210,10 @@ impl Store {
             };
             if !used.contains(&digest) {
                 let path = self.blobs().join(name);
-                let size = fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?.len();
-                found.push((path, size));
+                let file = fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?;
+                // a file with a second name, in a tree or another store, keeps its bytes
+                let freed = if file.nlink() > 1 { 0 } else { file.len() };
+                found.push((path, freed));
             }
         }
         Ok(found)
@@ -222,8 +236,18 @@ impl Store {
     }
 }
 
+/// For reading too: where locks go over a network, one that is shared needs that. A store of others that can't be written has readers
+/// all the same, once there is such a file.
 fn open_lock(path: &Path) -> io::Result<File> {
-    File::options().create(true).append(true).open(path)
+    File::options().create(true).read(true).append(true).open(path).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => File::open(path),
+        _ => Err(error),
+    })
+}
+
+fn modified(path: &Path) -> Result<SystemTime> {
+    let modified = fs::metadata(path).and_then(|found| found.modified());
+    modified.with_context(|| format!("reading the time of {}", path.display()))
 }
 
 fn remove_file(path: &Path) -> Result<()> {
@@ -234,22 +258,28 @@ fn remove_file(path: &Path) -> Result<()> {
 }
 
 /// Of each image name, the versions beside the newest `keep`, by when they were imported; the newest ones of those first.
+/// What is as old as the oldest that stays, stays too: nothing says which of them is newer. What can't be read isn't a version to
+/// keep, nor one to remove: it neither counts nor goes.
 ///
 /// # Errors
 /// When none would be kept.
-pub fn surplus(holdings: &[Holding], keep: usize) -> Result<Vec<ImageRef>> {
+pub fn surplus(holdings: &[Holding], keep: usize) -> Result<Vec<&Holding>> {
     if keep == 0 {
         bail!("--keep 0 would leave no version; `ironstrap image rm` takes out single ones");
     }
-    let mut sorted: Vec<_> = holdings.iter().collect();
+    let mut sorted: Vec<_> = holdings.iter().filter(|holding| holding.size.is_some()).collect();
     sorted.sort_by(|a, b| (b.imported, &b.image).cmp(&(a.imported, &a.image)));
-    let mut seen: HashMap<_, usize> = HashMap::new();
+    // of each name, how many stay, and when the last of them was imported
+    let mut kept: HashMap<_, (usize, SystemTime)> = HashMap::new();
     let surplus = sorted.into_iter().filter(|holding| {
-        let count = seen.entry(holding.image.name()).or_default();
-        *count += 1;
-        *count > keep
+        let (count, oldest) = kept.entry(holding.image.name()).or_insert((0, holding.imported));
+        let stays = *count < keep || holding.imported == *oldest;
+        if stays {
+            (*count, *oldest) = (*count + 1, holding.imported);
+        }
+        !stays
     });
-    Ok(surplus.map(|holding| holding.image.clone()).collect())
+    Ok(surplus.collect())
 }
 
 #[cfg(test)]

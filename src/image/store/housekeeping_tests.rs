@@ -1,6 +1,7 @@
 //! What goes, what stays, and what a kill at any moment leaves.
 
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::image::import::{self, Imported, verify};
@@ -25,7 +26,11 @@ impl Home {
     }
 
     fn remove(&self, images: &[&str], kept: &[Digest], dry: bool) -> Result<Removed> {
-        let images: Vec<ImageRef> = images.iter().map(|image| image.parse().unwrap()).collect();
+        let find = |image: ImageRef| {
+            let manifest = self.store.find(&image).unwrap().unwrap_or_else(|| Digest::of(b"none"));
+            (image, manifest)
+        };
+        let images: Vec<_> = images.iter().map(|image| find(image.parse().unwrap())).collect();
         let alone = self.store.alone_with_images(&mut || ()).unwrap();
         self.store.remove(&alone, &images, &kept.iter().copied().collect(), dry)
     }
@@ -52,8 +57,12 @@ impl Home {
 
     /// Sets an image's date.
     fn date(&self, image: &str, seconds: u64) {
+        self.date_exactly(image, Duration::from_secs(seconds));
+    }
+
+    fn date_exactly(&self, image: &str, since_1970: Duration) {
         let file = File::options().append(true).open(self.store.name_path(&image.parse().unwrap())).unwrap();
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        file.set_modified(UNIX_EPOCH + since_1970).unwrap();
     }
 }
 
@@ -169,13 +178,42 @@ fn the_newest_versions_of_each_image_stay() {
         home.import(&device, name);
         home.date(name, time);
     }
-    let holdings = home.store.holdings().unwrap();
-    let of = |keep| -> Vec<_> { surplus(&holdings, keep).unwrap().iter().map(ToString::to_string).collect() };
+    let of = |keep| -> Vec<_> {
+        let holdings = home.store.holdings().unwrap();
+        surplus(&holdings, keep).unwrap().iter().map(|holding| holding.image.to_string()).collect()
+    };
     assert_eq!(of(1), ["a@3", "a@2"]);
     assert_eq!(of(2), ["a@2"]);
     assert!(of(3).is_empty());
-    assert!(surplus(&holdings, 0).is_err());
+    assert!(surplus(&[], 0).is_err());
     // importing the same again doesn't make it younger
     home.import(&device, "a@2");
-    assert_eq!(home.store.imported(&"a@2".parse().unwrap()).unwrap().as_unix(), 10);
+    let imported = || home.store.imported(&"a@2".parse().unwrap()).unwrap();
+    assert_eq!(imported(), UNIX_EPOCH + Duration::from_secs(10));
+    // within a second the finer time decides, not the name; of the same age both stay
+    home.import(&changed(&device, 1), "a@10");
+    for (name, nanoseconds) in [("a@10", 7), ("a@3", 6), ("a@2", 5), ("a@1", 5)] {
+        home.date_exactly(name, Duration::new(40, nanoseconds));
+    }
+    assert_eq!(of(1), ["a@3", "a@2", "a@1"]);
+    assert!(of(3).is_empty(), "nothing says which of the last two is newer");
+    // a version that can't be read doesn't take the place of one that can
+    let newest = home.store.find(&"a@10".parse().unwrap()).unwrap().unwrap();
+    fs::write(home.store.blob_path(&newest), "{").unwrap();
+    assert_eq!(of(1), ["a@2", "a@1"]);
+}
+
+#[test]
+fn an_image_that_was_imported_anew_meanwhile_stays() {
+    let Some(device) = testing::image() else { return };
+    let home = home();
+    let image: ImageRef = "test@1".parse().unwrap();
+    let seen = home.import(&device, "test@1").digest;
+    let other = changed(&device, 1);
+    import::import(&home.store, &other, &image, &key(), true, &mut |_, _, _| Ok(())).unwrap();
+    let alone = home.store.alone_with_images(&mut || ()).unwrap();
+    let error = home.store.remove(&alone, &[(image, seen)], &HashSet::new(), false).unwrap_err().to_string();
+    assert!(error.contains("test@1 was imported anew meanwhile"), "{error}");
+    home.verify();
+    assert_eq!(home.names(), ["test@1"]);
 }
