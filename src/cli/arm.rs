@@ -6,6 +6,7 @@ use super::disarm::{out_of_reach, unique};
 use super::output;
 use crate::check;
 use crate::host::LockedHost;
+use crate::image::store::Store;
 use crate::order::{Past, Summary, question};
 use crate::serve::history::History;
 use crate::serve::journal;
@@ -46,7 +47,19 @@ pub fn run(args: &Args, json: bool, paths: &SitePaths) -> Result<()> {
     let hosts: Vec<_> =
         unique(named).into_iter().map(|name| armable(&context, name)).collect::<Result<_>>()?;
     output::note(&check::of_hosts(paths, &hosts)?.require()?);
+    let store = Store::open(&paths.store())?;
+    let is_there = |host: &&LockedHost| store.blob_path(&host.image.manifest).exists();
+    let stored: Vec<_> = hosts.iter().filter(is_there).collect();
     agree(&hosts, *yes, paths)?;
+    // whoever was asked may have thought for long; from here on nobody takes an image out
+    let _reading = store.reading();
+    if let Some(gone) = stored.into_iter().find(|host| !is_there(host)) {
+        bail!(
+            "{}: its image {} was taken out of the store meanwhile; nothing was armed",
+            gone.host.name,
+            gone.image.image
+        );
+    }
     let armed = arming::arm(&context, paths, &hosts, &key, &SystemClock)?;
     let (media, revoked) = (media::read(paths)?, revocations::read(paths)?);
     let mut text = String::new();

@@ -58,10 +58,11 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     usb.iter().try_for_each(|path| files::require_replaceable(path))?;
     pxe.iter().try_for_each(|path| tree::require_place(path))?;
     let agent = &AgentFile::read(agent)?;
+    let store = &Store::open(&paths.store())?;
+    // before it is read what is pinned: nobody takes that out meanwhile
+    let _reading = store.reading();
     let context = &SiteContext::load(paths)?;
     let signing = &keys::signing(paths)?;
-    let store = &Store::open(&paths.store())?;
-    let _reading = store.reading();
     let now = SystemClock.now();
     let request = Request { context, paths, store, signing, agent, named, now };
     let Sorted { fitting, left_out } = request.sort_out()?;

@@ -28,9 +28,10 @@ pub struct Args {
 /// written. The lock file is then unchanged.
 pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
     let &Args { update } = args;
-    let context = &SiteContext::load(paths)?;
     let (store, keys) = (&Store::open(&paths.store())?, &keys::trusted(paths)?);
+    // before it is read what is pinned: nobody takes that out meanwhile
     let _reading = store.reading();
+    let context = &SiteContext::load(paths)?;
     let progress = |length| -> Progress { Box::new(export::progress("pinning", length)) };
     let Pinned { lock, notes } = pinning::pin(Request { context, paths, store, keys, update }, &progress)?;
     if lock != *context.lock() || !paths.lock_file().exists() {
