@@ -1,7 +1,8 @@
 //! What a whole-disk image must look like from outside, judged at import.
 //!
 //! Promises: an image that passes can be installed by the agent as far as its table and file systems go; every refusal
-//! says what was found. Nothing is read but the table, the gaps before the first partition and file-system superblocks.
+//! says what was found. Read are the table, the gap before the first partition, and of the file systems as little as tells which
+//! is whose: superblocks, the root's os-release and fstab.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use super::ext4::fitness;
 use super::mounts::{self, Filesystem, Mounts, SystemTree};
 use super::names::Names;
-use super::read::{BACKUP_LENGTH, FIRST_PARTITION};
-use super::tree::ReadTree as _;
+use super::read::FIRST_PARTITION;
+use super::tree::{Entry, EntryType, ReadTree as _};
 use super::{startup, xfs};
 use crate::spec::image::{FilesystemKind, ImageFilesystem, ImagePartition};
 use crate::spec::ondisk::{Mark, ext4, filesystems, volumes};
@@ -40,7 +41,6 @@ pub struct Layout {
 /// Names the first thing that the installer couldn't handle.
 pub fn read_layout(device: &Arc<dyn BlockDevice>, budget: &Budget) -> Result<Layout> {
     let size = device.size();
-    refuse_other_formats(&**device)?;
     if size > FIRST_PARTITION && gpt::is_4kn(&**device) {
         bail!(
             "the partition table is for disks with 4096-byte blocks; only images for 512-byte blocks can be installed"
@@ -73,28 +73,11 @@ pub fn read_layout(device: &Arc<dyn BlockDevice>, budget: &Budget) -> Result<Lay
     let esp = find_esp(&partitions)?.clone();
     let root = find_root(device, &partitions, budget)?.clone();
     refuse_bytes_before_partitions(&**device)?;
-    let filesystem = read_root(device, &root, budget)?;
+    let kind = mounts::kind_of(&**device, &root)?.context("the root has no file system any more")?;
+    let filesystem = describe(device, &root, kind, Use::Grows, budget)?;
     let mut layout = Layout { partitions, esp, root, filesystem, boot: None };
     layout.boot = find_boot(device, &layout, budget)?;
     Ok(layout)
-}
-
-/// Files that people take for raw images.
-fn refuse_other_formats(device: &dyn BlockDevice) -> Result<()> {
-    const FORMATS: [(&[u8], &str, &str); 5] = [
-        (b"QFI\xfb", "a qcow2 image", "`qemu-img convert -O raw`"),
-        (b"\x1f\x8b", "a gzip file", "`gzip -d`"),
-        (b"\xfd7zXZ\0", "an xz file", "`xz -d`"),
-        (b"\x28\xb5\x2f\xfd", "a zstd file", "`zstd -d`"),
-        (b"KDMV", "a VMDK image", "`qemu-img convert -O raw`"),
-    ];
-    ensure!(device.size() >= 512, "the file has {} bytes; that is no disk image", device.size());
-    let mut start = [0; 8];
-    device.read_at(0, &mut start).context("reading the image")?;
-    match FORMATS.iter().find(|(magic, _, _)| start.starts_with(magic)) {
-        Some((_, what, way)) => bail!("this is {what}; make a raw disk image of it first ({way})"),
-        None => Ok(()),
-    }
 }
 
 fn find_esp(partitions: &[ImagePartition]) -> Result<&ImagePartition> {
@@ -115,13 +98,19 @@ fn find_root<'a>(
     budget: &Budget,
 ) -> Result<&'a ImagePartition> {
     let mut roots = Vec::new();
+    // what can't be read may well be the root; beside a root it is the system's own affair
+    let mut unreadable = None;
     for partition in partitions {
         let kind = mounts::kind_of(&**device, partition).context("looking for file systems")?;
-        if let Some(kind) = kind
-            && holds_a_system(device, partition, kind, budget)?
-        {
-            roots.push(partition);
+        let Some(kind) = kind else { continue };
+        match holds_a_system(device, partition, kind, budget) {
+            Ok(true) => roots.push(partition),
+            Ok(false) => {}
+            Err(error) => _ = unreadable.get_or_insert(error),
         }
+    }
+    if let (Some(error), true) = (unreadable, roots.is_empty()) {
+        return Err(error);
     }
     let last = partitions.iter().max_by_key(|partition| partition.offset).map(|last| last.number);
     match roots[..] {
@@ -151,7 +140,7 @@ fn holds_a_system(
 ) -> Result<bool> {
     let filesystem = match Filesystem::open(device, partition, kind, budget) {
         Ok(filesystem) => filesystem,
-        // what can't be read may well be the root: then the reason why it couldn't be installed is the one to tell
+        // the reason why it couldn't be installed is the one to tell
         Err(error) => return require_fit(&**device, partition, kind, Use::Grows).and(Err(error)),
     };
     let tree = SystemTree::of(Mounts::new(filesystem, None));
@@ -204,16 +193,27 @@ fn find_boot(
     budget: &Budget,
 ) -> Result<Option<ImageFilesystem>> {
     let names = Names::read(&**device, &layout.partitions)?;
-    let Some(number) = startup::boot(&open(device, layout, budget)?, &names)? else { return Ok(None) };
+    let root = open(device, layout, budget)?;
+    let Some(number) = startup::boot(&root, &names)? else { return Ok(None) };
+    require_mount_point(&root)?;
     let partition = layout.partitions.iter().find(|partition| partition.number == number);
     let partition = partition.context("a name leads to no partition")?;
     let kind = mounts::kind_of(&**device, partition).context("looking into /boot")?;
     let Some(kind) = kind.filter(|_| ![layout.root.number, layout.esp.number].contains(&number)) else {
         bail!("/boot of the image is partition {number}, which can't be one of its own: that is ext4 or XFS");
     };
-    require_fit(&**device, partition, kind, Use::Stays)?;
-    let uuid = Filesystem::open(device, partition, kind, budget)?.uuid();
-    Ok(Some(ImageFilesystem { partition: number, uuid, kind }))
+    Ok(Some(describe(device, partition, kind, Use::Stays, budget)?))
+}
+
+/// The agent mounts there, and so does the system: through a link that would be somewhere else.
+fn require_mount_point(root: &SystemTree) -> Result<()> {
+    let boot = root.list("/")?.into_iter().find(|entry| entry.name == "boot");
+    match boot {
+        Some(Entry { kind, .. }) if kind != EntryType::Directory => bail!(
+            "fstab of the image mounts a partition at /boot, but /boot in its root isn't a directory: make it an empty one"
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_bytes_before_partitions(device: &dyn BlockDevice) -> Result<()> {
@@ -237,7 +237,7 @@ enum Use {
     Stays,
 }
 
-/// Refuses a file system that the agent can't mount and grow.
+/// Refuses a file system that the agent can't mount and use so.
 fn require_fit(
     device: &dyn BlockDevice,
     partition: &ImagePartition,
@@ -245,19 +245,26 @@ fn require_fit(
     used: Use,
 ) -> Result<()> {
     let superblock = superblock(device, partition, kind)?;
-    let wrong = match kind {
+    let (wrong, bytes) = match kind {
         FilesystemKind::Ext4 => {
             let judged = fitness::judge(&superblock, used == Use::Grows);
-            judged.err().map(|found| found.at(partition.offset).to_string())
+            (judged.err().map(|found| found.at(partition.offset).to_string()), fitness::size(&superblock))
         }
-        FilesystemKind::Xfs => xfs::fitness::judge(&superblock).err().map(|found| found.to_string()),
+        FilesystemKind::Xfs => {
+            let judged = xfs::fitness::judge(&superblock);
+            (judged.err().map(|found| found.to_string()), xfs::fitness::size(&superblock))
+        }
     };
-    match wrong {
-        None => Ok(()),
-        Some(wrong) => {
-            bail!("the {} file system in partition {} of the image {wrong}", kind.name(), partition.number)
-        }
+    let (name, number) = (kind.name(), partition.number);
+    if let Some(wrong) = wrong {
+        bail!("the {name} file system in partition {number} of the image {wrong}");
     }
+    ensure!(
+        bytes <= partition.length,
+        "the {name} file system in partition {number} of the image has {bytes} bytes, more than its partition with {}",
+        partition.length
+    );
+    Ok(())
 }
 
 fn superblock(
@@ -276,26 +283,15 @@ fn superblock(
     Ok(superblock)
 }
 
-/// Reads what the agent must know of the root.
-fn read_root(
+/// What the agent must know of a file system that it is going to mount.
+fn describe(
     device: &Arc<dyn BlockDevice>,
-    root: &ImagePartition,
+    partition: &ImagePartition,
+    kind: FilesystemKind,
+    used: Use,
     budget: &Budget,
 ) -> Result<ImageFilesystem> {
-    let kind = mounts::kind_of(&**device, root)?.context("the root has no file system any more")?;
-    require_fit(&**device, root, kind, Use::Grows)?;
-    let superblock = superblock(&**device, root, kind)?;
-    let bytes = match kind {
-        FilesystemKind::Ext4 => fitness::size(&superblock),
-        FilesystemKind::Xfs => xfs::fitness::size(&superblock),
-    };
-    let number = root.number;
-    ensure!(
-        bytes <= root.length,
-        "the root file system has {bytes} bytes, more than its partition {number} with {}",
-        root.length
-    );
-    debug_assert!(root.offset + root.length <= device.size() - BACKUP_LENGTH);
-    let uuid = Filesystem::open(device, root, kind, budget)?.uuid();
-    Ok(ImageFilesystem { partition: number, uuid, kind })
+    require_fit(&**device, partition, kind, used)?;
+    let uuid = Filesystem::open(device, partition, kind, budget)?.uuid();
+    Ok(ImageFilesystem { partition: partition.number, uuid, kind })
 }

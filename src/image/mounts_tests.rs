@@ -170,11 +170,82 @@ fn an_xfs_that_could_not_be_mounted_on_targets_is_refused_by_the_reason() {
         (212, 0x10_u32.to_be_bytes().to_vec(), "ro_compat 0x10"),
         (48, vec![0; 8], "its log on another device"),
         (16, vec![1; 8], "real-time section"),
-        (144, vec![0, 0, 0, 0, 0, 0, 0, 255], "4096 bytes are missing"),
+        (4, 16384_u32.to_be_bytes().to_vec(), "`mkfs.xfs -b size=4096`"),
     ] {
-        let mut changed = superblock;
-        changed[at..at + bytes.len()].copy_from_slice(&bytes);
-        let told = xfs::fitness::judge(&changed).unwrap_err().to_string();
+        let told = judge_with(&superblock, at, &bytes).unwrap_err().to_string();
         assert!(told.contains(says), "{says}: {told}");
     }
+    // of 8192 blocks 409 are kept for bad times and 163 for the groups' trees; 256 are a mebibyte
+    let groups = u64::from(u32::from_be_bytes(superblock[88..92].try_into().unwrap()));
+    let needed = 409 + 163 + 256 + 8 * groups;
+    judge_with(&superblock, 144, &needed.to_be_bytes()).unwrap();
+    let told = judge_with(&superblock, 144, &(needed - 2).to_be_bytes()).unwrap_err().to_string();
+    assert!(told.contains("8192 bytes are missing"), "{told}");
+}
+
+/// Judges a superblock with other bytes in one place.
+fn judge_with(superblock: &[u8], at: usize, bytes: &[u8]) -> Result<(), xfs::fitness::Unfitness> {
+    let mut changed = superblock.to_vec();
+    changed[at..at + bytes.len()].copy_from_slice(bytes);
+    xfs::fitness::judge(&changed)
+}
+
+#[test]
+fn a_mount_point_that_leads_elsewhere_is_refused() {
+    let refused = |make: &dyn Fn(&Path)| {
+        let (on_root, on_boot) = split("PARTLABEL=boot");
+        let root = |root: &Path| {
+            on_root(root);
+            std::fs::remove_dir(root.join("boot")).unwrap();
+            make(&root.join("boot"));
+        };
+        let (root, boot) = (testing::root_device(root, &[])?, testing::root_device(on_boot, &[])?);
+        Some(
+            import(&image_with_boot(&boot, &root, esp_files()))
+                .map(drop)
+                .map_err(|error| format!("{error:#}")),
+        )
+    };
+    let link = |boot: &Path| std::os::unix::fs::symlink("/var/boot", boot).unwrap();
+    let file = |boot: &Path| std::fs::write(boot, "").unwrap();
+    let makes: [&dyn Fn(&Path); 2] = [&link, &file];
+    for make in makes {
+        let Some(told) = refused(make) else { return };
+        assert!(told.clone().unwrap_err().contains("/boot in its root isn't a directory"), "{told:?}");
+    }
+    // systemd and the agent make it where it is missing
+    assert_eq!(refused(&|_| ()), Some(Ok(())));
+}
+
+#[test]
+fn a_boot_that_says_it_is_larger_than_its_partition_is_refused() {
+    let (on_root, on_boot) = split("PARTLABEL=boot");
+    let (Some(root), Some(boot)) =
+        (testing::root_device(on_root, &[]), testing::xfs_device(on_boot, SIZE, &[]))
+    else {
+        return;
+    };
+    let mut half = vec![0; SIZE as usize / 2];
+    boot.read_at(0, &mut half).unwrap();
+    let error =
+        format!("{:#}", import(&image_with_boot(&MemoryDevice::new(half), &root, esp_files())).unwrap_err());
+    assert!(
+        error.contains("the xfs file system in partition 2 of the image has 33554432 bytes, more than"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_data_partition_that_can_t_be_read_is_the_system_s_own_affair() {
+    let Some(root) = testing::root_device(testing::root_files, &[]) else { return };
+    let mut damaged = vec![0; 4 << 20];
+    damaged[..4].copy_from_slice(b"XFSB");
+    let damaged = MemoryDevice::new(damaged);
+    import(&image_with_boot(&damaged, &root, esp_files())).unwrap();
+    // unless it may have been the root
+    let Some(empty) = testing::root_device(|root| std::fs::create_dir_all(root).unwrap(), &[]) else {
+        return;
+    };
+    let error = format!("{:#}", import(&image_with_boot(&damaged, &empty, esp_files())).unwrap_err());
+    assert!(error.contains("partition 2"), "{error}");
 }

@@ -18,6 +18,8 @@ use crate::sys::gpt;
 use crate::value::Digest;
 
 const MIB: u64 = 1 << 20;
+/// As far as its counters go (`sb_fdblocks`).
+const XFS_SUPERBLOCK: usize = 152;
 
 /// A fixed disk with an intact partition table and an EFI system partition from which something can be booted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,8 @@ fn loader(esp: Window<'_>) -> io::Result<bool> {
     Ok(file.is_ok())
 }
 
-/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`), and the logs of all XFS ones, which keep neither.
+/// Time and number of mounts of all ext file systems (`s_mtime`, `s_mnt_count`), and superblocks and logs of all XFS ones, which keep
+/// neither.
 /// Roots of other kinds need a place of their own here.
 fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
     use ext4::{S_MAGIC, S_MNT_COUNT, S_MTIME};
@@ -116,8 +119,9 @@ fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
             seen.extend(&bytes[S_MTIME..S_MTIME + 4]);
             seen.extend(&bytes[S_MNT_COUNT..S_MNT_COUNT + 2]);
         }
-        if let Some(log) = xfs_log(device, entry.offset()) {
+        if let Some((superblock, log)) = xfs_log(device, entry) {
             seen.extend(entry.first.to_le_bytes());
+            seen.extend(superblock);
             let digests = log.clone().step_by(MIB as usize).map_while(|at| {
                 let mut bytes = vec![0; (log.end - at).min(MIB) as usize];
                 device.read_at(at, &mut bytes).ok().map(|()| *Digest::of(&bytes).as_bytes())
@@ -128,23 +132,21 @@ fn mounted(device: &dyn BlockDevice, table: &gpt::Table) -> Option<String> {
     (!seen.is_empty()).then(|| Digest::of(&seen).to_string().chars().take(16).collect())
 }
 
-/// The log of an XFS file system that begins here, as bytes of the device: every mount that writes writes into it. The beginning of a
-/// very long one; it is written all round.
-fn xfs_log(device: &dyn BlockDevice, start: u64) -> Option<Range<u64>> {
-    const LONGEST: u64 = 64 * MIB;
-    let mut superblock = [0; 128];
-    device.read_at(start, &mut superblock).ok()?;
-    let number = |at: u64, length: usize| {
-        let bytes = &superblock[at as usize..][..length];
-        bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
-    };
+/// The superblock of an XFS file system, whose counters an unmount writes, and its log, as bytes of the device: every mount that
+/// writes writes into it. The beginning of a very long one; it is written all round.
+fn xfs_log(device: &dyn BlockDevice, partition: &gpt::Entry) -> Option<([u8; XFS_SUPERBLOCK], Range<u64>)> {
+    const LONGEST: u64 = 256 * MIB;
+    let mut superblock = [0; XFS_SUPERBLOCK];
+    device.read_at(partition.offset(), &mut superblock).ok()?;
     superblock.starts_with(xfs::MAGIC.bytes).then_some(())?;
+    let number = |at, length| xfs::number(&superblock, at, length);
     let first = number(xfs::SB_LOGSTART, 8);
-    let shift = u32::from(superblock[xfs::SB_AGBLKLOG as usize]);
+    let shift = number(xfs::SB_AGBLKLOG, 1) as u32;
     let group = first.checked_shr(shift)?;
     let block = number(xfs::SB_BLOCKSIZE, 4);
     let place = group.checked_mul(number(xfs::SB_AGBLOCKS, 4))?.checked_add(first - (group << shift))?;
-    let begin = start.checked_add(place.checked_mul(block)?)?;
+    let begin = partition.offset().checked_add(place.checked_mul(block)?)?;
     let end = begin.checked_add((number(xfs::SB_LOGBLOCKS, 4) * block).min(LONGEST))?;
-    (first > 0 && end <= device.size()).then_some(begin..end)
+    let is_inside = first > 0 && end - partition.offset() <= partition.length();
+    is_inside.then_some((superblock, begin..end))
 }

@@ -9,6 +9,15 @@ use crate::spec::ondisk::filesystems::xfs;
 
 /// Room for what the agent writes on a disk that is no larger than the image.
 const NEEDED_BYTES: u64 = 1 << 20;
+/// Of what is free the kernel gives nobody: 5 % of all blocks, at most this many (`xfs_default_resblks` of fs/xfs/xfs_mount.c);
+const POOL_BLOCKS: u64 = 8192;
+/// in each group what freeing takes (`xfs_alloc_set_aside` of fs/xfs/libxfs/xfs_alloc.c);
+const ASIDE_BLOCKS: u64 = 8;
+/// and what the groups' trees of owners, shared blocks and free inodes can grow to, 2 % together at most
+/// (`xfs_ag_resv_init` of fs/xfs/libxfs/xfs_ag_resv.c and what it calls).
+const TREES_SHARE: u64 = 50;
+/// What a kernel with the smallest pages mounts.
+const MAX_BLOCK: u64 = 4096;
 /// `XFS_SB_FEAT_INCOMPAT_*`: types in directories, sparse inodes, a UUID that was changed, large times, large counters of extents.
 const INCOMPAT: u32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x20;
 /// `XFS_SB_FEAT_INCOMPAT_NEEDSREPAIR`.
@@ -29,6 +38,8 @@ pub enum Unfitness {
     Features(u32, u32),
     /// Its log or a part of its data is on another device.
     Elsewhere(&'static str),
+    /// Its blocks have so many bytes.
+    LargeBlocks(u64),
     /// So many bytes are missing.
     Full(u64),
 }
@@ -38,7 +49,7 @@ pub enum Unfitness {
 /// # Errors
 /// What is wrong.
 pub fn judge(superblock: &[u8]) -> Result<(), Unfitness> {
-    let number = |at: u64, length: usize| number(superblock, at, length);
+    let number = |at, length| xfs::number(superblock, at, length);
     let version = number(xfs::SB_VERSIONNUM, 2) as u16 & xfs::VERSION_NUMBITS;
     if version != 5 {
         return Err(Unfitness::Version(version));
@@ -58,8 +69,14 @@ pub fn judge(superblock: &[u8]) -> Result<(), Unfitness> {
     if number(xfs::SB_RBLOCKS, 8) != 0 {
         return Err(Unfitness::Elsewhere("real-time section"));
     }
-    let free = number(xfs::SB_FDBLOCKS, 8).saturating_mul(number(xfs::SB_BLOCKSIZE, 4));
-    match NEEDED_BYTES.saturating_sub(free) {
+    let block = number(xfs::SB_BLOCKSIZE, 4);
+    if block > MAX_BLOCK {
+        return Err(Unfitness::LargeBlocks(block));
+    }
+    let (all, groups) = (number(xfs::SB_DBLOCKS, 8), number(xfs::SB_AGCOUNT, 4));
+    let reserved = (all / 20).min(POOL_BLOCKS) + groups * ASIDE_BLOCKS + all / TREES_SHARE;
+    let needed = NEEDED_BYTES.saturating_add(reserved.saturating_mul(block));
+    match needed.saturating_sub(number(xfs::SB_FDBLOCKS, 8).saturating_mul(block)) {
         0 => Ok(()),
         missing => Err(Unfitness::Full(missing)),
     }
@@ -67,13 +84,8 @@ pub fn judge(superblock: &[u8]) -> Result<(), Unfitness> {
 
 /// Bytes of the file system.
 pub fn size(superblock: &[u8]) -> u64 {
-    number(superblock, xfs::SB_DBLOCKS, 8).saturating_mul(number(superblock, xfs::SB_BLOCKSIZE, 4))
-}
-
-/// A number of so many bytes, big endian.
-fn number(superblock: &[u8], at: u64, length: usize) -> u64 {
-    let bytes = superblock.iter().skip(at as usize).take(length);
-    bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+    let number = |at, length| xfs::number(superblock, at, length);
+    number(xfs::SB_DBLOCKS, 8).saturating_mul(number(xfs::SB_BLOCKSIZE, 4))
 }
 
 /// In words that follow on "the xfs file system".
@@ -101,9 +113,13 @@ impl fmt::Display for Unfitness {
                 f,
                 "has its {what} on another device, which machines don't have; make it anew with that inside"
             ),
+            Self::LargeBlocks(bytes) => write!(
+                f,
+                "has blocks of {bytes} bytes, larger than a page of memory; make it anew with `mkfs.xfs -b size={MAX_BLOCK}`"
+            ),
             Self::Full(bytes) => write!(
                 f,
-                "is full: to make it a host's, {bytes} bytes are missing; delete something in it, as package caches and logs, or make it larger"
+                "is full: to make it a host's, {bytes} bytes are missing beside what the kernel keeps for itself; delete something in it, as package caches and logs, or make it larger"
             ),
         }
     }

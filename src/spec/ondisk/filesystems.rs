@@ -39,6 +39,8 @@ pub mod xfs {
     pub const SB_LOGSTART: u64 = 48;
     /// `sb_agblocks`: blocks of a group; 32 bits.
     pub const SB_AGBLOCKS: u64 = 84;
+    /// `sb_agcount`: groups; 32 bits.
+    pub const SB_AGCOUNT: u64 = 88;
     /// `sb_logblocks`: blocks of the log; 32 bits.
     pub const SB_LOGBLOCKS: u64 = 96;
     /// `sb_versionnum`: [`VERSION_NUMBITS`] of it; 16 bits.
@@ -61,6 +63,12 @@ pub mod xfs {
     pub const MAGIC: Mark = Mark::new(0, b"XFSB");
     /// The form of it that libblkid knows as `exfs`.
     pub const EXFS: Mark = Mark::new(0, b"EXFS");
+
+    /// A number of so many bytes in a superblock: big endian, as all of XFS is. What lies behind the end is left out.
+    pub fn number(superblock: &[u8], at: u64, length: usize) -> u64 {
+        let bytes = superblock.iter().skip(at as usize).take(length);
+        bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
 }
 
 /// include/uapi/linux/nilfs2_ondisk.h, `struct nilfs_super_block`.
