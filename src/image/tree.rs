@@ -122,11 +122,6 @@ impl Ext4Tree {
         let inodes = inodes.with_context(|| format!("opening ext4 at byte {start}"))?;
         Ok(Self::of(Arc::new(inodes)))
     }
-
-    /// What is in it, by number.
-    pub fn inodes(&self) -> &Arc<Inodes> {
-        &self.volume
-    }
 }
 
 impl<V: Volume> Tree<V> {

@@ -284,7 +284,8 @@ impl Volume for Arc<XfsVolume> {
     fn content(&self, file: &Node) -> Result<volume::Content<'_>> {
         ensure!(file.kind == EntryType::File, "it is no file");
         let content = Content { volume: self, number: file.number, position: 0 };
-        Ok((Box::new(BufReader::with_capacity(PIECE, content)), file.size))
+        let room = usize::try_from(file.size).unwrap_or(PIECE).clamp(1, PIECE);
+        Ok((Box::new(BufReader::with_capacity(room, content)), file.size))
     }
 
     fn progress(&self) {

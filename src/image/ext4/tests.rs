@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use super::content::Content;
 use super::inode::{InodeKind, Inodes};
+use crate::image::volume::find;
 use crate::spec::ondisk::ext4;
 use crate::sys::block::{FileDevice, MemoryDevice};
 use crate::sys::budget::Budget;
@@ -158,14 +159,14 @@ fn another_reader_finds_the_same_in_file_systems_of_many_forms() {
             assert!(ours.get(path) == Some(it), "{form:?}: {}", String::from_utf8_lossy(path));
         }
         assert_eq!(ours.len(), theirs.len(), "{form:?}");
-        let find = |path: &[u8], follow| inodes.find(path, follow).unwrap().map(|inode| inode.kind);
-        assert_eq!(find(b"/short", true), Some(InodeKind::File));
-        assert_eq!(find(b"long", true), Some(InodeKind::File));
-        assert_eq!(find(b"/short", false), Some(InodeKind::Symlink));
-        assert_eq!(find(b"/to-many/", false), Some(InodeKind::Directory));
-        assert_eq!(find(b"/to-many/../usr/up/os-release", true), Some(InodeKind::File));
+        let kind_of = |path: &[u8], follow| find(&inodes, path, follow).unwrap().map(|inode| inode.kind);
+        assert_eq!(kind_of(b"/short", true), Some(InodeKind::File));
+        assert_eq!(kind_of(b"long", true), Some(InodeKind::File));
+        assert_eq!(kind_of(b"/short", false), Some(InodeKind::Symlink));
+        assert_eq!(kind_of(b"/to-many/", false), Some(InodeKind::Directory));
+        assert_eq!(kind_of(b"/to-many/../usr/up/os-release", true), Some(InodeKind::File));
         for nothing in ["/loop", "/loop/x", "/nothing", "/etc/os-release/x", "/etc/os-release/.", "/short/"] {
-            assert_eq!(find(nothing.as_bytes(), true), None, "{nothing}");
+            assert_eq!(kind_of(nothing.as_bytes(), true), None, "{nothing}");
         }
     }
 }
@@ -183,7 +184,7 @@ fn what_was_never_written_is_zeroes() {
     let done = Command::new("debugfs").args(["-w", "-f"]).arg(&commands).arg(&image).output().unwrap();
     assert!(done.status.success());
     let inodes = open(std::fs::read(&image).unwrap()).unwrap();
-    let inode = inodes.find(b"f", true).unwrap().unwrap();
+    let inode = find(&inodes, b"f", true).unwrap().unwrap();
     let mut content = Vec::new();
     Content::open(&inodes, &inode).unwrap().read_to_end(&mut content).unwrap();
     assert_eq!(content, vec![0; 40960]);
@@ -193,7 +194,7 @@ fn what_was_never_written_is_zeroes() {
 fn spoilt(path: &str, spoil: impl FnOnce(&mut [u8], usize)) -> Option<Arc<Inodes>> {
     let options = ["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^64bit,^flex_bg"];
     let mut bytes = filesystem(&options, many_kinds, "")?;
-    let number = open(bytes.clone()).unwrap().find(path.as_bytes(), false).unwrap().unwrap().number;
+    let number = find(&open(bytes.clone()).unwrap(), path.as_bytes(), false).unwrap().unwrap().number;
     let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
     let per_group = u32_at(1024 + ext4::S_INODES_PER_GROUP);
     let (group, index) = ((number - 1) / per_group, (number - 1) % per_group);
@@ -214,10 +215,10 @@ fn in_time<T>(work: impl FnOnce() -> T) -> T {
 fn a_link_or_a_directory_is_as_long_as_one_can_be_whatever_its_inode_says() {
     let terabytes = |bytes: &mut [u8], inode: usize| bytes[inode + ext4::I_SIZE_HIGH] = 7;
     let Some(inodes) = spoilt("/long", terabytes) else { return };
-    let error = format!("{:#}", inodes.find(b"/long", true).unwrap_err());
+    let error = format!("{:#}", find(&inodes, b"/long", true).unwrap_err());
     assert!(error.contains("a link of 30064771") && error.contains("4096 are the most"), "{error}");
     let inodes = spoilt("/many", terabytes).unwrap();
-    let error = format!("{:#}", inodes.find(b"/many/x", true).unwrap_err());
+    let error = format!("{:#}", find(&inodes, b"/many/x", true).unwrap_err());
     assert!(error.contains("a directory of 30064") && error.contains("33554432"), "{error}");
 }
 
@@ -255,7 +256,7 @@ fn a_tree_of_extents_that_leads_to_the_same_block_again_ends() {
         };
         for path in ["/large", "/many"] {
             let Some(inodes) = spoilt(path, spoil) else { return };
-            let inode = inodes.find(path.as_bytes(), true).unwrap().unwrap();
+            let inode = find(&inodes, path.as_bytes(), true).unwrap().unwrap();
             let error = in_time(|| super::blocks::Runs::of(&inodes, &inode).unwrap_err()).to_string();
             assert!(error.contains("its extents"), "{error}");
         }
@@ -288,7 +289,7 @@ fn a_directory_that_shows_one_block_over_and_over_ends() {
         });
     };
     let Some(inodes) = spoilt("/usr", spoil) else { return };
-    let error = in_time(|| format!("{:#}", inodes.find(b"/usr/nothing", true).unwrap_err()));
+    let error = in_time(|| format!("{:#}", find(&inodes, b"/usr/nothing", true).unwrap_err()));
     assert!(error.contains("a directory ends early"), "{error}");
 }
 

@@ -10,16 +10,6 @@ use crate::image::tree::EntryType;
 use crate::image::volume::{self, Volume};
 use crate::spec::ondisk::ext4;
 
-impl Inodes {
-    /// See [`volume::find`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn find(self: &Arc<Self>, path: &[u8], follow: bool) -> Result<Option<Inode>> {
-        volume::find(self, path, follow)
-    }
-}
-
 impl Volume for Arc<Inodes> {
     type Node = Inode;
 

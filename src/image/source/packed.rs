@@ -25,6 +25,8 @@ const ANYWAY: u64 = 4 << 30;
 const RATIO: u64 = 64;
 /// Memory for the dictionary of a zstd or xz file: twice what `zstd --ultra` and `xz -9` ask for.
 const DICTIONARY_LOG: u32 = 27;
+/// `ZSTD_error_frameParameter_windowTooLarge` of zstd_errors.h, as functions return it.
+const ZSTD_WINDOW_TOO_LARGE: usize = 0_usize.wrapping_sub(16);
 const PIECE: usize = 1 << 20;
 
 /// How a file is compressed.
@@ -68,6 +70,28 @@ impl Packing {
         format!("{} -d", self.name())
     }
 
+    /// Why no more can be read behind so many bytes that came out.
+    fn unreadable(self, error: io::Error, done: u64) -> anyhow::Error {
+        let name = self.name();
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let wants_memory = match self {
+            Self::Zstd => error.to_string() == zstd::zstd_safe::get_error_name(ZSTD_WINDOW_TOO_LARGE),
+            Self::Xz => matches!(inner, Some(liblzma::stream::Error::MemLimit)),
+            Self::Gzip | Self::Bzip2 => false,
+        };
+        let why = match wants_memory {
+            true => format!(
+                "it wants a dictionary of more than {} MiB; unpack it (`{}`), and import what comes out",
+                (1 << DICTIONARY_LOG) >> 20,
+                if self == Self::Zstd { "zstd -d --long=31".to_owned() } else { self.way() }
+            ),
+            false => format!(
+                "after {done} bytes it is damaged, cut short, or followed by something else; fetch it anew"
+            ),
+        };
+        anyhow::Error::new(error).context(format!("unpacking the {name} file: {why}"))
+    }
+
     fn reader<'a>(self, packed: impl io::BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
         Ok(match self {
             Self::Zstd => {
@@ -109,11 +133,7 @@ pub(super) fn unpack(
     let mut reader = packing.reader(BufReader::with_capacity(PIECE, counted))?;
     let (mut piece, mut done) = (vec![0; PIECE], 0_u64);
     loop {
-        let count = fill(&mut reader, &mut piece).with_context(|| {
-            format!(
-                "unpacking the {name} file: after {done} bytes it is damaged, cut short, or followed by something else; fetch it anew"
-            )
-        })?;
+        let count = fill(&mut reader, &mut piece).map_err(|error| packing.unreadable(error, done))?;
         if count == 0 {
             break;
         }

@@ -1,12 +1,13 @@
 //! qcow2, QEMU's image format (docs/interop/qcow2.txt there), versions 2 and 3: read as a disk, where it lies.
 //!
 //! Promises: tables are read in pages as they are asked for, so that no number in the file decides over memory; at opening all of
-//! them are walked once, and what doesn't lie in the file, or lies there twice, is refused. What was never written isn't read.
+//! them are walked once, and what doesn't lie in the file, or is more than the file can hold, is refused. What was never written isn't read.
 //! An image that needs another file, a password or a repair is refused.
 
 mod header;
 mod inflate;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io};
@@ -26,6 +27,8 @@ const PLACE: u64 = 0x00ff_ffff_ffff_fe00;
 const COMPRESSED: u64 = 1 << 62;
 const ZERO: u64 = 1;
 const SUBCLUSTERS: u64 = 32;
+/// Bytes of compressed clusters that are kept, at least two of them: who reads a file system goes to and fro.
+const CLUSTERS: u64 = 4 << 20;
 /// Longest stretch that [`BlockDevice::next_data`] looks ahead.
 const AHEAD: u64 = 16 << 20;
 /// What compressed clusters hold at most, and how often the file beside that.
@@ -47,8 +50,10 @@ pub(super) struct Qcow2 {
 /// What was read last.
 struct State {
     pages: Vec<Option<(u64, Vec<u8>)>>,
-    /// Of a compressed cluster: its place, and what is in it.
-    cluster: Option<(u64, Vec<u8>)>,
+    /// Compressed clusters, the last one used behind: their places, and what is in them.
+    clusters: VecDeque<(u64, Vec<u8>)>,
+    /// Where the file's next data is behind this byte.
+    data: Option<(u64, Option<Range<u64>>)>,
 }
 
 /// Where some bytes of the disk are.
@@ -81,7 +86,8 @@ impl Qcow2 {
     pub(super) fn open(file: Arc<dyn BlockDevice>) -> Result<Self> {
         let header = Header::read(&*file)?;
         let pages = (0..PAGES).map(|_| None).collect();
-        let image = Self { file, header, state: Mutex::new(State { pages, cluster: None }) };
+        let state = State { pages, clusters: VecDeque::new(), data: None };
+        let image = Self { file, header, state: Mutex::new(state) };
         image.survey().context("reading the tables of the qcow2 image")?;
         Ok(image)
     }
@@ -193,8 +199,13 @@ impl Qcow2 {
         let (size, cluster, stretch) = (self.header.size, self.header.cluster(), self.header.stretch());
         let most = self.file.size().saturating_add(cluster);
         let most_compressed = ANYWAY.saturating_add(self.file.size().saturating_mul(RATIO));
-        let (mut plain, mut compressed, mut offset) = (0, 0, 0);
+        let (mut plain, mut compressed, mut offset, mut before) = (0, 0, 0, 0);
         while offset < size {
+            // what stands in the file is progress, tables that lead nowhere aren't
+            if offset % stretch == 0 && plain + compressed > before {
+                budget.progress();
+                before = plain + compressed;
+            }
             if offset % cluster == 0 {
                 budget.read(self.header.entry_length())?;
             }
@@ -227,19 +238,43 @@ impl Qcow2 {
     /// Reads a piece of a compressed cluster.
     fn read_compressed(&self, place: u64, length: u64, within: usize, buffer: &mut [u8]) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.cluster.as_ref().is_none_or(|(kept, _)| *kept != place) {
-            let mut packed = vec![0; length as usize];
-            self.file.read_at(place, &mut packed)?;
-            let mut cluster = state.cluster.take().map(|(_, cluster)| cluster).unwrap_or_default();
-            cluster.resize(self.header.cluster() as usize, 0);
-            inflate::cluster(self.header.compression, &packed, &mut cluster)
-                .map_err(|error| damaged(format_args!("the compressed cluster at byte {place}: {error}")))?;
-            state.cluster = Some((place, cluster));
-        }
-        let bytes =
-            state.cluster.as_ref().and_then(|(_, cluster)| cluster.get(within..within + buffer.len()));
-        buffer.copy_from_slice(bytes.ok_or_else(|| damaged("a cluster is too short"))?);
+        let clusters = &mut state.clusters;
+        let kept = clusters.iter().position(|(kept, _)| *kept == place).and_then(|at| clusters.remove(at));
+        let bytes = match kept {
+            Some((_, bytes)) => bytes,
+            None => {
+                let most = (CLUSTERS / self.header.cluster()).max(2) as usize;
+                let room = if clusters.len() < most { None } else { clusters.pop_front() };
+                let mut bytes = room.map(|(_, bytes)| bytes).unwrap_or_default();
+                bytes.resize(self.header.cluster() as usize, 0);
+                let mut packed = vec![0; length as usize];
+                self.file.read_at(place, &mut packed)?;
+                inflate::cluster(self.header.compression, &packed, &mut bytes).map_err(|error| {
+                    damaged(format_args!("the compressed cluster at byte {place}: {error}"))
+                })?;
+                bytes
+            }
+        };
+        let wanted =
+            bytes.get(within..within + buffer.len()).ok_or_else(|| damaged("a cluster is too short"))?;
+        buffer.copy_from_slice(wanted);
+        clusters.push_back((place, bytes));
         Ok(())
+    }
+
+    /// Where the file's next data is. Asked once a stretch of it: a file system looks for the end of the stretch from its beginning on.
+    fn file_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &state.data {
+            Some((asked, None)) if *asked <= from => return Ok(None),
+            Some((asked, Some(data))) if *asked <= from && from < data.end => {
+                return Ok(Some(data.start.max(from)..data.end));
+            }
+            _ => {}
+        }
+        let found = self.file.next_data(from)?;
+        state.data = Some((from, found.clone()));
+        Ok(found)
     }
 
     /// Whether what is here has to be read: not where the file itself has a hole.
@@ -247,7 +282,7 @@ impl Qcow2 {
         Ok(match place {
             Place::Nowhere => false,
             Place::Compressed(..) => true,
-            Place::At(start) => self.file.next_data(start)?.is_some_and(|data| data.start < start + length),
+            Place::At(start) => self.file_data(start)?.is_some_and(|data| data.start < start + length),
         })
     }
 }

@@ -162,6 +162,47 @@ fn what_unpacks_without_end_is_refused() {
 }
 
 #[test]
+fn what_wants_more_memory_than_it_gets_is_not_called_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.long_distance_matching(true).unwrap();
+    encoder.window_log(28).unwrap();
+    std::io::copy(&mut std::io::repeat(7).take(300 << 20), &mut encoder).unwrap();
+    std::fs::write(&path, encoder.finish().unwrap()).unwrap();
+    let told = refusal(&path);
+    assert!(told.contains("more than 128 MiB; unpack it (`zstd -d --long=31`)"), "{told}");
+    let mut options = liblzma::stream::LzmaOptions::new_preset(0).unwrap();
+    options.dict_size(256 << 20);
+    let mut filters = liblzma::stream::Filters::new();
+    filters.lzma2(&options);
+    let stream =
+        liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32).unwrap();
+    let mut packed = Vec::new();
+    liblzma::read::XzEncoder::new_stream(&[7; 5000][..], stream).read_to_end(&mut packed).unwrap();
+    std::fs::write(&path, packed).unwrap();
+    let told = refusal(&path);
+    assert!(told.contains("more than 128 MiB; unpack it (`xz -d`)"), "{told}");
+}
+
+#[test]
+fn a_hybrid_installer_is_named_and_a_disk_with_remains_is_a_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let refused = |marks: &[(usize, &[u8])]| {
+        let mut bytes = vec![0; 1 << 20];
+        for (offset, magic) in marks {
+            bytes[*offset..offset + magic.len()].copy_from_slice(magic);
+        }
+        std::fs::write(&path, bytes).unwrap();
+        opened(&path).map(drop).map_err(|error| format!("{error:#}"))
+    };
+    let told = refused(&[(512, b"EFI PART"), (0x8001, b"CD001")]).unwrap_err();
+    assert!(told.contains("this is an ISO 9660 image"), "{told}");
+    refused(&[(512, b"EFI PART"), (0x438, b"\x53\xef"), (0x1_0040, b"_BHRfS_M")]).unwrap();
+}
+
+#[test]
 fn other_formats_are_named_with_the_way_out() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
