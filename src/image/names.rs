@@ -39,14 +39,43 @@ impl Kind {
     ];
 
     /// Kind and name in a word of fstab or of a kernel's command line; `None` where it names no such thing.
-    pub fn read(word: &str) -> Option<(Self, &str)> {
-        Self::SPELLED.iter().find_map(|(kind, tag, link)| {
-            let name = word.strip_prefix(tag).or_else(|| word.strip_prefix(link))?;
+    pub fn read(word: &str) -> Option<(Self, String)> {
+        let (kind, name, is_link) = Self::SPELLED.iter().find_map(|(kind, tag, link)| {
+            let tagged = word.strip_prefix(tag).map(|name| (*kind, name, false));
+            tagged.or_else(|| Some((*kind, word.strip_prefix(link)?, true)))
+        })?;
+        let name = name.trim_matches(['"', '\'']);
+        Some(match kind {
             // what stands behind it is counted from there (`/PARTNROFF=1`)
-            let name = name.split('/').next().unwrap_or(name);
-            Some((*kind, name.trim_matches(['"', '\''])))
+            Self::PartUuid => (kind, name.split('/').next().unwrap_or(name).to_owned()),
+            _ if is_link => (kind, unescaped(name)),
+            _ => (kind, name.to_owned()),
         })
     }
+
+    /// UUIDs are numbers, labels are texts.
+    fn is_same(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Uuid | Self::PartUuid => one.eq_ignore_ascii_case(other),
+            Self::Label | Self::PartLabel => one == other,
+        }
+    }
+}
+
+/// udev writes what may stand in no name of a file as `\x20` (udev(7), `udev_util_encode_string`).
+fn unescaped(name: &str) -> String {
+    let mut parts = name.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(code) => {
+                bytes.push(code);
+                bytes.extend(&part.as_bytes()[2..]);
+            }
+            None => bytes.extend([b"\\x", part.as_bytes()].concat()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The names of an image's partitions.
@@ -92,7 +121,7 @@ impl Names {
 
     /// The partition with this name.
     pub fn partition(&self, kind: Kind, name: &str) -> Option<u32> {
-        let named = |(of, known, _): &&(Kind, String, u32)| *of == kind && known.eq_ignore_ascii_case(name);
+        let named = |(of, known, _): &&(Kind, String, u32)| *of == kind && kind.is_same(known, name);
         self.found.iter().find(named).map(|(.., number)| *number)
     }
 
@@ -168,7 +197,19 @@ mod tests {
             ("PARTLABEL=esp".to_owned(), 2),
         ] {
             let (kind, name) = Kind::read(&word).unwrap();
-            assert_eq!(names.partition(kind, name), Some(partition), "{word}");
+            assert_eq!(names.partition(kind, &name), Some(partition), "{word}");
+        }
+        for other in ["LABEL=CLOUDIMG-ROOTFS", "PARTLABEL=ESP", "LABEL=cloudimg-rootfs/x"] {
+            let (kind, name) = Kind::read(other).unwrap();
+            assert_eq!(names.partition(kind, &name), None, "{other}");
+        }
+        for (word, name) in [
+            ("LABEL=/", "/"),
+            ("/dev/disk/by-label/my\\x20disk\\x2f1", "my disk/1"),
+            ("/dev/disk/by-partlabel/\\xzz", "\\xzz"),
+            ("LABEL=\\x20", "\\x20"),
+        ] {
+            assert_eq!(Kind::read(word).unwrap().1, name, "{word}");
         }
         assert!(!names.may_be(Kind::Uuid, "0fc63daf-8483-4772-8e79-3d69d8477dea"));
         assert_eq!(Kind::read("/dev/sda1"), None);

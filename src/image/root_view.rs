@@ -6,7 +6,7 @@ use super::tree::{EntryType, ReadTree};
 use crate::image_rules::{Name, RootView};
 
 /// No text of a system that anybody asks for is longer.
-const LONGEST_TEXT: u64 = 1 << 20;
+pub const LONGEST_TEXT: u64 = 1 << 20;
 
 /// Any tree that can be read.
 pub struct TreeView<'a>(pub &'a dyn ReadTree);

@@ -58,7 +58,8 @@ fn a_mount_of_what_the_image_lacks_is_refused_unless_machines_don_t_wait_for_it(
     let fine = format!(
         "UUID={} / ext4 errors=remount-ro 0 1\nUUID={} /boot/efi vfat umask=0077 0 2\nUUID={OTHER} /a ext4 nofail 0 0\n\
          /dev/sdb1 /b ext4 noauto 0 0\nLABEL=root /c none bind\n/dev/mapper/vg-x /d xfs defaults\ntmpfs /tmp tmpfs\n\
-         nas:/x /nfs nfs _netdev\nUUID={OTHER} /e ext4 defaults,x-systemd.automount\n\n#UUID=x /f ext4\n",
+         nas:/x /nfs nfs _netdev\nUUID={OTHER} /e ext4 defaults,x-systemd.automount\n\n#UUID=x /f ext4\n\
+         /dev/disk/by-id/md-uuid-1 /g ext4\n/dev/disk/by-id/dm-name-x /h ext4\nUUID={OTHER} /boot ext4 nofail\n",
         root_uuid(),
         testing::identity().esp_uuid(),
     );
@@ -123,6 +124,23 @@ fn a_loader_without_a_configuration_or_with_one_of_another_system_is_refused() {
     let told = said(&nothing, esp(searching(OTHER))).unwrap();
     assert!(told.contains("line 1 of /EFI/debian/grub.cfg") && told.contains(OTHER), "{told}");
     assert_eq!(said(&nothing, esp(searching(&root_uuid().to_string()))), None);
+    // words in any order, names with values, comments of another encoding, and what another vendor left
+    let id = root_uuid();
+    for line in [
+        format!("search --fs-uuid {id} --set root --no-floppy\n"),
+        format!("search -u --hint-efi=hd0,gpt2 \"{id}\" --set=root\n"),
+        format!("search.fs_uuid {id} root hd0,gpt2\nsearch --fs-uuid --set=root {OTHER}\n"),
+        format!("search --label --set=root {OTHER}\nsearch --no-floppy --fs-uuid --set=dev $uuid\n"),
+    ] {
+        assert_eq!(said(&nothing, esp(Some(line.clone()))), None, "{line}");
+    }
+    let told = said(&nothing, esp(Some(format!("search --fs-uuid {OTHER} --set root\n")))).unwrap();
+    assert!(told.contains(OTHER), "{told}");
+    let mut left_over = esp(searching(&id.to_string()));
+    let theirs = format!("# caf\u{e9}\nsearch --fs-uuid --set=root {OTHER}\n");
+    let latin: Vec<u8> = theirs.chars().map(|c| c as u8).collect();
+    left_over.push(FatFile::new("EFI/ubuntu/grub.cfg", std::io::Cursor::new(latin)));
+    assert_eq!(said(&nothing, left_over), None);
     for (root, is_fine) in [
         (format!("UUID={OTHER}"), false),
         ("/dev/vda1".to_owned(), false),

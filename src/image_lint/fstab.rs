@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::rules::FSTAB_DEVICE;
 use super::{Finding, Subject};
+use crate::image_rules::fstab;
 
 const FSTAB: &str = "/etc/fstab";
 /// Disks whose number depends on what else is there. CD drives and floppies are named so in many an installed system.
@@ -12,9 +13,8 @@ const DISKS: [&str; 6] = ["/dev/sd", "/dev/vd", "/dev/xvd", "/dev/hd", "/dev/nvm
 pub(super) fn find(subject: &Subject<'_>) -> Result<Vec<Finding>> {
     let text = subject.text(FSTAB)?.unwrap_or_default();
     let mut found = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let mut words = line.split_whitespace();
-        let (Some(device), Some(place)) = (words.next(), words.next()) else { continue };
+    for line in fstab::lines(&text) {
+        let fstab::Line { number, device, place, .. } = line;
         if !DISKS.iter().any(|disk| device.starts_with(disk)) {
             continue;
         }

@@ -8,6 +8,7 @@
 //! can't be read is an error; [`Judged`] keeps them apart. Nothing here writes, and nothing here knows profiles.
 
 pub mod accounts;
+pub mod fstab;
 pub mod identity;
 pub mod limit_reader;
 pub mod modinfo;
