@@ -65,12 +65,12 @@ test: export IRONSTRAP_STRICT = 1
 test: lint needs check thorough deny dynamic ## Everything, with whole installs in QEMU: about half an hour on two cores.
 # in one go, so that both stand on one build of the library: apart, their dependencies' features differ
 	cargo build --release --bins --example hostile
-	cargo run --quiet --release --example hostile
+	cargo run --quiet --release --example hostile 4
 	IRONSTRAP_VM=1 IRONSTRAP_BIN=$(RELEASE) IRONSTRAP_DYNAMIC=$(DYNAMIC) \
 		cargo nextest run --profile vm --test vm --test reproducible --test unprivileged
 
 .PHONY: soak
-soak: release ## What takes longer than a test should, about an hour: power cuts by the 100,000, machines killed, failing disks, small memory, more firmwares, storms of connections.
+soak: release ## What takes longer than a test should, about an hour: power cuts by the 100,000, every hostile string, machines killed, failing disks, small memory, more firmwares, storms of connections.
 # (a line break in a filter would reach it with its backslash)
 	IRONSTRAP_ROUNDS=20 cargo nextest run --release --lib -E 'test(crash_tests::) - test(/(again|repair)_tests::/)' \
 		-E 'test(fault_tests::) - test(/fault_tests::(sectors|size)::/)' -E 'test(faulty::)'
@@ -79,6 +79,7 @@ soak: release ## What takes longer than a test should, about an hour: power cuts
 # 10^6 flipped bits, 10,000 schedules of a server's faults, 1,000 sectors of a disk
 	IRONSTRAP_SOAK=1 IRONSTRAP_ROUNDS=100 cargo nextest run --release --lib --success-output final \
 		-E 'test(flip_tests::) | test(schedule_tests::) | test(fault_tests::sectors::) | test(fault_tests::size::)'
+	cargo run --quiet --release --example hostile
 	IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --test serve -E 'test(hostile::)' --success-output final
 	IRONSTRAP_STRICT=1 IRONSTRAP_VM=1 IRONSTRAP_SOAK=1 IRONSTRAP_BIN=$(RELEASE) cargo nextest run --profile vm --success-output final --test vm \
 		-E 'test(/^(ends|io_errors|killed|proxy|replay|secure_boot|small_memory|systems)::/)'

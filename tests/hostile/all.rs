@@ -1,4 +1,4 @@
-//! The test `hostile` as a program, which tries every string: see `main.rs` beside it. A test would be built without optimisation, and
+//! The test `hostile` as a program, which tries every string, or one of as many as its argument says: see `main.rs` beside it. A test would be built without optimisation, and
 //! with all that it uses for a second time.
 
 #![allow(
@@ -20,6 +20,8 @@ mod shell;
 mod strings;
 
 fn main() {
+    let step = std::env::args().nth(1).map_or(1, |word| word.parse().expect("the argument is a number"));
+    strings::STEP.set(step).expect("it is set once");
     fields::whole_model();
     for all in [
         fields::in_kickstart,

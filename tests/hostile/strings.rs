@@ -4,13 +4,18 @@
 //! expansions, open sections or look like nothing. Half of the strings of a field are such pieces put into a value that the
 //! field likes, since most types refuse the rest at a glance.
 
+use std::sync::OnceLock;
+
 /// How many strings each field gets.
 pub const COUNT: usize = 10_000;
 
-/// As a program (`cargo run --release --example hostile`, which `make test` does) every string is tried; as a test, which isn't
-/// optimised and would take most of an hour for that, every fiftieth.
+/// Set by the program `hostile`: of so many strings one is tried.
+pub static STEP: OnceLock<usize> = OnceLock::new();
+
+/// As a program (`cargo run --release --example hostile`) every string is tried, or one of as many as its argument says (`make soak`
+/// and `make test`); as a test, which isn't optimised and would take most of an hour, every fiftieth.
 pub fn step() -> usize {
-    if cfg!(test) { 50 } else { 1 }
+    STEP.get().copied().unwrap_or(50)
 }
 
 /// Texts that YAML 1.1, Kickstart, debconf, shells or GRUB read as something else than a text.
