@@ -37,6 +37,7 @@ const BENCHES: [(&str, Bench); 5] = [
 const BY_HAND: [(&str, Bench); 1] = [("fai", phases::beside_fai)];
 
 fn main() -> ExitCode {
+    support::image_fixture::take_whole();
     let wanted: Vec<_> = std::env::args().skip(1).collect();
     let is_named = |name: &str| wanted.iter().any(|word| word == name);
     let usual = BENCHES.into_iter().filter(|(name, _)| wanted.is_empty() || is_named(name));

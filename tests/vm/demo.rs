@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use support::image_fixture::{Golden, IMAGE};
+use support::image_fixture::{Golden, IMAGE, take_whole};
 use support::qemu::{Bus, Machine};
 use support::site::Site;
 use support::{disk, judges, say, scratch};
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
 
 fn demo() -> Result<()> {
     let mut summary = Summary::default();
+    take_whole();
     let dir = scratch("demo")?;
     summary.time("golden image", || {
         let golden = Golden::get()?;
