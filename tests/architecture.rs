@@ -103,7 +103,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Where the agent's rooms come together: its entry, the process that installs, the one that tells of its crash, the bench of
 /// the write path, and the world that tests share.
-const ABOVE_ROOMS: &[&str] = &["mod", "worker", "crash_report", "write_trial", "fixture"];
+const ABOVE_ROOMS: &[&str] = &["mod", "worker", "crash_report", "write_trial", "filesystem_trial", "fixture"];
 
 /// Data in, data out: no file, clock, network, process or environment.
 const PURE: &[&str] = &[

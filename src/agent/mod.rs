@@ -27,8 +27,8 @@
 //!
 //! Between rooms, imports point one way; `tests/architecture.rs` holds the table:
 //! `report ← payload ← disk ← {personalise, orders}`, and `ends` knows what it needs of `report`. Only `worker` and
-//! `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`], but benches, which
-//! time `write_trial`.
+//! `crash_report` know all of them. Nobody outside knows more than [`main`] and [`is_agent`], but benches and
+//! tests, which run `write_trial` and `filesystem_trial`.
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -40,6 +40,7 @@ mod disk;
 mod efi;
 mod ends;
 mod failure;
+pub(crate) mod filesystem_trial;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod init;

@@ -1,11 +1,13 @@
 //! `ironstrap dev`: tools for ironstrap's own tests and benches; hidden from the help.
 
+mod try_filesystem;
 mod write_image;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use self::try_filesystem::Args as TryFilesystem;
 use self::write_image::Args as WriteImage;
 use super::output;
 use crate::image::loaders;
@@ -36,6 +38,7 @@ enum Command {
         directory: PathBuf,
     },
     WriteImage(WriteImage),
+    TryFilesystem(TryFilesystem),
     /// Say whether a machine starts these loaders: `starts`, `refuses` or `unknown`, and why.
     Starts {
         /// A file.
@@ -61,6 +64,7 @@ pub fn run(args: &Args, paths: &SitePaths) -> Result<()> {
             Ok(output::print(&format!("{} has {hosts} hosts\n", directory.display()))?)
         }
         Command::WriteImage(args) => write_image::run(args, paths),
+        Command::TryFilesystem(args) => try_filesystem::run(args),
         Command::Starts { shim, grub, root } => {
             let loaders = loaders::read(&read(shim)?, &read(grub)?);
             let verdict = plan::judge(loaders.as_ref(), &facts::judged_machine(root));

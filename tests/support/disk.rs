@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
@@ -115,6 +116,32 @@ pub struct Table {
     pub disk: String,
     /// Partitions that are in use.
     pub partitions: Vec<Partition>,
+}
+
+/// Moves a file into another one at a whole mebibyte, holes as holes.
+///
+/// # Errors
+/// When it can't be copied or removed.
+pub fn move_into(from: &Path, to: &Path, at: u64) -> Result<()> {
+    copy_sparsely(from, to, &[format!("seek={}", at >> 20)])?;
+    std::fs::remove_file(from).with_context(|| format!("removing {}", from.display()))
+}
+
+/// Copies a partition, which begins and ends at a whole mebibyte, into a file, zeroes as holes.
+///
+/// # Errors
+/// When it can't be copied.
+pub fn copy_out(disk: &Path, partition: &Partition, to: &Path) -> Result<()> {
+    let [skip, count] = [partition.start, partition.length].map(|bytes| bytes >> 20);
+    copy_sparsely(disk, to, &[format!("skip={skip}"), format!("count={count}")])
+}
+
+/// dd(1), by the mebibyte.
+fn copy_sparsely(from: &Path, to: &Path, more: &[String]) -> Result<()> {
+    let (input, output) = (format!("if={}", from.display()), format!("of={}", to.display()));
+    let mut dd = Command::new("dd");
+    dd.args([input.as_str(), output.as_str(), "bs=1M", "conv=notrunc,sparse", "status=none"]).args(more);
+    super::text(&mut dd).map(drop)
 }
 
 /// GPT type of an EFI system partition.

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::filesystems::FormsDisk;
 use crate::hosts::{DISK, Host, USER};
 use crate::support::disk::{Table, blank, put};
 use crate::support::qemu::{Bus, free_port};
@@ -26,6 +27,7 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
         site.arm(&[HOTEL.name])?;
         let (machine, disk) = HOTEL.machine(dir)?;
         other_system(dir, &disk)?;
+        let forms = FormsDisk::make(dir)?;
 
         let first = site.stick("first.img")?;
         let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
@@ -57,13 +59,14 @@ fn a_disk_that_is_given_up_is_installed_and_installed_again_under_a_new_order() 
         ensure!(done.len() == 2, "the ESP has marks of {done:?}, not of both orders");
 
         // The first stick is in again, and comes first: its order is over, and it boots the disk.
-        let mut running = machine.clone().stick(&first, 0).ssh(port).start()?;
+        let mut running = forms.beside(machine.clone()).stick(&first, 0).ssh(port).start()?;
         running.wait_for("ironstrap: installed; booting the disk")?;
-        key.run(USER, port, "true")?;
+        forms.try_all(&key, port)?;
         ensure!(Key::host_key(port)? == identity, "another system has come up");
         running.serial().absent("ironstrap: started")?;
         let kept = key.run(USER, port, "date >~/kept; sync; cat ~/kept")?;
         running.shut_down()?;
+        forms.judge(dir)?;
 
         // What looks like a power cut at the very end of the install is a system in use: it gets its tables back.
         put(&disk, 0, &[0; 512])?;

@@ -7,6 +7,7 @@ mod again;
 mod debconf;
 mod decision;
 mod ends;
+mod filesystems;
 mod harness;
 mod hosts;
 mod installer;

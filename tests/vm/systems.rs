@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::hosts::{Host, USER};
-use crate::support::disk::{Table, blank};
+use crate::support::disk::{Table, blank, copy_out, move_into};
 use crate::support::image_fixture::{Golden, IMAGE};
 use crate::support::qemu::{Bus, free_port};
 use crate::support::site::Site;
@@ -80,8 +80,7 @@ fn is_sound(dir: &Path, disk: &Path) -> Result<()> {
     let mut judged = 0;
     for partition in &table.partitions {
         let copy = dir.join("partition");
-        let [skip, count] = [partition.start, partition.length].map(|bytes| bytes / MIB);
-        copy_sparsely(disk, &copy, &[format!("skip={skip}"), format!("count={count}")])?;
+        copy_out(disk, partition, &copy)?;
         let mut magic = [0; 4];
         std::os::unix::fs::FileExt::read_exact_at(&File::open(&copy)?, &mut magic, 0)
             .context("reading a partition")?;
@@ -123,10 +122,10 @@ fn image(dir: &Path) -> Result<PathBuf> {
     let fat = blank(dir, "esp.img", PLACES[1] - PLACES[0])?;
     text(Command::new("mkfs.vfat").args(["-F", "32"]).arg(&fat))?;
     text(Command::new("mcopy").args(["-s", "-i"]).arg(&fat).arg(esp.join("EFI")).arg("::"))?;
-    place(&fat, &raw, PLACES[0])?;
+    move_into(&fat, &raw, PLACES[0])?;
     for (from, uuid, number) in [(&boot, BOOT, 1), (&tree, ROOT, 2)] {
         let xfs = make_xfs(dir, from, uuid, PLACES[number + 1] - PLACES[number])?;
-        place(&xfs, &raw, PLACES[number])?;
+        move_into(&xfs, &raw, PLACES[number])?;
         fs::remove_dir_all(from).context("removing what was copied")?;
     }
     Ok(raw)
@@ -197,18 +196,4 @@ fn describe(directory: &Path, list: &mut String) -> Result<()> {
     }
     list.push_str("$\n");
     Ok(())
-}
-
-/// Copies a file into another one, holes as holes.
-fn place(from: &Path, to: &Path, at: u64) -> Result<()> {
-    copy_sparsely(from, to, &[format!("seek={}", at / MIB)])?;
-    fs::remove_file(from).context("removing a file that was copied")
-}
-
-/// dd(1), by the mebibyte.
-fn copy_sparsely(from: &Path, to: &Path, more: &[String]) -> Result<()> {
-    let (input, output) = (format!("if={}", from.display()), format!("of={}", to.display()));
-    let mut dd = Command::new("dd");
-    dd.args([input.as_str(), output.as_str(), "bs=1M", "conv=notrunc,sparse", "status=none"]).args(more);
-    text(&mut dd).map(drop)
 }

@@ -149,7 +149,11 @@ fn node_name(disk: &str, number: u32) -> String {
     format!("{disk}{infix}{number}")
 }
 
-fn grow(root: &Mounted, kind: FilesystemKind, length: u64) -> Result<()> {
+/// Grows a mounted file system to the length of its partition.
+///
+/// # Errors
+/// The kernel's.
+pub(in crate::agent) fn grow(root: &Mounted, kind: FilesystemKind, length: u64) -> Result<()> {
     let state = rustix::fs::statvfs(&root.place).context("asking for the root's block size")?;
     let blocks = length / state.f_frsize;
     match kind {
@@ -190,19 +194,27 @@ fn write_done_file(esp: &Path, order: &OrderId, text: &str) -> Result<()> {
 }
 
 /// A mounted file system; unmounted when dropped.
-struct Mounted {
+pub(in crate::agent) struct Mounted {
     place: PathBuf,
     active: bool,
 }
 
 impl Mounted {
-    fn mount(node: &Path, place: &Path, kind: &str) -> Result<Self> {
+    /// Mounts what is on this device, at a directory that is made if it is missing.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(in crate::agent) fn mount(node: &Path, place: &Path, kind: &str) -> Result<Self> {
         let source = node.to_str().context("a device node has no readable name")?;
         mount::mount(source, place, kind, "").with_context(|| format!("mounting {source} as {kind}"))?;
         Ok(Self { place: place.to_owned(), active: true })
     }
 
-    fn unmount(mut self) -> Result<()> {
+    /// Unmounts it, and returns when all is written.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(in crate::agent) fn unmount(mut self) -> Result<()> {
         self.active = false;
         mount::unmount(&self.place).with_context(|| format!("unmounting {}", self.place.display()))
     }
