@@ -143,3 +143,32 @@ if [ ! -e target/unpacked-13/done ]; then
     rm -r "$state"
     touch target/unpacked-13/done
 fi
+
+# A policy as its own tools make it of Debian's modules, and what says which label it gives a path. Installed, it would be this machine's.
+if [ ! -e target/unpacked-selinux/done ]; then
+    echo "unpacking into target/unpacked-selinux: selinux-policy-default selinux-utils policycoreutils, and making that policy"
+    root=$PWD/target/unpacked-selinux
+    mkdir -p "$root/packages"
+    as_root apt-get update -qq
+    (cd "$root/packages" && apt-get download -qq selinux-policy-default selinux-utils policycoreutils)
+    for package in "$root"/packages/*.deb; do dpkg-deb -x "$package" "$root"; done
+    cat >"$root/etc/selinux/semanage.conf" <<END
+module-store = direct
+expand-check = 0
+compiler-directory = $root/usr/libexec/selinux/hll
+[setfiles]
+path = $root/sbin/setfiles
+args = -q -c \$@ \$<
+[end]
+[sefcontext_compile]
+path = $root/usr/sbin/sefcontext_compile
+args = \$@
+[end]
+END
+    printf 'SELINUX=enforcing\nSELINUXTYPE=default\n' >"$root/etc/selinux/config"
+    modules=()
+    while read -r module; do modules+=(-i "$root/usr/share/selinux/default/$module.pp.bz2"); done \
+        < <(xargs -n1 <"$root/usr/share/selinux/default/.modules")
+    "$root/usr/sbin/semodule" -p "$root" -n -X 100 -s default "${modules[@]}"
+    touch "$root/done"
+fi

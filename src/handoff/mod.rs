@@ -127,12 +127,6 @@ fn image_incompatibilities(host: &Host, site: &Site, image: &ImageSystem) -> Vec
                 .to_owned(),
         );
     }
-    if image.selinux_enforcing {
-        found.push(
-            "the image enforces SELinux, and files written at the install would have no label; set it to permissive in the image"
-                .to_owned(),
-        );
-    }
     found
 }
 

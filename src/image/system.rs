@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::root_view::TreeView;
 use super::tree::ReadTree;
 use crate::image_rules::identity::{self, Carried};
-use crate::image_rules::stacks;
+use crate::image_rules::{selinux, stacks};
 use crate::spec::image::ImageSystem;
 
 /// What firmware starts when it knows nothing of the disk.
@@ -36,7 +36,7 @@ const PROGRAM_DIRS: [&str; 5] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr
 /// Looks into an image.
 ///
 /// # Errors
-/// No usable kernel, shim, GRUB or os-release; names the file.
+/// No usable kernel, shim, GRUB or os-release, or a SELinux policy that can't be read; names the file.
 pub fn inspect(root: &dyn ReadTree, esp: &dyn ReadTree) -> Result<ImageSystem> {
     let release = os_release(root)?;
     let field = |name: &str| {
@@ -163,13 +163,14 @@ fn by_version(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// Files that an install writes are labelled by the image's policy, which is therefore judged here.
 fn selinux_enforcing(root: &dyn ReadTree) -> Result<bool> {
-    const CONFIG: &str = "/etc/selinux/config";
-    if !root.exists(CONFIG)? {
+    if !root.exists(selinux::CONFIG)? {
         return Ok(false);
     }
-    let config = root.read_at_most(CONFIG, LONGEST_TEXT)?;
-    Ok(String::from_utf8_lossy(&config).lines().any(|line| line.trim() == "SELINUX=enforcing"))
+    let config = root.read_at_most(selinux::CONFIG, LONGEST_TEXT)?;
+    selinux::judge(&TreeView(root))??;
+    Ok(selinux::Mode::of_config(&String::from_utf8_lossy(&config)) == selinux::Mode::Enforcing)
 }
 
 fn tools(root: &dyn ReadTree) -> Result<Vec<String>> {

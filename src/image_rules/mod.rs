@@ -12,6 +12,7 @@ pub mod fstab;
 pub mod identity;
 pub mod limit_reader;
 pub mod modinfo;
+pub mod selinux;
 pub mod stacks;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -83,7 +84,7 @@ impl std::error::Error for Incompatible {}
 /// Outside: could the tree be read? Inside: does the host fit?
 pub type Judged<T> = Result<Result<T, Incompatible>>;
 
-/// Everything in the image's tree that this system can't be made of: accounts, shells, time zone, units.
+/// Everything in the image's tree that this system can't be made of: accounts, shells, time zone, units, labels.
 ///
 /// # Errors
 /// When the tree can't be read.
@@ -94,6 +95,7 @@ pub fn incompatibilities(system: &SystemSpec, tree: &dyn RootView) -> Result<Vec
         Ok(files) => accounts::edit(&files, &system.root, &system.users).err(),
         Err(incompatible) => Some(incompatible),
     });
+    note(selinux::contexts(tree)?.err());
     for user in &system.users {
         if !tree.exists(&user.shell)? {
             let shell = user.shell.escape_debug();

@@ -210,11 +210,6 @@ fn check_image(order: &InstallOrder, manifest: &ImageManifest) -> Result<(), Ref
     if *image != order.image.image {
         return refuse(format!("the order is for image {}, its manifest is of {image}", order.image.image));
     }
-    if manifest.system.selinux_enforcing {
-        return refuse(format!(
-            "image {image} enforces SELinux; files that the install changes would have no labels"
-        ));
-    }
     if manifest.system.network == NetworkStack::Unknown {
         return refuse(format!(
             "image {image} enables none of systemd-networkd, ifupdown and NetworkManager, so {} would have no network",

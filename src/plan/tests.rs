@@ -114,7 +114,6 @@ fn every_refusal_has_its_code_and_says_what_was_seen() {
             disk.removable = true;
             f.disks.push(disk);
         }),
-        ("enforces SELinux", Code::ImageUnsupported, &|_, m, _| m.system.selinux_enforcing = true),
         ("would have no network", Code::ImageUnsupported, &|_, m, _| {
             m.system.network = NetworkStack::Unknown;
         }),

@@ -82,7 +82,7 @@ codes! {
     DuplicateRoot = "IS-206", "remove or wipe the other disk: the kernel could mount the wrong root";
     /// The disk refuses writes.
     DiskReadOnly = "IS-207", "remove the write protection of the disk";
-    /// The image can't be installed by this agent (SELinux, no known network stack, stray signatures, …).
+    /// The image can't be installed by this agent (no known network stack, stray signatures, …).
     ImageUnsupported = "IS-208", "the message says what it is: mend it in the image (`ironstrap image inspect` shows what an image holds), import or build it again, lock it, and arm the host again";
     /// A key was pressed during the countdown.
     Cancelled = "IS-209", "start the machine again to get a new countdown";

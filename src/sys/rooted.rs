@@ -6,6 +6,7 @@
 //!
 //! Without root (tests), owners can't be given away: files then keep the caller's ids.
 
+mod labels;
 mod times;
 
 use std::fs::File;
@@ -16,6 +17,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid};
 use rustix::io::Errno;
+
+pub use self::labels::Labels;
 
 /// Longest file that is read whole: account files and configuration, not logs.
 const MAX_READ: u64 = 16 << 20;
@@ -59,6 +62,7 @@ pub struct RootedDir {
     root: OwnedFd,
     /// Whether owners are set as asked: only root can.
     sets_owners: bool,
+    labels: Option<Box<dyn Labels>>,
 }
 
 impl RootedDir {
@@ -69,7 +73,7 @@ impl RootedDir {
     pub fn open(root: &Path) -> Result<Self> {
         let fd = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("opening {}", root.display()))?;
-        Ok(Self { root: fd, sets_owners: rustix::process::geteuid().is_root() })
+        Ok(Self { root: fd, sets_owners: rustix::process::geteuid().is_root(), labels: None })
     }
 
     /// Content of a file, links followed inside the tree; `None` where there is none.
@@ -142,6 +146,7 @@ impl RootedDir {
                 File::from(rustix::fs::openat(&parent, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
             file.write_all(content)?;
             self.set(&file, attributes)?;
+            self.label(&file, &parent, name, EntryKind::File)?;
             file.sync_all()?;
             rustix::fs::renameat(&parent, &temporary, &parent, name)?;
             Ok(rustix::fs::fsync(&parent)?)
@@ -180,6 +185,7 @@ impl RootedDir {
                     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                     let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
                     self.set(&fd, attributes)?;
+                    self.label(&fd, &parent, name, EntryKind::Directory)?;
                     rustix::fs::fsync(&fd)?;
                     Ok(rustix::fs::fsync(&parent)?)
                 })
@@ -218,6 +224,7 @@ impl RootedDir {
                 let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
                 rustix::fs::chownat(&parent, &temporary, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
             }
+            self.label_link(&parent, &temporary, name)?;
             rustix::fs::renameat(&parent, &temporary, &parent, name)?;
             Ok(rustix::fs::fsync(&parent)?)
         };

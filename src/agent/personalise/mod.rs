@@ -13,6 +13,7 @@ mod files;
 mod homes;
 mod identity;
 pub mod kernel_personaliser;
+mod labels;
 mod network;
 mod partitions;
 mod root_view;
@@ -51,11 +52,7 @@ pub fn apply(
     network: &NetworkSpec,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Report> {
-    ensure!(
-        !image.system.selinux_enforcing,
-        "the image enforces SELinux, and files written here would have no label"
-    );
-    let root = RootedDir::open(root)?;
+    let root = labels::open(root)?;
     let esp = RootedDir::open(esp)?;
     let found = image_rules::incompatibilities(system, &root)?;
     ensure!(found.is_empty(), "{}", found.join("; "));
@@ -77,7 +74,7 @@ pub fn apply(
 /// # Errors
 /// As for [`apply`].
 pub fn keep_time(root: &Path, time: Timestamp) -> Result<()> {
-    clock::apply(&RootedDir::open(root)?, time).context("giving the host a time to begin with")
+    clock::apply(&labels::open(root)?, time).context("giving the host a time to begin with")
 }
 
 #[cfg(test)]

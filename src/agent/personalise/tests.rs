@@ -10,6 +10,7 @@ use crate::spec::system::{RootAccount, Sudo, SystemFile, User};
 use crate::value::{ByteSize, Digest};
 
 mod clones;
+mod labels;
 mod loaders;
 mod tokens;
 
@@ -326,9 +327,10 @@ fn what_the_image_can_not_do_is_an_error() {
         let error = Image::debian().apply(&system, 1).unwrap_err();
         assert!(format!("{error:#}").contains(expected), "{error:#}");
     }
-    let mut enforcing = Image::el();
-    enforcing.manifest.system.selinux_enforcing = true;
-    assert!(enforcing.apply(&spec(), 1).is_err());
+    let enforcing = Image::el();
+    enforcing.put("etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n");
+    let error = enforcing.apply(&spec(), 1).unwrap_err();
+    assert!(format!("{error:#}").contains("would have no label"), "{error:#}");
 }
 
 #[test]

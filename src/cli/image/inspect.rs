@@ -45,7 +45,7 @@ fn describe(manifest: &ImageManifest) -> String {
         system.tools.join(", ")
     );
     if system.selinux_enforcing {
-        text.push_str("  SELinux   enforcing: can't be installed yet\n");
+        text.push_str("  SELinux   enforcing: files are labelled by its own policy\n");
     }
     // writing to a String doesn't fail
     let _ = writeln!(

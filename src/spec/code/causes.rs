@@ -65,7 +65,7 @@ impl Code {
                 "A switch of the disk or card, the firmware (HPE, some NVMe at the end of their life) or the controller forbids writes."
             }
             Self::ImageUnsupported => {
-                "The image enforces SELinux, enables no network stack that ironstrap configures, has a partition table that the agent can't carry over to this disk, or brings along the signature of a second file system. Or the tree holds another image's manifest in the place of the order's."
+                "The image enables no network stack that ironstrap configures, has a partition table that the agent can't carry over to this disk, or brings along the signature of a second file system. Or the tree holds another image's manifest in the place of the order's."
             }
             Self::Cancelled => "Somebody stood at the console and said no. Nothing was written.",
             Self::DiskChanged => {
