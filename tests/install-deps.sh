@@ -144,6 +144,18 @@ if [ ! -e target/unpacked-13/done ]; then
     touch target/unpacked-13/done
 fi
 
+# NetworkManager and its library read our keyfiles; installed, it would configure this machine.
+if [ ! -e target/unpacked-nm/done ]; then
+    packages='network-manager libnm0 libndp0 libteamdctl0 gir1.2-nm-1.0 gir1.2-glib-2.0 libgirepository-1.0-1 python3-gi'
+    echo "unpacking into target/unpacked-nm: $packages"
+    mkdir -p target/unpacked-nm/packages
+    as_root apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    (cd target/unpacked-nm/packages && apt-get download -qq $packages)
+    for package in target/unpacked-nm/packages/*.deb; do dpkg-deb -x "$package" target/unpacked-nm; done
+    touch target/unpacked-nm/done
+fi
+
 # A policy as its own tools make it of Debian's modules, and what says which label it gives a path. Installed, it would be this machine's.
 if [ ! -e target/unpacked-selinux/done ]; then
     echo "unpacking into target/unpacked-selinux: selinux-policy-default selinux-utils policycoreutils, and making that policy"

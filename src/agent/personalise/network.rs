@@ -145,4 +145,6 @@ fn spaced<T: ToString>(items: &[T]) -> String {
 }
 
 #[cfg(test)]
+mod libnm_tests;
+#[cfg(test)]
 mod tests;

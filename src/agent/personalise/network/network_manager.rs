@@ -6,7 +6,19 @@ use super::ConfigFile;
 use crate::spec::system::{Interface, Ipv4, NetworkSpec};
 use crate::value::Digest;
 
+/// By itself, NetworkManager asks by DHCP on each interface that no connection is for (`no-auto-default` in NetworkManager.conf(5)); the
+/// other stacks leave those alone.
+const ONLY_OURS: &str =
+    "# Written by ironstrap: interfaces that no connection names stay down.\n[main]\nno-auto-default=*\n";
+
 pub(super) fn files(network: &NetworkSpec) -> Vec<ConfigFile> {
+    let mut files = connections(network);
+    let path = "/etc/NetworkManager/conf.d/99-ironstrap.conf";
+    files.push(ConfigFile::new(path, 0o644, ONLY_OURS.to_owned()));
+    files
+}
+
+fn connections(network: &NetworkSpec) -> Vec<ConfigFile> {
     let file = |name: &str, text| {
         let path = format!("/etc/NetworkManager/system-connections/{name}.nmconnection");
         ConfigFile::new(path, 0o600, text)

@@ -63,7 +63,7 @@ fn ifupdown_names_its_interfaces_by_address() {
 #[test]
 fn network_manager_gets_keyfiles_that_only_root_reads() {
     let files = network_manager::files(&fixed());
-    assert!(files.iter().all(|file| file.mode == 0o600));
+    assert!(files.iter().all(|file| (file.mode == 0o600) == file.path.ends_with(".nmconnection")));
     let text = &files[0].text;
     assert!(text.contains("\n[ethernet]\nmac-address=52:54:00:12:34:56\n"), "{text}");
     assert!(
@@ -234,10 +234,12 @@ fn of_many_stacks_only_ours_is_heard() {
         let stanzas: &[&str] = if ours == Ifupdown { &["ironstrap"] } else { &[] };
         assert_eq!(names("/etc/network/interfaces.d"), stanzas);
         assert_eq!(names("/etc/netplan"), ["01-manager.yaml"]);
-        let file =
-            if ours == NetworkManager { "10-globally-managed-devices" } else { "99-ironstrap-unmanaged" };
-        assert_eq!(names("/etc/NetworkManager/conf.d"), [format!("{file}.conf")]);
-        let text = root.read_text(&format!("/etc/NetworkManager/conf.d/{file}.conf")).unwrap().unwrap();
+        let files: &[&str] = match ours {
+            NetworkManager => &["10-globally-managed-devices.conf", "99-ironstrap.conf"],
+            _ => &["99-ironstrap-unmanaged.conf"],
+        };
+        assert_eq!(names("/etc/NetworkManager/conf.d"), files);
+        let text = root.read_text(&format!("/etc/NetworkManager/conf.d/{}", files[0])).unwrap().unwrap();
         assert_eq!(text.contains("\nunmanaged-devices=*\n"), ours != NetworkManager);
     }
 }
