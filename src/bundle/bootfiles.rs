@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::image::system::{GRUB, NET_GRUB, SHIM, is_kernel, kernel_path};
+use crate::image::root_view::TreeView;
+use crate::image::system::{NET_GRUB, is_kernel, kernel_path};
 use crate::image::tree::{EntryType, ReadTree};
+use crate::image_rules::loaders::{SHIM, grub};
 use crate::spec::installer::AgentStart;
 
 /// What a machine starts before a kernel.
@@ -57,7 +59,7 @@ pub fn kernel(root: &dyn ReadTree, release: &str) -> Result<Vec<u8>> {
 /// Which file was looked for in vain, or isn't what its name says.
 pub fn loaders(esp: &dyn ReadTree, root: &dyn ReadTree) -> Result<Loaders> {
     let shim = loader(esp, SHIM, "no shim")?;
-    let grub = loader(esp, GRUB, "no GRUB")?;
+    let grub = loader(esp, &grub(&TreeView(esp))??, "no GRUB")?;
     let grub_net = if root.exists(NET_GRUB)? { Some(root.read(NET_GRUB)?) } else { None };
     Ok(Loaders { shim, grub, vendors: vendors(esp)?, grub_net })
 }

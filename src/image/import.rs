@@ -144,6 +144,11 @@ fn look_inside(device: &Arc<dyn BlockDevice>, layout: &Layout, budget: &Budget) 
     let names = Names::read(&**device, &layout.partitions)?;
     let system = system::inspect(&root, &esp)?;
     startup::judge(&root, &esp, &names, &system.kernel)?;
+    let (copied, (cluster, free)) = (system::copied(&esp)?, esp.free()?);
+    ensure!(
+        copied <= free.saturating_sub(startup::ESP_CLUSTERS) * cluster,
+        "the image's ESP has no room for another copy of its GRUB, of {copied} bytes, which an install puts beside shim; delete something in it, or make it larger"
+    );
     Ok(Inside { system, net_boot: root.exists(system::NET_GRUB)?, identity: system::identity(&root, &esp)? })
 }
 

@@ -13,9 +13,10 @@ use der::{Decode as _, Encode as _, SliceReader};
 use x509_cert::Certificate;
 
 use self::pe::Pe;
+use super::root_view::TreeView;
 use super::stored::StoredImage;
-use super::system::{GRUB, SHIM};
 use super::tree::ReadTree as _;
+use crate::image_rules::loaders::{SHIM, grub};
 use crate::spec::secure_boot::{Loaders, Program, SbatLevel, Signer};
 
 /// Certificates between who signed a loader and who vouches for them: there are one or two.
@@ -27,7 +28,8 @@ const LONGEST_CHAIN: usize = 8;
 /// When its ESP lacks them, or is damaged.
 pub fn of_image(image: &StoredImage) -> Result<Option<Loaders>> {
     let esp = image.esp()?;
-    Ok(read(&esp.read(SHIM)?, &esp.read(GRUB)?))
+    let grub = grub(&TreeView(&esp))??;
+    Ok(read(&esp.read(SHIM)?, &esp.read(&grub)?))
 }
 
 /// What is to be known of this shim and this GRUB; `None` where one of them is no program for UEFI, or a signature of shim can't be

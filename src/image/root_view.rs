@@ -39,8 +39,9 @@ impl RootView for TreeView<'_> {
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>> {
-        // behind the dot a link to a directory is that directory, and anything else is nothing
-        if !self.0.exists(&format!("{path}/."))? {
+        // behind the dot a link to a directory is that directory, and anything else is nothing; FAT has neither links nor such names
+        let is_directory = self.0.kind(path)? == Some(EntryType::Directory);
+        if !is_directory && !self.0.exists(&format!("{path}/."))? {
             return Ok(Vec::new());
         }
         Ok(self.0.list(path)?.into_iter().map(|entry| entry.name).collect())

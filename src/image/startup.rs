@@ -14,7 +14,7 @@ use crate::image_rules::fstab;
 
 /// Files of ours in the ESP: those that say that an order is done, their directory, and a configuration that is written anew
 /// beside itself.
-const ESP_CLUSTERS: u64 = 64;
+pub const ESP_CLUSTERS: u64 = 64;
 const FSTAB: &str = "/etc/fstab";
 /// Where GRUB's menu is in the root, by distribution.
 const MENUS: [&str; 2] = ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"];

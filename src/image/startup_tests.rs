@@ -157,12 +157,31 @@ fn a_loader_without_a_configuration_or_with_one_of_another_system_is_refused() {
 }
 
 #[test]
-fn fallback_is_named_with_the_folder_that_has_the_loader() {
-    let program = || testing::program(1, 1000);
-    let file = |path: &'static str| FatFile::new(path, std::io::Cursor::new(program()));
-    let esp = vec![file("EFI/BOOT/BOOTX64.EFI"), file("EFI/BOOT/fbx64.efi"), file("EFI/redhat/grubx64.efi")];
-    let Some(told) = said(&|_| (), esp) else { return };
-    assert!(told.contains("/EFI/BOOT/fbx64.efi") && told.contains("from /EFI/redhat to"), "{told}");
+fn a_loader_that_only_fallback_leads_to_is_taken_where_there_is_one_and_room_for_a_copy() {
+    let file = |path: &'static str, size| FatFile::new(path, std::io::Cursor::new(testing::program(1, size)));
+    let config = || FatFile::new("EFI/redhat/grub.cfg", &b"configfile /grub.cfg\n"[..]);
+    let with = |size: usize, more: Vec<FatFile<'static>>| {
+        let mut esp = vec![file("EFI/BOOT/BOOTX64.EFI", 1000), file("EFI/BOOT/fbx64.efi", 1000), config()];
+        esp.push(file("EFI/redhat/grubx64.efi", size));
+        esp.extend(more);
+        esp
+    };
+    if root_device(root_files, &[]).is_none() {
+        return;
+    }
+    assert_eq!(said(&|_| (), with(4 << 20, Vec::new())), None);
+    let told = said(&|_| (), with(4 << 20, vec![file("EFI/ubuntu/grubx64.efi", 1000)])).unwrap();
+    assert!(told.contains("several GRUBs (/EFI/redhat/grubx64.efi, /EFI/ubuntu/grubx64.efi)"), "{told}");
+    let told = said(&|_| (), with(4 << 20, vec![file("filler", 56 << 20)])).unwrap();
+    assert!(told.contains("no room for another copy of its GRUB, of 4194304 bytes"), "{told}");
+    let no_program = FatFile::new("EFI/redhat/grubx64.efi", &b"text"[..]);
+    let esp =
+        vec![file("EFI/BOOT/BOOTX64.EFI", 1000), file("EFI/BOOT/fbx64.efi", 1000), config(), no_program];
+    assert!(
+        said(&|_| (), esp)
+            .unwrap()
+            .contains("/EFI/redhat/grubx64.efi in the image's ESP is not an EFI program")
+    );
 }
 
 #[test]

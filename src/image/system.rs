@@ -11,15 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use super::root_view::TreeView;
 use super::tree::ReadTree;
 use crate::image_rules::identity::{self, Carried};
+use crate::image_rules::loaders::{self, GRUB, SHIM};
 use crate::image_rules::{selinux, stacks};
 use crate::spec::image::ImageSystem;
 
-/// What firmware starts when it knows nothing of the disk.
-pub const SHIM: &str = "/EFI/BOOT/BOOTX64.EFI";
-/// What shim starts from there.
-pub const GRUB: &str = "/EFI/BOOT/grubx64.efi";
-/// What shim starts instead, where it is: it makes boot entries of what vendors' folders say (shim's README.fallback).
-const FALLBACK: &str = "/EFI/BOOT/fbx64.efi";
 /// Debian's GRUB for network boot; only PXE needs it.
 pub const NET_GRUB: &str = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed";
 
@@ -74,29 +69,21 @@ fn os_release(root: &dyn ReadTree) -> Result<String> {
 
 fn require_loaders(esp: &dyn ReadTree) -> Result<()> {
     let why = "without it the installed disk doesn't boot with empty NVRAM (package shim-signed)";
-    require_program(esp, SHIM, why)?;
-    if !esp.exists(GRUB)? && esp.exists(FALLBACK)? {
-        bail!(
-            "the image's ESP has {FALLBACK} and no {GRUB}: shim would make boot entries and restart, which isn't supported yet; copy grubx64.efi and grub.cfg from {} to /EFI/BOOT, and take fbx64.efi away",
-            vendor(esp)?
-        );
-    }
-    require_program(esp, GRUB, "shim has nothing to start there (package grub-efi-amd64-signed)")
+    ensure!(esp.exists(SHIM)?, "the image's ESP has no {SHIM}: {why}");
+    require_program(esp, SHIM)?;
+    require_program(esp, &loaders::grub(&TreeView(esp))??)
 }
 
-/// The folder of the distribution's own loader.
-fn vendor(esp: &dyn ReadTree) -> Result<String> {
-    for folder in esp.list("/EFI")? {
-        let path = format!("/EFI/{}", folder.name);
-        if !folder.name.eq_ignore_ascii_case("BOOT") && esp.exists(&format!("{path}/grubx64.efi"))? {
-            return Ok(path);
-        }
-    }
-    Ok("/EFI/VENDOR".to_owned())
+/// So many bytes of the ESP are taken by what the agent puts beside shim.
+///
+/// # Errors
+/// When it can't be read.
+pub fn copied(esp: &dyn ReadTree) -> Result<u64> {
+    let grub = loaders::grub(&TreeView(esp))??;
+    Ok(if grub == GRUB { 0 } else { esp.read(&grub)?.len() as u64 })
 }
 
-fn require_program(esp: &dyn ReadTree, path: &str, why: &str) -> Result<()> {
-    ensure!(esp.exists(path)?, "the image's ESP has no {path}: {why}");
+fn require_program(esp: &dyn ReadTree, path: &str) -> Result<()> {
     ensure!(esp.read_start(path, 2)? == b"MZ", "{path} in the image's ESP is not an EFI program");
     Ok(())
 }

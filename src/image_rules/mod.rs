@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod fstab;
 pub mod identity;
 pub mod limit_reader;
+pub mod loaders;
 pub mod modinfo;
 pub mod selinux;
 pub mod stacks;

@@ -14,6 +14,7 @@ mod homes;
 mod identity;
 pub mod kernel_personaliser;
 mod labels;
+mod loaders;
 mod network;
 mod partitions;
 mod root_view;
@@ -58,6 +59,7 @@ pub fn apply(
     ensure!(found.is_empty(), "{}", found.join("; "));
     partitions::apply(&root, &esp, &image.partitions, partitions, image.root.uuid)
         .context("naming the disk's partitions")?;
+    loaders::apply(&esp).context("putting GRUB beside shim")?;
     identity::apply(&root, &esp, system, random).context("giving the host its identity")?;
     network::apply(&root, image.system.network, network).context("configuring the network")?;
     homes::apply(&root, system).context("setting up the accounts")?;

@@ -56,3 +56,33 @@ fn loaders_and_mounts_name_the_disks_partitions() {
         assert!(std::fs::symlink_metadata(image.path(link)).unwrap().is_symlink(), "{link}");
     }
 }
+
+#[test]
+fn a_grub_that_only_fallback_leads_to_is_put_beside_shim() {
+    let image = Image::el();
+    for file in ["BOOT/BOOTX64.EFI", "BOOT/fbx64.efi", "redhat/BOOTX64.CSV", "redhat/shimx64.efi"] {
+        image.put(&format!("../esp/EFI/{file}"), file);
+    }
+    image.put("../esp/EFI/redhat/grubx64.efi", "GRUB");
+    // twice, as after a failure
+    for _ in 0..2 {
+        image.apply(&spec(), 1).unwrap();
+        assert_eq!(image.text("../esp/EFI/BOOT/grubx64.efi"), "GRUB");
+        assert!(!image.path("../esp/EFI/BOOT/fbx64.efi").exists());
+    }
+    for stays in ["BOOT/BOOTX64.EFI", "redhat/BOOTX64.CSV", "redhat/grubx64.efi", "redhat/shimx64.efi"] {
+        assert!(image.path(&format!("../esp/EFI/{stays}")).exists(), "{stays}");
+    }
+}
+
+#[test]
+fn fallback_beside_grub_goes_too_and_without_it_nothing_changes() {
+    let image = Image::debian();
+    image.put("../esp/EFI/BOOT/grubx64.efi", "beside");
+    image.put("../esp/EFI/debian/grubx64.efi", "debian's");
+    image.apply(&spec(), 1).unwrap();
+    image.put("../esp/EFI/BOOT/fbx64.efi", "fallback");
+    image.apply(&spec(), 1).unwrap();
+    assert_eq!(image.text("../esp/EFI/BOOT/grubx64.efi"), "beside");
+    assert!(!image.path("../esp/EFI/BOOT/fbx64.efi").exists());
+}
