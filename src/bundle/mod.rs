@@ -17,6 +17,8 @@ pub mod host;
 pub mod images;
 pub mod initramfs;
 pub mod installer;
+#[cfg(test)]
+mod layouts_tests;
 pub mod manifest;
 mod modules;
 pub mod pinning;
