@@ -19,7 +19,7 @@ fn a_machine_that_dies_while_it_writes_is_installed_at_the_next_start() -> Resul
         site.arm(&[FOXTROT.name])?;
         let stick = site.stick("usb.img")?;
         let (machine, disk) = FOXTROT.machine(dir)?;
-        let machine = machine.stick(&stick, 0);
+        let machine = machine.stick(&stick, 0).ends_at_reboot();
 
         let mut running = machine.start()?;
         running.wait_for("ironstrap: claimed attempt=1")?;
@@ -34,8 +34,7 @@ fn a_machine_that_dies_while_it_writes_is_installed_at_the_next_start() -> Resul
         let mut running = machine.start()?;
         running.wait_for("ironstrap: claimed attempt=2")?;
         running.wait_for("ironstrap: committed")?;
-        running.wait_for("ironstrap: converged")?;
-        running.shut_down()?;
+        running.wait_for_end()?;
         judges::installed_disk(&disk)
     })
 }
