@@ -35,6 +35,7 @@ pub struct Feature {
 /// Reasons that several features share.
 const UNPROVEN: &str = "nobody has tried to grow such a file system while it is mounted";
 const UNREAD: &str = "ironstrap can't read what is in it";
+const UNUSED: &str = "no kernel of Linux knows it";
 const QUOTA: &str = "to mount it the kernel needs its module quota_v2, which the installer doesn't load";
 
 const fn compat(bit: u32, name: &'static str, verdict: Verdict) -> Feature {
@@ -54,10 +55,13 @@ use Verdict::{Anew, Fine, Off};
 /// All that have a name.
 pub const ALL: &[Feature] = &[
     compat(0x1, "dir_prealloc", Fine),
+    compat(0x2, "imagic_inodes", Anew(UNPROVEN)),
     compat(ext4::COMPAT_HAS_JOURNAL, "has_journal", Fine),
     compat(0x8, "ext_attr", Fine),
     compat(ext4::COMPAT_RESIZE_INODE, "resize_inode", Fine),
     compat(0x20, "dir_index", Fine),
+    compat(0x40, "lazy_bg", Anew(UNUSED)),
+    compat(0x100, "snapshot_bitmap", Anew(UNUSED)),
     compat(0x200, "sparse_super2", Anew("the kernel doesn't grow such a file system while it is mounted")),
     compat(0x400, "fast_commit", Fine),
     compat(0x800, "stable_inodes", Fine),
@@ -97,6 +101,7 @@ pub const ALL: &[Feature] = &[
     ro_compat(0x100, "quota", Off(QUOTA)),
     ro_compat(0x200, "bigalloc", Anew(UNPROVEN)),
     ro_compat(ext4::RO_COMPAT_METADATA_CSUM, "metadata_csum", Fine),
+    ro_compat(0x800, "replica", Anew(UNUSED)),
     ro_compat(0x1000, "read-only", Off("the kernel doesn't write to it")),
     ro_compat(0x2000, "project", Off(QUOTA)),
     ro_compat(0x4000, "shared_blocks", Anew("the kernel doesn't write to it")),
@@ -140,4 +145,58 @@ pub fn unfit(superblock: &[u8]) -> Vec<Unfit> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All bits of the three words, as debugfs calls them, in their order; `None`, said aloud, where it is missing.
+    fn named_by_debugfs() -> Option<Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("image.ext4");
+        let made = std::process::Command::new("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-O", "none"])
+            .arg(&image)
+            .arg("4M")
+            .output();
+        let Ok(made) = made else {
+            crate::expect::missing_program("mke2fs", "e2fsprogs");
+            return None;
+        };
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let all: Vec<_> = ['C', 'I', 'R']
+            .iter()
+            .flat_map(|word| (0..32).map(move |bit| format!("FEATURE_{word}{bit}")))
+            .collect();
+        let ask = format!("feature {}", all.join(" "));
+        let output =
+            std::process::Command::new("debugfs").args(["-w", "-R", &ask]).arg(&image).output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let names = told.split_once("features:").unwrap_or_else(|| panic!("debugfs says {told}")).1;
+        Some(names.split_whitespace().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn features_are_called_what_e2fsprogs_calls_them_and_those_without_a_name_by_number() {
+        let Some(theirs) = named_by_debugfs() else { return };
+        assert_eq!(theirs.len(), 96, "{theirs:?}");
+        let words = [ext4::S_FEATURE_COMPAT, ext4::S_FEATURE_INCOMPAT, ext4::S_FEATURE_RO_COMPAT];
+        for (at, name) in theirs.iter().enumerate() {
+            let (word, bit) = (words[at / 32], 1u32 << (at % 32));
+            let ours = ALL.iter().find(|known| known.word == word && known.bit == bit);
+            // an older e2fsprogs has fewer names
+            if !name.starts_with("FEATURE_") {
+                assert_eq!(ours.map(|known| known.name), Some(name.as_str()));
+            }
+            let mut superblock = vec![0; 1024];
+            superblock[word..word + 4].copy_from_slice(&bit.to_le_bytes());
+            match (unfit(&superblock).as_slice(), ours) {
+                ([], Some(known)) => assert_eq!(known.verdict, Fine, "{name}"),
+                ([only], Some(known)) => assert_eq!(only.name, known.name),
+                ([only], None) => assert_eq!(&only.name, name),
+                (found, _) => panic!("{name}: {found:?}"),
+            }
+        }
+    }
 }
