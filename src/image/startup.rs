@@ -5,6 +5,8 @@
 //! that waits for a device of the machine where the image was made. What only may be wrong isn't: lines with `nofail` or `noauto`,
 //! variables in a menu, and anything in a file system that can't be read are passed over.
 
+mod bls;
+
 use anyhow::{Result, bail, ensure};
 
 use super::names::{Kind, Names};
@@ -29,6 +31,7 @@ pub fn judge(root: &dyn ReadTree, esp: &FatTree, names: &Names, release: &str) -
         mounts(&text, names)?;
     }
     menu(root, esp, names)?;
+    bls::judge(root, esp, names, boot(root, names)?.is_some())?;
     room(esp)
 }
 
@@ -182,13 +185,18 @@ fn started(text: &str, file: &str, names: &Names) -> Result<()> {
         Some((number, told?))
     });
     let Some((number, root)) = first else { return Ok(()) };
-    let is_known =
-        Kind::read(root).is_none_or(|(kind, name)| name.starts_with('$') || names.may_be(kind, &name));
     ensure!(
-        is_known && !is_of_a_machine(root),
+        is_roots_name(root, names),
         "line {number} of {file} in the image starts the kernel with root={root}, which installed machines don't have; name the root by root=UUID=… (`update-grub` does, in the image)"
     );
     Ok(())
+}
+
+/// Whether installed machines may have a root of this name.
+fn is_roots_name(root: &str, names: &Names) -> bool {
+    let is_known =
+        Kind::read(root).is_none_or(|(kind, name)| name.starts_with('$') || names.may_be(kind, &name));
+    is_known && !is_of_a_machine(root)
 }
 
 fn room(esp: &FatTree) -> Result<()> {

@@ -122,7 +122,7 @@ fn newest_kernel(root: &dyn ReadTree) -> Result<String> {
 }
 
 /// Orders release names: runs of digits by value, all else by bytes.
-fn by_version(a: &str, b: &str) -> Ordering {
+pub(super) fn by_version(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
         let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();

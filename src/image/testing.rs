@@ -9,6 +9,10 @@ use crate::sys::fat::{FatFile, format_fat32};
 use crate::sys::gpt::{self, Entry, Table};
 use crate::trust::SiteKey;
 
+/// A program that makes an image isn't there; it was said aloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoTool;
+
 pub(crate) const KERNEL: &str = "6.1.0-9-amd64";
 
 /// What the image's GRUB reads first.
