@@ -72,7 +72,7 @@ fn wanted(subject: &Subject<'_>, shelf: &Shelf, path: &str) -> Result<Vec<String
     if let Some(known) = shelf.firmware.borrow().get(path) {
         return Ok(known.clone());
     }
-    let names = match subject.root.bytes(path, LARGEST_MODULE)? {
+    let names = match subject.whole(path, LARGEST_MODULE)? {
         None => Vec::new(),
         Some(packed) => {
             unpack_module(path, &packed).and_then(|plain| firmware_names(path, &plain)).unwrap_or_default()

@@ -15,7 +15,9 @@ pub(super) fn find(subject: &Subject<'_>) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     for line in fstab::lines(&text) {
         let fstab::Line { number, device, place, .. } = line;
-        if !DISKS.iter().any(|disk| device.starts_with(disk)) {
+        // `/dev/vdata/lv0` is a volume, whatever it is called
+        let is_plain = device.matches('/').count() == 2;
+        if !is_plain || !DISKS.iter().any(|disk| device.starts_with(disk)) {
             continue;
         }
         let device = device.escape_debug();

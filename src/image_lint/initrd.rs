@@ -13,7 +13,7 @@ use super::Subject;
 use crate::image_rules::limit_reader::LimitReader;
 use crate::spec::depmod::module_name;
 
-/// No initrd that a firmware can load is longer.
+/// A longer one, as with the drivers of graphics cards, isn't judged.
 const LARGEST_PACKED: u64 = 128 << 20;
 /// Unpacked: twice what Debian's has with all drivers.
 const LARGEST: u64 = 512 << 20;
@@ -49,7 +49,7 @@ pub(super) fn of_image(subject: &Subject<'_>) -> Result<Option<Initrd>> {
         format!("/boot/initrd-{kernel}"),
     ];
     for path in places {
-        if let Some(packed) = subject.root.bytes(&path, LARGEST_PACKED)? {
+        if let Some(packed) = subject.whole(&path, LARGEST_PACKED)? {
             return Ok(modules(&packed).ok().map(|modules| Initrd { path, modules }));
         }
     }

@@ -6,16 +6,12 @@ use super::rules::KERNEL_FLAVOUR;
 use super::{Finding, Subject};
 
 /// Flavours by their distribution: what the release of their kernel has in it, and what is to be installed instead. Sources:
-/// Debian's debian/config/amd64 (flavour `cloud-amd64`), Ubuntu's source packages linux-kvm, linux-aws, linux-azure, linux-gcp,
-/// linux-oracle and linux-ibm, SUSE's kernel-default-base and kernel-azure.
+/// Debian's debian/config/amd64 (flavour `cloud-amd64`), Ubuntu's source packages linux-kvm and linux-azure, SUSE's kernel-azure. Not
+/// Ubuntu's -aws and its like, whose annotations take the general kernel's drivers over: hardware is what tells of those.
 const FLAVOURS: &[(&[&str], &str, &str)] = &[
     (&["debian"], "-cloud-", "linux-image-amd64 instead of linux-image-cloud-amd64"),
     (&["ubuntu"], "-kvm", "linux-image-generic instead of linux-image-kvm"),
-    (&["ubuntu"], "-aws", "linux-image-generic instead of linux-image-aws"),
     (&["ubuntu"], "-azure", "linux-image-generic instead of linux-image-azure"),
-    (&["ubuntu"], "-gcp", "linux-image-generic instead of linux-image-gcp"),
-    (&["ubuntu"], "-oracle", "linux-image-generic instead of linux-image-oracle"),
-    (&["ubuntu"], "-ibm", "linux-image-generic instead of linux-image-ibm"),
     (&["sles", "opensuse-leap"], "-azure", "kernel-default instead of kernel-azure"),
 ];
 

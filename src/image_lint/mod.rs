@@ -87,9 +87,14 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     /// A text of the root, whatever its encoding; `None` where there is none, or one that nobody wrote by hand.
     fn text(&self, path: &str) -> Result<Option<String>> {
-        let start = self.root.start(path, LONGEST_TEXT + 1)?;
-        let whole = start.filter(|bytes| bytes.len() as u64 <= LONGEST_TEXT);
+        let whole = self.whole(path, LONGEST_TEXT)?;
         Ok(whole.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// A file of at most so many bytes; `None` where there is none, or a longer one: that isn't judged, and no reason to refuse an image.
+    fn whole(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        let start = self.root.start(path, limit + 1)?;
+        Ok(start.filter(|bytes| bytes.len() as u64 <= limit))
     }
 
     /// The texts of a directory's files with this ending, by path.

@@ -77,6 +77,15 @@ fn a_name_without_end_and_a_bomb_are_refused_in_no_time() {
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn a_longer_initrd_than_is_read_is_not_judged_and_stops_nobody() {
+    let mut case = Case::read("clean");
+    let path = format!("/boot/initrd.img-{}", case.system.kernel);
+    assert!(initrd::of_image(&case.subject()).unwrap().is_some(), "the clean image has one there");
+    case.put(&path, vec![0; (128 << 20) + 1]);
+    assert!(initrd::of_image(&case.subject()).unwrap().is_none());
+}
+
 /// Patterns whose matching would go back and forth for ever if each star tried each place.
 #[test]
 fn patterns_of_stars_end() {
